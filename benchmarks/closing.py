@@ -86,7 +86,7 @@ def measure(copies: int) -> None:
     print(f"{connection.vendor}: {copies} copies, {mailing.batches.count()} batches, {peak():.0f} MB")
     now = timezone.now()
     with Others() as others:
-        timed("count by domain", lambda: breakdown.count_one(now))
+        timed("count by domain", lambda: breakdown.count_next_mailing(now))
     assert sum(map(sum, mailing.breakdown.by_domain.values())) == copies
     print(f"  others waited {others.longest:6.2f} s at the most, {peak():.0f} MB")
     timed("3 of each batch again", lambda: uncertain.decide_all(mailing, DeliveryReport(Resolution.AGAIN, now), seen=0))

@@ -36,14 +36,14 @@ def ways() -> dict[str, tuple[Callable[[], bytes], int]]:
 
     from newsletter.delivery.ledger.claims import DeliveryRow
     from newsletter.delivery.letter import rendering
-    from newsletter.delivery.letter.compiled import PURPOSES, CompiledMailing
+    from newsletter.delivery.letter.compiled import LINK_PURPOSES, CompiledMailing
     from subscribers.models import Subscriber
 
     mailing = make_mailing(1)
     reader = Subscriber.objects.get()
     row = DeliveryRow(0, reader.pk, reader.email, "王小明", True, reader.token_salt, reader.address_hash)
     compiled, values = CompiledMailing(mailing), rendering.reader_values(reader)
-    plain = dict.fromkeys(PURPOSES, b"x" * 20) | {"to": b"x" * 40, "message_id": b"x" * 40, "email": b"x" * 20}
+    plain = dict.fromkeys(LINK_PURPOSES, b"x" * 20) | {"to": b"x" * 40, "message_id": b"x" * 40, "email": b"x" * 20}
 
     def django() -> bytes:
         html, text = rendering.html_and_text(mailing)

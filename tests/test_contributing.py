@@ -19,7 +19,7 @@ LISTS = (
     ("CELERY_BEAT_SCHEDULE", "newsletter/settings.py"),
     ("PROVIDERS", "newsletter/mail/mailers.py"),
     ("EXAMPLES", "tests/mail/test_mailers.py"),
-    ("BY_API", "newsletter/mail/smtp_replies.py"),
+    ("API_REASONS", "newsletter/mail/smtp_replies.py"),
     ("api_outcome", "newsletter/delivery/provider/outcomes.py"),
     ("PROVIDERS", "newsletter/delivery/sending/api_courier.py"),
     ("Converter", "newsletter/moving/converters/converter.py"),

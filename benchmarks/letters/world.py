@@ -22,7 +22,7 @@ from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.losses import losses, losses_digest
 from newsletter.delivery.models import Alert, Batch, CourseCopy, Delivery, Mailing, Reminder
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.approving import copy_count
+from newsletter.delivery.planning.approving import count_copies
 from newsletter.delivery.readers import course, missed, welcome
 from newsletter.desk import demo
 from newsletter.issues.models import Issue
@@ -84,7 +84,7 @@ def _issue(scene: Scene) -> Mail:
 
 
 def _correction(scene: Scene) -> Mail:
-    if not copy_count(scene.issue):
+    if not count_copies(scene.issue):
         _finished(scene.issue, scene.now)
         Delivery.objects.filter(mailing__issue=scene.issue).update(state=Delivery.State.SENT, sent_at=scene.now)
     letter = rendering.freeze(scene.issue, NOTE)
@@ -192,7 +192,7 @@ def _stopped(issue: Issue, now: datetime) -> None:
 
 
 def _late(issue: Issue, now: datetime) -> None:
-    approving.approve(issue, send_at=now - beginning.LATE - AN_HOUR, now=now - timedelta(days=1), hold=AT_ONCE)
+    approving.approve(issue, send_at=now - beginning.LATE_AFTER - AN_HOUR, now=now - timedelta(days=1), hold=AT_ONCE)
     beginning.begin_due(now)
 
 
@@ -222,7 +222,7 @@ def _notice(kind: Kind, happens: Callable[[Issue, datetime], None]) -> Callable[
         alerts.record_unattended(scene.now)
         alerts.record_alerts(scene.now)
         alert = Alert.objects.get(kind=kind, mailing__issue=scene.issue, ended_at=None)
-        return alerts.build_alert(alert, [scene.to])
+        return alerts.build_alert_mail(alert, [scene.to])
 
     return build
 
@@ -235,7 +235,7 @@ def _scheduled(scene: Scene) -> Mail:
     Alert.objects.update(ended_at=scene.now)
     alert.pk = None
     alert.save()
-    return alerts.build_alert(alert, [scene.to])
+    return alerts.build_alert_mail(alert, [scene.to])
 
 
 def _reminder(scene: Scene, kind: str, issue: Issue | None) -> Mail:

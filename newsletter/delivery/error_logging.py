@@ -8,9 +8,9 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def log_errors(what: object) -> Iterator[None]:
-    """Log any exception of the block, also of a database that is locked or away, and go on."""
+def log_errors(step: object) -> Iterator[None]:
+    """Log any exception of the block, including a locked or unavailable database, and continue."""
     try:
         yield
-    except Exception:  # it concerns one step alone, which is tried again
-        log.exception("%s failed, and is tried again; all else goes on", what)
+    except Exception:  # of one step, which is retried
+        log.exception("%s failed and will be retried; the other steps continue", step)

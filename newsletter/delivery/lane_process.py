@@ -60,18 +60,18 @@ def serve_slot(slot: int, log_level: str) -> None:
 
 def run_lanes(slot: int) -> None:
     """Run one lane after the other in a slot of this machine until a stop is requested."""
-    wait, last, is_settled = wake_up_waiter(), 0, False
-    learnt: KnownScalers = {}
+    wait, last, is_recovered = wake_up_waiter(), 0, False
+    scalers: KnownScalers = {}
     while not is_stopping():
         sent = None
         try:
             close_old_connections()
-            is_settled = is_settled or recover_own_slot(slot)
-            sent = run_lane(slot, after=last, learnt=learnt)
+            is_recovered = is_recovered or recover_own_slot(slot)
+            sent = run_lane(slot, after=last, scalers=scalers)
         except Exception:  # of any kind: without its lane this machine would send nothing
-            log.exception("lane %s: it goes on after an error", slot + 1)
+            log.exception("lane %s: continues after an error", slot + 1)
             connection.close()
-            is_settled = False
+            is_recovered = False
         beat_process()
         if sent is None:
             wait(is_stopping)
@@ -87,7 +87,7 @@ def recover_own_slot(slot: int) -> bool:
         return bool(worker)
 
 
-def run_lane(slot: int, *, after: int = 0, learnt: KnownScalers | None = None) -> int | None:
+def run_lane(slot: int, *, after: int = 0, scalers: KnownScalers | None = None) -> int | None:
     """Run a lane for the next mailing after `after`, by key: round robin.
 
     Returns the mailing's key, or None if there is nothing to send or another process holds the slot.
@@ -105,21 +105,19 @@ def run_lane(slot: int, *, after: int = 0, learnt: KnownScalers | None = None) -
         recovery.recover_slot(worker, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=number)
         with _errors_recorded(mailing):
-            send_batches(mailing, f"{worker}{time.time_ns():x}", slot, _ending(slot, lock), learnt)
-    enqueue(
-        app.signature(DISPATCH), expires=WAKE_UP_EXPIRES
-    )  # closes the mailing; if it is lost, beat enqueues another
+            send_batches(mailing, f"{worker}{time.time_ns():x}", slot, _ending_check(slot, lock), scalers)
+    enqueue(app.signature(DISPATCH), expires=WAKE_UP_EXPIRES)  # closes the mailing; beat enqueues another if it is lost
     return number
 
 
-def _ending(slot: int, lock: int | None) -> Callable[[], bool]:
+def _ending_check(slot: int, lock: int | None) -> Callable[[], bool]:
     """A predicate for the lane: must it end, because of a stop request or because its lock file was deleted?"""
-    look_at, is_lost = 0.0, False
+    check_at, is_lost = 0.0, False
 
     def is_ending() -> bool:
-        nonlocal look_at, is_lost
-        if time.monotonic() >= look_at:
-            look_at, is_lost = time.monotonic() + LOCK_SECONDS, recovery.lock_file_inode(slot) != lock
+        nonlocal check_at, is_lost
+        if time.monotonic() >= check_at:
+            check_at, is_lost = time.monotonic() + LOCK_SECONDS, recovery.lock_file_inode(slot) != lock
         return is_lost or is_stopping()
 
     return is_ending
@@ -144,23 +142,23 @@ def _errors_recorded(mailing: Mailing) -> Iterator[None]:
 
 
 def send_batches(
-    mailing: Mailing, worker: str, slot: int, is_ending: Callable[[], bool], learnt: KnownScalers | None
+    mailing: Mailing, worker: str, slot: int, is_ending: Callable[[], bool], scalers: KnownScalers | None
 ) -> None:
     """Send batches of a mailing for LANE_SECONDS. The caller holds the slot."""
     with Recorder(recovery.flight_path(slot)) as recorder, _ledger_thread() as writer:
         lane = Lane(
             mailing,
-            courier_for(mailing.mailer, mailing, learnt),
+            courier_for(mailing.mailer, mailing, scalers),
             recorder=recorder,
             writer=writer,
             worker=worker,
             is_stopping=is_ending,
-            pacer=_pacer(mailing.mailer),
+            rate_limiter=_rate_limiter(mailing.mailer),
         )
         lane.run(LANE_SECONDS)
 
 
-def _pacer(mailer: str) -> RateLimiter:
+def _rate_limiter(mailer: str) -> RateLimiter:
     """mailer: a key of settings.MAILERS."""
     publication = Publication.objects.fresh()
     zone = ZoneInfo(publication.time_zone)

@@ -33,10 +33,10 @@ from newsletter.mail.mailers import SendLimits
 # to start with few mails and to increase slowly ("Email sender guidelines", support.google.com/mail/answer/81126).
 # Nobody publishes numbers. Published warm-up plans of e-mail services start with 50 to 500 a day and grow by 50 % to
 # 100 % a day; this is in between.
-FIRST_DAY = 200
-GROWTH = 1.5  # a day
+FIRST_DAY_MAILS = 200
+DAILY_GROWTH = 1.5  # a day
 UNLIMITED_FROM = 100_000  # mails a day: a domain that has sent as many is no longer new
-A_BIT = timedelta(minutes=1)  # after midnight, for clocks that are slightly ahead
+AFTER_MIDNIGHT = timedelta(minutes=1)  # after midnight, for clocks that are slightly ahead
 
 
 def daily_limit(day_number: int) -> int | None:
@@ -45,7 +45,7 @@ def daily_limit(day_number: int) -> int | None:
     Days before the first count as the first.
     """
     days = min(max(day_number, 1), 100) - 1  # 100: far beyond the last limit, and no float overflow
-    mails = int(FIRST_DAY * GROWTH**days)
+    mails = int(FIRST_DAY_MAILS * DAILY_GROWTH**days)
     return mails if mails < UNLIMITED_FROM else None
 
 
@@ -87,19 +87,19 @@ class WarmUp:
         days, most = days_needed(readers, self.day_number(begins_at)), self.ceiling(begins_at)
         return WarmUpPlan(days, most, self.day(begins_at) + timedelta(days=days - 1)) if days > 1 and most else None
 
-    def goes_on_at(self, now: datetime) -> datetime:
+    def resumes_at(self, now: datetime) -> datetime:
         midnight = datetime.combine(self.day(now) + timedelta(days=1), datetime.min.time(), self.zone)
-        return midnight + A_BIT
+        return midnight + AFTER_MIDNIGHT
 
 
 # --- The rows of limits ---
 
 MEASURED_SECONDS = 5  # the time constant of the measured rate
-SLOWEST = 1 / 64  # of the rate before throttling
-LEAST_MEASURED = 10.0  # messages a second: the rate of a lane that has just begun is not worth halving
+SLOWEST_SHARE = 1 / 64  # of the rate before throttling
+MEASURED_MIN = 10.0  # messages a second: the rate of a lane that has just begun is not worth halving
 RECOVERY = 0.05 / 60  # of the rate before throttling, per second
 IGNORE_SECONDS = 10  # throttling replies within this time are about the same rate
-WARM_UP = "warm-up"
+WARM_UP_KEY = "warm-up"
 STATE_FIELDS = ["free_at", "taken_at", "measured", "slowed_from", "slowed_to", "slowed_at"]
 
 
@@ -118,7 +118,7 @@ def reserve(provider: str, ends: Mapping[str, float], messages: int, within_seco
     `provider`, which is one of the limits.
     """
     with transaction.atomic():
-        rows, now = _locked(ends)
+        rows, now = _locked_rows(ends)
         begins = max(now, *(row.free_at for row in rows.values()))
         is_taken = begins - now <= within_seconds
         if is_taken:
@@ -132,13 +132,13 @@ def reserve(provider: str, ends: Mapping[str, float], messages: int, within_seco
 def slow_down(provider: str, limit: float | None) -> float:
     """Halve the rate of a provider for all workers; return the new one in messages a second."""
     with transaction.atomic():
-        rows, now = _locked([provider])
+        rows, now = _locked_rows([provider])
         rate = halve_rate(rows[provider], now, limit)
         rows[provider].save(update_fields=STATE_FIELDS)
     return rate
 
 
-def _locked(keys: Iterable[str]) -> tuple[dict[str, RateLimitState], float]:
+def _locked_rows(keys: Iterable[str]) -> tuple[dict[str, RateLimitState], float]:
     """The rows by key, locked in sorted order and advanced to the database's time, and that time."""
     wanted = sorted(keys)
     rows = RateLimitState.objects.select_for_update().order_by("key")
@@ -184,8 +184,8 @@ def halve_rate(row: RateLimitState, now: float, limit: float | None) -> float:
     if current is not None and now - row.slowed_at < IGNORE_SECONDS:
         return current
     if current is None:
-        row.slowed_from = min(limit or math.inf, max(row.measured, LEAST_MEASURED))
-    row.slowed_to = max((current or row.slowed_from) / 2, row.slowed_from * SLOWEST)
+        row.slowed_from = min(limit or math.inf, max(row.measured, MEASURED_MIN))
+    row.slowed_to = max((current or row.slowed_from) / 2, row.slowed_from * SLOWEST_SHARE)
     row.slowed_at = now
     return row.slowed_to
 
@@ -193,23 +193,23 @@ def halve_rate(row: RateLimitState, now: float, limit: float | None) -> float:
 def count_today(day: date, messages: int, ceiling: int) -> int:
     """Count messages of a local day up to its ceiling; return how many were granted."""
     with transaction.atomic():
-        row = _day(day)
+        row = _locked_day(day)
         granted = max(0, min(messages, ceiling - row.counted))
         row.counted += granted
         row.save(update_fields=["counted_on", "counted"])
     return granted
 
 
-def uncount(day: date, messages: int) -> None:
+def uncount_today(day: date, messages: int) -> None:
     with transaction.atomic():
-        row = _day(day)
+        row = _locked_day(day)
         row.counted = max(0, row.counted - messages)
         row.save(update_fields=["counted_on", "counted"])
 
 
-def _day(day: date) -> RateLimitState:
-    RateLimitState.objects.bulk_create([RateLimitState(key=WARM_UP)], ignore_conflicts=True)
-    row = RateLimitState.objects.select_for_update().get(key=WARM_UP)
+def _locked_day(day: date) -> RateLimitState:
+    RateLimitState.objects.bulk_create([RateLimitState(key=WARM_UP_KEY)], ignore_conflicts=True)
+    row = RateLimitState.objects.select_for_update().get(key=WARM_UP_KEY)
     if row.counted_on != day:
         row.counted_on, row.counted = day, 0
     return row
@@ -221,10 +221,10 @@ SLICE_SECONDS = 0.1  # time reserved at once
 NEAR_SECONDS = 1.0  # time further away is not reserved: a lane that ends would leave it unused
 THROTTLING_REPLIES, THROTTLING_SECONDS = 3, 10.0  # so many replies within this time slow the lanes down
 NAP_SECONDS = 0.2  # the longest delay before a waiting lane notices a stop
-LOOK_SECONDS = 1.0  # how often an unlimited lane shares its rate with the others
+REPORT_SECONDS = 1.0  # how often an unlimited lane shares its rate with the others
 THROTTLED = re.compile(r"421\b|45[01][ -]4\.7\.\d|429\b|.*\bresponse 429\b", re.ASCII)
 GREYLISTED = re.compile(r"gr[ea]y-?list", re.IGNORECASE)  # about one reader's first mail, not about our rate
-ALL = "all"
+ALL_KEY = "all"
 
 
 @dataclass(frozen=True)
@@ -232,19 +232,19 @@ class SendTimes:
     """When each message may leave, by time.monotonic(); fewer times than messages if the daily limit is reached."""
 
     times: list[float]
-    again_in: float = 0.0  # seconds until the next try; 0 when the times are reserved
+    retry_in: float = 0.0  # seconds until the next try; 0 when the times are reserved
 
 
-def is_throttling(words: str) -> bool:
+def is_throttling(reply: str) -> bool:
     """Whether a provider's reply asks us to slow down.
 
     421: the server closes the connection (RFC 5321 section 4.2.3). X.7.X: a policy (RFC 3463 section 3.8), as in
     "450 4.7.1 rate limit exceeded"; 429 is Too Many Requests (RFC 6585 section 4).
     """
-    return bool(THROTTLED.match(words)) and not GREYLISTED.search(words)
+    return bool(THROTTLED.match(reply)) and not GREYLISTED.search(reply)
 
 
-def schedule(messages: Sequence[Mapping[str, float]]) -> tuple[list[float], dict[str, float]]:
+def schedule_messages(messages: Sequence[Mapping[str, float]]) -> tuple[list[float], dict[str, float]]:
     """When each message may leave, and until when each limit is used, in seconds from the first message.
 
     messages: for each, in order, its limits and their rates. A message waits for all of its limits, and later messages
@@ -278,9 +278,9 @@ class RateLimiter:
         self.rate, self.limits, self.warm_up = rate, limits, warm_up
         self.provider, self.domain_prefix = f"provider:{mailer}", f"domain:{mailer}:"
         self.slowed: float | None = None
-        self.fits = 1 if limits.domain_rates else 10**6  # rows that fit into a slice, as last measured
-        self.unreported, self.look_at, self.ignore_throttling_until = 0, 0.0, 0.0
-        self.full_at: datetime | None = None  # when the daily limit was reached
+        self.rows_per_slice = 1 if limits.domain_rates else 10**6  # rows that fit into a slice, as last measured
+        self.unreported, self.report_at, self.ignore_throttling_until = 0, 0.0, 0.0
+        self.limit_reached_at: datetime | None = None  # when the daily limit was reached
         self.throttling_replies: deque[float] = deque(maxlen=THROTTLING_REPLIES)  # times of the last ones
 
     @property
@@ -288,25 +288,25 @@ class RateLimiter:
         """The lowest limit for all messages, in messages a second."""
         return min(rate or math.inf for rate in (self.rate, self.limits.rate, self.slowed))
 
-    def window(self, wished: int) -> int:
+    def window(self, rows: int) -> int:
         """Rows per intent: few enough that a wait is short and concerns few rows."""
-        return max(1, int(min(wished, self.fits, self.total_rate * SLICE_SECONDS)))
+        return max(1, int(min(rows, self.rows_per_slice, self.total_rate * SLICE_SECONDS)))
 
-    def ask(self, emails: Sequence[str]) -> SendTimes:
+    def reserve_times(self, emails: Sequence[str]) -> SendTimes:
         """Reserve a time for each message, if the first is near.
 
         The daily count comes last: a crash in between leaves time unused, but never exceeds the daily limit.
         """
         if self.is_free(len(emails)):
             return SendTimes([time.monotonic()] * len(emails))
-        times, ends = schedule([self._limit_rates(email) for email in emails])
-        turn = reserve(self.provider, ends, self.unreported + len(emails), NEAR_SECONDS)
-        self.slowed, self.look_at = turn.slowed, time.monotonic() + LOOK_SECONDS
-        if not turn.is_taken:
-            return SendTimes([], again_in=max(turn.wait - NEAR_SECONDS, NAP_SECONDS))
+        times, ends = schedule_messages([self._limit_rates(email) for email in emails])
+        reservation = reserve(self.provider, ends, self.unreported + len(emails), NEAR_SECONDS)
+        self.slowed, self.report_at = reservation.slowed, time.monotonic() + REPORT_SECONDS
+        if not reservation.is_taken:
+            return SendTimes([], retry_in=max(reservation.wait - NEAR_SECONDS, NAP_SECONDS))
         self.unreported = 0
-        self._fit(len(emails), times[-1])
-        begins = time.monotonic() + turn.wait
+        self._adapt_window(len(emails), times[-1])
+        begins = time.monotonic() + reservation.wait
         granted = self._granted(len(emails), timezone.now())
         return SendTimes([begins + at for at in times[:granted]])
 
@@ -315,7 +315,7 @@ class RateLimiter:
         if not messages:
             return True
         has_limit = self.total_rate < math.inf or self.limits.domain_rates or self._ceiling(timezone.now()) is not None
-        if has_limit or time.monotonic() >= self.look_at:
+        if has_limit or time.monotonic() >= self.report_at:
             return False
         self.unreported += messages
         return True
@@ -325,28 +325,28 @@ class RateLimiter:
         domain = email.rpartition("@")[2].lower()
         rates = {self.provider: min(self.limits.rate or math.inf, self.slowed or math.inf)}
         if self.rate is not None:
-            rates[ALL] = self.rate
+            rates[ALL_KEY] = self.rate
         if rate := self.limits.rate_of_domain(domain):
             rates[self.domain_prefix + domain] = rate
         return rates
 
-    def _fit(self, messages: int, seconds: float) -> None:
+    def _adapt_window(self, messages: int, seconds: float) -> None:
         """Adapt the next window to how many messages to slow domains this one had."""
         if seconds > SLICE_SECONDS:
-            self.fits = max(1, int(messages * SLICE_SECONDS / seconds))
+            self.rows_per_slice = max(1, int(messages * SLICE_SECONDS / seconds))
         else:
-            self.fits = min(self.fits * 2, 10**6)
+            self.rows_per_slice = min(self.rows_per_slice * 2, 10**6)
 
     # --- Throttling ---
 
-    def slow_down(self, words: str, *, at_once: bool = False) -> None:
+    def slow_down(self, reply: str, *, at_once: bool = False) -> None:
         """Halve the rate of all workers after several throttling replies; it recovers over time.
 
         One reply may be about one connection or one reader.
         at_once: the first reply counts, because the provider accepts nothing any more.
         """
         now = time.monotonic()
-        if not is_throttling(words) or now < self.ignore_throttling_until:
+        if not is_throttling(reply) or now < self.ignore_throttling_until:
             return
         self.throttling_replies.append(now)
         is_enough = len(self.throttling_replies) == THROTTLING_REPLIES
@@ -368,7 +368,7 @@ class RateLimiter:
             return messages
         granted = count_today(self.warm_up.day(now), messages, most)
         if granted < messages:
-            self.full_at = now
+            self.limit_reached_at = now
         return granted
 
     def end_of_day(self, now: datetime) -> tuple[datetime, str] | None:
@@ -376,15 +376,15 @@ class RateLimiter:
 
         The day is the one on which the limit was reached: midnight may pass before its last replies arrive.
         """
-        now = self.full_at or now
+        now = self.limit_reached_at or now
         most = self._ceiling(now)
         if self.warm_up is None or most is None:
             return None
         text = _("Warming up: %(mails)d mails today; goes on tomorrow.") % {"mails": most}
-        return self.warm_up.goes_on_at(now), text
+        return self.warm_up.resumes_at(now), text
 
-    def give_back(self, messages: int) -> None:
+    def uncount_unsent(self, messages: int) -> None:
         """Uncount messages that were granted but will not be sent."""
         now = timezone.now()
         if messages and self.warm_up and self._ceiling(now) is not None:
-            uncount(self.warm_up.day(now), messages)
+            uncount_today(self.warm_up.day(now), messages)

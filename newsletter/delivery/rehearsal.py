@@ -2,7 +2,7 @@
 
 import errno
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,7 +24,7 @@ from django.utils.translation import ngettext
 
 from newsletter.buckets import PicturesUnavailable
 from newsletter.delivery.ledger.claims import DeliveryRow
-from newsletter.delivery.letter.compiled import LARGEST, PER_COPY, CompiledMailing
+from newsletter.delivery.letter.compiled import LARGEST_ID, CompiledMailing, first_difference
 from newsletter.delivery.letter.losses import check_losses, weigh_letter
 from newsletter.delivery.letter.rendering import copy_for, freeze
 from newsletter.delivery.models import Mailing
@@ -86,25 +86,25 @@ class _ReferenceParser(HTMLParser):
             self.found.pictures.append(PictureReference(str(given.get("src") or ""), alt, has_width))
 
 
-def read_html(html: str) -> References:
-    reader = _ReferenceParser()
-    reader.feed(html)
-    reader.close()
-    reader.found.links = list(dict.fromkeys(reader.found.links))
-    return reader.found
+def find_references(html: str) -> References:
+    parser = _ReferenceParser()
+    parser.feed(html)
+    parser.close()
+    parser.found.links = list(dict.fromkeys(parser.found.links))
+    return parser.found
 
 
 Topic = Rehearsal.Topic
 UNSUBSCRIBE_URL_MAX = 74  # some relays write a longer one as an encoded word (RFC 2047)
 ALL_PICTURES_MAX = 2_000_000  # bytes, for readers on a mobile network
-FORMATS = {".jpg", ".jpeg", ".png", ".gif"}  # Outlook shows no WebP, AVIF or SVG
+OUTLOOK_FORMATS = {".jpg", ".jpeg", ".png", ".gif"}  # Outlook shows no WebP, AVIF or SVG
 
 
 # --- Headers ---
 
 
 def check_headers(octets: bytes, mailing: Mailing) -> Iterator[RehearsalRemark]:
-    found = [*_about_leaving(octets), *_about_capitals(mailing.subject)]
+    found = [*_about_unsubscribing(octets), *_about_capitals(mailing.subject)]
     yield from found
     if not any(one.level in {ERROR, WARNING} for one in found):
         count = len(outbox.header_fields(octets))
@@ -114,14 +114,14 @@ def check_headers(octets: bytes, mailing: Mailing) -> Iterator[RehearsalRemark]:
         yield RehearsalRemark(Topic.HEADERS, OK, text % {"count": count})
 
 
-def _about_leaving(octets: bytes) -> Iterator[RehearsalRemark]:
-    comparable_content = {name.lower(): value for name, value in outbox.header_fields(octets)}
-    url = comparable_content.get("list-unsubscribe", "").partition(",")[0].strip("<>")
+def _about_unsubscribing(octets: bytes) -> Iterator[RehearsalRemark]:
+    fields = {name.lower(): value for name, value in outbox.header_fields(octets)}
+    url = fields.get("list-unsubscribe", "").partition(",")[0].strip("<>")
     if len(url) > UNSUBSCRIBE_URL_MAX:
         text = _("The address to unsubscribe has %(count)d characters: some relays spoil it beyond 74.")
         hint = _("A shorter host name in SITE_URL mends that.")
         yield RehearsalRemark(Topic.HEADERS, WARNING, text % {"count": len(url)}, hint)
-    if "list-unsubscribe-post" not in comparable_content:
+    if "list-unsubscribe-post" not in fields:
         text = _("Mail clients will show no one-click button to unsubscribe, which Gmail and Yahoo ask for.")
         yield RehearsalRemark(Topic.HEADERS, WARNING, text, _("It needs a SITE_URL that begins with https (RFC 8058)."))
 
@@ -156,8 +156,8 @@ def check_own_links(references: References, issue: Issue, at: datetime) -> Itera
                 Topic.LINKS, ERROR, _("This link works in no mail: %s") % url, _("Write the whole address.")
             )
     if own and not lost:
-        words = ngettext("%(count)d link to this site works.", "All %(count)d links to this site work.", len(own))
-        yield RehearsalRemark(Topic.LINKS, OK, words % {"count": len(own)})
+        text = ngettext("%(count)d link to this site works.", "All %(count)d links to this site work.", len(own))
+        yield RehearsalRemark(Topic.LINKS, OK, text % {"count": len(own)})
 
 
 def _leads_somewhere(url: str, issue: Issue, at: datetime) -> bool:
@@ -181,11 +181,11 @@ def _has_row(match: ResolverMatch, issue: Issue, at: datetime) -> bool:
             is_archived = Issue.objects.archived().filter(number=given["number"]).exists()
             return given["number"] == issue.number or is_archived
         case "publication:media":
-            return _is_kept(f"{given['digest']}/{given['name']}")
+            return _is_stored(f"{given['digest']}/{given['name']}")
     return True
 
 
-def _is_kept(path: str) -> bool:
+def _is_stored(path: str) -> bool:
     """Whether a picture exists; True if the storage does not respond, which `check_pictures` reports."""
     try:
         return media.exists(path)
@@ -209,7 +209,7 @@ def check_pictures(references: References, *, logo_url: str = "") -> Iterator[Re
 
 
 def _about_pictures(references: References, logo_url: str) -> Iterator[RehearsalRemark]:
-    found = [remark for one in references.pictures for remark in (*_about_file(one), *_about_words(one, logo_url))]
+    found = [remark for one in references.pictures for remark in (*_about_file(one), *_about_alt_text(one, logo_url))]
     total = sum(_size(one.url) or 0 for one in references.pictures)
     if total > ALL_PICTURES_MAX:
         text = _("All pictures together weigh %s; on the way that takes long.") % filesizeformat(total)
@@ -235,13 +235,13 @@ def _about_file(picture: PictureReference) -> Iterator[RehearsalRemark]:
     elif size > BYTES_MAX:
         text = _("This picture weighs %(size)s: %(name)s") % {"size": filesizeformat(size), "name": name}
         yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Make it smaller."))
-    if is_own_url(picture.url) and PurePath(picture.url).suffix.lower() not in FORMATS:
+    if is_own_url(picture.url) and PurePath(picture.url).suffix.lower() not in OUTLOOK_FORMATS:
         yield RehearsalRemark(
             Topic.PICTURES, WARNING, _("Outlook does not show this picture: %s") % name, _("Use JPEG or PNG.")
         )
 
 
-def _about_words(picture: PictureReference, logo_url: str) -> Iterator[RehearsalRemark]:
+def _about_alt_text(picture: PictureReference, logo_url: str) -> Iterator[RehearsalRemark]:
     name = PurePath(picture.url).name
     if picture.alt is None or (not picture.alt.strip() and picture.url != logo_url):
         text = _("Who does not see this picture is told nothing: %s") % name
@@ -265,8 +265,8 @@ def _size(url: str) -> int | None:
 # --- Links to other sites ---
 
 
-AT_ONCE = 4
-AGENT = "newsletter-rehearsal/1 (looks whether a link works)"
+CHECKS_AT_ONCE = 4
+USER_AGENT = "newsletter-rehearsal/1 (checks whether a link works)"
 GONE_FOR_SURE = frozenset({404, 410})
 NO_NETWORK = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EACCES, errno.EPERM}
 
@@ -274,24 +274,24 @@ NO_NETWORK = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EACCE
 @dataclass(frozen=True)
 class LinkCheck:
     url: str
-    verdict: LinkStatus
+    status: LinkStatus
     detail: str = ""
 
 
 def check_links(
     urls: Iterable[str], *, on_progress: Callable[[int], None], is_allowed: Callable[[str, int], bool] = may_connect
 ) -> list[LinkCheck]:
-    """Check URLs, AT_ONCE at a time; `on_progress` is called in the caller's thread with the number checked."""
-    with ThreadPoolExecutor(AT_ONCE, "outward") as threads:
+    """Check URLs, CHECKS_AT_ONCE at a time; `on_progress` is called in the caller's thread with the number checked."""
+    with ThreadPoolExecutor(CHECKS_AT_ONCE, "outward") as threads:
         futures = [threads.submit(check_link, url, is_allowed=is_allowed) for url in urls]
         for number, _done in enumerate(as_completed(futures), 1):
             on_progress(number)
-    return _without_names([future.result() for future in futures])
+    return _all_offline_if_nameless([future.result() for future in futures])
 
 
-def _without_names(found: list[LinkCheck]) -> list[LinkCheck]:
+def _all_offline_if_nameless(found: list[LinkCheck]) -> list[LinkCheck]:
     """If no host resolves at all, this machine is offline: resolvers of closed networks reply like that."""
-    if any(one.verdict not in {LinkStatus.NAMELESS, LinkStatus.OFFLINE} for one in found):
+    if any(one.status not in {LinkStatus.NAMELESS, LinkStatus.OFFLINE} for one in found):
         return found
     return [LinkCheck(one.url, LinkStatus.OFFLINE, one.detail) for one in found]
 
@@ -305,26 +305,28 @@ def check_link(url: str, *, is_allowed: Callable[[str, int], bool] = may_connect
     except TimeoutError:
         return LinkCheck(url, LinkStatus.DOUBTFUL, f"no answer within {STEP_SECONDS:.0f} seconds")
     except OSError as error:
-        return LinkCheck(url, LinkStatus.OFFLINE if error.errno in NO_NETWORK else LinkStatus.DOUBTFUL, _words(error))
+        return LinkCheck(
+            url, LinkStatus.OFFLINE if error.errno in NO_NETWORK else LinkStatus.DOUBTFUL, _error_text(error)
+        )
     except (HTTPException, ValueError) as error:
         return LinkCheck(url, LinkStatus.DOUBTFUL, type(error).__name__)
 
 
-def _words(error: OSError) -> str:
+def _error_text(error: OSError) -> str:
     return str(getattr(error, "verify_message", "") or error.strerror or type(error).__name__)
 
 
 def _follow(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[LinkStatus, str]:
     here = url
     for _hop in range(HOPS_MAX + 1):
-        status, location = _status(here, is_allowed)
+        status, location = _request_status(here, is_allowed)
         if status not in REDIRECTS or not location:
-            return _verdict(status), str(status)
+            return _link_status(status), str(status)
         here = urljoin(here, location)
     return LinkStatus.DOUBTFUL, f"more than {HOPS_MAX} redirects"
 
 
-def _verdict(status: int) -> LinkStatus:
+def _link_status(status: int) -> LinkStatus:
     if status in GONE_FOR_SURE:
         return LinkStatus.GONE
     if status < 400:
@@ -332,7 +334,7 @@ def _verdict(status: int) -> LinkStatus:
     return LinkStatus.DOUBTFUL if 500 <= status < 600 else LinkStatus.REFUSES_BOTS
 
 
-def _status(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[int, str]:
+def _request_status(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[int, str]:
     """Request by HEAD, and by GET if that fails: many servers do not support HEAD (RFC 9110 section 9.3.2)."""
     parts = parse_url(url)
     address = resolve_allowed(parts, is_allowed)
@@ -343,7 +345,7 @@ def _status(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[int, str]
 def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:
     with connection_to(parts, address) as connection:
         target = parts.path or "/"
-        headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": AGENT, "Accept": "*/*"}
+        headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": USER_AGENT, "Accept": "*/*"}
         connection.request(method, f"{target}?{parts.query}" if parts.query else target, headers=headers)
         response = connection.getresponse()  # the body is never read
         return response.status, response.getheader("Location", "")
@@ -352,7 +354,7 @@ def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:
 # --- Copies ---
 
 
-AT_EACH_END = 20  # sample readers at each end of the audience
+SAMPLES_AT_END = 20  # sample readers at each end of the audience
 LINKS_MAX = 200  # to other sites
 LEVEL_OF = {
     LinkStatus.GONE: ERROR,
@@ -389,14 +391,11 @@ def build_test_copy(issue: Issue, address: str, name: str = "") -> Mail:
     now = timezone.now()
     mailing = Mailing(issue=issue, approved_at=now, send_at=now, **freeze(issue).columns())
     ids = (issue.number, time.time_ns())
-    return copy_for(mailing, example_reader(address, name), ids=ids, subject_mark=_("[Test] "))
+    return copy_for(mailing, example_reader(address, name), ids=ids, subject_prefix=_("[Test] "))
 
 
 def send_test_copy(issue: Issue, address: str) -> SendOutcome:
-    """Send one test copy; return its outcome.
-
-    Raises ProviderUnavailable or ProviderRejection.
-    """
+    """Send one test copy; return its outcome. Raises ProviderUnavailable or ProviderRejection."""
     transport = transport_for("bulk")
     try:
         return transport.send(build_test_copy(issue, address))
@@ -419,7 +418,7 @@ class WrittenCopy(NamedTuple):
 class RehearsalResult(NamedTuple):
     remarks: list[RehearsalRemark]
     copies: list[dict[str, object]]  # of the hardest readers: name, address, bytes, problem
-    links: list[str]  # to others, that are still to be asked
+    links: list[str]  # on other sites, not requested yet
 
 
 def rehearse(mailing: Mailing, now: datetime) -> RehearsalResult:
@@ -427,10 +426,12 @@ def rehearse(mailing: Mailing, now: datetime) -> RehearsalResult:
     compiled = CompiledMailing(mailing)
     hard = extreme_rows(mailing, now)
     known = {row.subscriber_id for row in hard}
-    hardest = [_write(mailing, compiled, row) for row in [*hard, *example_rows()]]
-    others = [_write(mailing, compiled, row) for row in sample_rows(mailing, now) if row.subscriber_id not in known]
+    hardest = [_write_copy(mailing, compiled, row) for row in [*hard, *example_rows()]]
+    others = [
+        _write_copy(mailing, compiled, row) for row in sample_rows(mailing, now) if row.subscriber_id not in known
+    ]
     specimen = next(one for one in hardest if not one.problem)
-    references = read_html(outbox.body_part(specimen.octets, "html"))
+    references = find_references(outbox.body_part(specimen.octets, "html"))
     remarks = [*_about_copies([*hardest, *others]), *_about_letter(mailing, specimen, references)]
     copies = [
         {"name": one.name, "address": one.address, "bytes": len(one.octets), "problem": one.problem} for one in hardest
@@ -452,12 +453,12 @@ def extreme_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
 
 
 def example_rows() -> list[DeliveryRow]:
-    return [DeliveryRow(LARGEST, LARGEST, address, name, is_mailable=True) for name, address in EXAMPLE_READERS]
+    return [DeliveryRow(LARGEST_ID, LARGEST_ID, address, name, is_mailable=True) for name, address in EXAMPLE_READERS]
 
 
 def sample_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
     readers = audience(mailing, now)
-    rows = [*_rows(readers.order_by("pk")[:AT_EACH_END]), *_rows(readers.order_by("-pk")[:AT_EACH_END])]
+    rows = [*_rows(readers.order_by("pk")[:SAMPLES_AT_END]), *_rows(readers.order_by("-pk")[:SAMPLES_AT_END])]
     return list({row.subscriber_id: row for row in rows}.values())
 
 
@@ -467,22 +468,15 @@ def _rows(readers: SubscriberQuerySet) -> Iterator[DeliveryRow]:
         yield DeliveryRow(number, *row)
 
 
-def _write(mailing: Mailing, compiled: CompiledMailing, row: DeliveryRow) -> WrittenCopy:
+def _write_copy(mailing: Mailing, compiled: CompiledMailing, row: DeliveryRow) -> WrittenCopy:
     """Build a message by the compiled template and by the e-mail classes: both must be equal."""
     try:
         octets = compiled.envelope(row).data
         built = copy_for(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
     except ValueError as error:
         return WrittenCopy(row.name, row.email, problem=str(error))
-    differs = "" if comparable_content(octets) == comparable_content(built) else _("The two ways to write it differ.")
+    differs = _("The two ways to write it differ.") if first_difference(octets, built) else ""
     return WrittenCopy(row.name, row.email, octets, differs)
-
-
-def comparable_content(octets: bytes) -> tuple[object, ...]:
-    """Headers and bodies, without fields that differ between two copies."""
-    fields = [(name.lower(), value) for name, value in outbox.header_fields(octets)]
-    own = sorted(one for one in fields if one[0] not in PER_COPY)
-    return own, outbox.body_part(octets, "html"), outbox.body_part(octets, "plain")
 
 
 def _about_copies(written: list[WrittenCopy]) -> Iterator[RehearsalRemark]:
@@ -490,9 +484,9 @@ def _about_copies(written: list[WrittenCopy]) -> Iterator[RehearsalRemark]:
         if one.problem:
             text = _("The copy of %(reader)s: %(problem)s") % {"reader": one.address, "problem": one.problem}
             yield RehearsalRemark(Topic.READERS, ERROR if one.octets else WARNING, text)
-    whole = sum(not one.problem for one in written)
-    words = ngettext("%(count)d copy was written whole.", "%(count)d copies were written whole.", whole)
-    yield RehearsalRemark(Topic.READERS, OK, words % {"count": whole})
+    good = sum(not one.problem for one in written)
+    text = ngettext("%(count)d copy was written whole.", "%(count)d copies were written whole.", good)
+    yield RehearsalRemark(Topic.READERS, OK, text % {"count": good})
 
 
 def _about_letter(mailing: Mailing, specimen: WrittenCopy, references: References) -> Iterator[RehearsalRemark]:
@@ -509,17 +503,17 @@ def _about_letter(mailing: Mailing, specimen: WrittenCopy, references: Reference
 
 def _about_size(mailing: Mailing) -> Iterator[RehearsalRemark]:
     weight = weigh_letter(mailing.issue, mailing)
-    words = _("The HTML has %(size)s: %(share)s %% of what Gmail shows.")
+    text = _("The HTML has %(size)s: %(share)s %% of what Gmail shows.")
     level = ERROR if weight.is_too_large else WARNING if weight.is_large else OK
     hint = weight.advice() if weight.is_too_large else ""
-    yield RehearsalRemark(Topic.SIZE, level, words % {"size": filesizeformat(weight.size), "share": weight.share}, hint)
+    yield RehearsalRemark(Topic.SIZE, level, text % {"size": filesizeformat(weight.size), "share": weight.share}, hint)
 
 
 def _about_format(issue: Issue, publication: Publication) -> Iterator[RehearsalRemark]:
     found = issue.posts_with_objections(publication)
     for post, count in found:
-        words = ngettext("“%(title)s”: %(count)d place", "“%(title)s”: %(count)d places", count)
-        yield RehearsalRemark(Topic.FORMAT, WARNING, words % {"title": post.title, "count": count}, _("Open the post."))
+        text = ngettext("“%(title)s”: %(count)d place", "“%(title)s”: %(count)d places", count)
+        yield RehearsalRemark(Topic.FORMAT, WARNING, text % {"title": post.title, "count": count}, _("Open the post."))
     if not found:
         yield RehearsalRemark(Topic.FORMAT, OK, _("Nothing to say about the posts."))
 
@@ -538,26 +532,26 @@ def check_other_sites(
     rehearsal: Rehearsal, is_allowed: Callable[[str, int], bool] = may_connect
 ) -> list[RehearsalRemark]:
     """Check all links to other sites; the rehearsal's row shows the progress."""
-    found = check_links(
-        rehearsal.links, on_progress=lambda number: rehearsal.progress(number, timezone.now()), is_allowed=is_allowed
-    )
-    return list(_about_others(found))
+
+    def report_progress(number: int) -> None:
+        rehearsal.progress(number, timezone.now())
+
+    return list(_about_others(check_links(rehearsal.links, on_progress=report_progress, is_allowed=is_allowed)))
 
 
-def _about_others(found: Iterable[LinkCheck]) -> Iterator[RehearsalRemark]:
-    answers = list(found)
-    for one in answers:
-        if one.verdict in LEVEL_OF:
-            text = REASONS[one.verdict]() % {"url": one.url, "detail": one.detail}
-            yield RehearsalRemark(Topic.LINKS, LEVEL_OF[one.verdict], text, _("Open it in a browser."))
-    offline = sum(one.verdict == LinkStatus.OFFLINE for one in answers)
+def _about_others(checks: Sequence[LinkCheck]) -> Iterator[RehearsalRemark]:
+    for one in checks:
+        if one.status in LEVEL_OF:
+            text = REASONS[one.status]() % {"url": one.url, "detail": one.detail}
+            yield RehearsalRemark(Topic.LINKS, LEVEL_OF[one.status], text, _("Open it in a browser."))
+    offline = sum(one.status == LinkStatus.OFFLINE for one in checks)
     if offline:
-        words = _("%(count)d links to other sites were not asked: this machine has no way to them.")
-        yield RehearsalRemark(Topic.LINKS, INFO, words % {"count": offline})
-    there = sum(one.verdict == LinkStatus.THERE for one in answers)
+        text = _("%(count)d links to other sites were not asked: this machine has no way to them.")
+        yield RehearsalRemark(Topic.LINKS, INFO, text % {"count": offline})
+    there = sum(one.status == LinkStatus.THERE for one in checks)
     if there:
-        words = ngettext("%(count)d link to another site works.", "%(count)d links to other sites work.", there)
-        yield RehearsalRemark(Topic.LINKS, OK, words % {"count": there})
+        text = ngettext("%(count)d link to another site works.", "%(count)d links to other sites work.", there)
+        yield RehearsalRemark(Topic.LINKS, OK, text % {"count": there})
 
 
 REASONS: dict[LinkStatus, Callable[[], str]] = {

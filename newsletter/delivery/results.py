@@ -34,10 +34,10 @@ from newsletter.issues.models import Issue
 from newsletter.mail.smtp_replies import RefusalReason
 from subscribers.models import Sentence, count_movements
 
-DOMAINS = 5
-SECONDS = 30  # for which copy_stats is cached
+DOMAINS_SHOWN = 5
+CACHE_SECONDS = 30  # for which copy_stats is cached
 # Bounces are counted by the same reasons as immediate refusals.
-SAME_AS = {
+REASON_OF_BOUNCE = {
     Event.BounceType.HARD: RefusalReason.DEAD,
     Event.BounceType.SOFT: RefusalReason.MAILBOX,
     Event.BounceType.POLICY: RefusalReason.POLICY,
@@ -66,18 +66,20 @@ class CopyStats:
 
 
 def copy_stats(mailing: Mailing) -> CopyStats:
-    return cast("CopyStats", caches["pages"].get_or_set(f"copies:{mailing.pk}", lambda: _copies_of(mailing), SECONDS))
+    return cast(
+        "CopyStats", caches["pages"].get_or_set(f"copies:{mailing.pk}", lambda: _copies_of(mailing), CACHE_SECONDS)
+    )
 
 
 def _copies_of(mailing: Mailing) -> CopyStats:
     counts, found = mailing.counts(), Breakdown.objects.filter(mailing=mailing).first()
-    came_back = _came_back(mailing)
+    came_back = _bounces(mailing)
     by_reason = Counter({RefusalReason(name): count for name, count in (found.by_verdict if found else {}).items()})
     refused = found.by_domain if found else {}
     by_domain = Counter({name: numbers[Delivery.State.FAILED] for name, numbers in refused.items()})
     reported = came_back.order_by().values_list("verdict", "domain").annotate(copies=Count("seq", distinct=True))
     for verdict, domain, copies in reported:
-        by_reason[SAME_AS[Event.BounceType(verdict)]] += copies
+        by_reason[REASON_OF_BOUNCE[Event.BounceType(verdict)]] += copies
         by_domain[domain] += copies
     by_domain.pop(OTHER_DOMAINS, None)
     return CopyStats(
@@ -86,49 +88,49 @@ def _copies_of(mailing: Mailing) -> CopyStats:
         failed=counts.failed,
         uncertain=counts.uncertain,
         skipped=counts.skipped,
-        arrived=_arrived(mailing),
+        arrived=_count_arrived(mailing),
         came_back=came_back.values("seq").distinct().count(),
-        complaints=_distinct(Event.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.COMPLAINED)),
+        complaints=_count_copies(Event.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.COMPLAINED)),
         by_reason=tuple((+by_reason).most_common()),
-        by_domain=tuple((+by_domain).most_common(DOMAINS)),
+        by_domain=tuple((+by_domain).most_common(DOMAINS_SHOWN)),
     )
 
 
-def _came_back(mailing: Mailing) -> QuerySet[Event]:
+def _bounces(mailing: Mailing) -> QuerySet[Event]:
     """Bounces of accepted deliveries; a bounce of an uncertain one has made it failed, and is not included."""
     reported = Event.objects.filter(mailing_id=mailing.pk, seq__isnull=False).exclude(verdict="")
     has_failed = Delivery.objects.filter(mailing_id=mailing.pk, seq=OuterRef("seq"), state=Delivery.State.FAILED)
     return reported.filter(~Exists(has_failed))
 
 
-def _arrived(mailing: Mailing) -> int | None:
+def _count_arrived(mailing: Mailing) -> int | None:
     """Deliveries that arrived and did not bounce afterwards."""
     reported = Event.objects.filter(mailing_id=mailing.pk, seq__isnull=False)
     delivered = reported.filter(kind=Event.Kind.DELIVERED)
-    count, came_back = _distinct(delivered), reported.exclude(verdict="")
-    if thinned := _thinned(mailing):
-        return max(0, count + thinned - _distinct(came_back))
+    count, came_back = _count_copies(delivered), reported.exclude(verdict="")
+    if thinned := _count_thinned(mailing):
+        return max(0, count + thinned - _count_copies(came_back))
     if not count:
         return None
-    return count - _distinct(delivered.filter(seq__in=came_back.order_by().values("seq")))
+    return count - _count_copies(delivered.filter(seq__in=came_back.order_by().values("seq")))
 
 
-def _thinned(mailing: Mailing) -> int:
+def _count_thinned(mailing: Mailing) -> int:
     """Arrivals among reduced events: approximate, as a delivery may have several."""
     found = EventCount.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.DELIVERED, verdict="")
     count: int = found.aggregate(all=Sum("count", default=0))["all"]
     return min(mailing.counts().sent, count)
 
 
-def _distinct(events: QuerySet[Event]) -> int:
+def _count_copies(events: QuerySet[Event]) -> int:
     found: int = events.aggregate(copies=Count("seq", distinct=True))["copies"]
     return found
 
 
-LAST = 6  # issues
+ISSUES_COMPARED = 6  # issues
 
 
-def counted() -> MailingQuerySet:
+def mailings_with_counts() -> MailingQuerySet:
     """Mailings annotated with sent_copies, failed_copies and uncertain_copies, by their batches."""
     batches = Batch.objects.filter(mailing=OuterRef("pk")).order_by().values("mailing")
     sums = {
@@ -138,8 +140,8 @@ def counted() -> MailingQuerySet:
     return Mailing.objects.defer("html", "text", "note").select_related("issue").annotate(**sums)
 
 
-def copy_count(mailing: Mailing, state: str) -> int:
-    """mailing: from `counted`. state: "sent", "failed" or "uncertain"."""
+def counted_copies(mailing: Mailing, state: str) -> int:
+    """mailing: from `mailings_with_counts`. state: "sent", "failed" or "uncertain"."""
     return getattr(mailing, f"{state}_copies") or 0
 
 
@@ -148,20 +150,18 @@ def last_mailings(before: Mailing | None = None) -> list[Mailing]:
 
     before: only those of other issues finished before it.
     """
-    over = counted().filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
+    over = mailings_with_counts().filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
     if before is not None:
         over = over.exclude(issue=before.issue_id).filter(finished_at__lt=before.finished_at)
-    latest = over.order_by("-finished_at", "-pk")[: 2 * LAST]
-    return list({one.issue_id: one for one in reversed(latest)}.values())[::-1][:LAST]
+    latest = over.order_by("-finished_at", "-pk")[: 2 * ISSUES_COMPARED]
+    return list({one.issue_id: one for one in reversed(latest)}.values())[::-1][:ISSUES_COMPARED]
 
 
 def feedback_counts(until: Mapping[int, datetime]) -> dict[tuple[int, str], int]:
     """Feedback by issue key and answer. until: the end of counting by issue key."""
     if not until:
         return {}
-    within = Q()
-    for issue, end in until.items():
-        within |= Q(issue=issue, given_at__lt=end)
+    within = Q.create([Q(issue=issue, given_at__lt=end) for issue, end in until.items()], Q.OR)
     given = Feedback.objects.filter(within).order_by().values_list("issue", "answer")
     return {(issue, answer): count for issue, answer, count in given.annotate(Count("pk"))}
 
@@ -170,24 +170,22 @@ def reply_counts(until: Mapping[int, datetime]) -> dict[int, int]:
     """Readers' replies by issue key. until: the end of counting by issue key."""
     if not until:
         return {}
-    within = Q()
-    for issue_id, end in until.items():
-        within |= Q(issue_id=issue_id, received_at__lt=end)
+    within = Q.create([Q(issue_id=issue_id, received_at__lt=end) for issue_id, end in until.items()], Q.OR)
     found = Reply.objects.filter(within, subscriber__isnull=False).order_by().values_list("issue_id")
     return dict(found.annotate(mails=Count("pk")).values_list("issue_id", "mails"))
 
 
 Answer = Feedback.Rating
-SENTENCES = 12
-LINKS = 12
+SENTENCES_SHOWN = 12
+LINKS_SHOWN = 12
 
 
 @dataclass(frozen=True)
 class IssueStats:
-    """Numbers of one issue. missed: failed or uncertain deliveries. lasted: the time of counting."""
+    """Numbers of one issue. missed: failed or uncertain deliveries. counted_for: the time since it was sent."""
 
     number: int
-    lasted: timedelta
+    counted_for: timedelta
     sent: int
     missed: int
     helpful: int
@@ -210,7 +208,7 @@ class IssueResult:
     """The result of an issue as of `at`.
 
     before: the issues it is compared with, oldest first. is_over: the next issue was sent, so that sign-ups and
-    departures no longer count for this one. sentences: of feedback, newest first; said: their total number.
+    departures no longer count for this one. sentences: of feedback, newest first; sentence_count: of all.
     followed: empty if links are not counted.
     """
 
@@ -221,7 +219,7 @@ class IssueResult:
     before: tuple[IssueStats, ...]
     is_over: bool
     sentences: tuple[str, ...] = ()
-    said: int = 0
+    sentence_count: int = 0
     followed: tuple[FollowedLink, ...] = ()
 
     @property
@@ -233,45 +231,46 @@ def issue_result(mailing: Mailing, now: datetime) -> IssueResult | None:
     """The result of a finished mailing; None for an unfinished one or a correction."""
     if not mailing.finished_at or not mailing.planned_at or mailing.kind != Mailing.Kind.ISSUE:
         return None
-    this = counted().get(pk=mailing.pk)
-    following = _next_after(this.issue)
-    brought = _brought([*reversed(last_mailings(before=this)), this], following or now)
-    said = Sentence.objects.filter(kind=Sentence.Kind.FEEDBACK, issue=this.issue.number)
+    this = mailings_with_counts().get(pk=mailing.pk)
+    following = _next_issue_sent_at(this.issue)
+    stats = _issue_stats([*reversed(last_mailings(before=this)), this], following or now)
+    sentences = Sentence.objects.filter(kind=Sentence.Kind.FEEDBACK, issue=this.issue.number)
     return IssueResult(
         mailing=this,
         at=now,
         copies=copy_stats(this),
-        this=brought[-1],
-        before=tuple(brought[:-1]),
+        this=stats[-1],
+        before=tuple(stats[:-1]),
         is_over=following is not None,
-        sentences=tuple(said.order_by("-pk").values_list("text", flat=True)[:SENTENCES]),
-        said=said.count(),
-        followed=tuple(FollowedLink(one.url, one.people) for one in counting.link_counts(this) if one.people)[:LINKS],
+        sentences=tuple(sentences.order_by("-pk").values_list("text", flat=True)[:SENTENCES_SHOWN]),
+        sentence_count=sentences.count(),
+        followed=tuple(FollowedLink(one.url, one.people) for one in counting.link_counts(this) if one.people)[
+            :LINKS_SHOWN
+        ],
     )
 
 
-def _next_after(issue: Issue) -> datetime | None:
+def _next_issue_sent_at(issue: Issue) -> datetime | None:
     later = Issue.objects.filter(sent_at__gt=issue.sent_at).order_by("sent_at")
     return later.values_list("sent_at", flat=True).first()
 
 
-def _brought(compared: Sequence[Mailing], until: datetime) -> list[IssueStats]:
+def _issue_stats(compared: Sequence[Mailing], until: datetime) -> list[IssueStats]:
     """The numbers of each mailing, all counted for as long as the last one is out."""
     times = [one.issue.sent_at or one.planned_at or until for one in compared]
-    lasted = max(timedelta(), until - times[-1])
-    within = [(began, min(began + lasted, ended)) for began, ended in pairwise([*times, until])]
-    ends = [end for _began, end in within]
-    given = feedback_counts({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
-    answered = reply_counts({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
+    counted_for = max(timedelta(), until - times[-1])
+    within = [(began, min(began + counted_for, ended)) for began, ended in pairwise([*times, until])]
+    until_by_issue = {one.issue_id: end for one, (_began, end) in zip(compared, within, strict=True)}
+    given, replies = feedback_counts(until_by_issue), reply_counts(until_by_issue)
     return [
         IssueStats(
             number=one.issue.number,
-            lasted=end - began,
-            sent=copy_count(one, "sent"),
-            missed=copy_count(one, "failed") + copy_count(one, "uncertain"),
+            counted_for=end - began,
+            sent=counted_copies(one, "sent"),
+            missed=counted_copies(one, "failed") + counted_copies(one, "uncertain"),
             helpful=given.get((one.issue_id, Answer.HELPFUL.value), 0),
             fair=given.get((one.issue_id, Answer.FAIR.value), 0),
-            replies=answered.get(one.issue_id, 0),
+            replies=replies.get(one.issue_id, 0),
             came=readers.came,
             left=readers.left,
         )
@@ -282,7 +281,7 @@ def _brought(compared: Sequence[Mailing], until: datetime) -> list[IssueStats]:
 # --- Texts, in the active language ---
 
 
-REASONS: dict[RefusalReason, tuple[Promise, Promise]] = {
+REASON_TEXTS: dict[RefusalReason, tuple[Promise, Promise]] = {
     RefusalReason.DEAD: (
         gettext_lazy("The address does not exist"),
         gettext_lazy("Or it was closed. It gets no mail any more; there is nothing to do."),
@@ -308,7 +307,7 @@ REASONS: dict[RefusalReason, tuple[Promise, Promise]] = {
 }
 
 
-MEASURES: dict[str, Callable[[], Any]] = {
+MEASURE_LABELS: dict[str, Callable[[], Any]] = {
     "sent": lambda: _("Sent"),
     "missed": lambda: _("Did not get it"),
     "helpful": lambda: _("Said “%(answer)s”") % {"answer": Answer.HELPFUL.label},
@@ -329,23 +328,23 @@ class ResultLine:
     before: str = ""
 
 
-def result_lines(facts: IssueResult) -> list[ResultLine]:
+def result_lines(result: IssueResult) -> list[ResultLine]:
     """The measures in display order, without replies if there never were any."""
-    has_replies = any(one.replies for one in (*facts.before, facts.this))
-    names = [name for name in MEASURES if name != "replies" or has_replies]
+    has_replies = any(one.replies for one in (*result.before, result.this))
+    names = [name for name in MEASURE_LABELS if name != "replies" or has_replies]
     return [
-        ResultLine(name, measure_label(name), format_count(getattr(facts.this, name)), _before(facts, name))
+        ResultLine(name, measure_label(name), format_count(getattr(result.this, name)), _before_text(result, name))
         for name in names
     ]
 
 
-def _before(facts: IssueResult, measure: str) -> str:
-    numbers = [format_count(getattr(one, measure)) for one in facts.before]
+def _before_text(result: IssueResult, measure: str) -> str:
+    numbers = [format_count(getattr(one, measure)) for one in result.before]
     return _("before: %(numbers)s") % {"numbers": _(", ").join(numbers)} if numbers else ""
 
 
 def measure_label(measure: str) -> str:
-    return str(MEASURES[measure]())
+    return str(MEASURE_LABELS[measure]())
 
 
 def format_count(count: int) -> str:
@@ -355,11 +354,11 @@ def format_count(count: int) -> str:
 # --- Comparison with earlier issues ---
 
 
-def comparison_note(facts: IssueResult) -> str:
+def comparison_note(result: IssueResult) -> str:
     """What the numbers are compared with, and how long each was counted."""
-    if not facts.before:
+    if not result.before:
         return _("This is the first issue; there is nothing to compare it with yet.")
-    issues = len(facts.before)
+    issues = len(result.before)
     text = ngettext(
         "Compared with the issue before, each counted for as long as this one is out.",
         "Compared with the %(issues)s issues before, each counted for as long as this one is out.",
@@ -371,9 +370,9 @@ def comparison_note(facts: IssueResult) -> str:
 # --- The copies ---
 
 
-def copies_text(facts: IssueResult) -> str:
+def copies_text(result: IssueResult) -> str:
     """The results of deliveries as sentences: sent, arrived, bounced, uncertain, complaints."""
-    return join_sentences(_about_copies(facts))
+    return join_sentences(_about_copies(result))
 
 
 def join_sentences(sentences: Iterable[str]) -> str:
@@ -384,74 +383,76 @@ def join_sentences(sentences: Iterable[str]) -> str:
     return text
 
 
-def _about_copies(facts: IssueResult) -> Iterator[str]:
-    found = facts.copies
-    yield _with(found.sent, ngettext("Sent to %(number)s reader.", "Sent to %(number)s readers.", found.sent))
-    if found.arrived is None:
+def _about_copies(result: IssueResult) -> Iterator[str]:
+    copies = result.copies
+    yield _with_number(copies.sent, ngettext("Sent to %(number)s reader.", "Sent to %(number)s readers.", copies.sent))
+    if copies.arrived is None:
         yield _("That means the mail server has accepted them; whether each arrived, it does not say.")
     else:
         text = ngettext(
             "%(number)s has arrived, its receiver reports.",
             "%(number)s have arrived, their receivers report.",
-            found.arrived,
+            copies.arrived,
         )
-        yield _with(found.arrived, text)
-    if found.failed:
-        text = ngettext("%(number)s was refused at once.", "%(number)s were refused at once.", found.failed)
-        yield _with(found.failed, text)
-    if found.came_back:
-        text = ngettext("%(number)s was sent back later.", "%(number)s were sent back later.", found.came_back)
-        yield _with(found.came_back, text)
-    if silent := found.sent - found.came_back - (found.arrived or 0) if found.arrived is not None else 0:
-        yield _with(silent, ngettext("Of %(number)s nothing was heard.", "Of %(number)s nothing was heard.", silent))
-    if found.uncertain:
+        yield _with_number(copies.arrived, text)
+    if copies.failed:
+        text = ngettext("%(number)s was refused at once.", "%(number)s were refused at once.", copies.failed)
+        yield _with_number(copies.failed, text)
+    if copies.came_back:
+        text = ngettext("%(number)s was sent back later.", "%(number)s were sent back later.", copies.came_back)
+        yield _with_number(copies.came_back, text)
+    if silent := copies.sent - copies.came_back - (copies.arrived or 0) if copies.arrived is not None else 0:
+        yield _with_number(
+            silent, ngettext("Of %(number)s nothing was heard.", "Of %(number)s nothing was heard.", silent)
+        )
+    if copies.uncertain:
         text = _("Of %(number)s nobody knows: the answer of the mail server was lost.")
-        yield _with(found.uncertain, text)
-    if found.complaints:
+        yield _with_number(copies.uncertain, text)
+    if copies.complaints:
         text = ngettext(
-            "%(number)s reader called it unwanted.", "%(number)s readers called it unwanted.", found.complaints
+            "%(number)s reader called it unwanted.", "%(number)s readers called it unwanted.", copies.complaints
         )
-        yield _with(found.complaints, text)
+        yield _with_number(copies.complaints, text)
 
 
-def _with(count: int, text: str) -> str:
+def _with_number(count: int, text: str) -> str:
     return text % {"number": format_count(count)}
 
 
-def failures_by_reason(facts: IssueResult) -> list[tuple[str, str]]:
-    return [(str(REASONS[one][0]), format_count(count)) for one, count in facts.copies.by_reason]
+def failures_by_reason(result: IssueResult) -> list[tuple[str, str]]:
+    return [(str(REASON_TEXTS[one][0]), format_count(count)) for one, count in result.copies.by_reason]
 
 
-def failures_by_domain(facts: IssueResult) -> list[tuple[str, str]]:
-    return [(name, format_count(count)) for name, count in facts.copies.by_domain]
+def failures_by_domain(result: IssueResult) -> list[tuple[str, str]]:
+    return [(name, format_count(count)) for name, count in result.copies.by_domain]
 
 
-def result_json(facts: IssueResult, *, shows_sentences: bool) -> dict[str, Any]:
+def result_json(result: IssueResult, *, shows_sentences: bool) -> dict[str, Any]:
     """The result as JSON types. shows_sentences: the caller may see what readers write."""
-    found = facts.copies
-    written: dict[str, Any] = {
-        "issue": facts.issue.number,
-        "subject": facts.mailing.subject,
-        "mailing": facts.mailing.pk,
-        "sent_at": facts.issue.sent_at.isoformat() if facts.issue.sent_at else None,
-        "counted_at": facts.at.isoformat(),
-        "counted_for_seconds": round(facts.this.lasted.total_seconds()),
-        "is_over": facts.is_over,
-        "copies": {name: getattr(found, name) for name in ("total", "sent", "failed", "uncertain", "skipped")},
-        "arrived": found.arrived,
-        "came_back": found.came_back,
-        "complaints": found.complaints,
-        "not_arrived_by_reason": {str(reason): count for reason, count in found.by_reason},
-        "not_arrived_by_domain": dict(found.by_domain),
-        "numbers": {name: _number(facts, name) for name in MEASURES},
-        "sentences_count": facts.said,
+    copies = result.copies
+    payload: dict[str, Any] = {
+        "issue": result.issue.number,
+        "subject": result.mailing.subject,
+        "mailing": result.mailing.pk,
+        "sent_at": result.issue.sent_at.isoformat() if result.issue.sent_at else None,
+        "counted_at": result.at.isoformat(),
+        "counted_for_seconds": round(result.this.counted_for.total_seconds()),
+        "is_over": result.is_over,
+        "copies": {name: getattr(copies, name) for name in ("total", "sent", "failed", "uncertain", "skipped")},
+        "arrived": copies.arrived,
+        "came_back": copies.came_back,
+        "complaints": copies.complaints,
+        "not_arrived_by_reason": {str(reason): count for reason, count in copies.by_reason},
+        "not_arrived_by_domain": dict(copies.by_domain),
+        "numbers": {name: _measure_json(result, name) for name in MEASURE_LABELS},
+        "sentences_count": result.sentence_count,
     }
     if shows_sentences:
-        written["sentences"] = list(facts.sentences)
-    if facts.followed:
-        written["links"] = [{"address": one.address, "times": one.times} for one in facts.followed]
-    return written
+        payload["sentences"] = list(result.sentences)
+    if result.followed:
+        payload["links"] = [{"address": one.address, "times": one.times} for one in result.followed]
+    return payload
 
 
-def _number(facts: IssueResult, measure: str) -> dict[str, Any]:
-    return {"count": getattr(facts.this, measure), "before": [getattr(one, measure) for one in facts.before]}
+def _measure_json(result: IssueResult, measure: str) -> dict[str, Any]:
+    return {"count": getattr(result.this, measure), "before": [getattr(one, measure) for one in result.before]}

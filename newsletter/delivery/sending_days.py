@@ -10,8 +10,6 @@ from newsletter.issues import cadence, schedule
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
 
-A_DAY = timedelta(days=1)
-
 
 def free_slots(publication: Publication, now: datetime, count: int, issue: Issue | None = None) -> list[datetime]:
     """The next slots on whose local day no issue is scheduled or was sent. Two queries.
@@ -20,7 +18,7 @@ def free_slots(publication: Publication, now: datetime, count: int, issue: Issue
     missed.
     issue: its own mailings do not occupy a slot.
     """
-    mailings = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, send_at__gt=now - A_DAY)
+    mailings = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, send_at__gt=now - cadence.DAY)
     alive = mailings.exclude(state=Mailing.State.CANCELLED)
     if issue is not None and issue.pk:
         alive = alive.exclude(issue=issue)

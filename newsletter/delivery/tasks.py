@@ -44,15 +44,15 @@ def dispatch() -> None:
 
 def take_steps(now: datetime) -> None:
     """Run the dispatcher's steps. A step with nothing to do costs one cheap query."""
-    with log_errors("recovery"):
+    with log_errors("recovering batches"):
         recovery.sweep(settings.DELIVERY_LANES)
-    with log_errors("settling what was cancelled"):
+    with log_errors("settling cancelled mailings"):
         recovery.settle_cancelled()
-    with log_errors("reopening"):
+    with log_errors("reopening mailings"):
         recovery.reopen_mailings(now)
-    with log_errors("looking for what nobody took up"):
+    with log_errors("recording unattended mailings"):
         alerts.record_unattended(now)  # before they are begun
-    with log_errors("beginning"):
+    with log_errors("beginning mailings"):
         beginning.begin_due(now)
     if Mailing.objects.ready(now).exists():
         wake_lanes()
@@ -61,8 +61,8 @@ def take_steps(now: datetime) -> None:
             mailing.finish(now)
     with log_errors("judging refusals"):
         rules.judge_refusals(now)
-    with log_errors("counting"):
-        breakdown.count_one(now)
+    with log_errors("counting deliveries"):
+        breakdown.count_next_mailing(now)
 
 
 @shared_task(ignore_result=True)

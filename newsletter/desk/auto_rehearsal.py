@@ -11,7 +11,7 @@ from django.db.models import Count, Max
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from newsletter.delivery.models.rehearsals import OK, PATIENCE, WARNING, Rehearsal, RehearsalRemark, rehearsal_digest
+from newsletter.delivery.models.rehearsals import OK, STUCK_AFTER, WARNING, Rehearsal, RehearsalRemark, rehearsal_digest
 from newsletter.delivery.rehearsal import rehearse, unsaved_mailing
 from newsletter.desk.audiences import count_audience
 from newsletter.desk.next_issue import unscheduled_issues
@@ -43,7 +43,7 @@ def rehearse_idle_draft(now: datetime) -> Rehearsal | None:
 
 
 def _is_one_running(now: datetime) -> bool:
-    return Rehearsal.objects.filter(finished_at__isnull=True, told_at__gt=now - PATIENCE).exists()
+    return Rehearsal.objects.filter(finished_at__isnull=True, told_at__gt=now - STUCK_AFTER).exists()
 
 
 def _rested(now: datetime) -> Iterator[Issue]:

@@ -484,7 +484,7 @@ def holiday(request: HttpRequest, day: str) -> HttpResponse:
 def link(request: HttpRequest) -> HttpResponse:
     """Show the secret URL. POST replaces it; the old one stops working."""
     if request.method == "POST":
-        icalendar_feed.renew_address(Publication.objects.fresh(), timezone.now())
+        icalendar_feed.renew_calendar_url(Publication.objects.fresh(), timezone.now())
         messages.success(request, _("There is a new link. The old one opens nothing any more."))
         return redirect("admin:calendar_link")
     address = icalendar_feed.calendar_url(Publication.objects.fresh())

@@ -16,7 +16,7 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Feedback, Mailing, Reply
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, RehearsalStatus, rehearsal_digest
 from newsletter.delivery.planning import approving
-from newsletter.delivery.results import copy_count, counted, last_mailings
+from newsletter.delivery.results import counted_copies, last_mailings, mailings_with_counts
 from newsletter.delivery.results import feedback_counts as answers_to
 from newsletter.delivery.sending_days import free_slots
 from newsletter.desk import chart, next_step
@@ -114,7 +114,7 @@ def load_desk_data(user: Any, now: datetime) -> DeskData:
 
 
 def _open() -> list[Mailing]:
-    latest = list(counted().open().order_by("send_at", "pk")[:OPEN])
+    latest = list(mailings_with_counts().open().order_by("send_at", "pk")[:OPEN])
     return sorted(latest, key=lambda one: (PRESSING.index(Mailing.State(one.state)), one.send_at))
 
 
@@ -131,28 +131,28 @@ def _underway(mailing: Mailing) -> OpenMailing:
         to_all=mailing.kind == Mailing.Kind.ISSUE and not mailing.segment,
         is_correction=mailing.kind == Mailing.Kind.CORRECTION,
         has_begun=mailing.planned_at is not None,
-        sent=copy_count(mailing, "sent"),
+        sent=counted_copies(mailing, "sent"),
         total=mailing.total,
         cause=mailing.paused_by,
     )
 
 
 def _result(mailing: Mailing) -> LastResult:
-    missed = copy_count(mailing, "failed") + copy_count(mailing, "uncertain")
+    missed = counted_copies(mailing, "failed") + counted_copies(mailing, "uncertain")
     at = mailing.finished_at or mailing.send_at
-    return LastResult(mailing.pk, mailing.issue.number, at, copy_count(mailing, "sent"), missed)
+    return LastResult(mailing.pk, mailing.issue.number, at, counted_copies(mailing, "sent"), missed)
 
 
 # --- The next issue ---
 
 
 def _next_issue() -> Issue | None:
-    counted = unscheduled_issues().annotate(
+    mailings_with_counts = unscheduled_issues().annotate(
         items_count=Count("items"),
         posts_changed_at=Max("items__post__updated_at"),
         subject_length=Length(Trim("subject")),
     )
-    return counted.first()
+    return mailings_with_counts.first()
 
 
 def _facts_of(issue: Any, publication: Publication, now: datetime) -> NextIssue:
@@ -443,10 +443,10 @@ def _about_result(mailing: Mailing, facts: DeskFacts, now: datetime) -> str:
 
 
 def _figures(mailing: Mailing, answers: dict[tuple[int, str], int]) -> list[DeskFigure]:
-    missed = copy_count(mailing, "failed") + copy_count(mailing, "uncertain")
+    missed = counted_copies(mailing, "failed") + counted_copies(mailing, "uncertain")
     given = [(answer.label, answers.get((mailing.issue_id, answer.value), 0)) for answer in Feedback.Rating]
-    counted = [(_("sent"), copy_count(mailing, "sent")), (_("did not get it"), missed), *given]
-    return [DeskFigure(str(label).capitalize(), thousands(count)) for label, count in counted]
+    mailings_with_counts = [(_("sent"), counted_copies(mailing, "sent")), (_("did not get it"), missed), *given]
+    return [DeskFigure(str(label).capitalize(), thousands(count)) for label, count in mailings_with_counts]
 
 
 def _upcoming(found: DeskData, now: datetime) -> list[DeskRow]:

@@ -11,15 +11,15 @@ from rcssmin import cssmin
 Colour = tuple[int, int, int]  # red, green, blue: 0 to 255
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
-CONTRAST = 4.6  # WCAG 2.2 AA requires 4.5; the rest is for rounding
-DARK = 0.18  # luminance below which a surface counts as dark
-SATURATION_AT_NIGHT = 0.7  # strong colours glare in the dark
+CONTRAST_MIN = 4.6  # WCAG 2.2 AA requires 4.5; the rest is for rounding
+DARK_LUMINANCE = 0.18  # luminance below which a surface counts as dark
+DARK_SATURATION_MAX = 0.7  # strong colours glare in the dark
 SHEET = Path(__file__).parent.parent / "static" / "palette.css"
 PALETTE_NAMES = (
     *("paper", "raised", "code", "wash", "veil", "ink", "quiet", "line", "edge"),
     *("accent", "on-accent", "good", "warn", "bad"),
 )
-MARK = 0.18  # share of the accent in the background of <mark>, as in site.css
+MARK_SHARE = 0.18  # share of the accent in the background of <mark>, as in site.css
 _CODE = "#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3})"
 _PAIR = re.compile(rf"light-dark\(({_CODE}),({_CODE})\)")
 
@@ -46,11 +46,11 @@ def contrast(one: Colour, other: Colour) -> float:
 def ensure_contrast(colour: Colour, paper: Colour) -> Colour:
     """`colour`, or its nearest shade with enough contrast on `paper`."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*(c / 255 for c in colour))
-    end = 0 if luminance(paper) > DARK else 1  # away from the paper
-    saturation = min(saturation, SATURATION_AT_NIGHT) if end else saturation
+    end = 0 if luminance(paper) > DARK_LUMINANCE else 1  # away from the paper
+    saturation = min(saturation, DARK_SATURATION_MAX) if end else saturation
     steps = (lightness + (end - lightness) * step / 100 for step in range(101))
     shades = (_from_hls(hue, step, saturation) for step in steps)
-    return next(shade for shade in shades if contrast(shade, paper) >= CONTRAST)
+    return next(shade for shade in shades if contrast(shade, paper) >= CONTRAST_MIN)
 
 
 def _from_hls(hue: float, lightness: float, saturation: float) -> Colour:
@@ -136,5 +136,5 @@ def accent_pair(accent: str) -> ColourPair:
 def _scheme(index: int, accent: str) -> dict[str, str]:
     shades = {name: pair[index] for name, pair in palette().items()}
     shades["accent"] = readable_hex(accent_pair(accent)[index], on=shades["raised"])
-    shades["mark"] = to_hex(mix(parse_hex(shades["accent"]), parse_hex(shades["paper"]), MARK))
+    shades["mark"] = to_hex(mix(parse_hex(shades["accent"]), parse_hex(shades["paper"]), MARK_SHARE))
     return shades

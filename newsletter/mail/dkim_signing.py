@@ -35,13 +35,15 @@ OVERSIGNED = (
     *("list-unsubscribe", "list-unsubscribe-post"),
 )
 RSA_BITS_MIN = 1024  # shorter keys must not be used: RFC 8301 section 3.2
-ORDER = tuple(name.encode() for name in (*SIGNED, *OVERSIGNED))
+SIGNING_ORDER = tuple(name.encode() for name in (*SIGNED, *OVERSIGNED))
 FOLD = b"\r\n "
 LINE_LENGTH = 76  # octets
 FIELD_END = re.compile(rb"\r\n(?![ \t])")
 SPACES = re.compile(rb"[ \t]+")
 SIGNED_NAMES = (
-    b"h=" + FOLD.join(b":".join(names) + b":" for names in batched(ORDER, 5, strict=False)).removesuffix(b":") + b";"
+    b"h="
+    + FOLD.join(b":".join(names) + b":" for names in batched(SIGNING_ORDER, 5, strict=False)).removesuffix(b":")
+    + b";"
 )
 SUFFIXES = {".pem": "rsa-sha256", ".ed25519": "ed25519-sha256"}
 
@@ -66,7 +68,7 @@ class DkimKey:
 
     def _public(self) -> bytes:
         """The public key in the form of the DNS record: RFC 6376 section 3.6.1, RFC 8463 section 4."""
-        public = _loaded(self).public_key()
+        public = _load_key(self).public_key()
         is_raw = self.kind == "ed25519"
         form = (Encoding.Raw, PublicFormat.Raw) if is_raw else (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         octets: bytes = public.public_bytes(*form)
@@ -75,7 +77,7 @@ class DkimKey:
     def check(self) -> "DkimKey":
         """Return the key; raise InvalidKey unless it can sign."""
         try:
-            private = _loaded(self)
+            private = _load_key(self)
         except Exception as error:
             raise InvalidKey(f"{self.selector}: no {self.kind} key") from error
         if self.kind == "rsa" and private.key_size < RSA_BITS_MIN:
@@ -84,7 +86,7 @@ class DkimKey:
 
 
 @lru_cache(maxsize=16)
-def _loaded(key: DkimKey) -> Any:
+def _load_key(key: DkimKey) -> Any:
     if key.kind == "ed25519":
         return Ed25519PrivateKey.from_private_bytes(base64.b64decode(key.private, validate=True))
     private = load_pem_private_key(key.private, password=None)
@@ -95,7 +97,7 @@ def _loaded(key: DkimKey) -> Any:
 
 def _sign_function(key: DkimKey) -> Callable[[bytes], bytes]:
     """RFC 6376 section 3.3.1, RFC 8463 section 3."""
-    private, padding, algorithm = _loaded(key), PKCS1v15(), SHA256()
+    private, padding, algorithm = _load_key(key), PKCS1v15(), SHA256()
     if key.kind == "ed25519":
         return lambda octets: private.sign(sha256(octets).digest())
     return lambda octets: private.sign(octets, padding, algorithm)
@@ -113,7 +115,7 @@ def _read_keys(files: tuple[tuple[Path, int], ...]) -> tuple[DkimKey, ...]:
     return tuple(DkimKey(path.stem, SUFFIXES[path.suffix], path.read_bytes().strip()).check() for path, _ in files)
 
 
-def dkim_signatures(message: bytes, domain: str, by: tuple[DkimKey, ...], at: int | None = None) -> bytes:
+def dkim_signatures(message: bytes, domain: str, keys: tuple[DkimKey, ...], at: int | None = None) -> bytes:
     """The DKIM-Signature fields to prepend to a message with CRLF line ends.
 
     domain: of the From address, in ASCII, for DMARC alignment (RFC 9989). at: Unix time, by default now.
@@ -121,14 +123,14 @@ def dkim_signatures(message: bytes, domain: str, by: tuple[DkimKey, ...], at: in
     """
     head, _end, body = message.partition(b"\r\n\r\n")
     signed, body_hash = b"".join(map(relaxed_field, signed_fields(head))), sha256(relaxed_body(body)).digest()
-    return Signer(domain, by).fields(signed, body_hash, int(time.time()) if at is None else at)
+    return Signer(domain, keys).fields(signed, body_hash, int(time.time()) if at is None else at)
 
 
 class Signer:
     """Signs messages that are canonicalized already."""
 
-    def __init__(self, domain: str, by: tuple[DkimKey, ...]) -> None:
-        self.writers = [_signature_template(key, domain) for key in by]
+    def __init__(self, domain: str, keys: tuple[DkimKey, ...]) -> None:
+        self.writers = [_signature_template(key, domain) for key in keys]
 
     def fields(self, signed: bytes, body_hash: bytes, at: int) -> bytes:
         """One field a key.
@@ -155,7 +157,7 @@ class _SignatureTemplate:
         before, between, after = self.as_signed
         octets = self.sign(b"".join([signed, before, moment, between, body_hash, after]))
         before, between, after = self.as_sent
-        lines = _in_lines(b2a_base64(octets, newline=False))
+        lines = _fold(b2a_base64(octets, newline=False))
         return b"".join([before, moment, between, body_hash, after, FOLD, lines, b"\r\n"])
 
 
@@ -164,7 +166,7 @@ def _signature_template(key: DkimKey, domain: str) -> _SignatureTemplate:
     return _SignatureTemplate(key, domain)
 
 
-def _in_lines(text: bytes) -> bytes:
+def _fold(text: bytes) -> bytes:
     return FOLD.join(text[begin : begin + LINE_LENGTH] for begin in range(0, len(text), LINE_LENGTH))
 
 
@@ -176,7 +178,7 @@ def signed_fields(head: bytes) -> Iterator[bytes]:
     by_name: dict[bytes, list[bytes]] = {}
     for line in FIELD_END.split(head):
         by_name.setdefault(line.partition(b":")[0].strip().lower(), []).append(line)
-    for name in ORDER:
+    for name in SIGNING_ORDER:
         if left := by_name.get(name):
             yield left.pop()
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 QUERY_SECONDS = 4.0  # for one query with its retries
 TOTAL_SECONDS = 12.0
-PIECES = re.compile(r'"\s*"')
+STRING_BOUNDARY = re.compile(r'"\s*"')
 HOST_TYPES = {"MX", "PTR", "CNAME"}  # record types that end with a host name
 
 
@@ -43,10 +43,10 @@ class Resolver:
         question = (name.lower().rstrip("."), kind)
         if question not in self.answers:
             self.answers[question] = self._query(*question)
-        known = self.answers[question]
-        if isinstance(known, DnsUnavailable):
-            raise known
-        return known
+        answer = self.answers[question]
+        if isinstance(answer, DnsUnavailable):
+            raise answer
+        return answer
 
     def _query(self, name: str, kind: str) -> tuple[str, ...] | DnsUnavailable:
         left = min(QUERY_SECONDS, self.until - time.monotonic())
@@ -71,7 +71,7 @@ def _resolve(name: str, kind: str, seconds: float) -> tuple[str, ...] | DnsUnava
 
 def _record_text(record: str, kind: str) -> str:
     if kind == "TXT":
-        return PIECES.sub("", record).strip('"')  # strings are joined: RFC 7208 section 3.3
+        return STRING_BOUNDARY.sub("", record).strip('"')  # strings are joined: RFC 7208 section 3.3
     return record.rstrip(".") if kind in HOST_TYPES else record
 
 
@@ -157,7 +157,7 @@ class PublicKey:
     bits: int = 0
 
     @property
-    def material(self) -> str:
+    def base64_key(self) -> str:
         """The key in base64, for comparing two records."""
         return parse_tags(self.text).get("p", "")
 
@@ -175,12 +175,12 @@ def lookup_dkim(ask: Lookup, selector: str, domain: str) -> PublicKey:
     if not text:
         return PublicKey(name)
     kind = parse_tags(text).get("k", "rsa").lower()
-    return PublicKey(name, text, kind, _bits(kind, parse_tags(text)["p"]))
+    return PublicKey(name, text, kind, _key_bits(kind, parse_tags(text)["p"]))
 
 
-def _bits(kind: str, material: str) -> int:
+def _key_bits(kind: str, base64_key: str) -> int:
     try:
-        octets = base64.b64decode(material, validate=True)
+        octets = base64.b64decode(base64_key, validate=True)
         if kind == "ed25519":
             return 256 if len(octets) == 32 else 0
         key = load_der_public_key(octets)
@@ -200,7 +200,7 @@ LABELS_MAX = 7  # of the tree walk above the domain: RFC 9989 section 4.10
 class Dmarc:
     """The DMARC policy that receivers apply to a domain.
 
-    own: the domain's own records; several count as none. text, place: the record that applies, and its domain.
+    own: the domain's own records; several count as none. text, record_domain: the record that applies, and its domain.
     organisation: the organisational domain.
     """
 
@@ -208,14 +208,14 @@ class Dmarc:
     organisation: str
     own: tuple[str, ...] = ()
     text: str = ""
-    place: str = ""
+    record_domain: str = ""
 
     @property
     def policy(self) -> str:
         """One of POLICIES; "" if the record has no valid policy."""
         record = parse_tags(self.text)
         policy = record.get("p", "").lower()
-        if self.place != self.domain:
+        if self.record_domain != self.domain:
             policy = record.get("sp", policy).lower()
         return policy if policy in POLICIES else ""
 
@@ -232,8 +232,8 @@ def lookup_dmarc(ask: Lookup, domain: str) -> Dmarc:
     if not found:
         return Dmarc(domain, domain, own)
     organisation = list(found)[-1]
-    place = domain if domain in found else organisation
-    return Dmarc(domain, organisation, own, found[place], place)
+    record_domain = domain if domain in found else organisation
+    return Dmarc(domain, organisation, own, found[record_domain], record_domain)
 
 
 def is_aligned(ask: Lookup, author: Dmarc, domain: str) -> bool:

@@ -15,11 +15,11 @@ NEWLINE = "\n"
 LINE_INDENT = re.compile(r"^((?:<[^>]*>)*)( +)", re.MULTILINE)
 SPACES = re.compile(r" {2,}")
 CODE_WORD_MAX = 26  # characters of code on one line of the narrowest phone
-MARKS_OF_CODE = "/._,:=?+|-"
+CODE_PUNCTUATION = "/._,:=?+|-"
 CODE_JOINT = re.compile(  # punctuation after a letter, also within coloured spans, where a long word may break
-    rf"<[^>]*>|\w(?:<[^>]*>)*(?:&amp;|[{MARKS_OF_CODE}])+(?=(?:<[^>]*>)*[^\s<>{MARKS_OF_CODE}])"
+    rf"<[^>]*>|\w(?:<[^>]*>)*(?:&amp;|[{CODE_PUNCTUATION}])+(?=(?:<[^>]*>)*[^\s<>{CODE_PUNCTUATION}])"
 )
-BREAK = '<span style="display: inline-block"></span>'  # no width, not copied; Gmail does not know <wbr>
+BREAK_SPAN = '<span style="display: inline-block"></span>'  # no width, not copied; Gmail does not know <wbr>
 INDENT_MAX = 16  # spaces; deeper indents may break
 ALIGNED = re.compile(r'(<t[dh]\b[^>]*?) align="(?:left|center|right)"')
 HEADER_CELL = re.compile(r"<th\b(?![^>]*\bscope=)")
@@ -27,14 +27,14 @@ TEXT = re.compile(r">[^<]+<")
 LONG_RUN = re.compile(r"[!-,.0-;=@-~\u00a1-\u024f\u2014]{30,}")  # URLs break by CSS instead
 FIRST_ROW = re.compile(r"<table\b(?![^>]*\brole=)([^>]*)>(.*?)</tr>", re.DOTALL)  # of a table of data
 CELL = re.compile(r"<t[hd]\b")
-COLUMNS_MANY = 5  # too many for a phone without breaking words
-ATOMS = re.compile(r"(?:&[a-z0-9#]+;|[^&]|&){1,12}")
+WIDE_COLUMNS = 5  # too many for a phone without breaking words
+BREAKABLE = re.compile(r"(?:&[a-z0-9#]+;|[^&]|&){1,12}")
 ZERO_WIDTH_SPACE, NO_BREAK_SPACE = "\u200b", "\xa0"
 PHONE_WIDTH = 280  # pixels: fits the narrowest phone
 COLOURED = re.compile(r'<span style="([^"]*?color: ?#([0-9a-fA-F]{6})\b[^"]*)">')
 HEADING = re.compile(r"(</?h)([1-6])\b")
-ADDRESS_LINK = re.compile(r"<a\b([^>]*)>(?=https?://[^\s<]{30,}<)")
-ADDRESS_SHOWN = re.compile(r">(https?://[^\s<]+/)([^\s/<]{16,}/?)<")  # with a token at its end
+URL_LINK = re.compile(r"<a\b([^>]*)>(?=https?://[^\s<]{30,}<)")
+URL_WITH_TOKEN = re.compile(r">(https?://[^\s<]+/)([^\s/<]{16,}/?)<")  # with a token at its end
 BETWEEN_BLOCKS = re.compile(r">\s*\n\s*<(?=/?(?:html|head|body|meta|title|table|tbody|tr|td|div|style)\b)")
 
 
@@ -69,7 +69,6 @@ def size_attributes(width: int, height: int) -> str:
 
 
 def with_picture_sizes(html: str, sizes: Mapping[str, tuple[int, int]]) -> str:
-
     def with_size(tag: re.Match[str]) -> str:
         if tag[1] not in sizes or " width=" in tag[0]:
             return tag[0]
@@ -90,22 +89,25 @@ def for_old_clients(html: str) -> str:
     a line of its own, table headers get a scope, and a table of many columns may break its lines anywhere.
     """
     head, body, rest = html.partition("<body")
-    rest = PRE.sub(lambda found: _as_lines(found[1], found[2]), rest)
-    rest = FIRST_ROW.sub(_breakable_table, rest)
+    rest = PRE.sub(lambda found: _pre_as_div(found[1], found[2]), rest)
+    rest = FIRST_ROW.sub(_break_wide_table, rest)
     rest = HEADER_CELL.sub('<th scope="col"', ALIGNED.sub(r"\1", rest))
-    rest = ADDRESS_LINK.sub(lambda link: f"<a{_broken_anywhere(link[1])}>", rest)
-    rest = ADDRESS_SHOWN.sub(r">\1<br>\2<", rest)
-    return head + body + TEXT.sub(lambda found: LONG_RUN.sub(_with_breaks, found[0]), rest)
+    rest = URL_LINK.sub(lambda link: f"<a{_with_breaks_anywhere(link[1])}>", rest)
+    rest = URL_WITH_TOKEN.sub(r">\1<br>\2<", rest)
+    breakable = TEXT.sub(
+        lambda text: LONG_RUN.sub(lambda run: ZERO_WIDTH_SPACE.join(BREAKABLE.findall(run[0])), text[0]), rest
+    )
+    return head + body + breakable
 
 
-def _breakable_table(table: re.Match[str]) -> str:
+def _break_wide_table(table: re.Match[str]) -> str:
     attributes, row = table[1], table[2]
-    if len(CELL.findall(row)) < COLUMNS_MANY:
+    if len(CELL.findall(row)) < WIDE_COLUMNS:
         return table[0]
-    return f"<table{_broken_anywhere(attributes)}>{row}</tr>"
+    return f"<table{_with_breaks_anywhere(attributes)}>{row}</tr>"
 
 
-def _broken_anywhere(attributes: str) -> str:
+def _with_breaks_anywhere(attributes: str) -> str:
     """Add `line-break: anywhere`: unlike a zero-width space it is not copied with the text."""
     if "line-break: anywhere" in attributes:
         return attributes
@@ -113,19 +115,19 @@ def _broken_anywhere(attributes: str) -> str:
     return styled.replace(' style="', ' style="line-break: anywhere; ', 1)
 
 
-def _as_lines(attributes: str, code: str) -> str:
+def _pre_as_div(attributes: str, code: str) -> str:
     """A <div> in place of <pre>: no-break spaces, lines end in <br>.
 
     A word that is too wide breaks after punctuation, such as a slash; between letters only if that is not enough.
     """
-    led = LINE_INDENT.sub(lambda line: line[1] + _no_break(line[2]), code.strip(NEWLINE))
-    if not (fits := _fits(led)):
-        led = CODE_JOINT.sub(lambda found: found[0] if found[0].startswith("<") else found[0] + BREAK, led)
-        fits = _fits(led.replace(BREAK, " "))
-    lines = TEXT.sub(lambda text: SPACES.sub(lambda run: _no_break(run[0]), text[0]), f">{led}<")[1:-1]
+    indented = LINE_INDENT.sub(lambda line: line[1] + _unbroken_spaces(line[2]), code.strip(NEWLINE))
+    if not (fits := _fits(indented)):
+        indented = CODE_JOINT.sub(lambda part: part[0] if part[0].startswith("<") else part[0] + BREAK_SPAN, indented)
+        fits = _fits(indented.replace(BREAK_SPAN, " "))
+    lines = TEXT.sub(lambda text: SPACES.sub(lambda run: _unbroken_spaces(run[0]), text[0]), f">{indented}<")[1:-1]
     kept = attributes.replace("white-space:pre-wrap;", "").replace("white-space: pre-wrap;", "")
     named = kept.replace('class="', 'class="pre ', 1) if 'class="' in kept else f' class="pre"{kept}'
-    return f"<div{named if fits else _broken_anywhere(named)}>{lines.replace(NEWLINE, '<br>')}</div>"
+    return f"<div{named if fits else _with_breaks_anywhere(named)}>{lines.replace(NEWLINE, '<br>')}</div>"
 
 
 def _fits(code: str) -> bool:
@@ -133,15 +135,11 @@ def _fits(code: str) -> bool:
     return max(len(word) for line in words for word in line.split(NEWLINE)) <= CODE_WORD_MAX
 
 
-def _no_break(spaces: str) -> str:
+def _unbroken_spaces(spaces: str) -> str:
     """Spaces that clients do not collapse."""
     if len(spaces) <= INDENT_MAX:
         return NO_BREAK_SPACE * len(spaces)
     return (f"{NO_BREAK_SPACE} " * len(spaces))[: len(spaces)]
-
-
-def _with_breaks(run: re.Match[str]) -> str:
-    return ZERO_WIDTH_SPACE.join(ATOMS.findall(run[0]))
 
 
 def with_colour_classes(html: str) -> str:
@@ -149,12 +147,12 @@ def with_colour_classes(html: str) -> str:
     return COLOURED.sub(lambda tag: f'<span class="c-{tag[2].lower()}" style="{tag[1]}">', html)
 
 
-TABLE = re.compile(r"<table>(?:(?!<table\b).)*?</table>", re.DOTALL)  # as Markdown makes it
-ROW = re.compile(r"<tr>(.*?)</tr>", re.DOTALL)
+PLAIN_TABLE = re.compile(r"<table>(?:(?!<table\b).)*?</table>", re.DOTALL)  # as Markdown makes it
+ROW_ELEMENT = re.compile(r"<tr>(.*?)</tr>", re.DOTALL)
 WHOLE_CELL = re.compile(r"<(t[hd])\b([^>]*)>(.*?)</\1>", re.DOTALL)
 MERGED = re.compile(r"\b(?:col|row)span=")
 BLOCK = re.compile(r"<(?:p|div|[ou]l|blockquote|pre|figure|h[1-6]|hr|details)\b")
-EMPTY = "—"
+EMPTY_CELL = "—"
 
 
 def stack_wide_tables(html: str) -> str:
@@ -162,20 +160,20 @@ def stack_wide_tables(html: str) -> str:
 
     Tables without headers, with merged cells or with blocks in cells stay.
     """
-    return TABLE.sub(lambda table: _records(table[0]) or table[0], html)
+    return PLAIN_TABLE.sub(lambda table: _stacked_rows(table[0]) or table[0], html)
 
 
-def _records(table: str) -> str:
+def _stacked_rows(table: str) -> str:
     """Rows as paragraphs; "" if the table must stay."""
-    rows = [WHOLE_CELL.findall(row) for row in ROW.findall(table)]
-    if len(rows) < 2 or len(rows[0]) < COLUMNS_MANY or BLOCK.search(table) or MERGED.search(table):
+    rows = [WHOLE_CELL.findall(row) for row in ROW_ELEMENT.findall(table)]
+    if len(rows) < 2 or len(rows[0]) < WIDE_COLUMNS or BLOCK.search(table) or MERGED.search(table):
         return ""
-    heads = [words.strip() for tag, _attributes, words in rows[0] if tag == "th"]
+    heads = [cell.strip() for tag, _attributes, cell in rows[0] if tag == "th"]
     if not all(heads) or any(len(row) != len(heads) for row in rows):
         return ""
-    return "\n".join(_record(heads, [words.strip() for _tag, _attributes, words in row]) for row in rows[1:])
+    return "\n".join(_stacked_row(heads, [cell.strip() for _tag, _attributes, cell in row]) for row in rows[1:])
 
 
-def _record(heads: list[str], cells: list[str]) -> str:
-    lines = (f'<span class="head">{head}：</span>{cell or EMPTY}' for head, cell in zip(heads, cells, strict=True))
+def _stacked_row(heads: list[str], cells: list[str]) -> str:
+    lines = (f'<span class="head">{head}：</span>{cell or EMPTY_CELL}' for head, cell in zip(heads, cells, strict=True))
     return f'<p class="record">{"<br>".join(lines)}</p>'

@@ -1,4 +1,4 @@
-"""Render templates/email/<name>.html to a Letter."""
+"""Render templates/email/<name>.html to MailContent."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

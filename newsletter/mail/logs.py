@@ -30,7 +30,7 @@ def mask_tokens(text: str) -> str:
     return TOKEN.sub(lambda found: f"{found['before']}/{MASK}" if found["before"] else MASK, text)
 
 
-def escaped(line: str) -> str:
+def escape_controls(line: str) -> str:
     return CONTROLS.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), line)
 
 
@@ -47,7 +47,7 @@ class LineFormatter(logging.Formatter):
         number = request_id.get()
         record.number = f" [{number}]" if number else ""
         lines = mask_tokens(super().format(record)).split("\n")
-        return "\n  ".join(escaped(line[:LINE_MAX])[:LINE_MAX] for line in lines)
+        return "\n  ".join(escape_controls(line[:LINE_MAX])[:LINE_MAX] for line in lines)
 
 
 class JsonFormatter(logging.Formatter):

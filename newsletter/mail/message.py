@@ -16,13 +16,23 @@ from django.core.mail import EmailMultiAlternatives
 from newsletter.mail import dkim_signing
 from newsletter.mail import headers as fields
 
-ADDRESSES = {"from", "to", "cc", "reply-to", "sender"}
-VERBATIM = {
+ADDRESS_FIELDS = {"from", "to", "cc", "reply-to", "sender"}
+VERBATIM_FIELDS = {
     *("message-id", "feedback-id", "archived-at", "precedence", "auto-submitted", "date", "mime-version"),
     "cfbl-address",
 }
-OWN = {"from", "to", "cc", "bcc", "reply-to", "subject", "mime-version", "content-type", "content-transfer-encoding"}
-SIGNATURE = "dkim-signature"
+OWN_FIELDS = {
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "reply-to",
+    "subject",
+    "mime-version",
+    "content-type",
+    "content-transfer-encoding",
+}
+SIGNATURE_FIELD = "dkim-signature"
 SUBJECT_LENGTH = 200  # characters: rspamd scores longer ones (LONG_SUBJ)
 SHOUTED_MIN = 10  # octets: SpamAssassin ignores shorter subjects
 BOUNDARY = "=_newsletter"  # "_" is not in base64, so no body can contain it
@@ -55,11 +65,11 @@ class MailPolicy(EmailPolicy):
 
     def fold(self, name: str, value: Any) -> str:
         lowered = name.lower()
-        if lowered == SIGNATURE:  # already folded by the signer
+        if lowered == SIGNATURE_FIELD:  # already folded by the signer
             return f"{name}: {value.replace('\r\n', self.linesep)}{self.linesep}"
-        if lowered in VERBATIM or lowered.startswith(("list-", "x-", "content-")):
+        if lowered in VERBATIM_FIELDS or lowered.startswith(("list-", "x-", "content-")):
             return f"{name}: {fields.validate_header(name, value)}{self.linesep}"
-        if lowered in ADDRESSES:
+        if lowered in ADDRESS_FIELDS:
             return fields.format_address_header(
                 name, [fields.parse_mailbox(one) for one in _as_list(value)], self.linesep
             )
@@ -75,9 +85,9 @@ class Mail(EmailMultiAlternatives):
     def message(self, *, policy: Policy | None = None) -> EmailMessage:
         """The MIME message in base64, signed if there is a DKIM key. Of `policy` only the line ending is used."""
         own_fields = self._fields()
-        if by := dkim_signing.load_keys():
+        if keys := dkim_signing.load_keys():
             unsigned = self._mime(own_fields, "\r\n").as_bytes()
-            signed = dkim_signing.dkim_signatures(unsigned, self._sender_domain(), by)
+            signed = dkim_signing.dkim_signatures(unsigned, self._sender_domain(), keys)
             own_fields = [*_signature_fields(signed), *own_fields]
         return self._mime(own_fields, "\n" if policy is None else policy.linesep)
 
@@ -92,7 +102,7 @@ class Mail(EmailMultiAlternatives):
 
     def _fields(self) -> list[tuple[str, Any]]:
         given = {name.lower(): (name, str(value)) for name, value in self.extra_headers.items()}
-        if refused := OWN & given.keys():
+        if refused := OWN_FIELDS & given.keys():
             raise ValueError(f"{min(refused)} belongs to the message, not into its extra headers")
         addressed = [("From", [self.from_email]), ("To", self.to), ("Cc", self.cc), ("Reply-To", self.reply_to)]
         if "date" not in given:
@@ -165,8 +175,8 @@ def build_automatic_mail(
     letter: MailContent, *, sender: tuple[str, str], addresses: list[str], message_id: str
 ) -> Mail:
     """Build an automatic mail (RFC 3834 section 5). addresses: at least one."""
-    own = fields.auto_submitted_headers() | {"Message-ID": message_id}
-    mail = build_mail(letter, sender=sender, to=("", addresses[0]), reply_to="", headers=own)
+    headers = fields.auto_submitted_headers() | {"Message-ID": message_id}
+    mail = build_mail(letter, sender=sender, to=("", addresses[0]), reply_to="", headers=headers)
     mail.to += [fields.format_mailbox("", address) for address in addresses[1:]]
     return mail
 

@@ -20,7 +20,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 BACKEND = f"{__name__}.OutboxBackend"
 HEAD_BYTES = 16_384  # more than the headers of any of our mails
-NAME = re.compile(r"\d{8}T\d{12}-[0-9a-f]{20}")
+MAIL_NAME = re.compile(r"\d{8}T\d{12}-[0-9a-f]{20}")
 
 
 class OutboxBackend(BaseEmailBackend):
@@ -86,13 +86,13 @@ def mail_names(directory: Path) -> list[str]:
 
 
 def read_summary(directory: Path, name: str) -> MailSummary:
-    head = _parsed(_head(directory, name))
+    head = _parse(_head(directory, name))
     return MailSummary(
         name=name,
         sender=_display_addresses(head, "From"),
         to=_display_addresses(head, "To"),
         subject=str(head.get("Subject", "")),
-        sent_at=_date(head, name),
+        sent_at=_sent_at(head, name),
     )
 
 
@@ -101,13 +101,13 @@ def read_mail(directory: Path, name: str) -> bytes:
 
 
 def body_part(octets: bytes, subtype: str) -> str:
-    body = _parsed(octets).get_body(preferencelist=(subtype,))
+    body = _parse(octets).get_body(preferencelist=(subtype,))
     return str(body.get_content()).replace("\r\n", "\n") if body else ""
 
 
 def header_fields(octets: bytes) -> list[tuple[str, str]]:
     """Header fields in order, decoded as a mail client does."""
-    return [(name, str(value)) for name, value in _parsed(octets).items()]
+    return [(name, str(value)) for name, value in _parse(octets).items()]
 
 
 def _names(directory: Path) -> Iterator[str]:
@@ -116,12 +116,12 @@ def _names(directory: Path) -> Iterator[str]:
     with os.scandir(directory) as files:
         for file in files:
             stem = file.name.removesuffix(".eml")
-            if stem != file.name and NAME.fullmatch(stem):
+            if stem != file.name and MAIL_NAME.fullmatch(stem):
                 yield stem
 
 
 def _path(directory: Path, name: str) -> Path:
-    if not NAME.fullmatch(name):
+    if not MAIL_NAME.fullmatch(name):
         raise FileNotFoundError(name)
     return directory / f"{name}.eml"
 
@@ -131,7 +131,7 @@ def _head(directory: Path, name: str) -> bytes:
         return file.read(HEAD_BYTES).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
 
 
-def _parsed(octets: bytes) -> ParsedMessage:
+def _parse(octets: bytes) -> ParsedMessage:
     return message_from_bytes(octets, policy=email.policy.default)
 
 
@@ -141,7 +141,7 @@ def _display_addresses(head: ParsedMessage, field: str) -> str:
     return ", ".join(f"{one.display_name} <{one.addr_spec}>" if one.display_name else one.addr_spec for one in people)
 
 
-def _date(head: ParsedMessage, name: str) -> datetime:
+def _sent_at(head: ParsedMessage, name: str) -> datetime:
     try:
         return parsedate_to_datetime(str(head["Date"])).astimezone(UTC)
     except (TypeError, ValueError):

@@ -13,7 +13,7 @@ CLOSERS = "，。、；：？！）」』】》〉〕］｝…—～·％”’"
 WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 COMBINING = r"(?:[\ufe0e\ufe0f\u20e3\u0300-\u036f\U0001f3fb-\U0001f3ff]|\u200d.)*"
 # Never broken: a URL, a word, or one character with its punctuation.
-UNIT = re.compile(
+UNBROKEN = re.compile(
     rf"\s+|(?:https?://|mailto:)[!-~]+(?: ?[{re.escape(CLOSERS)}]+)?|[{re.escape(OPENERS)}]*"
     rf"(?:[^\s{WIDE}{re.escape(OPENERS)}]+|.{COMBINING})[{re.escape(CLOSERS)}]*(?:\[\d+\][{re.escape(CLOSERS)}]*)?",
     re.DOTALL,
@@ -26,47 +26,50 @@ def wrap(text: str, *, columns: int = COLUMNS, first: str = "", rest: str | None
     No line begins with 。 or ends with 「. URLs are never broken, even if the line gets too long.
     """
     rest = first if rest is None else rest
-    lines, line, taken, started = [], first, width(first), False
-    for unit in UNIT.findall(text):
-        if started and taken + width(unit.rstrip()) > columns:
+    lines, line, taken, started = [], first, display_width(first), False
+    for unit in UNBROKEN.findall(text):
+        if started and taken + display_width(unit.rstrip()) > columns:
             lines.append(line.rstrip())
             line = rest + unit.lstrip()
-            taken = width(line)
+            taken = display_width(line)
         else:
             line += unit
-            taken += width(unit)
+            taken += display_width(unit)
         started = bool(line[len(rest) :].strip())
     return "\n".join([*lines, line.rstrip()])
 
 
 def tidy(text: str) -> str:
     """Wrap long lines and collapse blank lines of a text template's output."""
-    lines = [wrap(line) if width(line) > COLUMNS else line.rstrip() for line in text.splitlines()]
+    lines = [wrap(line) if display_width(line) > COLUMNS else line.rstrip() for line in text.splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
-def width(text: str) -> int:
+def display_width(text: str) -> int:
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide - sum(unicodedata.combining(char) > 0 or char in "\u200b\u200d\ufe0f" for char in text)
 
 
-def table(rows: list[list[str]], *, headed: bool) -> str:
+def aligned_table(rows: list[list[str]], *, headed: bool) -> str:
     """Aligned columns; if too wide, `heading：cell` lines with a blank line between rows."""
     if not rows:
         return ""
     columns = max(map(len, rows))
-    widths = [max(width(row[column]) for row in rows if column < len(row)) for column in range(columns)]
+    widths = [max(display_width(row[column]) for row in rows if column < len(row)) for column in range(columns)]
     if sum(widths) + 3 * (columns - 1) > COLUMNS:
-        return _listed(rows, headed=headed)
-    lines = ["   ".join(_padded(cell, widths[at]) for at, cell in enumerate(row)).rstrip() for row in rows]
+        return _table_as_list(rows, headed=headed)
+    lines = [
+        "   ".join(cell + " " * (widths[at] - display_width(cell)) for at, cell in enumerate(row)).rstrip()
+        for row in rows
+    ]
     if headed:
         lines.insert(1, "   ".join("-" * size for size in widths))
     return "\n".join(lines)
 
 
-def _listed(rows: list[list[str]], *, headed: bool) -> str:
+def _table_as_list(rows: list[list[str]], *, headed: bool) -> str:
     heads, body = (rows[0], rows[1:]) if headed else ([], rows)
     blocks = []
     for row in body:
@@ -75,22 +78,31 @@ def _listed(rows: list[list[str]], *, headed: bool) -> str:
     return "\n\n".join(blocks)
 
 
-def _padded(cell: str, columns: int) -> str:
-    return cell + " " * (columns - width(cell))
-
-
 BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
 
-LINK, BREAK = "\x00", "\x01"  # internal marks: a URL stands between two LINKs
+LINK_MARK, BREAK_MARK = "\x00", "\x01"  # internal marks: a URL stands between two LINKs
 
-SILENT = {"head", "style", "script", "title", "template"}
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-APART = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
-NOTE = re.compile(r"\[(\d+)\]")  # a footnote; links have such numbers too
-BREAKING = APART | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt", "dd"}
-MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
+SKIPPED_TAGS = {"head", "style", "script", "title", "template"}
+VOID_TAGS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+SEPARATED_TAGS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
+FOOTNOTE = re.compile(r"\[(\d+)\]")  # a footnote; links have such numbers too
+BLOCK_TAGS = SEPARATED_TAGS | {
+    "div",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "main",
+    "tr",
+    "td",
+    "th",
+    "li",
+    "dt",
+    "dd",
+}
+HEADING_MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
 # Inline elements whose title attribute is appended to their text.
-TITLED = frozenset(
+TITLED_TAGS = frozenset(
     {"abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s"}
 ) | {"samp", "small", "span", "strong", "sub", "sup", "u", "var"}
 RULE = "─" * 6
@@ -124,32 +136,32 @@ class _TextExtractor(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.blocks: list[str] = []
-        self.run: list[str] = []  # text of the current block
-        self.hrefs: list[tuple[str, str, int]] = []  # open links: URL, title, start in `run`
+        self.texts: list[str] = []  # of the current block
+        self.hrefs: list[tuple[str, str, int]] = []  # open links: URL, title, start in `texts`
         self.shown: dict[str, int | None] = {}  # URL: its number in the list, None if shown in the text
         self.last_link = ""  # text and URL of the last closed link
         self.titles: list[tuple[str, str]] = []  # of open elements in TITLED
         self.silent: list[str] = []  # open elements, from a hidden one on
         self.lists: list[_List] = []
-        self.raised = 0  # start of the open <sup> in `run`
+        self.sup_start = 0  # start of the open <sup> in `texts`
         self.quotes = 0
         self.pre = 0
         self.tables: list[_Table | None] = []  # None: a layout table
         self.bullet = ""
-        self.apart = True  # a blank line is due before the next block
+        self.needs_blank_line = True  # before the next block
 
     # --- HTMLParser ---
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if self.silent or tag in SILENT or _is_hidden(given):
-            if tag not in VOID:
+        if self.silent or tag in SKIPPED_TAGS or _is_hidden(given):
+            if tag not in VOID_TAGS:
                 self.silent.append(tag)
             return
-        if tag in BREAKING and not self._in_cell(tag):
+        if tag in BLOCK_TAGS and not self._in_cell(tag):
             self._flush()
-            self.apart = self.apart or (tag in APART and not (tag in {"ul", "ol", "p"} and self.lists))
-        if tag in TITLED:
+            self.needs_blank_line |= tag in SEPARATED_TAGS and not (tag in {"ul", "ol", "p"} and self.lists)
+        if tag in TITLED_TAGS:
             self.titles.append((tag, _collapsed(given.get("title", ""))))
         opener = getattr(self, f"_open_{tag}", None)
         if opener:
@@ -161,18 +173,18 @@ class _TextExtractor(HTMLParser):
                 while self.silent.pop() != tag:
                     pass
             return
-        if tag in TITLED:
+        if tag in TITLED_TAGS:
             self._append_title(tag)
         closer = getattr(self, f"_close_{tag}", None)
         if closer:
             closer()
-        elif tag in BREAKING and not self._in_cell(tag):
-            self._flush(MARKS.get(tag, ""))
-            self.apart = self.apart or (tag in APART and not (tag == "p" and self.lists))
+        elif tag in BLOCK_TAGS and not self._in_cell(tag):
+            self._flush(HEADING_MARKS.get(tag, ""))
+            self.needs_blank_line |= tag in SEPARATED_TAGS and not (tag == "p" and self.lists)
 
     def handle_data(self, data: str) -> None:
         if not self.silent:
-            self.run.append(data.replace(LINK, "").replace(BREAK, ""))
+            self.texts.append(data.replace(LINK_MARK, "").replace(BREAK_MARK, ""))
 
     # --- links and pictures ---
 
@@ -181,52 +193,52 @@ class _TextExtractor(HTMLParser):
         while self.titles:
             name, title = self.titles.pop()
             if title and not self.pre:
-                self.run.append(f"（{title}）")
+                self.texts.append(f"（{title}）")
             if name == tag:
                 return
 
     def _open_a(self, given: dict[str, str]) -> None:
         is_text_only = "words-only" in given.get("class", "").split()
         href = "" if is_text_only else given.get("href", "").strip()
-        self.hrefs.append((href, given.get("title", "").strip(), len(self.run)))
+        self.hrefs.append((href, given.get("title", "").strip(), len(self.texts)))
 
     def _close_a(self) -> None:
         if not self.hrefs:
             return
         href, title, start = self.hrefs.pop()
-        words = _collapsed("".join(self.run[start:]))
+        text = _collapsed("".join(self.texts[start:]))
         if not href or href.startswith(("#", "mailto:?")):  # without an addressee: a share button
             return
-        if words in {href, href.partition("://")[2], href.removeprefix("mailto:")}:
+        if text in {href, href.partition("://")[2], href.removeprefix("mailto:")}:
             # A space ends the URL: many clients would include full-width punctuation.
-            self.run[start:] = [f"{href} " if "://" in href else words]
+            self.texts[start:] = [f"{href} " if "://" in href else text]
             self.shown.setdefault(href, None)
             return
         suffix = f"（{title}）" if title else ""
-        self.last_link = f"{words}{suffix}{LINK}{href}{LINK}"
-        self.run.append(f"{suffix}{LINK}{href}{LINK}")  # replaced at the end of the block
+        self.last_link = f"{text}{suffix}{LINK_MARK}{href}{LINK_MARK}"
+        self.texts.append(f"{suffix}{LINK_MARK}{href}{LINK_MARK}")  # replaced at the end of the block
 
     def _open_sup(self, given: dict[str, str]) -> None:
-        self.raised = len(self.run)
+        self.sup_start = len(self.texts)
 
     def _close_sup(self) -> None:
-        self.run[self.raised :] = [NOTE.sub(r"［註 \1］", "".join(self.run[self.raised :]))]
+        self.texts[self.sup_start :] = [FOOTNOTE.sub(r"［註 \1］", "".join(self.texts[self.sup_start :]))]
 
     def _open_img(self, given: dict[str, str]) -> None:
         alt, title = _collapsed(given.get("alt", "")), _collapsed(given.get("title", ""))
         if title and title != alt:
             alt = f"{alt}（{title}）" if alt else title
         if alt:
-            self.run.append(_("[Picture: %(alt)s]") % {"alt": alt})
+            self.texts.append(_("[Picture: %(alt)s]") % {"alt": alt})
 
     def _open_br(self, given: dict[str, str]) -> None:
-        self.run.append("\n" if self.pre else BREAK)
+        self.texts.append("\n" if self.pre else BREAK_MARK)
 
     def _open_hr(self, given: dict[str, str]) -> None:
         self._flush()
-        self.apart = True
+        self.needs_blank_line = True
         self._put(RULE)
-        self.apart = True
+        self.needs_blank_line = True
 
     # --- lists, quotations, code ---
 
@@ -241,7 +253,7 @@ class _TextExtractor(HTMLParser):
         self._flush()
         if self.lists:
             self.lists.pop()
-        self.apart = self.apart or not self.lists
+        self.needs_blank_line |= not self.lists
 
     _close_ol = _close_ul
 
@@ -251,7 +263,7 @@ class _TextExtractor(HTMLParser):
         here = self.lists[-1]
         self.bullet = f"{here.number}. " if here.ordered else "• "
         here.number += 1
-        self.apart = self.apart and here.number <= 1 + here.ordered
+        self.needs_blank_line &= here.number <= 1 + here.ordered
 
     def _open_blockquote(self, given: dict[str, str]) -> None:
         self.quotes += 1
@@ -259,7 +271,7 @@ class _TextExtractor(HTMLParser):
     def _close_blockquote(self) -> None:
         self._flush()
         self.quotes = max(self.quotes - 1, 0)
-        self.apart = True
+        self.needs_blank_line = True
 
     def _open_pre(self, given: dict[str, str]) -> None:
         self.pre += 1
@@ -267,7 +279,7 @@ class _TextExtractor(HTMLParser):
     def _close_pre(self) -> None:
         self._flush()
         self.pre = max(self.pre - 1, 0)
-        self.apart = True
+        self.needs_blank_line = True
 
     # --- tables ---
 
@@ -291,7 +303,7 @@ class _TextExtractor(HTMLParser):
         if data is None:
             self._flush()
         elif data.rows:
-            data.rows[-1].append(self._words())
+            data.rows[-1].append(self._take_text())
 
     _close_th = _close_td
 
@@ -300,17 +312,19 @@ class _TextExtractor(HTMLParser):
         self._flush()
         if data is not None:
             self._put(
-                table([[cell.replace(BREAK, " ") for cell in row] for row in data.rows if row], headed=data.headed)
+                aligned_table(
+                    [[cell.replace(BREAK_MARK, " ") for cell in row] for row in data.rows if row], headed=data.headed
+                )
             )
-        self.apart = True
+        self.needs_blank_line = True
 
     # --- output ---
 
-    def _words(self) -> str:
+    def _take_text(self) -> str:
         """Text since the last block, with link numbers."""
-        words = _collapsed("".join(self.run))
-        self.run.clear()
-        return re.sub(f"{LINK}(.*?){LINK}", lambda match: self._number(match[1]), words)
+        text = _collapsed("".join(self.texts))
+        self.texts.clear()
+        return re.sub(f"{LINK_MARK}(.*?){LINK_MARK}", lambda match: self._number(match[1]), text)
 
     def _number(self, href: str) -> str:
         if href not in self.shown:
@@ -322,9 +336,9 @@ class _TextExtractor(HTMLParser):
         if self.pre:
             return self._flush_code()
         address = self._lone_address()
-        if words := self._words():
+        if text := self._take_text():
             first, rest = self._prefixes()
-            lines = [wrap(line.strip(), first=first + mark, rest=rest) for line in words.split(BREAK)]
+            lines = [wrap(line.strip(), first=first + mark, rest=rest) for line in text.split(BREAK_MARK)]
             lines[1:] = [line.replace(first + mark, rest, 1) for line in lines[1:]]
             if address:
                 lines.append(rest + address)
@@ -332,15 +346,15 @@ class _TextExtractor(HTMLParser):
         return None
 
     def _flush_code(self) -> None:
-        code = "".join(self.run).strip("\n").expandtabs(4)
-        self.run.clear()
+        code = "".join(self.texts).strip("\n").expandtabs(4)
+        self.texts.clear()
         if code.strip():
             _first, rest = self._prefixes()
             self._put("\n".join(f"{rest}    {line}".rstrip() for line in code.splitlines()))
 
     def _lone_address(self) -> str:
         """The URL if one link is the whole block and the URL was not shown before."""
-        whole, href = _collapsed("".join(self.run)), self.last_link.removesuffix(LINK).rpartition(LINK)[2]
+        whole, href = _collapsed("".join(self.texts)), self.last_link.removesuffix(LINK_MARK).rpartition(LINK_MARK)[2]
         if not href or whole != self.last_link or href in self.shown:
             return ""
         self.shown[href] = None
@@ -356,16 +370,16 @@ class _TextExtractor(HTMLParser):
         return (outer + bullet if bullet else indent), indent
 
     def _put(self, block: str) -> None:
-        gap = "\n\n" if self.apart else "\n"
+        gap = "\n\n" if self.needs_blank_line else "\n"
         self.blocks.append(gap + block)
-        self.apart = False
+        self.needs_blank_line = False
 
     def text(self) -> str:
         """The whole text; call once, at the end."""
         self._flush()
         numbered = [f"[{number}] {href}" for href, number in self.shown.items() if number]
         if numbered:
-            self.apart = True
+            self.needs_blank_line = True
             self._put("\n".join([RULE, *numbered]))
         return "".join(self.blocks).strip("\n") + "\n"
 

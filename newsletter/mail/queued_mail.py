@@ -26,9 +26,9 @@ LEASE = timedelta(minutes=2)  # then another worker may claim the mail
 LEAVING_SECONDS = 100  # from the last claim to the server's reply: below LEASE, so that no two workers send
 BACKOFF_MIN, BACKOFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 JITTER = 0.1  # share of a delay: mails that failed together are not retried together
-LONGEST = timedelta(hours=4)  # delay before a retry
+DELAY_MAX = timedelta(hours=4)  # delay before a retry
 CLOCK_SLACK = timedelta(minutes=1)  # allowed difference between machines' clocks
-AT_ONCE, CANDIDATES = 200, 10  # rows
+ROWS_PER_RUN, ROWS_TRIED = 200, 10  # rows
 RUN_SECONDS = 300  # of one run of send_due
 
 
@@ -48,7 +48,7 @@ class Retry(NamedTuple):
 
 def is_due(column: str, now: datetime) -> Q:
     """Condition for due rows, also for times that a wrong clock has set far in the future."""
-    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + LONGEST + CLOCK_SLACK})
+    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + DELAY_MAX + CLOCK_SLACK})
 
 
 class QueuedMail[Row: Model](ABC):
@@ -120,7 +120,7 @@ class QueuedMail[Row: Model](ABC):
 
     def dequeue(self, row: Row, values: dict[str, object]) -> bool:
         """Remove the row from the queue; False if it has changed."""
-        return self._move(row, {self.due_column: None} | values)
+        return self._update_unchanged(row, {self.due_column: None} | values)
 
     def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
         """Called when a mail will not be retried; False if the row has changed."""
@@ -135,8 +135,8 @@ class QueuedMail[Row: Model](ABC):
     def send_due(self, now: datetime) -> int:
         """Send due mails until the server is unreachable or RUN_SECONDS have passed; return how many were sent."""
         sent, began = 0, time.monotonic()
-        for row in self.due_rows(now)[:AT_ONCE]:
-            result = self.send(row, now + _since(began))
+        for row in self.due_rows(now)[:ROWS_PER_RUN]:
+            result = self.send(row, now + _elapsed(began))
             sent += result is SendResult.SENT
             if result is SendResult.NO_SERVER or time.monotonic() - began > RUN_SECONDS:
                 break
@@ -148,7 +148,7 @@ class QueuedMail[Row: Model](ABC):
             return SendResult.NOT_TAKEN
         try:
             message, values = self.build(row, now)
-            self.hand_over(message, lambda: self._leave(row, now + _since(began)))
+            self.hand_over(message, lambda: self._renew_claim(row, now + _elapsed(began)))
         except mailer_errors(NotSent, ValueError) as error:
             self._fail(row, error, now)
             return SendResult.NO_SERVER if is_unreachable(error) else SendResult.FAILED
@@ -159,21 +159,21 @@ class QueuedMail[Row: Model](ABC):
         """Claim a row and read it again; False if another worker was first."""
         tries = {self.tries_column: getattr(row, self.tries_column) + 1} if self.tries_column else {}
         with transaction.atomic():  # the row cannot be deleted between the two
-            taken = self._move(row, self.claimed(now) | tries)
+            taken = self._update_unchanged(row, self.claimed(now) | tries)
             if taken:
                 row.refresh_from_db()
         return taken
 
-    def _leave(self, row: Row, now: datetime) -> None:
+    def _renew_claim(self, row: Row, now: datetime) -> None:
         """Renew the claim. Raises NotSent if the row has changed."""
         values = self.leaving(now)
-        if not self._move(row, values):
+        if not self._update_unchanged(row, values):
             raise NotSent(SendFailure.TEMPORARY, "taken over meanwhile")
         for name, value in values.items():
             setattr(row, name, value)
 
     def unchanged(self, row: Row) -> QuerySet[Row]:
-        """The row if it has not changed since it was read."""
+        """The row, or nothing if it has changed since it was read."""
         return self.model._default_manager.filter(pk=row.pk, **{self.guard_column: getattr(row, self.guard_column)})
 
     def _fail(self, row: Row, error: Exception, now: datetime) -> None:
@@ -182,11 +182,11 @@ class QueuedMail[Row: Model](ABC):
         tries = {self.tries_column: retry.tries} if self.tries_column else {}
         with transaction.atomic():
             if retry.due_at is not None:
-                self._move(row, self.put_off(with_jitter(retry.due_at, now)) | tries)
+                self._update_unchanged(row, self.put_off(with_jitter(retry.due_at, now)) | tries)
             else:
                 self.give_up(row, error, now)
 
-    def _move(self, row: Row, values: dict[str, Any]) -> bool:
+    def _update_unchanged(self, row: Row, values: dict[str, Any]) -> bool:
         """Update a row, unless it has changed since it was read."""
         return bool(self.unchanged(row).update(**values))
 
@@ -222,18 +222,18 @@ class AtMostOnceMail[Row: Model](QueuedMail[Row]):
 def send_next_of(kinds: Iterable[QueuedMail[Any]], now: datetime) -> bool:
     """Send one mail of the first kind that has one; returns as `QueuedMail.send_next`."""
     for kind in kinds:
-        for row in kind.due_rows(now)[:CANDIDATES]:
+        for row in kind.due_rows(now)[:ROWS_TRIED]:
             result = kind.send(row, now)
             if result is not SendResult.NOT_TAKEN:
                 return result is not SendResult.NO_SERVER
     return False
 
 
-def _since(began: float) -> timedelta:
+def _elapsed(began: float) -> timedelta:
     return timedelta(seconds=int(time.monotonic() - began))
 
 
-def backoff(tries: int, at_most: timedelta = LONGEST) -> timedelta:
+def backoff(tries: int, at_most: timedelta = DELAY_MAX) -> timedelta:
     """Exponential backoff: a minute after the first try, then doubled."""
     doublings = min(tries - 1, 16)  # avoids an overflow of timedelta
     return min(BACKOFF_MIN * (1 << doublings), at_most)
@@ -242,4 +242,4 @@ def backoff(tries: int, at_most: timedelta = LONGEST) -> timedelta:
 def with_jitter(at: datetime, now: datetime) -> datetime:
     """`at`, delayed by up to JITTER of the wait."""
     late = (at - now) * random.uniform(0, JITTER)  # noqa: S311 - nobody gains by guessing it
-    return min(at + late, now + LONGEST)
+    return min(at + late, now + DELAY_MAX)

@@ -81,7 +81,7 @@ def port_of(parts: SplitResult) -> int:
 
 
 def resolve_allowed(parts: SplitResult, is_allowed: Callable[[str, int], bool]) -> str:
-    """The IP address to connect to. Raise Blocked if any address of the host is not allowed."""
+    """The IP address to connect to. Raise RequestBlocked if any address of the host is not allowed."""
     port = port_of(parts)
     try:
         addresses = _addresses(punycode(parts.hostname or ""), port)
@@ -98,18 +98,18 @@ def resolve_allowed(parts: SplitResult, is_allowed: Callable[[str, int], bool]) 
 
 def _addresses(host: str, port: int) -> list[str]:
     """Raises TimeoutError after STEP_SECONDS: getaddrinfo has no timeout."""
-    answer: Future[list[str]] = Future()
-    Thread(target=_resolve, args=(host, port, answer), daemon=True).start()
-    return answer.result(STEP_SECONDS)
+    resolved: Future[list[str]] = Future()
+    Thread(target=_resolve, args=(host, port, resolved), daemon=True).start()
+    return resolved.result(STEP_SECONDS)
 
 
-def _resolve(host: str, port: int, answer: "Future[list[str]]") -> None:
+def _resolve(host: str, port: int, resolved: "Future[list[str]]") -> None:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        answer.set_exception(error)
+        resolved.set_exception(error)
     else:
-        answer.set_result([str(sockaddr[0]) for *_kind, sockaddr in found])
+        resolved.set_result([str(sockaddr[0]) for *_kind, sockaddr in found])
 
 
 def _blocked(address: str, port: int) -> RequestBlocked:
@@ -177,19 +177,19 @@ def post(
     max_bytes: int,
     is_allowed: Callable[[str, int], bool] = may_connect,
 ) -> tuple[int, bytes]:
-    """Return the status and the first `max_bytes` of the response. Redirects are not followed.
+    """POST `body`; return the status and the first `max_bytes` of the response. Redirects are not followed.
 
     seconds: timeout of one step and in total. After the status, the body may be truncated.
-    Raises Blocked, OSError, HTTPException and ValueError.
+    Raises RequestBlocked, OSError, HTTPException and ValueError.
     """
     parts = parse_url(url)
     with connection_to(parts, resolve_allowed(parts, is_allowed), step=seconds, in_all=seconds) as connection:
         connection.request("POST", _target(parts), body, {"Host": parts.netloc.rpartition("@")[2]} | headers)
         response = connection.getresponse()
-        answer = b""
+        data = b""
         with suppress(OSError, HTTPException, ValueError):
-            answer = response.read(max_bytes)
-        return response.status, answer
+            data = response.read(max_bytes)
+        return response.status, data
 
 
 def _target(parts: SplitResult) -> str:

@@ -10,37 +10,39 @@ from typing import Final
 WORD_MAX: Final = 12  # characters
 # Special characters of Markdown, HTML and providers' template languages.
 UNSAFE: Final = r"{}\[\]<>&\"'`\\%|｜\x00-\x1f\x7f"
-FIELD: Final = re.compile(
+NAME_FIELD: Final = re.compile(
     rf"(?<!\{{)\{{ ?(?:name|名字|稱呼) ?[|｜] ?(?P<word>[^\s{UNSAFE}]{{1,{WORD_MAX}}}) ?\}}(?!\}})"
 )
-DROPPED: Final = re.compile(rf"[{UNSAFE}]+")
-CODE: Final = re.compile(r"(<(?:code|pre)\b[^>]*>[^<]*(?:<(?!/?(?:code|pre)\b)[^<]*)*)")
-SLOT: Final = re.compile("\x02(n_[a-p]+)\x03")
-LETTERS: Final = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
-DIGITS: Final = str.maketrans("abcdefghijklmnop", "0123456789abcdef")
+UNSAFE_RUN: Final = re.compile(rf"[{UNSAFE}]+")
+CODE_ELEMENT: Final = re.compile(r"(<(?:code|pre)\b[^>]*>[^<]*(?:<(?!/?(?:code|pre)\b)[^<]*)*)")
+NAME_SLOT: Final = re.compile("\x02(n_[a-p]+)\x03")
+HEX_TO_LETTERS: Final = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+LETTERS_TO_HEX: Final = str.maketrans("abcdefghijklmnop", "0123456789abcdef")
 
 
 def with_name_slots(html: str) -> str:
     """Replace fields in rendered HTML by slots, but not inside <code> and <pre>."""
-    return _replaced(html, lambda found: f"\x02n_{found['word'].encode('utf-16-be').hex().translate(LETTERS)}\x03")
+    return _replace_fields(
+        html, lambda found: f"\x02n_{found['word'].encode('utf-16-be').hex().translate(HEX_TO_LETTERS)}\x03"
+    )
 
 
 def fill_fallback_words(text: str) -> str:
     """Replace fields in HTML or Markdown by their fallback word: the public version."""
-    return _replaced(text, lambda found: found["word"])
+    return _replace_fields(text, lambda found: found["word"])
 
 
 def with_name(html: str, name: str) -> str:
     """Replace fields in rendered HTML by a name."""
-    return _replaced(html, lambda _found: escape(safe_name(name)))
+    return _replace_fields(html, lambda _found: escape(safe_name(name)))
 
 
 def without_name_slots(letter: str) -> str:
-    return SLOT.sub(lambda found: fallback_word(found[1]), letter)
+    return NAME_SLOT.sub(lambda found: fallback_word(found[1]), letter)
 
 
 def fallback_word(slot: str) -> str:
-    return bytes.fromhex(slot.removeprefix("n_").translate(DIGITS)).decode("utf-16-be")
+    return bytes.fromhex(slot.removeprefix("n_").translate(LETTERS_TO_HEX)).decode("utf-16-be")
 
 
 def is_name_slot(slot: str) -> bool:
@@ -49,12 +51,12 @@ def is_name_slot(slot: str) -> bool:
 
 def safe_name(name: str) -> str:
     """Remove UNSAFE: a provider inserts the same value into text and HTML."""
-    return " ".join(DROPPED.sub(" ", name).split())
+    return " ".join(UNSAFE_RUN.sub(" ", name).split())
 
 
-def _replaced(text: str, by: Callable[[re.Match[str]], str]) -> str:
+def _replace_fields(text: str, by: Callable[[re.Match[str]], str]) -> str:
     if "{" not in text:
         return text
-    parts = CODE.split(text)
-    parts[0::2] = [FIELD.sub(by, part) for part in parts[0::2]]
+    parts = CODE_ELEMENT.split(text)
+    parts[0::2] = [NAME_FIELD.sub(by, part) for part in parts[0::2]]
     return "".join(parts)

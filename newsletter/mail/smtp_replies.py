@@ -53,7 +53,7 @@ BOILERPLATE = re.compile(
 )
 
 # RFC 3463, RFC 5248, RFC 7293 and RFC 7505. Other codes decide nothing.
-BY_CODE = {
+REASON_BY_CODE = {
     "5.1.1": RefusalReason.DEAD,  # bad destination mailbox address
     "5.1.2": RefusalReason.DEAD,  # bad destination system address: there is no such domain
     "5.1.3": RefusalReason.DEAD,  # bad destination mailbox address syntax
@@ -68,17 +68,19 @@ BY_CODE = {
     "5.7.13": RefusalReason.DEAD,  # the account is disabled
     "5.7.17": RefusalReason.DEAD, "5.7.18": RefusalReason.DEAD,  # the mailbox, the domain has a new owner
 }  # fmt: skip
-BY_SUBJECT = {
+REASON_BY_SUBJECT = {
     "5.2": RefusalReason.MAILBOX, "4.2": RefusalReason.MAILBOX,
     "5.6": RefusalReason.POLICY,  # content
     "5.7": RefusalReason.POLICY, "4.7": RefusalReason.POLICY,  # security or policy
 }  # fmt: skip
 # RFC 5321 section 4.2.2, RFC 4954 section 6, RFC 7504, RFC 7505.
-BY_REPLY_CODE = dict.fromkeys(("500", "502", "503", "504", "530", "534", "535", "538", "555"), RefusalReason.OURS)
-BY_REPLY_CODE["556"] = RefusalReason.DEAD
+REASON_BY_REPLY_CODE = dict.fromkeys(
+    ("500", "502", "503", "504", "530", "534", "535", "538", "555"), RefusalReason.OURS
+)
+REASON_BY_REPLY_CODE["556"] = RefusalReason.DEAD
 
 
-def _any(*patterns: str) -> re.Pattern[str]:
+def _any_of(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE)
 
 
@@ -86,7 +88,7 @@ RECIPIENT_WORDS = (
     r"(?:user|recip(?:ient)?|rcpt|account|mail[ -]?box|mail[ -]?drop|alias|addressee|address|inbox|receiver|customer)"
 )
 DISABLED_WORDS = r"(?:disabled|inactive|deactivated|locked|suspended|unavailable)"
-NO_SUCH_ADDRESS = _any(
+NO_SUCH_ADDRESS = _any_of(
     rf"{RECIPIENT_WORDS}(?:e?s)?\b.{{0,40}}\b(?:(?:not|\w{{2,6}}n't) (?:be )?found|unknown)",
     rf"{RECIPIENT_WORDS}(?:e?s)?\b.{{0,40}}\bnot (?:listed|present|ok|known)",
     rf"{RECIPIENT_WORDS}(?:e?s)?\b.{{0,30}}\binvalid\b|nosuch{RECIPIENT_WORDS}",
@@ -112,11 +114,11 @@ NO_SUCH_ADDRESS = _any(
 # The first match counts. Sources: receivers' postmaster pages, listed with each sentence in
 # tests/delivery/events/parsing/said.txt, and the texts of Postfix, Sendmail, Exim, qmail, Courier, Exchange, Domino and
 # GroupWise.
-PHRASES = (
+REASON_PHRASES = (
     # Sender reputation, whatever the code: "5.1.1 User unknown, or your server is on …".
     (
         RefusalReason.POLICY,
-        _any(
+        _any_of(
             r"(?:sending|relay) (?:quota|limit)|too many (?:\w{1,12} )?(?:sessions|connections)",
             r"(?:too many|excessive) (?:bad|invalid|unknown|illegal|unavailable|non-?existent|incorrect) \w",
             r"(?:block|black|deny|white|allow) ?list|白名[單单]|dnsbl|\brbl\b|spamhaus|spamcop|\bbanned\b",
@@ -126,7 +128,7 @@ PHRASES = (
     # The mailbox exists, but accepts nothing now.
     (
         RefusalReason.MAILBOX,
-        _any(
+        _any_of(
             r"\bquota\b|mail ?box (?:is |for user is )?full|out of storage|over(?: its)? storage|storage limit",
             r"insufficient (?:system )?storage|(?:no|not enough|insufficient) (?:disk )?space|disk (?:is )?full",
             r"too quickly|at a rate that|space (?:is )?not enough|too much mail data|error writing message",
@@ -143,7 +145,7 @@ PHRASES = (
     # The sender and its host.
     (
         RefusalReason.OURS,
-        _any(
+        _any_of(
             r"\bsender|from address|(?:return|envelope) mx\b|\bfrom: ?(?:domain|address)|\ba/aaaa\b",
             r"(?:your|sending|originating|source|client) (?:mail ?)?(?:host|ips?\b|server|domain)",
             r"(?:unverifiable|unresolvable|cannot (?:find|resolve)|not resolve).{0,30}(?:host ?name|ip|domain)",
@@ -153,7 +155,7 @@ PHRASES = (
     (RefusalReason.DEAD, NO_SUCH_ADDRESS),
     (
         RefusalReason.DEAD,
-        _any(
+        _any_of(
             r"host(?: or domain)?(?: name)? (?:is )?(?:unknown|not found|does not exist)|unroute?able mail domain",
             r"domain (?:name )?(?:not found|does not exist|unknown|is not valid|invalid)|no such (?:host|domain)",
             r"unknown host|indicated no smtp service",
@@ -165,14 +167,14 @@ PHRASES = (
     ),
     (
         RefusalReason.UNKNOWN,
-        _any(
+        _any_of(
             r"(?:for|queue) too long|timed? ?out|giv(?:en|ing) up|too many hops|no route",
             r"connection (?:was |has been )?(?:refused(?! (?:due|because|by (?![\w-]+\.)))|reset|lost|dropped|failed)",
         ),
     ),
     (
         RefusalReason.OURS,
-        _any(
+        _any_of(
             r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not|prohibited|disabled)|configured to relay|rcpthosts",
             r"(?:no|unable to|not) relay(?:ing)?\b|(?:\bas a|mail|open) relay\b|mail from|not verified|line limit",
             r"protocol (?:violation|error)|bad sequence|sequence of commands|rfc ?\d{3,4}|before greeting|dns check",
@@ -180,7 +182,7 @@ PHRASES = (
     ),
     (
         RefusalReason.POLICY,
-        _any(
+        _any_of(
             r"spam|\bube\b|\buce\b|unsolicited|unwanted|junk|\babus|block(?:ed|ing)|barracuda|suspected",
             r"reputation|complain|\bpolic(?:y|ies)\b|suspicious|preference|filter|\bauth(?:enticat\w*)?\b|domain ?keys",
             r"virus|malware|phish|content|attachment|\bheaders?\b|too (?:large|big|long)|message size|size limit",
@@ -200,25 +202,16 @@ NO_SUCH_ADDRESS_AT_MICROSOFT = re.compile(r"requested action not taken: mailbox 
 # Errors of e-mail APIs about one recipient: each provider's documentation.
 # Postmark's 406 is a recipient that is inactive after a hard bounce, a complaint, or by hand:
 # https://postmarkapp.com/developer/api/overview#error-codes
-BY_API = (
+API_REASONS = (
     (re.compile(r"invalid$"), RefusalReason.DEAD),  # Anymail's status: an invalid address
-    (
-        re.compile(r"(?:rejected|failed)$"),
-        RefusalReason.UNKNOWN,
-    ),  # Anymail's statuses: a suppression list, or anything else
+    (re.compile(r"(?:rejected|failed)$"), RefusalReason.UNKNOWN),  # Anymail's statuses: for any reason
     (re.compile(r"406 .*inactive", re.DOTALL), RefusalReason.DEAD),
     (re.compile(r"300 .*'To'", re.DOTALL), RefusalReason.DEAD),
     (re.compile(r".*'to' parameter is not a valid address", re.DOTALL), RefusalReason.DEAD),  # Mailgun
-    (
-        re.compile(r".*does not contain a valid address.*\bto\b", re.DOTALL | re.IGNORECASE),
-        RefusalReason.DEAD,
-    ),  # SendGrid
+    (re.compile(r"(?is).*does not contain a valid address.*\bto\b"), RefusalReason.DEAD),  # SendGrid
     (re.compile(r".*email is not valid in to\b", re.DOTALL), RefusalReason.DEAD),  # Brevo
     (re.compile(r".*Invalid `to` field", re.DOTALL), RefusalReason.DEAD),  # Resend
-    (
-        re.compile(r".*(?:Illegal address|Missing final '@domain'|Local address contains)", re.DOTALL),
-        RefusalReason.DEAD,
-    ),
+    (re.compile(r"(?s).*(?:Illegal address|Missing final '@domain'|Local address contains)"), RefusalReason.DEAD),
     (re.compile(r".*(?:API response 4|message recipients were)", re.DOTALL), RefusalReason.UNKNOWN),
 )
 
@@ -228,9 +221,13 @@ def classify_refusal(reply: str) -> RefusalReason:
     reply = reply[:REPLY_MAX]
     code = CODE.match(reply)
     if code is None:
-        return next((found for pattern, found in BY_API if pattern.match(reply)), RefusalReason.OURS)
+        return next((found for pattern, found in API_REASONS if pattern.match(reply)), RefusalReason.OURS)
     status = enhanced_code(reply)
-    found = reason_by_text(reply, status) or reason_by_code(status) or BY_REPLY_CODE.get(code[1], RefusalReason.UNKNOWN)
+    found = (
+        reason_by_text(reply, status)
+        or reason_by_code(status)
+        or REASON_BY_REPLY_CODE.get(code[1], RefusalReason.UNKNOWN)
+    )
     is_final = code[1] >= "500" and not status.startswith("4")
     return found if is_final or found is not RefusalReason.DEAD else RefusalReason.UNKNOWN
 
@@ -248,18 +245,20 @@ def reason_by_text(text: str, status: str) -> RefusalReason | None:
     if status in {"5.1.7", "5.1.8"}:
         return RefusalReason.OURS
     text = " ".join(BOILERPLATE.sub("", CAMEL_OR_SNAKE.sub(" ", QUOTED.sub(" ", text))).replace("’", "'").split())
-    number, found = next(((n, found) for n, (found, words) in enumerate(PHRASES) if words.search(text)), (0, None))
+    number, found = next(
+        ((n, found) for n, (found, pattern) in enumerate(REASON_PHRASES) if pattern.search(text)), (0, None)
+    )
     if found is not RefusalReason.DEAD:
         is_dead = status == "5.5.0" and NO_SUCH_ADDRESS_AT_MICROSOFT.search(text)
         return RefusalReason.DEAD if is_dead else found
-    is_named = PHRASES[number][1] is NO_SUCH_ADDRESS
+    is_named = REASON_PHRASES[number][1] is NO_SUCH_ADDRESS
     may_come_back = status.startswith(("4", "5.4.")) or "try again" in text.lower()
     return RefusalReason.UNKNOWN if may_come_back and not is_named else found
 
 
 def reason_by_code(status: str) -> RefusalReason | None:
     """status: an enhanced code such as "5.1.1", or ""."""
-    return BY_CODE.get(status) or BY_SUBJECT.get(status[:3])
+    return REASON_BY_CODE.get(status) or REASON_BY_SUBJECT.get(status[:3])
 
 
 class SendFailure(Enum):
@@ -271,8 +270,8 @@ class SendFailure(Enum):
 class NotSent(Exception):
     """Raised by a mailer that knows the kind of failure."""
 
-    def __init__(self, failure: SendFailure, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, failure: SendFailure, message: str) -> None:
+        super().__init__(message)
         self.failure = failure
 
 
@@ -283,14 +282,14 @@ def classify_error(error: Exception) -> SendFailure:
     if is_invalid_message(error):
         return SendFailure.PERMANENT
     if isinstance(error, SMTPRecipientsRefused):
-        return _of_recipients([_reply(code, words) for code, words in error.recipients.values()])
+        return _recipients_failure([_reply_line(code, text) for code, text in error.recipients.values()])
     if isinstance(error, SMTPDataError):
-        return _of_message(_reply(error.smtp_code, error.smtp_error))
+        return _message_failure(_reply_line(error.smtp_code, error.smtp_error))
     if isinstance(error, AnymailRecipientsRefused | AnymailInvalidAddress):
         return SendFailure.PERMANENT
     status = error.status_code if isinstance(error, AnymailAPIError) else None
-    is_about_it = status is not None and 400 <= status < 500 and status not in {401, 403, 429}
-    return SendFailure.TEMPORARY if is_about_it else SendFailure.SERVER_UNAVAILABLE
+    is_about_message = status is not None and 400 <= status < 500 and status not in {401, 403, 429}
+    return SendFailure.TEMPORARY if is_about_message else SendFailure.SERVER_UNAVAILABLE
 
 
 def is_invalid_message(error: Exception) -> bool:
@@ -314,14 +313,14 @@ def is_refusal(error: Exception) -> bool:
     return is_invalid_message(error) or getattr(error, "status_code", None) is not None
 
 
-def _of_recipients(replies: list[str]) -> SendFailure:
+def _recipients_failure(replies: list[str]) -> SendFailure:
     """Replies to RCPT: permanent only if all are 5yz and about the address (RFC 5321 section 4.2.1)."""
     if any(reply.startswith("421") or classify_refusal(reply) not in RECIPIENT_REASONS for reply in replies):
         return SendFailure.SERVER_UNAVAILABLE
     return SendFailure.PERMANENT if replies and all(reply >= "5" for reply in replies) else SendFailure.TEMPORARY
 
 
-def _of_message(reply: str) -> SendFailure:
+def _message_failure(reply: str) -> SendFailure:
     """The reply to DATA: permanent only if it says that there is no such address."""
     found = classify_refusal(reply)
     if reply.startswith("421") or found not in RECIPIENT_REASONS:
@@ -329,8 +328,8 @@ def _of_message(reply: str) -> SendFailure:
     return SendFailure.PERMANENT if found is RefusalReason.DEAD else SendFailure.TEMPORARY
 
 
-def _reply(code: int, words: bytes | str) -> str:
-    text = words.decode(errors="replace") if isinstance(words, bytes) else words
+def _reply_line(code: int, text: bytes | str) -> str:
+    text = text.decode(errors="replace") if isinstance(text, bytes) else text
     return " ".join(f"{code} {text}".split())
 
 

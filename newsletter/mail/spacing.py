@@ -47,7 +47,7 @@ def autospace_html(html: str, names: Iterable[str] = ()) -> str:
     """Spaces go outside inline tags."""
     spacer = _HtmlSpacer(tuple(names))
     for token in HTML_TOKEN.findall(html):
-        spacer.read(token)
+        spacer.feed(token)
     return "".join(spacer.out)
 
 
@@ -61,7 +61,7 @@ class _HtmlSpacer:
         self.gap_index = 0  # in `out`, for a space before the next text
         self.open_elements: list[str] = []  # the open one of CODE_TAGS or SKIPPED_TAGS, once per nesting
 
-    def read(self, token: str) -> None:
+    def feed(self, token: str) -> None:
         if token.startswith("<") and (tag := TAG_NAME.match(token)):
             self._tag(token, tag[1].lower(), is_end=token.startswith("</"))
         elif token.startswith("<!--"):
@@ -78,7 +78,7 @@ class _HtmlSpacer:
         if name not in INLINE_TAGS:
             self.tail = ""
         is_first = self.gap_index == len(self.out)
-        self.out.append(ALT.sub(lambda words: autospace_text(words[0], self.names), token) if name == "img" else token)
+        self.out.append(ALT.sub(lambda alt: autospace_text(alt[0], self.names), token) if name == "img" else token)
         if is_end and is_first:
             self.gap_index = len(self.out)
 

@@ -41,11 +41,11 @@ def _key(purpose: str, secret: str) -> bytes:
     return sha256(f"newsletter.{purpose}.{secret}".encode()).digest()
 
 
-def _signature(secret: str, purpose: str, number: int, bound: str) -> str:
-    return _sixteen(hmac.digest(_key(purpose, secret), f"{number}.{bound}".encode(), "sha256"))
+def _signature(secret: str, purpose: str, number: int, bound_to: str) -> str:
+    return _base62_digest(hmac.digest(_key(purpose, secret), f"{number}.{bound_to}".encode(), "sha256"))
 
 
-def _sixteen(octets: bytes) -> str:
+def _base62_digest(octets: bytes) -> str:
     """16 base62 digits of 96 bits, by pairs and small integers: a mailing signs millions."""
     high, low = divmod(int.from_bytes(octets[:12]), 62**8)
     high, pairs = high % 62**8, PAIRS
@@ -54,27 +54,27 @@ def _sixteen(octets: bytes) -> str:
     return f"{left}{pairs[c // 3844]}{pairs[c % 3844]}{pairs[d // 3844]}{pairs[d % 3844]}"
 
 
-def sign(purpose: str, number: int, bound: str = "") -> str:
+def sign(purpose: str, number: int, bound_to: str = "") -> str:
     """The token of row `number` for `purpose`.
 
-    bound: must be the same when the token is checked, such as the row's salt.
+    bound_to: must be the same when the token is checked, such as the row's salt.
     """
-    return _base62(number) + _signature(settings.SECRET_KEY, purpose, number, bound)
+    return _base62(number) + _signature(settings.SECRET_KEY, purpose, number, bound_to)
 
 
 def signer(purpose: str) -> Callable[[int, str], str]:
-    """A faster `sign` for many rows of one purpose: (number, bound) to token."""
+    """A faster `sign` for many rows of one purpose: (number, bound_to) to token."""
     signed = signers([purpose])
-    return lambda number, bound: signed(number, bound)[0]
+    return lambda number, bound_to: signed(number, bound_to)[0]
 
 
 def signers(purposes: Sequence[str]) -> Callable[[int, str], list[str]]:
-    """Like `signer` for several purposes: (number, bound) to one token a purpose."""
+    """Like `signer` for several purposes: (number, bound_to) to one token a purpose."""
     macs = [_mac(_key(purpose, settings.SECRET_KEY)) for purpose in purposes]
 
-    def signed(number: int, bound: str) -> list[str]:
-        head, text = _base62(number), f"{number}.{bound}".encode()
-        return [head + _sixteen(mac(text)) for mac in macs]
+    def signed(number: int, bound_to: str) -> list[str]:
+        head, text = _base62(number), f"{number}.{bound_to}".encode()
+        return [head + _base62_digest(mac(text)) for mac in macs]
 
     return signed
 
@@ -104,14 +104,14 @@ def claimed_id(token: str) -> int | None:
     return number if number < 2**63 else None
 
 
-def is_valid(token: str, purpose: str, bound: str = "") -> bool:
+def is_valid(token: str, purpose: str, bound_to: str = "") -> bool:
     """Check a token against the current secret and SECRET_KEY_FALLBACKS."""
     number = claimed_id(token)
     if number is None or token != _base62(number) + token[-SIGNATURE_LENGTH:]:
         return False
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     given = token[-SIGNATURE_LENGTH:].encode()
-    matches = [hmac.compare_digest(_signature(key, purpose, number, bound).encode(), given) for key in keys]
+    matches = [hmac.compare_digest(_signature(key, purpose, number, bound_to).encode(), given) for key in keys]
     return any(matches)
 
 

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 from newsletter.mail import outbox
 
 MAILS_PER_PAGE = 50
-SEE_MAIL = "publication.see_mail"
+SEE_MAIL_PERMISSION = "publication.see_mail"
 # Headers that proxies add. Some add none: see `is_trial_site`.
 PROXY_HEADERS = ("X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "FORWARDED", "X_REAL_IP", "VIA")
 # A mail may have styles and pictures, but no scripts, requests or forms.
@@ -39,15 +39,18 @@ MAIL_CSP: dict[str, list[str]] = {
 def outbox_view[**P](
     view: Callable[Concatenate[HttpRequest, Path, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """404 unless mail goes to the outbox, and the client has SEE_MAIL or is on this machine during a trial."""
+    """404 without an outbox or the mail, or if the client neither has SEE_MAIL_PERMISSION nor tries the product."""
 
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         directory = outbox.directory()
         if directory is None:
             raise Http404
-        if not (request.user.has_perm(SEE_MAIL) or is_trial_user(request)):
-            raise PermissionDenied(SEE_MAIL) if request.user.is_staff else Http404
-        return view(request, directory, *args, **kwargs)
+        if not (request.user.has_perm(SEE_MAIL_PERMISSION) or is_trial_user(request)):
+            raise PermissionDenied(SEE_MAIL_PERMISSION) if request.user.is_staff else Http404
+        try:
+            return view(request, directory, *args, **kwargs)
+        except FileNotFoundError:
+            raise Http404 from None
 
     update_wrapper(guarded, view)
     return never_cache(require_safe(guarded))
@@ -97,24 +100,24 @@ def mail(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
 
 @outbox_view
 def mail_text(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return _page(request, directory, name, "text", text=outbox.body_part(_octets(directory, name), "plain"))
+    return _page(request, directory, name, "text", text=outbox.body_part(outbox.read_mail(directory, name), "plain"))
 
 
 @outbox_view
 def mail_headers(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return _page(request, directory, name, "headers", fields=outbox.header_fields(_octets(directory, name)))
+    return _page(request, directory, name, "headers", fields=outbox.header_fields(outbox.read_mail(directory, name)))
 
 
 @outbox_view
 def mail_source(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return _page(request, directory, name, "source", text=_octets(directory, name).decode("ascii", "replace"))
+    return _page(request, directory, name, "source", text=outbox.read_mail(directory, name).decode("ascii", "replace"))
 
 
 @csp_override(MAIL_CSP)
 @xframe_options_sameorigin
 @outbox_view
 def mail_frame(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return html_frame(outbox.body_part(_octets(directory, name), "html"))
+    return html_frame(outbox.body_part(outbox.read_mail(directory, name), "html"))
 
 
 def html_frame(html: str) -> HttpResponse:
@@ -125,17 +128,9 @@ def html_frame(html: str) -> HttpResponse:
 @outbox_view
 def mail_file(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}.eml"'}
-    return HttpResponse(_octets(directory, name), content_type="message/rfc822", headers=headers)
+    return HttpResponse(outbox.read_mail(directory, name), content_type="message/rfc822", headers=headers)
 
 
 def _page(request: HttpRequest, directory: Path, name: str, tab: str, **shown: object) -> HttpResponse:
-    _octets(directory, name)
     context = {"mail": outbox.read_summary(directory, name), "tab": tab, **shown}
     return render(request, f"outbox/mail_{tab}.html", context)
-
-
-def _octets(directory: Path, name: str) -> bytes:
-    try:
-        return outbox.read_mail(directory, name)
-    except FileNotFoundError:
-        raise Http404 from None

@@ -363,7 +363,7 @@ def dns_rows(facts: SenderFacts) -> Iterator[DnsRecord]:
     yield DnsRecord("SPF", facts.domain, _texts(facts.spf), tuple(_spf_of_sender(facts)))
     yield from _dkim_rows(facts)
     text = (facts.dmarc.text,) if isinstance(facts.dmarc, Dmarc) and facts.dmarc.text else ()
-    place = facts.dmarc.place if isinstance(facts.dmarc, Dmarc) and facts.dmarc.text else facts.domain
+    place = facts.dmarc.record_domain if isinstance(facts.dmarc, Dmarc) and facts.dmarc.text else facts.domain
     yield DnsRecord("DMARC", f"_dmarc.{place}", text, tuple(_dmarc(facts)))
     yield DnsRecord("MX", facts.domain, facts.mx if isinstance(facts.mx, tuple) else (), tuple(_takes_mail(facts)))
     if facts.bounces and facts.bounces.domain != facts.domain:
@@ -459,7 +459,7 @@ def _dkim(key: dkim_signing.DkimKey, there: PublicKey | DnsUnavailable) -> Itera
     """Compare an own key with its DNS record."""
     if isinstance(there, DnsUnavailable):
         yield dns_away_finding(there)
-    elif there.material == parse_tags(key.record)["p"]:
+    elif there.base64_key == parse_tags(key.record)["p"]:
         yield from _key_length_findings([there])
     else:
         message = (
@@ -535,7 +535,7 @@ def _dmarc(facts: SenderFacts) -> Iterator[Finding]:
     elif not found.policy:
         message = _("The DMARC record of %s asks for nothing that receivers understand, so it counts as none.")
         hint = _("It needs p=none, p=quarantine or p=reject; sp and np take the same words.")
-        yield Finding(ERROR, "dmarc.broken", message % found.place, hint)
+        yield Finding(ERROR, "dmarc.broken", message % found.record_domain, hint)
     elif found.policy == "none":
         message = _("DMARC only watches (p=none): a mail that somebody else sends in your name arrives as well.")
         hint = _("After some weeks of reports without surprises, change it to p=quarantine, later to p=reject.")

@@ -1,1 +1,1 @@
-"""Django's backend for PostgreSQL, with a limit to each wait for a connection."""
+"""Django's backend for PostgreSQL, with a timeout for reused connections."""

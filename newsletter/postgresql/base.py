@@ -1,4 +1,4 @@
-"""The backend that settings name: Django's own, for a server that may take connections and never answer."""
+"""Django's backend, for servers that may accept connections and never answer."""
 
 from select import POLLIN, poll
 from traceback import clear_frames
@@ -10,7 +10,7 @@ from psycopg.errors import ConnectionTimeout
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 
-ANSWER_SECONDS = 2  # that a connection which is used again has for its first answer, as has a new one
+ANSWER_SECONDS = 2  # for the first answer on a reused connection
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -18,11 +18,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             return super().get_new_connection(conn_params)
         except ConnectionTimeout as error:
-            clear_frames(error.__traceback__)  # they hold the socket, and the error holds them: it would stay open
+            clear_frames(error.__traceback__)  # they refer to the socket, which would stay open
             raise
 
     def is_usable(self) -> bool:
-        """Ask as Django does before a connection is used again, and do not wait for as long as the server likes."""
+        """As Django's check before a connection is reused, but with a timeout."""
         try:
             return self.connection is not None and _answers(self.connection.pgconn)
         except Error:
@@ -30,7 +30,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _answers(server: PGconn) -> bool:
-    """Return whether the server answers a question in time."""
+    """Whether the server answers a query within ANSWER_SECONDS."""
     server.send_query(b"SELECT 1")
     server.flush()
     readable = poll()

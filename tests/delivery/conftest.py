@@ -50,7 +50,7 @@ class Provider:
         self.accepted, self.stop_deadline = [], StopDeadline()
         self.on_send = lambda row: None
 
-    def deliver(self, rows, on_hand_over, _reports=None):
+    def deliver(self, rows, on_hand_over):
         for row in rows:
             answer = self.answers.get(row.email, ACCEPTED)
             if isinstance(answer, Exception):

@@ -29,22 +29,22 @@ def numbers() -> dict[str, str]:
     silent = claims.LEASE + recovery.DEAD_MACHINE
     days = WORDS[rate.days_needed(10_000)], WORDS[rate.days_needed(1_000_000)]
     return {
-        "batch": f"cuts them into batches of up to {beginning.BATCH:,}",
-        "last batches": f"the last batches are smaller, down to {beginning.STEP}",
+        "batch": f"cuts them into batches of up to {beginning.BATCH_MAX:,}",
+        "last batches": f"the last batches are smaller, down to {beginning.BATCH_STEP}",
         "lease": f"a lease of {claims.LEASE.seconds} seconds",
-        "late": f"more than {hours(beginning.LATE)} hours behind its time",
+        "late": f"more than {hours(beginning.LATE_AFTER)} hours behind its time",
         "hold": f"before the hold has passed: {Publication._meta.get_field('hold_minutes').default} minutes",
-        "hold of a program": f"at least {approving.PROGRAM_HOLD.seconds // 60} minutes",
+        "hold of a program": f"at least {approving.API_HOLD_MIN.seconds // 60} minutes",
         "draft": f"{hours(reminders.DRAFT_BEFORE)} hours before it: the draft",
         "letter": f"{hours(reminders.LETTER_BEFORE)} hours before it: the letter",
-        "refusals": f"refuses {outcomes.REFUSALS} readers in a row",
+        "refusals": f"refuses {outcomes.REFUSALS_MAX} readers in a row",
         "retries": "after {}, {} and {} minutes, then {}, {}, {}, {}, {} and {} hours".format(*first, *later),
         "revoked": f"{recovery.STALLED_LEASE.seconds} seconds after its lease ended",
         "revoked on SQLite": f"after {recovery.HUNG_LEASE.seconds // 60} minutes",
         "another machine": f"silent for {silent.seconds} seconds",
         "stop": f"{stoppable_wait.STOP_SECONDS} seconds in all",
-        "connections": f"starts with {WORDS[couriers.FIRST_LINES]} connections",
-        "most connections": f"up to {couriers.MOST_LINES} (",
+        "connections": f"starts with {WORDS[couriers.FIRST_CONNECTIONS]} connections",
+        "most connections": f"up to {couriers.MOST_CONNECTIONS} (",
         "warm-up": "allows {}, {}, {} … {:,} mails".format(*map(rate.daily_limit, (1, 2, 3, 16))),
         "days of a warm-up": "10,000 readers take {} days, a million {}".format(*days),
         "failing": f"over {alerts.FAILED_SHARE_MIN * 100:g} %, at least {alerts.FAILED_COPIES_MIN} copies",
@@ -62,5 +62,5 @@ def test_its_numbers_are_those_of_the_code():
 def test_it_lists_the_providers_that_take_many_readers_in_one_call():
     rows = dict(re.findall(r"\| (\w+) \| (\d+) \| (?:merged|whole) \|", GUIDE))
 
-    limits = {name: min(one.limit, api_courier.READERS) for name, one in api_courier.PROVIDERS.items()}
+    limits = {name: min(one.limit, api_courier.READERS_PER_CALL) for name, one in api_courier.PROVIDERS.items()}
     assert {name: int(number) for name, number in rows.items()} == limits

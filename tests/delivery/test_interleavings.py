@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsletter.delivery.ledger import claims, flight_recorder, recovery, uncertain
-from newsletter.delivery.ledger.claims import DeliveryResult, LaneEnds
+from newsletter.delivery.ledger.claims import DeliveryResult, LaneEnded
 from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
 from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution, SeenRow
 from newsletter.delivery.models import Batch, Delivery, Mailing
@@ -88,7 +88,7 @@ class Worker:
             return
         try:
             self.fetched.append(next(self.rows))
-        except (StopIteration, LaneEnds):
+        except (StopIteration, LaneEnded):
             self.is_through = True
 
     def hand_over(self, answer):
@@ -259,7 +259,7 @@ EVENT = st.tuples(st.sampled_from(STEPS), st.sampled_from([0, 1]), st.sampled_fr
 @pytest.fixture
 def mailing(make_mailing, monkeypatch):
     """A mailing in two batches: written once, and as it was written before each example."""
-    monkeypatch.setattr(beginning, "BATCH", 6)
+    monkeypatch.setattr(beginning, "BATCH_MAX", 6)
     return make_mailing(READERS)
 
 

@@ -143,18 +143,18 @@ def test_a_mailing_that_begins_is_found_by_a_lane_that_was_idle(issue, bulk_smtp
 def test_an_error_ends_no_process(begun, bulk_smtp, process, monkeypatch, caplog):
     calls, run = [], lane_process.run_lane
 
-    def once_in_trouble(slot, *, after, learnt):
+    def once_in_trouble(slot, *, after, scalers):
         calls.append(after)
         if len(calls) == 1:
             raise OSError("no room")
-        return run(slot, after=after, learnt=learnt)
+        return run(slot, after=after, scalers=scalers)
 
     monkeypatch.setattr(lane_process, "run_lane", once_in_trouble)
 
     process()
 
     wait_until(lambda: bulk_smtp.copies() == {"a@example.org": 1})
-    assert "lane 1: it goes on after an error" in caplog.text
+    assert "lane 1: continues after an error" in caplog.text
 
 
 def test_a_process_that_is_asked_to_stop_ends(process):

@@ -1,5 +1,4 @@
 import heapq
-import math
 import threading
 from datetime import timedelta
 
@@ -158,7 +157,7 @@ def test_a_cancelled_mailing_is_never_planned(make_mailing):
 
 
 def test_batches_are_numbered_cover_everybody_once_and_only_the_last_is_shorter(make_mailing, monkeypatch):
-    monkeypatch.setattr(beginning, "BATCH", 2)
+    monkeypatch.setattr(beginning, "BATCH_MAX", 2)
 
     mailing = make_mailing("abcde")
 
@@ -465,21 +464,6 @@ def test_a_search_in_trouble_stops_no_mailing(make_mailing, monkeypatch):
     assert beginning.plan_mailing(mailing, NOW)
 
     assert mailing.total == 2
-
-
-def test_the_next_mailing_is_the_one_that_goes_out_or_begins_first(issue):
-    make_subscriber("a@example.org")
-    assert Mailing.objects.seconds_until_next(NOW) == math.inf
-
-    mailing = approving.approve(issue, send_at=NOW + timedelta(hours=2), now=NOW, hold=HOLD)
-    assert Mailing.objects.seconds_until_next(NOW) == 7200
-    assert Mailing.objects.seconds_until_next(NOW + timedelta(hours=3)) == 0
-
-    assert beginning.plan_mailing(mailing, NOW + timedelta(hours=2))
-    assert Mailing.objects.seconds_until_next(NOW) == 0
-
-    Mailing.objects.get().pause()
-    assert Mailing.objects.seconds_until_next(NOW) == math.inf
 
 
 def test_a_paused_mailing_takes_a_text_whose_posts_are_public_by_now(make_mailing, issue):

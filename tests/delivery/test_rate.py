@@ -29,10 +29,10 @@ from newsletter.delivery.rate import (
     days_needed,
     is_throttling,
     reserve,
-    schedule,
+    schedule_messages,
     slow_down,
     slowed_rate,
-    uncount,
+    uncount_today,
 )
 from newsletter.delivery.sending import lane
 from newsletter.delivery.sending.couriers import SmtpCourier
@@ -225,7 +225,7 @@ def test_what_did_not_leave_is_free_again():
     day = date(2026, 11, 3)
     count_today(day, 200, 200)
 
-    uncount(day, 30)
+    uncount_today(day, 30)
 
     assert count_today(day, 80, 200) == 30
 
@@ -276,7 +276,7 @@ def test_a_day_is_the_publications_own():
 def test_it_goes_on_when_the_local_day_has_begun():
     warm_up = WarmUp(date(2026, 11, 3), TAIPEI)
 
-    assert warm_up.goes_on_at(datetime(2026, 11, 3, 4, 0, tzinfo=UTC)) == datetime(2026, 11, 3, 16, 1, tzinfo=UTC)
+    assert warm_up.resumes_at(datetime(2026, 11, 3, 4, 0, tzinfo=UTC)) == datetime(2026, 11, 3, 16, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_an_issue_is_spread_over_as_few_days_as_the_ceilings_allow(readers, sinc
 def test_a_night_that_is_an_hour_longer_is_waited_for():
     berlin = WarmUp(date(2026, 10, 1), ZoneInfo("Europe/Berlin"))
 
-    assert berlin.goes_on_at(datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) == datetime(2026, 10, 25, 23, 1, tzinfo=UTC)
+    assert berlin.resumes_at(datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) == datetime(2026, 10, 25, 23, 1, tzinfo=UTC)
 
 
 class Clock:
@@ -336,13 +336,13 @@ def sent_at(clock, provider):
 
 
 def test_messages_of_one_line_leave_one_after_the_other():
-    times, ends = schedule([{"all": 2.0}] * 3)
+    times, ends = schedule_messages([{"all": 2.0}] * 3)
 
     assert (times, ends) == ([0, 0.5, 1.0], {"all": 1.5})
 
 
 def test_a_slow_domain_holds_up_those_behind_it():
-    times, ends = schedule([{"all": 10, "slow": 1}, {"all": 10}, {"all": 10, "slow": 1}, {"all": 10}])
+    times, ends = schedule_messages([{"all": 10, "slow": 1}, {"all": 10}, {"all": 10, "slow": 1}, {"all": 10}])
 
     assert times == pytest.approx([0, 0.1, 1.0, 1.1])
     assert ends == pytest.approx({"all": 1.2, "slow": 2.0})
@@ -353,7 +353,7 @@ RATES = {"all": 7.0, "a": 3.0, "b": 0.5, "c": float("inf")}
 
 @given(st.lists(st.sets(st.sampled_from(sorted(RATES)), max_size=4), max_size=30))
 def test_no_line_is_ever_faster_than_its_rate(messages):
-    times, ends = schedule([{key: RATES[key] for key in keys} for keys in messages])
+    times, ends = schedule_messages([{key: RATES[key] for key in keys} for keys in messages])
 
     assert times == sorted(times)
     for key, pace in RATES.items():
@@ -377,15 +377,15 @@ def test_the_least_of_the_limits_counts():
 
 @pytest.mark.django_db
 def test_slow_domains_make_windows_small_and_fast_ones_let_them_grow(clock):
-    pacer = RateLimiter(None, limits=SendLimits(domain_rates={"slow.org": 1.0}))
+    rate_limiter = RateLimiter(None, limits=SendLimits(domain_rates={"slow.org": 1.0}))
     windows = []
     for _ in range(6):
-        windows.append(pacer.window(100))
-        pacer.ask(["a@fast.org"] * windows[-1])
-    pacer.ask(["a@slow.org"] * 10)
+        windows.append(rate_limiter.window(100))
+        rate_limiter.reserve_times(["a@fast.org"] * windows[-1])
+    rate_limiter.reserve_times(["a@slow.org"] * 10)
 
     assert windows == [1, 2, 4, 8, 16, 32]
-    assert pacer.window(100) == 1
+    assert rate_limiter.window(100) == 1
 
 
 # --- A lane keeps the limits ---
@@ -395,7 +395,7 @@ def test_a_lane_keeps_the_rate(make_mailing, run, clock):
     provider = Provider()
     left = sent_at(clock, provider)
 
-    run(make_mailing("abcdef"), provider, pacer=RateLimiter(2))
+    run(make_mailing("abcdef"), provider, rate_limiter=RateLimiter(2))
 
     assert [at for _email, at in left] == [0, 0.5, 1.0, 1.5, 2.0, 2.5]
 
@@ -408,17 +408,19 @@ def test_two_domains_have_a_line_each(make_mailing, run, clock):
     provider = Provider()
     left = sent_at(clock, provider)
 
-    run(mailing, provider, pacer=RateLimiter(None, limits=SendLimits(domain_rates={"gmail.com": 1.0, "*": 10.0})))
+    run(
+        mailing, provider, rate_limiter=RateLimiter(None, limits=SendLimits(domain_rates={"gmail.com": 1.0, "*": 10.0}))
+    )
 
     assert [at for _email, at in left] == pytest.approx([0, 0, 0.1, 1.0])
 
 
 @pytest.mark.django_db
 def test_a_lane_without_a_limit_asks_once_a_second(clock, monkeypatch):
-    pacer, asked = RateLimiter(None), []
+    rate_limiter, asked = RateLimiter(None), []
     monkeypatch.setattr(rate, "reserve", lambda *request: asked.append(request[2]) or reserve(*request))
     for _ in range(10):
-        assert pacer.ask([READER] * 10).times == [clock.now] * 10
+        assert rate_limiter.reserve_times([READER] * 10).times == [clock.now] * 10
         clock.now += 0.25
 
     assert asked == [10, 40, 40]  # every message is reported once
@@ -430,7 +432,7 @@ def test_a_reader_who_left_takes_no_place(make_mailing, run, clock):
     provider = Provider()
     left = sent_at(clock, provider)
 
-    run(mailing, provider, pacer=RateLimiter(2))
+    run(mailing, provider, rate_limiter=RateLimiter(2))
 
     assert [at for _email, at in left] == [0, 0.5]
 
@@ -440,7 +442,7 @@ def test_a_pause_ends_a_wait_within_two_seconds(make_mailing, run, clock):
     provider = Provider()
     provider.on_send = lambda _row: (mailing.pause(), begun.append(clock.now))
 
-    run(mailing, provider, pacer=RateLimiter(0.05))  # the second mail is twenty seconds away
+    run(mailing, provider, rate_limiter=RateLimiter(0.05))  # the second mail is twenty seconds away
 
     assert provider.accepted == ["a@example.org"]
     assert clock.now - begun[0] <= 2
@@ -452,7 +454,7 @@ def test_a_worker_that_stops_does_not_wait_for_its_turn(make_mailing, run, clock
     provider = Provider()
     provider.on_send = stopping.append
 
-    run(mailing, provider, pacer=RateLimiter(0.05), is_stopping=lambda: bool(stopping))
+    run(mailing, provider, rate_limiter=RateLimiter(0.05), is_stopping=lambda: bool(stopping))
 
     assert clock.waits == []
     assert mailing.deliveries.filter(state=Delivery.State.QUEUED).count() == 1
@@ -466,7 +468,7 @@ def test_a_lane_whose_life_is_shorter_than_the_distance_of_two_mails_gets_on_all
     left = sent_at(clock, provider)
 
     for _ in range(8):  # of sixty seconds each
-        run(mailing, provider, pacer=RateLimiter(0.01))
+        run(mailing, provider, rate_limiter=RateLimiter(0.01))
 
     assert [at for _email, at in left] == pytest.approx([0, 100, 200])
 
@@ -476,7 +478,7 @@ def test_a_window_that_waits_keeps_its_lease(make_mailing, run, clock, monkeypat
     renew = claims.renew_lease
     monkeypatch.setattr(claims, "renew_lease", lambda *about: renewed.append(clock.now) or renew(*about))
 
-    run(make_mailing("ab"), Provider(), pacer=RateLimiter(0.04))
+    run(make_mailing("ab"), Provider(), rate_limiter=RateLimiter(0.04))
 
     assert len(renewed) >= 2  # in twenty-five seconds
     assert max(later - earlier for earlier, later in itertools.pairwise(renewed)) < 11
@@ -486,7 +488,7 @@ def test_a_window_that_waits_ends_when_its_batch_was_taken_over(make_mailing, ru
     mailing, provider = make_mailing("ab"), Provider()
     provider.on_send = lambda _row: Batch.objects.update(token=99)
 
-    run(mailing, provider, pacer=RateLimiter(0.02))
+    run(mailing, provider, rate_limiter=RateLimiter(0.02))
 
     assert provider.accepted == ["a@example.org"]
 
@@ -524,34 +526,34 @@ def test_these_words_do_not(words):
     assert not is_throttling(words)
 
 
-def plead(pacer, words):
+def plead(rate_limiter, words):
     for _ in range(THROTTLING_REPLIES):
-        pacer.slow_down(words)
+        rate_limiter.slow_down(words)
 
 
 @pytest.mark.django_db
 def test_a_plea_now_and_then_slows_nobody_down(clock):
-    pacer = RateLimiter(100)
+    rate_limiter = RateLimiter(100)
     for _ in range(3 * THROTTLING_REPLIES):
-        pacer.slow_down("421 too many messages on this connection")
+        rate_limiter.slow_down("421 too many messages on this connection")
         clock.now += 6
 
-    assert pacer.slowed is None
+    assert rate_limiter.slowed is None
 
 
 @pytest.mark.django_db
 def test_a_complaint_slows_every_worker_down_and_passes_by_itself(clock):
     here, there = RateLimiter(100), RateLimiter(100)
-    for pacer in (here, there):
-        pacer.ask([READER])
+    for rate_limiter in (here, there):
+        rate_limiter.reserve_times([READER])
     reserve("provider:bulk", {"provider:bulk": 0}, 10_000, 1)
 
     plead(here, "421 4.7.0 slow down")
     clock.now += 1
-    there.ask([READER])
+    there.reserve_times([READER])
     slowed_rate = (here.total_rate, there.total_rate)
     clock.now += 600
-    there.ask([READER])
+    there.reserve_times([READER])
 
     assert slowed_rate == pytest.approx((50, 50), rel=0.01)
     assert there.total_rate == 100
@@ -559,14 +561,14 @@ def test_a_complaint_slows_every_worker_down_and_passes_by_itself(clock):
 
 @pytest.mark.django_db
 def test_an_unlimited_provider_is_unlimited_again_in_the_end(clock):
-    pacer = RateLimiter(None)
-    pacer.ask([READER])
-    plead(pacer, "421 slow down")
-    rates = [pacer.total_rate]
+    rate_limiter = RateLimiter(None)
+    rate_limiter.reserve_times([READER])
+    plead(rate_limiter, "421 slow down")
+    rates = [rate_limiter.total_rate]
     for _ in range(2):
         clock.now += 301
-        pacer.ask([READER])
-        rates.append(pacer.total_rate)
+        rate_limiter.reserve_times([READER])
+        rates.append(rate_limiter.total_rate)
 
     assert rates[:2] == pytest.approx([5, 7.5], rel=0.01)
     assert rates[2] == float("inf")
@@ -574,11 +576,11 @@ def test_an_unlimited_provider_is_unlimited_again_in_the_end(clock):
 
 @pytest.mark.django_db
 def test_other_words_slow_nobody_down(clock):
-    pacer = RateLimiter(None)
+    rate_limiter = RateLimiter(None)
 
-    plead(pacer, "450 4.2.2 mailbox full")
+    plead(rate_limiter, "450 4.2.2 mailbox full")
 
-    assert (pacer.slowed, RateLimitState.objects.count()) == (None, 0)
+    assert (rate_limiter.slowed, RateLimitState.objects.count()) == (None, 0)
 
 
 @pytest.mark.parametrize(
@@ -587,24 +589,24 @@ def test_other_words_slow_nobody_down(clock):
     ids=["the provider goes away", "a reader is deferred"],
 )
 def test_a_lane_slows_down_when_it_is_asked_to(answer, make_mailing, run):
-    pacer = RateLimiter(None)
+    rate_limiter = RateLimiter(None)
 
-    run(make_mailing("abc"), Provider(a=answer, b=answer, c=answer), pacer=pacer)
+    run(make_mailing("abc"), Provider(a=answer, b=answer, c=answer), rate_limiter=rate_limiter)
 
-    assert pacer.slowed == pytest.approx(5)
+    assert rate_limiter.slowed == pytest.approx(5)
     assert RateLimitState.objects.get(key="provider:bulk").slowed_to == pytest.approx(5)
 
 
 def test_a_server_that_ends_a_line_slows_the_lane_down_though_other_lines_are_left(make_mailing, run, bulk_smtp):
-    mailing, pacer = make_mailing("a"), RateLimiter(None)
+    mailing, rate_limiter = make_mailing("a"), RateLimiter(None)
     courier = SmtpCourier("bulk", mailing)
-    run(mailing, courier, pacer=pacer)
+    run(mailing, courier, rate_limiter=rate_limiter)
 
     for _ in range(THROTTLING_REPLIES):
         courier.smtp.on_throttling("421 4.7.0 too many messages on this line")
 
     assert bulk_smtp.copies() == {"a@example.org": 1}
-    assert pacer.slowed == pytest.approx(5, rel=0.01)
+    assert rate_limiter.slowed == pytest.approx(5, rel=0.01)
 
 
 # --- A new sender domain ---
@@ -623,7 +625,7 @@ def today(monkeypatch):
 
 @pytest.fixture
 def small_days(monkeypatch):
-    monkeypatch.setattr("newsletter.delivery.rate.FIRST_DAY", 2)
+    monkeypatch.setattr("newsletter.delivery.rate.FIRST_DAY_MAILS", 2)
 
 
 def warming(**options):
@@ -635,7 +637,7 @@ def test_a_new_domain_sends_more_every_day_until_everybody_has_it(make_mailing, 
     mailing, provider = make_mailing("abcdefghi"), Provider()
     sent = []
     for _day in range(3):
-        run(mailing, provider, pacer=warming())
+        run(mailing, provider, rate_limiter=warming())
         sent.append(len(provider.accepted))
         mailing.refresh_from_db()
         today.now = mailing.retry_at or today.now
@@ -649,7 +651,7 @@ def test_a_new_domain_sends_more_every_day_until_everybody_has_it(make_mailing, 
 def test_a_full_day_is_no_pause_and_says_when_it_goes_on(make_mailing, run, today):
     mailing = make_mailing("abc")
 
-    run(mailing, Provider(), pacer=warming())
+    run(mailing, Provider(), rate_limiter=warming())
 
     mailing.refresh_from_db()
     assert (mailing.state, mailing.reason) == (
@@ -664,11 +666,11 @@ def test_a_full_day_is_no_pause_and_says_when_it_goes_on(make_mailing, run, toda
 @pytest.mark.usefixtures("small_days")
 def test_a_day_that_is_over_before_its_last_answers_costs_no_second_one(make_mailing, run, today):
     today.now = datetime(2026, 11, 3, 15, 59, 59, tzinfo=UTC)
-    pacer = warming()
-    pacer.ask(["a@example.org"] * 3)
+    rate_limiter = warming()
+    rate_limiter.reserve_times(["a@example.org"] * 3)
 
     today.now = datetime(2026, 11, 3, 16, 0, 1, tzinfo=UTC)
-    goes_on_at, _why = pacer.end_of_day(today.now)
+    goes_on_at, _why = rate_limiter.end_of_day(today.now)
 
     assert goes_on_at == datetime(2026, 11, 3, 16, 1, tzinfo=UTC)
 
@@ -678,7 +680,7 @@ def test_a_full_day_stays_full_for_every_worker(make_mailing, run):
     mailing, provider = make_mailing("abcd"), Provider()
 
     for worker in ("machine/0/x", "other/0/y"):
-        run(mailing, provider, pacer=warming(), worker=worker)
+        run(mailing, provider, rate_limiter=warming(), worker=worker)
 
     assert len(provider.accepted) == 2
 
@@ -688,7 +690,7 @@ def test_a_place_that_was_not_used_counts_for_nobody(make_mailing, run, clock):
     provider, stopping = Provider(), []
     provider.window, provider.on_send = 3, stopping.append
 
-    run(make_mailing("abc"), provider, pacer=warming(), is_stopping=lambda: bool(stopping))
+    run(make_mailing("abc"), provider, rate_limiter=warming(), is_stopping=lambda: bool(stopping))
 
     assert RateLimitState.objects.get(key="warm-up").counted == 1
 
@@ -700,11 +702,11 @@ import sys, time
 from newsletter.delivery.rate import RateLimiter
 
 log, left = sys.argv[1], int(sys.argv[2])
-pacer = RateLimiter(50)
+rate_limiter = RateLimiter(50)
 while left:
-    emails = ["a@example.org"] * min(left, pacer.window(100))
-    places = pacer.ask(emails)
-    time.sleep(places.again_in)
+    emails = ["a@example.org"] * min(left, rate_limiter.window(100))
+    places = rate_limiter.reserve_times(emails)
+    time.sleep(places.retry_in)
     for at in places.times:
         time.sleep(max(0, at - time.monotonic()))
         with open(log, "a") as file:

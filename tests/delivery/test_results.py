@@ -89,7 +89,7 @@ def test_sentences_in_chinese_have_no_space_between_them():
 
 def test_what_was_refused_at_once_and_what_came_back_are_one_list_of_reasons():
     mailing = sent(1, NOW, failed=2)
-    breakdown.count_one(NOW)
+    breakdown.count_next_mailing(NOW)
     told(mailing, "bounced", 5, 6, 7, verdict="soft", domain="full.example")
     told(mailing, "bounced", 8, verdict="hard", domain="full.example")
 
@@ -125,7 +125,7 @@ def test_three_days_are_compared_with_three_days():
     found = results.issue_result(last, NOW + DAYS_3)
 
     assert [one.came for one in found.before] == [10] * 6
-    assert [one.lasted for one in (*found.before, found.this)] == [DAYS_3] * 7
+    assert [one.counted_for for one in (*found.before, found.this)] == [DAYS_3] * 7
     assert {one.name: one.before for one in results.result_lines(found)}["came"] == "before: 10, 10, 10, 10, 10, 10"
 
 
@@ -137,7 +137,7 @@ def test_an_issue_that_was_followed_soon_is_counted_for_that_time_alone():
 
     found = results.issue_result(last, NOW + DAYS_3)
 
-    assert [one.lasted.days for one in found.before] == [3, 3, 3, 3, 1, 3]
+    assert [one.counted_for.days for one in found.before] == [3, 3, 3, 3, 1, 3]
 
 
 def test_replies_are_counted_for_the_same_time_and_told_once_somebody_writes():

@@ -115,7 +115,7 @@ def test_what_fails_for_one_mailing_stops_no_other(due, wakes, caplog, first):
     other.refresh_from_db()
     assert other.state == State.SENDING
     assert wakes == [1]
-    assert any(record.exc_info and "all else goes on" in record.message for record in caplog.records)
+    assert any(record.exc_info and "the other steps continue" in record.message for record in caplog.records)
 
 
 def test_a_step_that_finds_the_database_locked_ends_no_other(due, wakes, monkeypatch, caplog):
@@ -127,4 +127,4 @@ def test_a_step_that_finds_the_database_locked_ends_no_other(due, wakes, monkeyp
     tasks.dispatch()
 
     assert wakes == [1]
-    assert "recovery failed, and is tried again" in caplog.text
+    assert "recovering batches failed and will be retried" in caplog.text

@@ -12,7 +12,7 @@ from django.urls import reverse
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.approving import copy_count as copies_of
+from newsletter.delivery.planning.approving import count_copies as copies_of
 from subscribers.models import Subscriber
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 
@@ -59,7 +59,7 @@ def sent(issue, readers, segment="", **others):
         mailing.deliveries.filter(seq__in=numbers).update(**words)
     finish_batches(mailing)
     assert mailing.finish(NOW)
-    breakdown.count_one(NOW)
+    breakdown.count_next_mailing(NOW)
     return mailing
 
 

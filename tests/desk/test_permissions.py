@@ -325,7 +325,7 @@ def _closed_mailing() -> Mailing:
     mailing.batches.update(failed=1, state=Batch.State.DONE)
     mailing.finish(now)
     Issue.objects.filter(pk=mailing.issue_id).update(sent_at=now)
-    breakdown.count_one(now)
+    breakdown.count_next_mailing(now)
     return mailing
 
 

@@ -40,7 +40,7 @@ def sent(subject: str, days_ago: int) -> Mailing:
     mailing.deliveries.filter(seq=0).update(state=Delivery.State.FAILED, reply="554 5.7.1 blocked")
     mailing.batches.update(state="done", failed=1, sent=mailing.total - 1)
     Mailing.objects.filter(pk=mailing.pk).update(state="sent", finished_at=at)
-    breakdown.count_one(at)
+    breakdown.count_next_mailing(at)
     return mailing
 
 

@@ -11,7 +11,7 @@ from benchmarks.chaos.run import run
 from benchmarks.chaos.schedule import LINES, Fault, bound, schedule
 from benchmarks.chaos.verdict import Verdict, judge, table
 from benchmarks.chaos.world import Machine, World
-from newsletter.delivery.ledger.recovery import RECORDED, RESTORED, UNRECORDED
+from newsletter.delivery.ledger.recovery import RECORDED_REPLY, RESTORED_REPLY, UNRECORDED_REPLY
 
 pytestmark = pytest.mark.exhaustive
 
@@ -21,7 +21,7 @@ COUNTS = {"queued": 0, "sending": 0, "sent": 2, "failed": 1, "uncertain": 1, "sk
 ROWS = [
     ["a@example.org", "SENT", "250 ok"],
     ["b@example.org", "SENT", "250 ok"],
-    ["c@example.org", "UNCERTAIN", RECORDED],
+    ["c@example.org", "UNCERTAIN", RECORDED_REPLY],
     ["refuse-1-3@example.org", "FAILED", "550 no such reader"],
 ]
 AUDIENCE = [row[0] for row in ROWS]
@@ -31,7 +31,7 @@ ACCEPTED = ["a@example.org", "b@example.org", "c@example.org"]
 def judged(*, rows=ROWS, accepted=ACCEPTED, state="sent", counts=COUNTS, missed=0, gone=None, **fired):
     verdict = Verdict("sqlite", len(AUDIENCE), Counter(fired or {"lane": 1}), seconds=1.0, missed=missed)
     ledger = {"state": state, "total": len(AUDIENCE), "rows": rows, "counts": counts}
-    ledger |= {"unrecorded": UNRECORDED, "restored": RESTORED}
+    ledger |= {"unrecorded": UNRECORDED_REPLY, "restored": RESTORED_REPLY}
     return judge(verdict, ledger, accepted, AUDIENCE, gone)
 
 
@@ -136,7 +136,7 @@ def test_a_confirmation_that_waits_for_more_than_a_minute_after_kills_is_seen():
 
 @pytest.mark.parametrize("fault", ["lease", "clock", "machine"])
 def test_no_fault_explains_a_copy_of_which_no_recorder_told(fault):
-    rows = [*without("c@example.org"), ["c@example.org", "UNCERTAIN", UNRECORDED]]
+    rows = [*without("c@example.org"), ["c@example.org", "UNCERTAIN", UNRECORDED_REPLY]]
 
     verdict = judged(rows=rows, **{"lane": 3, fault: 2})
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.delivery.sending.couriers import FIRST_LINES as LINES
+from newsletter.delivery.sending.couriers import FIRST_CONNECTIONS as LINES
 from tests.flows.seeds import compose_issue_1, send_issue_1
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.delivery.sending.couriers import FIRST_LINES as LINES
+from newsletter.delivery.sending.couriers import FIRST_CONNECTIONS as LINES
 from tests.flows.test_kill import begin_mailing, wait_for_mails, wait_until_sent
 from tests.support.documented_backup import back_up, environment, restore
 from tests.support.product import Product

@@ -224,7 +224,7 @@ def publish(name_server):
 def test_which_policy_counts_for_a_subdomain(publish, records, expected):
     found = lookup_dmarc(publish(records), "news.gipi.tw")
 
-    assert (found.policy, found.place) == expected
+    assert (found.policy, found.record_domain) == expected
 
 
 def test_two_records_are_none_and_both_are_shown(publish):

@@ -362,7 +362,7 @@ def test_the_wait_doubles_and_is_bounded_however_often_a_mail_was_tried():
 def test_no_mail_is_put_off_further_than_the_clock_is_trusted(monkeypatch):
     monkeypatch.setattr(queued_mail, "JITTER", 0.1)
 
-    assert queued_mail.with_jitter(NOW + queued_mail.LONGEST, NOW) == NOW + queued_mail.LONGEST
+    assert queued_mail.with_jitter(NOW + queued_mail.DELAY_MAX, NOW) == NOW + queued_mail.DELAY_MAX
 
 
 # --- A clock that jumps ---

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.mail.salutations import FIELD, SLOT, fill_fallback_words, safe_name, with_name_slots, without_name_slots
+from newsletter.mail.salutations import (
+    NAME_FIELD,
+    NAME_SLOT,
+    fill_fallback_words,
+    safe_name,
+    with_name_slots,
+    without_name_slots,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,10 +38,10 @@ def test_everybody_reads_the_word_and_code_stays_as_it_was_typed(typed, read):
 
 @given(st.text(max_size=60))
 def test_a_slot_is_letters_alone_and_gives_the_word_back(text):
-    found = FIELD.search(f"{{name|{text}}}")
+    found = NAME_FIELD.search(f"{{name|{text}}}")
     letter = with_name_slots(f"{{name|{text}}}")
 
-    assert bool(found) == bool(SLOT.search(letter))
+    assert bool(found) == bool(NAME_SLOT.search(letter))
     assert without_name_slots(letter) == fill_fallback_words(f"{{name|{text}}}")
 
 

@@ -176,7 +176,7 @@ def resume_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
         raise Problem("conflict", mailing.why_paused)
     if not mailing.planned_at:
         require_alert_recipient()
-    if not mailing.resume(timezone.now(), approving.hold_for_programs(Publication.objects.current())):
+    if not mailing.resume(timezone.now(), approving.api_hold_time(Publication.objects.current())):
         raise _too_late(mailing)
     return wake_and_respond(issue)
 
@@ -272,7 +272,7 @@ def schedule_issue(request: ApiRequest, number: IssueNumber, when: ScheduleIn) -
 
 def _form(issue: Issue, when: ScheduleIn, now: datetime) -> ScheduleForm:
     publication = Publication.objects.current()
-    begins = now + approving.hold_for_programs(publication)
+    begins = now + approving.api_hold_time(publication)
     slots = next_slots(publication, SLOTS)
     proposed = ScheduleForm(issue=issue, slots=slots, begins=begins).proposed.isoformat()
     data = {"when": "slot", "slot": proposed}
@@ -307,7 +307,7 @@ def _refuse_another_number(issue: Issue, segment: str, readers: int | None, now:
 
 
 def _approve(issue: Issue, letter: FrozenLetter, form: ScheduleForm, segment: str, now: datetime) -> Mailing:
-    hold = approving.hold_for_programs(Publication.objects.current())
+    hold = approving.api_hold_time(Publication.objects.current())
     try:
         return approving.approve(issue, send_at=form.send_at, now=now, hold=hold, segment=segment, letter=letter)
     except PlanningError as problem:

@@ -94,7 +94,7 @@ def record_alerts(now: datetime) -> int:
         state=Mailing.State.SENT, finished_at__gt=now - GIVE_UP_AFTER
     )
     found = [(one, *alert) for one in recent.defer("html", "text") for alert in _current_alerts(one, now)]
-    _end_pauses({one.pk for one, kind, _detail in found if kind in PAUSE_KINDS}, now)
+    _end_pause_alerts({one.pk for one, kind, _detail in found if kind in PAUSE_KINDS}, now)
     rows = [Alert(mailing=one, kind=kind, detail=detail, at=now, due_at=now) for one, kind, detail in found]
     if not rows:
         return 0
@@ -110,7 +110,7 @@ def record_unattended(now: datetime) -> None:
     Alert.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _end_pauses(paused: set[int], now: datetime) -> None:
+def _end_pause_alerts(paused: set[int], now: datetime) -> None:
     """End alerts of pauses that are over, so that the next pause is mailed again."""
     over = Alert.objects.filter(kind__in=PAUSE_KINDS, ended_at__isnull=True).exclude(mailing__in=paused)
     if over.exists():  # an UPDATE without rows would still lock SQLite
@@ -152,14 +152,14 @@ class AlertMail(AuthorMail[Alert]):
         return not is_over and super().is_wanted(row, now)
 
     def build(self, row: Alert, now: datetime) -> tuple[Mail, dict[str, object]]:
-        return build_alert(row, sender_addresses()), {"notified_at": now}
+        return build_alert_mail(row, sender_addresses()), {"notified_at": now}
 
 
 ALERT_MAIL = AlertMail()
 send_due = ALERT_MAIL.send_due
 
 
-def build_alert(alert: Alert, addresses: list[str]) -> Mail:
+def build_alert_mail(alert: Alert, addresses: list[str]) -> Mail:
     publication = Publication.objects.current()
     mailing = alert.mailing
     context = {

@@ -80,11 +80,10 @@ def _fold_line(line: str) -> bytes:
     return b"\r\n".join(folded_lines) + b"\r\n"
 
 
-LINK_PURPOSE = "calendar"
-A_YEAR = timedelta(days=365)
-
-
 # --- The URL of the feed ---
+
+LINK_PURPOSE = "calendar"
+FEED_LENGTH = timedelta(days=365)
 
 
 def calendar_url(publication: Publication) -> str:
@@ -100,7 +99,7 @@ def _token_salt(publication: Publication) -> str:
     return publication.salt + publication.calendar_salt
 
 
-def renew_address(publication: Publication, now: datetime) -> None:
+def renew_calendar_url(publication: Publication, now: datetime) -> None:
     """Change the feed's secret URL; the former one becomes invalid."""
     publication.calendar_salt = tokens.new_salt()
     with transaction.atomic():
@@ -112,12 +111,12 @@ def renew_address(publication: Publication, now: datetime) -> None:
 # --- Events ---
 
 
-def calendar(publication: Publication, now: datetime) -> bytes:
+def calendar_bytes(publication: Publication, now: datetime) -> bytes:
     """A year of slots from now on, with the titles of scheduled issues. No holidays."""
     with translation.override(publication.language):
         events = _events(publication, now)
     domain = punycode(publication.sender_email.rpartition("@")[2])
-    return icalendar(publication.name, events, domain=domain, stamp=_changed_at(publication))
+    return icalendar(publication.name, events, domain=domain, stamp=_last_changed_at(publication))
 
 
 def _events(publication: Publication, now: datetime) -> list[CalendarEvent]:
@@ -127,7 +126,7 @@ def _events(publication: Publication, now: datetime) -> list[CalendarEvent]:
     due = _("%(name)s: an issue is due") % {"name": publication.name}
     today = timezone.localtime(now, publication.zone).date()
     events = []
-    for slot in schedule.slots_between(publication, today, today + A_YEAR):
+    for slot in schedule.slots_between(publication, today, today + FEED_LENGTH):
         if slot.at and slot.at > now:
             _pk, title = titles.pop(slot.at, (0, ""))
             events.append(CalendarEvent(f"slot-{slot.day:%Y%m%d}", slot.at, title or due))
@@ -135,7 +134,7 @@ def _events(publication: Publication, now: datetime) -> list[CalendarEvent]:
     return sorted(events, key=lambda event: event.at)
 
 
-def _changed_at(publication: Publication) -> datetime:
+def _last_changed_at(publication: Publication) -> datetime:
     """The last change of anything in it; a removed shift is in the change history."""
     shifted: datetime | None = Change.objects.filter(about=Shift._meta.label_lower).aggregate(at=Max("at"))["at"]
     approved: datetime | None = Mailing.objects.open().aggregate(at=Max("approved_at"))["at"]

@@ -59,15 +59,15 @@ def build_reminder(
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         if reminder.kind == Reminder.Kind.LETTER:
-            letter = _approval_letter(reminder, publication, frozen)
+            letter = _approval_content(reminder, publication, frozen)
         else:
-            letter = LETTER_BUILDERS[reminder.kind](reminder, publication, now)
+            letter = CONTENT_BUILDERS[reminder.kind](reminder, publication, now)
     domain = publication.sender_email.rpartition("@")[2]
     message_id = headers.message_id("reminder", reminder.pk, domain=domain)
     return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
 
 
-def _draft_letter(reminder: Reminder, publication: Publication, now: datetime) -> MailContent:
+def _draft_content(reminder: Reminder, publication: Publication, now: datetime) -> MailContent:
     issue = reminder.issue
     items = issue.items.select_related("post") if issue else []
     posts = not_yet_mailed(Post.objects.published(now)).exclude(pk__in=[item.post_id for item in items])
@@ -91,7 +91,7 @@ def _subject(reminder: Reminder) -> str:
     return _("An issue is due on %(day)s") % {"day": day}
 
 
-def _missed_letter(reminder: Reminder, publication: Publication, now: datetime) -> MailContent:
+def _missed_content(reminder: Reminder, publication: Publication, now: datetime) -> MailContent:
     context = {
         "publication": publication,
         "issue": reminder.issue,
@@ -105,7 +105,7 @@ def _missed_letter(reminder: Reminder, publication: Publication, now: datetime) 
     return letters.render("missed", subject, context, base_url=settings.SITE_URL)
 
 
-def _approval_letter(reminder: Reminder, publication: Publication, frozen: FrozenLetter | None) -> MailContent:
+def _approval_content(reminder: Reminder, publication: Publication, frozen: FrozenLetter | None) -> MailContent:
     """The issue as it would be sent at the slot, below a panel with the author's choices."""
     issue = reminder.issue
     assert issue is not None  # noqa: S101 - letters always have an issue
@@ -140,7 +140,7 @@ def _answer_links(reminder: Reminder, publication: Publication) -> dict[str, obj
     }
 
 
-LETTER_BUILDERS: dict[str, Callable[[Reminder, Publication, datetime], MailContent]] = {
-    Reminder.Kind.DRAFT: _draft_letter,
-    Reminder.Kind.MISSED: _missed_letter,
+CONTENT_BUILDERS: dict[str, Callable[[Reminder, Publication, datetime], MailContent]] = {
+    Reminder.Kind.DRAFT: _draft_content,
+    Reminder.Kind.MISSED: _missed_content,
 }

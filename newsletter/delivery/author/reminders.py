@@ -18,7 +18,7 @@ from newsletter.delivery.author import reminder_mails
 from newsletter.delivery.author.alerts import AuthorMail, sender_addresses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.reminders import MISSED_FOR, Reminder
+from newsletter.delivery.models.reminders import MISSED_MAILED_FOR, Reminder
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import PlanningError, obstacles, obstacles_without_letter, size_obstacles
 from newsletter.issues import assembly, cadence, schedule
@@ -47,10 +47,8 @@ class NotASlot(Exception):
 def record_due(now: datetime) -> int:
     """Record due reminders for the slots ahead; return how many are new."""
     ahead = slots_ahead(Publication.objects.fresh(), now, DRAFT_BEFORE)
-    due = [
-        (kind, slot_at) for slot_at in ahead if (kind := _due_kind(slot_at - now)) and not has_mailing_on_day(slot_at)
-    ]
-    return sum(_record_reminder(kind, slot_at, now) for kind, slot_at in due)
+    free = [slot_at for slot_at in ahead if not has_mailing_on_day(slot_at)]
+    return sum(_record_reminder(kind, slot_at, now) for slot_at in free if (kind := _due_kind(slot_at - now)))
 
 
 def record_missed(now: datetime) -> int:
@@ -74,9 +72,7 @@ def _due_kind(left: timedelta) -> Reminder.Kind | None:
 
 def _record_reminder(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:
     """Record a reminder for a slot; a letter waits until the issue can be sent. Returns whether it is new."""
-    if Reminder.objects.filter(
-        kind=kind, slot_at=slot_at
-    ).exists():  # otherwise the issue would be rendered every minute
+    if Reminder.objects.filter(kind=kind, slot_at=slot_at).exists():  # or the issue would be rendered every minute
         return False
     issue = proposed_issue()
     if kind == Kind.LETTER and (
@@ -107,13 +103,13 @@ def _create_draft(reminder: Reminder, now: datetime) -> None:
 # --- Who is mailed ---
 
 
-class SlotReminderMail(AuthorMail[Reminder]):
+class ReminderMail(AuthorMail[Reminder]):
     """The mail of a reminder, as long as its slot can be met."""
 
     model, failure_message = Reminder, "reminder %s is not mailed yet: %s"
 
     def due_rows(self, now: datetime) -> QuerySet[Reminder]:
-        return super().due_rows(now).filter(pk__in=Reminder.objects.of_use(now).values("pk"))
+        return super().due_rows(now).filter(pk__in=Reminder.objects.worth_mailing(now).values("pk"))
 
     def is_wanted(self, row: Reminder, now: datetime) -> bool:
         is_over = row.kind != Kind.MISSED and (has_mailing_on_day(row.slot_at) or not is_slot(row.slot_at))
@@ -128,7 +124,7 @@ class SlotReminderMail(AuthorMail[Reminder]):
         return reminder_mails.build_reminder(row, sender_addresses(), now, frozen=frozen), shown
 
 
-REMINDER_MAIL = SlotReminderMail()
+REMINDER_MAIL = ReminderMail()
 send_due = REMINDER_MAIL.send_due
 
 
@@ -144,7 +140,7 @@ def approve(reminder: Reminder, now: datetime) -> Mailing | None:
         raise NotASlot
     assert reminder.issue is not None  # noqa: S101 - letters always have an issue
     with transaction.atomic():
-        if not reminder.give(Answer.APPROVED, now):
+        if not reminder.store_answer(Answer.APPROVED, now):
             return None
         return _schedule(reminder, reminder.issue, now)
 
@@ -162,7 +158,7 @@ def move(reminder: Reminder, now: datetime) -> bool:
     """Move the slot by a week, to the same local time; the author gets reminders for the new slot."""
     to = week_later(reminder.slot_at)
     with transaction.atomic():
-        given = reminder.give(Answer.MOVED, now, moved_to=to)
+        given = reminder.store_answer(Answer.MOVED, now, moved_to=to)
         if given and (slot := _slot_of(reminder)):
             local = timezone.localtime(to, Publication.objects.fresh().zone)
             schedule.move_slot(slot.day, now, to_on=local.date(), to_at=local.time())
@@ -171,7 +167,7 @@ def move(reminder: Reminder, now: datetime) -> bool:
 
 def skip(reminder: Reminder, now: datetime) -> bool:
     with transaction.atomic():
-        given = reminder.give(Answer.SKIPPED, now)
+        given = reminder.store_answer(Answer.SKIPPED, now)
         if given and (slot := _slot_of(reminder)):
             schedule.skip_slot(slot.day, now)
     return given
@@ -202,13 +198,13 @@ def send_unanswered(now: datetime) -> int:
     if publication.unapproved != Publication.Unapproved.GO:
         return 0
     soon = now + approving.hold_time(publication) + SCHEDULE_AHEAD
-    due = Reminder.objects.unanswered().filter(slot_at__lte=soon, slot_at__gt=now - beginning.LATE)
+    due = Reminder.objects.unanswered().filter(slot_at__lte=soon, slot_at__gt=now - beginning.LATE_AFTER)
     return sum(_send_unanswered_letter(one, now) for one in due.select_related("issue"))
 
 
 def _send_unanswered_letter(reminder: Reminder, now: datetime) -> bool:
     issue = reminder.issue
-    if issue is None or was_decided(reminder) or reason_not_to_send(reminder, now):
+    if issue is None or was_approved_since(reminder) or reason_not_to_send(reminder, now):
         return False
     try:
         with transaction.atomic():
@@ -222,7 +218,7 @@ def _send_unanswered_letter(reminder: Reminder, now: datetime) -> bool:
 
 Reason = Reminder.Reason
 SLOTS_CHECKED = 3  # ahead: a moved slot may be close to its neighbours
-LOOK_BACK = timedelta(days=3)  # for slots without a reminder, because nothing was running
+CHECKED_BACK = timedelta(days=3)  # for slots without a reminder, because nothing was running
 RHYTHM_FIXED_BEFORE = timedelta(hours=24)  # a later change of the rhythm creates slots that nobody could meet
 
 
@@ -251,7 +247,7 @@ def proposed_issue() -> Issue | None:
 # --- Reasons not to send automatically ---
 
 
-def was_decided(reminder: Reminder) -> bool:
+def was_approved_since(reminder: Reminder) -> bool:
     """Whether the author has approved the issue after the letter, even if it was cancelled again."""
     assert reminder.issue is not None  # noqa: S101 - letters always have an issue
     mailings = reminder.issue.mailings.filter(kind=Mailing.Kind.ISSUE)
@@ -264,7 +260,7 @@ def reason_not_to_send(letter: Reminder, now: datetime) -> tuple[Reminder.Reason
     assert letter.issue is not None  # noqa: S101 - letters always have an issue
     if not is_slot(letter.slot_at):
         return Reason.OFF_RHYTHM, ""
-    if neighbour := _neighbour_time(letter.slot_at):
+    if neighbour := _nearby_issue_time(letter.slot_at):
         return Reason.TOO_SOON, neighbour
     frozen = freeze(letter.issue)
     if sentences := _obstacle_sentences(letter.issue, max(letter.slot_at, now), frozen):
@@ -286,7 +282,7 @@ def _reason_unseen(letter: Reminder, frozen: FrozenLetter) -> Reminder.Reason | 
 def _reason_late(letter: Reminder, now: datetime) -> Reminder.Reason | None:
     if Publication.objects.fresh().unapproved != Publication.Unapproved.GO:
         return Reason.UNANSWERED
-    return Reason.DOWN if now - letter.slot_at >= beginning.LATE else None
+    return Reason.DOWN if now - letter.slot_at >= beginning.LATE_AFTER else None
 
 
 def _obstacle_sentences(issue: Issue, send_at: datetime, frozen: FrozenLetter) -> str:
@@ -300,7 +296,7 @@ def _loss_sentence(issue: Issue, frozen: FrozenLetter) -> str:
         return approving.losses_of_issue(issue, letter=frozen)
 
 
-def _neighbour_time(slot_at: datetime) -> str:
+def _nearby_issue_time(slot_at: datetime) -> str:
     """The time of another issue too close to the slot, as text; "" if there is none."""
     publication = Publication.objects.current()
     day, reach = slot_at.astimezone(publication.zone).date(), timedelta(days=DAYS_BETWEEN)
@@ -318,10 +314,10 @@ def _neighbour_time(slot_at: datetime) -> str:
 def missed_slots(now: datetime) -> Iterator[Reminder]:
     """Yield an unsaved row for each recently missed slot that is not recorded yet."""
     publication = Publication.objects.fresh()
-    passed = Reminder.objects.unanswered().filter(slot_at__lte=now, slot_at__gt=now - MISSED_FOR)
+    passed = Reminder.objects.unanswered().filter(slot_at__lte=now, slot_at__gt=now - MISSED_MAILED_FOR)
     recorded = Reminder.objects.filter(kind=Reminder.Kind.MISSED).values("slot_at")
     for letter in passed.exclude(slot_at__in=recorded).select_related("issue"):
-        is_missed = not was_decided(letter) and not schedule.is_slot_removed(publication, letter.slot_at)
+        is_missed = not was_approved_since(letter) and not schedule.is_slot_removed(publication, letter.slot_at)
         if is_missed and (why := reason_not_to_send(letter, now)):
             yield _missed_row(letter.slot_at, letter.issue, why, now)
     if (slot_at := _unreminded_slot(publication, now)) and (issue := proposed_issue()) and issue.created_at < slot_at:
@@ -331,14 +327,13 @@ def missed_slots(now: datetime) -> Iterator[Reminder]:
 
 def _missed_row(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reason, str], now: datetime) -> Reminder:
     reason, detail = why
-    row = Reminder(kind=Reminder.Kind.MISSED, slot_at=slot_at, issue=issue, at=now, due_at=now)
-    row.reason, row.detail = reason, detail
-    return row
+    row = {"slot_at": slot_at, "issue": issue, "at": now, "due_at": now}
+    return Reminder(kind=Reminder.Kind.MISSED, reason=reason, detail=detail, **row)
 
 
 def _unreminded_slot(publication: Publication, now: datetime) -> datetime | None:
     """A past slot without a letter and without an issue; None if there is none."""
-    slot_at = schedule.next_slot(publication, now - LOOK_BACK)
+    slot_at = schedule.next_slot(publication, now - CHECKED_BACK)
     if slot_at > now:
         return None
     reminded = Reminder.objects.filter(slot_at=slot_at)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from newsletter.delivery import results
 from newsletter.delivery.author.alerts import AuthorMail, sender_addresses
 from newsletter.delivery.models import Mailing, ResultLetter
-from newsletter.delivery.models.reminders import TRIED_FOR
+from newsletter.delivery.models.reminders import RESULT_MAILED_FOR
 from newsletter.delivery.results import IssueResult
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, build_automatic_mail
@@ -27,7 +27,7 @@ RESULT_DELAY = timedelta(hours=72)
 def record_due(now: datetime) -> int:
     """Record due results; return how many are new. If results are off, they are recorded without a mail."""
     over = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
-    over = over.filter(finished_at__lte=now - RESULT_DELAY, finished_at__gt=now - RESULT_DELAY - TRIED_FOR)
+    over = over.filter(finished_at__lte=now - RESULT_DELAY, finished_at__gt=now - RESULT_DELAY - RESULT_MAILED_FOR)
     recorded = ResultLetter.objects.values("issue")
     found = list(over.exclude(issue__in=recorded).order_by("pk").values_list("issue", "pk"))
     if not found:
@@ -43,7 +43,7 @@ class ResultMail(AuthorMail[ResultLetter]):
     model, failure_message = ResultLetter, "the %s is not mailed yet: %s"
 
     def due_rows(self, now: datetime) -> QuerySet[ResultLetter]:
-        due = super().due_rows(now).filter(pk__in=ResultLetter.objects.of_use(now).values("pk"))
+        due = super().due_rows(now).filter(pk__in=ResultLetter.objects.worth_mailing(now).values("pk"))
         return due.select_related("mailing__issue").defer("mailing__html", "mailing__text")
 
     def is_wanted(self, row: ResultLetter, now: datetime) -> bool:

@@ -44,7 +44,7 @@ ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
 
 
 class CurrentIssue:
-    """The reminder's issue as it is now, rendered at most once."""
+    """A reminder's issue as it is now, rendered at most once."""
 
     def __init__(self, reminder: Reminder) -> None:
         self.reminder = reminder
@@ -166,7 +166,7 @@ def calendar(request: HttpRequest, token: str) -> HttpResponse:
     publication = Publication.objects.fresh()
     if not icalendar_feed.is_calendar_token(token, publication):
         return invalid_link(request)
-    octets = icalendar_feed.calendar(publication, timezone.now())
+    octets = icalendar_feed.calendar_bytes(publication, timezone.now())
     return HttpResponse(octets, content_type="text/calendar; charset=utf-8")
 
 

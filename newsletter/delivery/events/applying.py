@@ -16,7 +16,7 @@ from django.utils import timezone
 from newsletter.delivery.events import reply_storing, rules, sns, webhooks
 from newsletter.delivery.events.matching import (
     FORGED,
-    NOBODY,
+    NO_MATCH,
     REPORTED_WITHIN,
     TOO_LATE,
     CopyMatch,
@@ -32,10 +32,10 @@ from subscribers.models.consents import ConsentDetails
 
 log = logging.getLogger(__name__)
 
-SLICE, SLICE_OCTETS = 500, 512 * 1024  # messages per transaction: mails are large, requests many
-AT_ONCE = 1_000  # events per statement
-MARKED = ("state", "what", "note", "applied_at", "mailing_id", "seq")
-AWAY = (InterfaceError, OperationalError)  # the database is away: everything waits
+SLICE_MESSAGES, SLICE_OCTETS = 500, 512 * 1024  # messages per transaction: mails are large, requests many
+EVENTS_PER_STATEMENT = 1_000  # events per statement
+RESULT_FIELDS = ("state", "what", "note", "applied_at", "mailing_id", "seq")
+DATABASE_ERRORS = (InterfaceError, OperationalError)  # the database is away: everything waits
 
 
 PARSERS: dict[str, Callable[[InboundMessage], ParsedMessage]] = {  # by source
@@ -44,27 +44,27 @@ PARSERS: dict[str, Callable[[InboundMessage], ParsedMessage]] = {  # by source
     InboundMessage.MAIL: inbound_mail.parse_stored_mail,
 }
 
-type Read = tuple[InboundMessage, ParsedMessage | None]  # None: unreadable, with a note why
+type ParseResult = tuple[InboundMessage, ParsedMessage | None]  # None: unreadable, with a note why
 
 
 def apply_waiting(now: datetime, seconds: float) -> int:
     """Apply waiting messages for about `seconds`; return how many.
 
     Each is tried once: those claimed by another worker, or not parsable yet, are skipped. Messages that arrive
-    meanwhile wait for the next run, so that slices are large.
+    meanwhile wait for the next run.
     """
     until, last = monotonic() + seconds, 0
     done = InboundMessage.objects.give_up(now)
     newest = InboundMessage.objects.waiting().aggregate(pk=Max("pk"))["pk"] or 0
-    while last < newest and (keys := _next(last, newest)):
+    while last < newest and (keys := _next_keys(last, newest)):
         last = keys[-1]
-        done += _apply(InboundMessage.objects.begin(keys, now), now)
+        done += _apply_slice(InboundMessage.objects.claim(keys, now), now)
         if monotonic() >= until:
             break
     return done
 
 
-def _next(last: int, newest: int) -> list[int]:
+def _next_keys(last: int, newest: int) -> list[int]:
     """The keys of the next slice: a request may contain thousands of events.
 
     A message that has crashed a worker gets a slice of its own.
@@ -72,7 +72,7 @@ def _next(last: int, newest: int) -> list[int]:
     waiting = InboundMessage.objects.waiting().filter(pk__gt=last, pk__lte=newest)
     sizes = waiting.annotate(size=Length("body")).values_list("pk", "size", "begun")
     keys, octets = list[int](), 0
-    for key, size, begun in sizes[:SLICE]:
+    for key, size, begun in sizes[:SLICE_MESSAGES]:
         if keys and (begun or octets + size > SLICE_OCTETS):
             break
         keys, octets = [*keys, key], octets + size
@@ -81,91 +81,89 @@ def _next(last: int, newest: int) -> list[int]:
     return keys
 
 
-def _apply(some: Sequence[InboundMessage], now: datetime) -> int:
+def _apply_slice(some: Sequence[InboundMessage], now: datetime) -> int:
     """Apply a claimed slice; release what cannot be parsed yet, and everything if the database is away."""
-    read = list(_read_all(some))  # outside the transaction: parsing takes longest
+    read = list(_parse_all(some))  # outside the transaction: parsing takes longest
     try:
-        done = _apply_read(read, now)
-    except AWAY:
-        with suppress(*AWAY):
-            InboundMessage.objects.give_back([one.pk for one in some])
+        done = _apply_parsed(read, now)
+    except DATABASE_ERRORS:
+        with suppress(*DATABASE_ERRORS):
+            InboundMessage.objects.release([one.pk for one in some])
         raise
-    InboundMessage.objects.give_back(list({one.pk for one in some} - {one.pk for one, _parsed in read}))
+    InboundMessage.objects.release(list({one.pk for one in some} - {one.pk for one, _parsed in read}))
     return done
 
 
-def _apply_read(read: Sequence[Read], now: datetime) -> int:
+def _apply_parsed(read: Sequence[ParseResult], now: datetime) -> int:
     """Apply parsed messages together; if that raises, one by one, so that a bad one blocks no other."""
     try:
-        return _record(read, now)
-    except AWAY:
+        return _store_and_apply(read, now)
+    except DATABASE_ERRORS:
         raise
     except Exception:
         log.exception("A slice of inbound messages could not be applied; each is tried alone.")
     return sum(_apply_alone(one, now) for one in read)
 
 
-def _apply_alone(one: Read, now: datetime) -> int:
+def _apply_alone(one: ParseResult, now: datetime) -> int:
     try:
-        return _record([one], now)
-    except AWAY:
+        return _store_and_apply([one], now)
+    except DATABASE_ERRORS:
         raise
     except Exception as error:
         log.exception("Inbound message %s cannot be applied.", one[0].pk)
-        _set_aside(one[0], f"{type(error).__name__}: {error}")
-        return _record([(one[0], None)], now)
+        _mark_unreadable(one[0], f"{type(error).__name__}: {error}")
+        return _store_and_apply([(one[0], None)], now)
 
 
-def _read_all(some: Iterable[InboundMessage]) -> Iterator[Read]:
+def _parse_all(some: Iterable[InboundMessage]) -> Iterator[ParseResult]:
     for one in some:
         with suppress(TryLater):
-            yield one, _read(one)
+            yield one, _parse(one)
 
 
-def _read(inbound: InboundMessage) -> ParsedMessage | None:
+def _parse(inbound: InboundMessage) -> ParsedMessage | None:
     """Parse a message; None if it is unreadable, whatever the parser raises. Raises TryLater."""
     try:
-        parsed = PARSERS.get(inbound.source, _nobody)(inbound)
+        if inbound.source not in PARSERS:
+            raise ParseError(f"{inbound.source} has no parser")  # noqa: TRY301 - one handler for all errors
+        parsed = PARSERS[inbound.source](inbound)
         proven = tuple(replace(reported, is_vouched=True) for reported in parsed.events)
         return replace(parsed, events=proven) if inbound.is_believed else parsed
     except ParseError as error:
-        _set_aside(inbound, str(error))
+        _mark_unreadable(inbound, str(error))
     except TryLater:
         raise
     except Exception as error:
         log.exception("Inbound message %s cannot be read.", inbound.pk)
-        _set_aside(inbound, f"{type(error).__name__}: {error}")
+        _mark_unreadable(inbound, f"{type(error).__name__}: {error}")
     return None
 
 
-def _nobody(inbound: InboundMessage) -> ParsedMessage:
-    raise ParseError(f"nobody reads what comes from {inbound.source}")
-
-
-def _set_aside(inbound: InboundMessage, why: str) -> None:
+def _mark_unreadable(inbound: InboundMessage, why: str) -> None:
     inbound.state, inbound.what = InboundMessage.State.UNREADABLE, MessageKind.UNKNOWN
     inbound.note = without_addresses(why)[:500]
 
 
-def _record(read: Sequence[Read], now: datetime) -> int:
+def _store_and_apply(read: Sequence[ParseResult], now: datetime) -> int:
     """Store the events of some messages, apply them, and mark the messages, in one transaction."""
     with transaction.atomic():
         still = _lock([inbound.pk for inbound, _parsed in read])
         mine = [(inbound, parsed) for inbound, parsed in read if still.get(inbound.pk) == inbound.begun_at]
-        finder = CopyMatcher()
+        matcher = CopyMatcher()
         found = [
-            (inbound, reported, finder.find(reported))
+            (inbound, reported, matcher.find(reported))
             for inbound, parsed in mine
             if parsed
             for reported in parsed.events
         ]
         rules.apply_new_events(_new_events(found))
-        match: dict[int, list[CopyMatch]] = {inbound.pk: [] for inbound, _parsed in mine}
-        for inbound, _reported_event, one in found:
-            match[inbound.pk].append(one)
+        matches: dict[int, list[CopyMatch]] = {inbound.pk: [] for inbound, _parsed in mine}
+        for inbound, _reported_event, match in found:
+            matches[inbound.pk].append(match)
         for inbound, parsed in mine:
-            _mark(inbound, parsed, match[inbound.pk], finder, now)
-        _save([inbound for inbound, _parsed in mine])
+            _set_result(inbound, parsed, matches[inbound.pk], matcher, now)
+        _save_results([inbound for inbound, _parsed in mine])
         emptied = [inbound.pk for inbound, parsed in mine if parsed and parsed.is_emptied]
         if emptied:
             InboundMessage.objects.filter(pk__in=emptied).update(body=b"")
@@ -175,13 +173,13 @@ def _record(read: Sequence[Read], now: datetime) -> int:
     return len(mine)
 
 
-def _save(messages: Sequence[InboundMessage]) -> None:
+def _save_results(messages: Sequence[InboundMessage]) -> None:
     """Save the marks, with one statement for all equal ones: most requests of a provider are."""
     alike: dict[tuple[object, ...], list[int]] = {}
     for one in messages:
-        alike.setdefault(tuple(getattr(one, name) for name in MARKED), []).append(one.pk)
+        alike.setdefault(tuple(getattr(one, name) for name in RESULT_FIELDS), []).append(one.pk)
     for values, keys in alike.items():
-        InboundMessage.objects.filter(pk__in=keys).update(**dict(zip(MARKED, values, strict=True)))
+        InboundMessage.objects.filter(pk__in=keys).update(**dict(zip(RESULT_FIELDS, values, strict=True)))
 
 
 def _lock(keys: list[int]) -> dict[int, datetime | None]:
@@ -193,21 +191,23 @@ def _lock(keys: list[int]) -> dict[int, datetime | None]:
 
 def _new_events(found: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch]]) -> list[NewEvent]:
     """Store events that are not known yet, and return them. Forged and unproven reports become no event."""
-    news = {
+    new_events = {
         (event.source, event.source_id): NewEvent(event, match, reported.diagnostic)
-        for event, reported, match in _events(found)
+        for event, reported, match in _matched_events(found)
     }
-    for source in {source for source, _id in news}:
-        ids = [source_id for of, source_id in news if of == source]
-        for some in batched(ids, AT_ONCE, strict=False):
+    for source in {source for source, _id in new_events}:
+        ids = [source_id for event_source, source_id in new_events if event_source == source]
+        for some in batched(ids, EVENTS_PER_STATEMENT, strict=False):
             known = Event.objects.filter(source=source, source_id__in=some).values_list("source_id", flat=True)
             for source_id in known:
-                del news[source, source_id]
-    Event.objects.bulk_create([one.event for one in news.values()], batch_size=AT_ONCE, ignore_conflicts=True)
-    return list(news.values())
+                del new_events[source, source_id]
+    Event.objects.bulk_create(
+        [one.event for one in new_events.values()], batch_size=EVENTS_PER_STATEMENT, ignore_conflicts=True
+    )
+    return list(new_events.values())
 
 
-def _events(
+def _matched_events(
     found: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch]],
 ) -> Iterator[tuple[Event, ReportedEvent, CopyMatch]]:
     """Yield the events of reports, known ones too. Forged, late and unproven reports become no event.
@@ -219,22 +219,21 @@ def _events(
     ]
     arrived = {(one.mailing_id, one.seq) for reported, one in about_copies if reported.source_id}
     if any(not reported.source_id for reported, _about in about_copies):
-        arrived |= _known_to_have_arrived([match for reported, match in about_copies if not reported.source_id])
+        arrived |= _arrived_copies([match for reported, match in about_copies if not reported.source_id])
     for inbound, reported, match in found:
         is_needless = not reported.source_id and (match.seq is None or (match.mailing_id, match.seq) in arrived)
         if match.is_proven and not (match.is_forged or match.is_too_late or is_needless):
             arrived.update([] if reported.source_id else [(match.mailing_id, match.seq)])
-            yield _event(inbound, reported, match), reported, match
+            yield _build_event(inbound, reported, match), reported, match
 
 
-def _known_to_have_arrived(copies: Sequence[CopyMatch]) -> set[tuple[int | None, int | None]]:
+def _arrived_copies(copies: Sequence[CopyMatch]) -> set[tuple[int | None, int | None]]:
     mailings, seqs = {one.mailing_id for one in copies}, {one.seq for one in copies}
     rows = Event.objects.filter(mailing_id__in=mailings, seq__in=seqs, kind=EventKind.DELIVERED)
     return set(rows.values_list("mailing_id", "seq"))
 
 
-def _event(inbound: InboundMessage, reported: ReportedEvent, match: CopyMatch) -> Event:
-    came_back = reported.bounce_type is not None
+def _build_event(inbound: InboundMessage, reported: ReportedEvent, match: CopyMatch) -> Event:
     at = min(reported.at, inbound.received_at)  # reports may be dated in the future
     return Event(
         source=inbound.source,
@@ -244,48 +243,46 @@ def _event(inbound: InboundMessage, reported: ReportedEvent, match: CopyMatch) -
         mailing_id=match.mailing_id,
         seq=match.seq,
         address_hash=match.address_hash,
-        domain=match.domain if came_back else "",
+        domain=match.domain if reported.bounce_type else "",
         words=without_addresses(reported.diagnostic)[:500],
         at=at,
         created_at=timezone.now() if reported.source_id else at,  # the time of a click is not stored
     )
 
 
-def _mark(
-    inbound: InboundMessage, parsed: ParsedMessage | None, match: list[CopyMatch], finder: CopyMatcher, now: datetime
+def _set_result(
+    inbound: InboundMessage, parsed: ParsedMessage | None, matches: list[CopyMatch], matcher: CopyMatcher, now: datetime
 ) -> None:
     inbound.applied_at = now
     if parsed is None:
         return
     inbound.state, inbound.what, inbound.note = InboundMessage.State.APPLIED, parsed.what, parsed.note[:500]
-    if parsed.what in MAY_UNSUBSCRIBE:
-        _take_leave(inbound, parsed, now)
+    if parsed.what in UNSUBSCRIBE_KINDS:
+        _unsubscribe(inbound, parsed, now)
     if parsed.what != MessageKind.REQUEST:  # a request is about many deliveries
-        copies = ((one.mailing_id, one.seq) for one in match if one.seq is not None)
-        inbound.mailing_id, inbound.seq = next(copies, finder.copy_of(parsed.reference) or (None, None))
-    _say_why_nothing_follows(inbound, parsed, match)
+        copies = ((one.mailing_id, one.seq) for one in matches if one.seq is not None)
+        inbound.mailing_id, inbound.seq = next(copies, matcher.copy_of(parsed.reference) or (None, None))
+    _explain_no_effect(inbound, parsed, matches)
 
 
-def _say_why_nothing_follows(inbound: InboundMessage, parsed: ParsedMessage, match: list[CopyMatch]) -> None:
-    if match and all(one == FORGED for one in match):
+def _explain_no_effect(inbound: InboundMessage, parsed: ParsedMessage, matches: list[CopyMatch]) -> None:
+    if matches and all(one == FORGED for one in matches):
         inbound.note = "forged: it carries a signature that is not ours"
-    elif match and all(one == TOO_LATE for one in match):
+    elif matches and all(one == TOO_LATE for one in matches):
         inbound.note = f"about a copy that was sent more than {REPORTED_WITHIN.days} days ago"
-    elif parsed.what in NAME_A_READER and all(one == NOBODY for one in match):
+    elif parsed.what in ABOUT_A_READER and all(one == NO_MATCH for one in matches):
         inbound.note = "about nobody to whom anything was sent lately"
-    elif unproven := [one.reader.email for one in match if one.reader and not one.is_proven]:
+    elif unproven := [one.reader.email for one in matches if one.reader and not one.is_proven]:
         inbound.note = ", ".join(dict.fromkeys(unproven))[:500]
-        if parsed.what in NAME_A_READER:
+        if parsed.what in ABOUT_A_READER:
             inbound.state = InboundMessage.State.UNPROVEN
 
 
-NAME_A_READER = frozenset({MessageKind.BOUNCE, MessageKind.COMPLAINT})
-MAY_UNSUBSCRIBE = frozenset(
-    {MessageKind.REPLY, MessageKind.AUTO_REPLY}
-)  # only readers who want to leave write to that address
+ABOUT_A_READER = frozenset({MessageKind.BOUNCE, MessageKind.COMPLAINT})
+UNSUBSCRIBE_KINDS = frozenset({MessageKind.REPLY, MessageKind.AUTO_REPLY})  # sent to the address for unsubscribing
 
 
-def _take_leave(inbound: InboundMessage, parsed: ParsedMessage, now: datetime) -> None:
+def _unsubscribe(inbound: InboundMessage, parsed: ParsedMessage, now: datetime) -> None:
     reader = unsubscribing_reader(parsed.reference)
     if reader is None:
         return

@@ -1,7 +1,7 @@
 """List health: bounces and complaints of the last issues, for the desk's page.
 
-Each number is one query for all issues together. Bounces have an index of their own, as a mailing also has a million
-events of arrival.
+Each number is one query for all issues together. Bounces have their own index, because a mailing can have a million
+other events.
 """
 
 from collections import Counter
@@ -13,11 +13,11 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Substr
 
 from newsletter.delivery.events.parsed import BounceType, EventKind, MessageKind
-from newsletter.delivery.events.rules import WITHIN
+from newsletter.delivery.events.rules import BOUNCE_WINDOW
 from newsletter.delivery.models import Batch, Breakdown, Delivery, Event, EventCount, InboundMessage, Mailing
 from subscribers.models import Subscriber, Suppression
 
-ISSUES, DOMAINS, UNKNOWN = 12, 10, 20  # rows per table
+ISSUES_SHOWN, DOMAINS_SHOWN, MESSAGES_SHOWN = 12, 10, 20  # rows per table
 RAW_MAX = 4_000  # bytes shown of a message
 # Gmail's rules for bulk senders: below 0.1 %, never 0.3 %. https://support.google.com/a/answer/81126
 COMPLAINTS_MANY, COMPLAINTS_TOO_MANY = 0.001, 0.003
@@ -63,12 +63,12 @@ class AddressStats:
 def address_stats(now: datetime) -> AddressStats:
     counted = Suppression.objects.order_by().values_list("reason").annotate(count=Count("pk"))
     suppressed = dict(counted.values_list("reason", "count"))
-    return AddressStats(Subscriber.objects.mailable(now).count(), _soft(now), suppressed)
+    return AddressStats(Subscriber.objects.mailable(now).count(), _count_soft_bounced(now), suppressed)
 
 
-def _soft(now: datetime) -> int:
+def _count_soft_bounced(now: datetime) -> int:
     """The number of addresses with a soft bounce lately that are not suppressed."""
-    lately = Mailing.objects.filter(planned_at__gt=now - WITHIN).values_list("pk", flat=True)
+    lately = Mailing.objects.filter(planned_at__gt=now - BOUNCE_WINDOW).values_list("pk", flat=True)
     came_back = Event.objects.filter(mailing_id__in=list(lately)).exclude(verdict="")
     hashes = came_back.filter(verdict=BounceType.SOFT).exclude(address_hash="").order_by().values("address_hash")
     suppressed = Suppression.objects.filter(address_hash__in=hashes)
@@ -77,20 +77,20 @@ def _soft(now: datetime) -> int:
 
 def recent_issue_mailings() -> list[Mailing]:
     sent = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__isnull=False, total__gt=0)
-    return list(sent.select_related("issue").defer("html", "text").order_by("-planned_at")[:ISSUES])
+    return list(sent.select_related("issue").defer("html", "text").order_by("-planned_at")[:ISSUES_SHOWN])
 
 
-def by_issue(mailings: Iterable[Mailing]) -> list[BounceStats]:
+def stats_by_issue(mailings: Iterable[Mailing]) -> list[BounceStats]:
     mailings = list(mailings)
     keys = [one.pk for one in mailings]
     batches = Batch.objects.filter(mailing_id__in=keys).order_by().values_list("mailing_id")
     sent = dict(batches.annotate(copies=Sum("sent")))
-    bounces = _came_back(keys).values_list("mailing_id", "verdict").annotate(count=Count("pk"))
+    bounces = _bounces(keys).values_list("mailing_id", "verdict").annotate(count=Count("pk"))
     counts = Counter({(mailing, verdict): count for mailing, verdict, count in bounces})
     thinned = EventCount.objects.filter(mailing_id__in=keys).exclude(verdict="")
     for mailing, verdict, count in thinned.values_list("mailing_id", "verdict", "count"):
         counts[mailing, verdict] += count
-    complaints = _complaints(keys)
+    complaints = _count_complaints(keys)
     return [
         BounceStats(
             str(one.issue),
@@ -105,23 +105,23 @@ def by_issue(mailings: Iterable[Mailing]) -> list[BounceStats]:
     ]
 
 
-def _came_back(keys: list[int]) -> QuerySet[Event]:
+def _bounces(keys: list[int]) -> QuerySet[Event]:
     return Event.objects.filter(mailing_id__in=keys).exclude(verdict="").order_by()
 
 
-def _complaints(keys: list[int]) -> dict[int, int]:
+def _count_complaints(keys: list[int]) -> dict[int, int]:
     found = Event.objects.filter(mailing_id__in=keys, kind=EventKind.COMPLAINED).order_by().values_list("mailing_id")
     counts = Counter({mailing: count for mailing, count in found.annotate(count=Count("pk")) if mailing is not None})
     thinned = EventCount.objects.filter(mailing_id__in=keys, kind=EventKind.COMPLAINED)
     return counts + Counter(dict(thinned.values_list("mailing_id").annotate(total=Sum("count"))))
 
 
-def by_domain(mailings: Iterable[Mailing]) -> list[BounceStats]:
+def stats_by_domain(mailings: Iterable[Mailing]) -> list[BounceStats]:
     """The domains with the most bounces, over all these mailings."""
     keys = [one.pk for one in mailings]
-    bounces = _came_back(keys).exclude(domain="").values_list("domain")
+    bounces = _bounces(keys).exclude(domain="").values_list("domain")
     columns = {one: Count("pk", filter=Q(verdict=one)) for one in ("hard", "soft", "policy")}
-    found = bounces.annotate(count=Count("pk"), **columns).order_by("-count", "domain")[:DOMAINS]
+    found = bounces.annotate(count=Count("pk"), **columns).order_by("-count", "domain")[:DOMAINS_SHOWN]
     sent = _sent_by_domain(keys)
     return [BounceStats(name, sent.get(name), hard, soft, policy) for name, _count, hard, soft, policy in found]
 
@@ -138,14 +138,14 @@ def _sent_by_domain(keys: list[int]) -> Counter[str]:
 
 def unparsed_messages() -> list[tuple[InboundMessage, str]]:
     """The last messages that were not fully understood, each with the beginning of its text."""
-    return _with_text(InboundMessage.objects.filter(what=MessageKind.UNKNOWN).order_by("-pk"))
+    return _with_beginning(InboundMessage.objects.filter(what=MessageKind.UNKNOWN).order_by("-pk"))
 
 
 def unproven_messages() -> list[tuple[InboundMessage, str]]:
     """The last mails that name a reader without proof, each with the beginning of its text."""
-    return _with_text(InboundMessage.objects.unproven())
+    return _with_beginning(InboundMessage.objects.unproven())
 
 
-def _with_text(found: QuerySet[InboundMessage]) -> list[tuple[InboundMessage, str]]:
-    some = found.defer("body").annotate(raw=Substr("body", 1, RAW_MAX))[:UNKNOWN]
+def _with_beginning(found: QuerySet[InboundMessage]) -> list[tuple[InboundMessage, str]]:
+    some = found.defer("body").annotate(raw=Substr("body", 1, RAW_MAX))[:MESSAGES_SHOWN]
     return [(one, bytes(vars(one)["raw"]).decode("utf-8", "replace")) for one in some]

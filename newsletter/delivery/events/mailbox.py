@@ -6,7 +6,7 @@ Nothing is deleted. If a worker dies in between, the mail is stored again, which
 import contextlib
 import imaplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -17,13 +17,18 @@ from imap_tools import BaseMailBox, ImapToolsError, MailBox, MailBoxStartTls, Ma
 
 from newsletter.delivery.models import InboundMessage, MailFetch
 
-AT_ONCE = 200  # mails per fetch
-REFUSED_MAX = 20  # mails that cannot be moved before the fetch stops
+MAILS_PER_FETCH = 200  # mails per fetch
+FAILED_MOVES_MAX = 20  # mails that cannot be moved before the fetch stops
 TIMEOUT_SECONDS = 20
 PIPE = "pipe:"  # no mailbox: a mail server pipes each mail to receive_mail
-DONE = "Processed"
+DONE_FOLDER = "Processed"
+MAILBOX_CLASSES: dict[str, Callable[..., BaseMailBox]] = {
+    "imaps": MailBox,
+    "imap": MailBoxUnencrypted,
+    "imap+starttls": MailBoxStartTls,
+}
 PORTS = {"imaps": 993, "imap": 143, "imap+starttls": 143}
-AWAY = (OSError, imaplib.IMAP4.error, ImapToolsError, ssl.SSLError)
+MAILBOX_ERRORS = (OSError, imaplib.IMAP4.error, ImapToolsError, ssl.SSLError)
 
 
 class MailboxUnavailable(Exception):
@@ -32,7 +37,7 @@ class MailboxUnavailable(Exception):
 
 @dataclass(frozen=True)
 class MailboxConfig:
-    """done: the folder that stored mails are moved to."""
+    """done_folder: the folder that stored mails are moved to."""
 
     scheme: str
     host: str
@@ -40,14 +45,10 @@ class MailboxConfig:
     user: str
     password: str
     folder: str
-    done: str
+    done_folder: str
 
     def open(self) -> BaseMailBox:
-        if self.scheme == "imaps":
-            return MailBox(self.host, self.port, timeout=TIMEOUT_SECONDS)
-        if self.scheme == "imap+starttls":
-            return MailBoxStartTls(self.host, self.port, timeout=TIMEOUT_SECONDS)
-        return MailBoxUnencrypted(self.host, self.port, timeout=TIMEOUT_SECONDS)
+        return MAILBOX_CLASSES[self.scheme](self.host, self.port, timeout=TIMEOUT_SECONDS)
 
 
 def parse_mailbox_url(url: str) -> MailboxConfig | None:
@@ -64,7 +65,7 @@ def parse_mailbox_url(url: str) -> MailboxConfig | None:
         user=unquote(parts.username),
         password=unquote(parts.password or ""),
         folder=unquote(parts.path.strip("/")) or "INBOX",
-        done=parse_qs(parts.query).get("done", [DONE])[0],
+        done_folder=parse_qs(parts.query).get("done", [DONE_FOLDER])[0],
     )
 
 
@@ -73,46 +74,46 @@ def fetch_mails(now: datetime) -> int:
 
     Raises MailboxUnavailable; mails stored until then stay stored.
     """
-    where = parse_mailbox_url(settings.MAILBOX_URL)
-    if where is None:
+    config = parse_mailbox_url(settings.MAILBOX_URL)
+    if config is None:
         return 0
     try:
-        new = sum(_take(where, now))
-    except AWAY as problem:
-        why = f"{type(problem).__name__}: {problem}".replace(where.password or "\0", "•••")
+        new = sum(_store_and_move(config, now))
+    except MAILBOX_ERRORS as problem:
+        why = f"{type(problem).__name__}: {problem}".replace(config.password or "\0", "•••")
         MailFetch.failed(why, now)
         raise MailboxUnavailable(why) from problem
     MailFetch.succeeded(now)
     return new
 
 
-def _take(where: MailboxConfig, now: datetime) -> Iterator[bool]:
+def _store_and_move(config: MailboxConfig, now: datetime) -> Iterator[bool]:
     """Store and move mails; yield whether each is new. Errors of single mails are raised at the end."""
-    with _opened(where) as box:
-        box.login(where.user, where.password, initial_folder=where.folder)
+    with _connected(config) as box:
+        box.login(config.user, config.password, initial_folder=config.folder)
         uids = box.uids()
         if uids:
-            _make_folder(box, where.done)
-        refused: list[Exception] = []
-        for uid in uids[: AT_ONCE + REFUSED_MAX]:
+            _make_folder(box, config.done_folder)
+        failed: list[Exception] = []
+        for uid in uids[: MAILS_PER_FETCH + FAILED_MOVES_MAX]:
             try:
-                if body := _octets(box, uid):
+                if body := _fetch_raw(box, uid):
                     yield InboundMessage.objects.store(InboundMessage.MAIL, body, now)
-                    box.move(uid, where.done)
+                    box.move(uid, config.done_folder)
             except imaplib.IMAP4.abort:  # the connection has ended
                 raise
             except (imaplib.IMAP4.error, ImapToolsError) as problem:
-                refused.append(problem)
-            if len(refused) >= REFUSED_MAX:
+                failed.append(problem)
+            if len(failed) >= FAILED_MOVES_MAX:
                 break
-        if refused:
-            raise refused[0]
+        if failed:
+            raise failed[0]
 
 
 @contextlib.contextmanager
-def _opened(where: MailboxConfig) -> Iterator[BaseMailBox]:
+def _connected(config: MailboxConfig) -> Iterator[BaseMailBox]:
     """A connection whose socket is closed even if the server hangs up."""
-    box = where.open()
+    box = config.open()
     try:
         with box:
             yield box
@@ -127,7 +128,7 @@ def _make_folder(box: BaseMailBox, name: str) -> None:
             box.folder.create(name)
 
 
-def _octets(box: BaseMailBox, uid: str) -> bytes:
+def _fetch_raw(box: BaseMailBox, uid: str) -> bytes:
     """The raw mail, left unread; b"" if it is gone."""
     _status, found = box.client.uid("FETCH", uid, "(BODY.PEEK[])")
     return next((bytes(part[1]) for part in found if isinstance(part, tuple)), b"")

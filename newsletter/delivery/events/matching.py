@@ -24,7 +24,7 @@ from subscribers.models import Subscriber, address_hash
 MAILED_WITHIN = timedelta(days=14)  # mail servers retry for five days (RFC 5321 section 4.5.4.1); some report late
 REPORTED_WITHIN = timedelta(days=30)  # of sending: anyone with a forwarded letter could write a report years later
 OUR_MESSAGE_ID = re.compile(r"<?(issue\.(\d{1,18})\.(\d{1,9}))\.([0-9a-f]{16})@", re.IGNORECASE)
-WAS_HANDED_OVER = [Delivery.State.SENT, Delivery.State.UNCERTAIN]
+HANDED_OVER_STATES = [Delivery.State.SENT, Delivery.State.UNCERTAIN]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class CopyMatch:
     is_proven: bool = True
 
 
-NOBODY, FORGED, TOO_LATE = CopyMatch(), CopyMatch(is_forged=True), CopyMatch(is_too_late=True)
+NO_MATCH, FORGED, TOO_LATE = CopyMatch(), CopyMatch(is_forged=True), CopyMatch(is_too_late=True)
 # For these the reader is not looked up: a mailing has millions of them.
 COPY_EVENTS = frozenset(
     {
@@ -104,11 +104,11 @@ class CopyMatcher:
         if (
             reported.kind == EventKind.BOUNCED
             and not reported.is_vouched
-            and _is_over(sent_at or planned_at, reported.at)
+            and _is_too_late(sent_at or planned_at, reported.at)
         ):
             return TOO_LATE
         recipient, reader = reported.reference.recipient, Subscriber.objects.filter(pk=reader_id or 0).first()
-        if reader is None or planned_at is None or _has_moved_since(reader, planned_at):
+        if reader is None or planned_at is None or _has_new_address_since(reader, planned_at):
             return CopyMatch(mailing_id, seq, domain=domain_of(recipient))
         return CopyMatch(mailing_id, seq, reader, reader.address_hash, domain_of(reader.email))
 
@@ -118,7 +118,7 @@ def reader_of_copy(mailing_id: int, seq: int) -> Subscriber | None:
     return Subscriber.objects.filter(pk=_reader_and_time(mailing_id, seq)[0] or 0).first()
 
 
-def _is_over(sent_at: datetime | None, at: datetime) -> bool:
+def _is_too_late(sent_at: datetime | None, at: datetime) -> bool:
     return sent_at is not None and sent_at < at - REPORTED_WITHIN
 
 
@@ -151,21 +151,21 @@ def _reader_and_time(mailing_id: int, seq: int) -> tuple[int | None, datetime | 
     return found.first() or (None, None)
 
 
-def _has_moved_since(reader: Subscriber, at: datetime) -> bool:
+def _has_new_address_since(reader: Subscriber, at: datetime) -> bool:
     """Whether the reader has changed their address since `at`, so that a report is about the former one."""
     return reader.address_changes.filter(Q(confirmed_at__gt=at) | Q(undone_at__gt=at)).exists()
 
 
 def _by_address(recipient: str, at: datetime, *, is_vouched: bool) -> CopyMatch:
     if "@" not in recipient:
-        return NOBODY
+        return NO_MATCH
     reader = Subscriber.objects.filter(address_hash=address_hash(recipient)).first()
     if reader is None:
-        return NOBODY
-    lately = Delivery.objects.filter(subscriber=reader, state__in=WAS_HANDED_OVER, sent_at__gte=at - MAILED_WITHIN)
+        return NO_MATCH
+    lately = Delivery.objects.filter(subscriber=reader, state__in=HANDED_OVER_STATES, sent_at__gte=at - MAILED_WITHIN)
     copy = lately.order_by("-mailing_id").values_list("mailing_id", "seq").first()
     if copy is None and not is_vouched:
-        return NOBODY
+        return NO_MATCH
     mailing_id, seq = copy or (None, None)
     return CopyMatch(mailing_id, seq, reader, reader.address_hash, domain_of(reader.email), is_proven=is_vouched)
 

@@ -60,18 +60,18 @@ class MailAttachment:
 
 @dataclass(frozen=True)
 class PersonalMail:
-    """A mail by a person. answers: Message-IDs it replies to, nearest first. more: the number of further files."""
+    """A mail by a person. replies_to: Message-IDs, the nearest first. more_files: how many are not listed."""
 
-    key: str
+    dedup_key: str
     sender_name: str
     sender: str
     subject: str
     text: str
     quoted: str
     message_id: str
-    answers: tuple[str, ...] = ()
+    replies_to: tuple[str, ...] = ()
     files: tuple[MailAttachment, ...] = ()
-    more: int = 0
+    more_files: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,43 +17,43 @@ from subscribers.models import Subscriber, address_hash
 
 @dataclass(frozen=True)
 class ReplyContext:
-    """before: a reply of the same conversation."""
+    """previous: a reply of the same conversation."""
 
     reader: Subscriber | None
     is_certain: bool = False
     issue_id: int | None = None
-    before: Reply | None = None
+    previous: Reply | None = None
 
 
-def store_reply(inbound: InboundMessage, letter: PersonalMail) -> Reply | None:
+def store_reply(inbound: InboundMessage, mail: PersonalMail) -> Reply | None:
     """Store a mail as a reply, once, and move its raw body there.
 
     Returns None for an answer by the author, which is stored as one.
     """
     if not inbound.body:  # stored before
         return None
-    if _is_by_author(letter) and (about := _answered_reply(letter)):
-        _keep_answer(about, letter, inbound)
+    if _is_by_author(mail) and (replied_to := _answered_reply(mail)):
+        _store_author_answer(replied_to, mail, inbound)
         InboundMessage.objects.filter(pk=inbound.pk).update(body=b"")
         return None
-    place = _place(letter)
+    context = _reply_context(mail)
     row = {
-        "subscriber": place.reader,
-        "is_certain": place.is_certain,
-        "issue_id": place.issue_id,
-        "thread_id": (place.before.thread_id or place.before.pk) if place.before else None,
-        "message_id": letter.message_id,
-        "sender": letter.sender,
-        "sender_name": letter.sender_name,
-        "subject": letter.subject,
-        "text": letter.text,
-        "quoted": letter.quoted,
-        "files": [asdict(one) for one in letter.files],
-        "more_files": letter.more,
+        "subscriber": context.reader,
+        "is_certain": context.is_certain,
+        "issue_id": context.issue_id,
+        "thread_id": (context.previous.thread_id or context.previous.pk) if context.previous else None,
+        "message_id": mail.message_id,
+        "sender": mail.sender,
+        "sender_name": mail.sender_name,
+        "subject": mail.subject,
+        "text": mail.text,
+        "quoted": mail.quoted,
+        "files": [asdict(one) for one in mail.files],
+        "more_files": mail.more_files,
         "received_at": inbound.received_at,
     }
-    reply, is_new = Reply.objects.get_or_create(key=letter.key, defaults=row)
-    if is_new and letter.files:
+    reply, is_new = Reply.objects.get_or_create(key=mail.dedup_key, defaults=row)
+    if is_new and mail.files:
         ReplyMail.objects.create(reply=reply, body=bytes(inbound.body))
     InboundMessage.objects.filter(pk=inbound.pk).update(body=b"")
     return reply
@@ -62,12 +62,12 @@ def store_reply(inbound: InboundMessage, letter: PersonalMail) -> Reply | None:
 # --- Whose it is ---
 
 
-def _place(letter: PersonalMail) -> ReplyContext:
-    writer = _reader_at(letter.sender)
-    before = _before(letter)
-    if before and before.subscriber_id == (writer.pk if writer else None):
-        return ReplyContext(writer, writer is not None, before.issue_id, before)
-    copy = CopyMatcher().copy_of(DeliveryReference(message_ids=letter.answers))
+def _reply_context(mail: PersonalMail) -> ReplyContext:
+    writer = _reader_at(mail.sender)
+    previous = _previous_reply(mail)
+    if previous and previous.subscriber_id == (writer.pk if writer else None):
+        return ReplyContext(writer, writer is not None, previous.issue_id, previous)
+    copy = CopyMatcher().copy_of(DeliveryReference(message_ids=mail.replies_to))
     if copy is None:
         return ReplyContext(writer)
     owner = reader_of_copy(*copy)
@@ -80,28 +80,28 @@ def _reader_at(address: str) -> Subscriber | None:
     return Subscriber.objects.filter(address_hash=address_hash(address)).first() if "@" in address else None
 
 
-def _before(letter: PersonalMail) -> Reply | None:
-    answer = Answer.objects.filter(message_id__in=letter.answers).select_related("reply").order_by("-pk").first()
+def _previous_reply(mail: PersonalMail) -> Reply | None:
+    answer = Answer.objects.filter(message_id__in=mail.replies_to).select_related("reply").order_by("-pk").first()
     return answer.reply if answer else None
 
 
 # --- Answers of the author's own ---
 
 
-def _is_by_author(letter: PersonalMail) -> bool:
+def _is_by_author(mail: PersonalMail) -> bool:
     publication = Publication.objects.current()
     own = {publication.sender_email.lower(), publication.reply_to.lower()} - {""}
-    return letter.sender.lower() in own
+    return mail.sender.lower() in own
 
 
-def _answered_reply(letter: PersonalMail) -> Reply | None:
-    return Reply.objects.filter(message_id__in=letter.answers).order_by("-pk").first() if letter.answers else None
+def _answered_reply(mail: PersonalMail) -> Reply | None:
+    return Reply.objects.filter(message_id__in=mail.replies_to).order_by("-pk").first() if mail.replies_to else None
 
 
-def _keep_answer(reply: Reply, letter: PersonalMail, inbound: InboundMessage) -> None:
-    digest = sha256(letter.key.encode()).hexdigest()[:32]
+def _store_author_answer(reply: Reply, mail: PersonalMail, inbound: InboundMessage) -> None:
+    digest = sha256(mail.dedup_key.encode()).hexdigest()[:32]
     at = inbound.received_at
-    row = {"text": letter.text, "message_id": letter.message_id, "written_at": at, "sent_at": at}
+    row = {"text": mail.text, "message_id": mail.message_id, "written_at": at, "sent_at": at}
     _answer, is_new = Answer.objects.get_or_create(reply=reply, digest=digest, defaults=row)
     if is_new:
         Reply.objects.thread(reply).filter(answered_at=None, received_at__lte=at).update(answered_at=at)

@@ -1,10 +1,10 @@
 """Consequences of refusals and events: settles deliveries, suppresses addresses, and pauses mailings.
 
-A dead address or a complaint suppresses at once, any other refusal once a reader's last ISSUES issues all bounced.
-Two checks come first, each with at least AT_LEAST deliveries and more than SHARE of them. If the server calls too many
-addresses dead, it may be broken: nobody is suppressed, the mailing is paused, and the author decides by `confirm_dead`
-or `retry_dead`. If a domain refuses too much by policy, no reader is to blame: the mailing is paused if the domain has
-a real share of it, otherwise the author gets an alert.
+A dead address or a complaint suppresses at once, any other refusal once a reader's last BOUNCES_IN_A_ROW issues all
+bounced. Two checks come first, each with at least DELIVERIES_MIN deliveries and more than REFUSED_SHARE_MAX of them. If
+the server calls too many addresses dead, it may be broken: nobody is suppressed, the mailing is paused, and the author
+decides by `confirm_dead` or `retry_dead`. If a domain refuses too much by policy, no reader is to blame: the mailing is
+paused if the domain has a real share of it, otherwise the author gets an alert.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -33,13 +33,18 @@ from subscribers.models import Subscriber, Suppression
 from subscribers.models.consents import ConsentDetails
 from subscribers.models.suppressions import make_departure
 
-AT_LEAST, SHARE = 20, 0.1  # deliveries, and share of those with a result: large providers stop at 10 % dead addresses
-STOPS_AT = 0.05  # a domain's share of all deliveries: anybody can have twenty mailboxes at a domain of their own
-ISSUES = 3  # bounced in a row, in WITHIN: then an address is suppressed though no server called it dead
-WITHIN = timedelta(days=90)
-AGAIN_WITHIN = timedelta(days=3)  # after its end a mailing is still reopened by `retry_dead`
-SLICE = 200  # refusals judged in one transaction
-AT_ONCE = 1_000  # deliveries per statement
+DELIVERIES_MIN, REFUSED_SHARE_MAX = (
+    20,
+    0.1,
+)  # deliveries, and share of those with a result: large providers stop at 10 % dead addresses
+DOMAIN_SHARE_MIN = (
+    0.05  # a domain's share of all deliveries: anybody can have twenty mailboxes at a domain of their own
+)
+BOUNCES_IN_A_ROW = 3  # in BOUNCE_WINDOW: then an address is suppressed though no server called it dead
+BOUNCE_WINDOW = timedelta(days=90)
+REOPEN_WITHIN = timedelta(days=3)  # after its end a mailing is still reopened by `retry_dead`
+REFUSALS_PER_SLICE = 200  # refusals judged in one transaction
+DELIVERIES_PER_STATEMENT = 1_000  # deliveries per statement
 SENT, FAILED = Delivery.State.SENT, Delivery.State.FAILED
 
 
@@ -48,16 +53,16 @@ SENT, FAILED = Delivery.State.SENT, Delivery.State.FAILED
 
 @dataclass(frozen=True)
 class RefusingDomain:
-    """count: refused deliveries. words: the last reply."""
+    """count: refused deliveries. reply: the last one."""
 
     domain: str
     count: int
-    words: str
+    reply: str
 
     def __str__(self) -> str:
         message = _("%(domain)s refuses %(count)d copies, not because of their readers. It says: “%(words)s”")
         advice = _("Check SPF, DKIM and DMARC of the sender, and its pages for senders, before you go on.")
-        return f"{message % {'domain': self.domain, 'count': self.count, 'words': self.words[:200]}} {advice}"
+        return f"{message % {'domain': self.domain, 'count': self.count, 'words': self.reply[:200]}} {advice}"
 
 
 def pause_refused(events: Iterable[Event]) -> None:
@@ -79,16 +84,16 @@ def refusing_domains(mailing: Mailing, domains: Collection[str] = ()) -> Iterato
     reported = reported.filter(created_at__gt=since) if since else reported
     reported = reported.filter(domain__in=domains) if domains else reported
     counted = reported.order_by("domain").values_list("domain").annotate(count=Count("seq", distinct=True))
-    for domain, count in counted.filter(count__gte=AT_LEAST):
-        if count > SHARE * _sent_to(mailing, domain):
-            yield RefusingDomain(domain, count, _last_words(reported, domain))
+    for domain, count in counted.filter(count__gte=DELIVERIES_MIN):
+        if count > REFUSED_SHARE_MAX * _count_sent_to(mailing, domain):
+            yield RefusingDomain(domain, count, _last_reply(reported, domain))
 
 
-def _last_words(reported: QuerySet[Event], domain: str) -> str:
+def _last_reply(reported: QuerySet[Event], domain: str) -> str:
     return reported.filter(domain=domain).order_by("pk").values_list("words", flat=True).last() or ""
 
 
-def _sent_to(mailing: Mailing, domain: str) -> int:
+def _count_sent_to(mailing: Mailing, domain: str) -> int:
     """Deliveries sent to a domain; an upper bound if the domain is not counted separately."""
     counted = Breakdown.objects.filter(pk=mailing.pk).first()
     largest = {name: counted.by_domain.get(name) for name in counted.domains} if counted else {}
@@ -97,70 +102,67 @@ def _sent_to(mailing: Mailing, domain: str) -> int:
 
 
 def _has_real_share(mailing: Mailing, domain: str) -> bool:
-    """Whether a domain has at least STOPS_AT of a mailing. Slow: ask only if much was refused."""
+    """Whether a domain has at least DOMAIN_SHARE_MIN of a mailing. Slow: ask only if much was refused."""
     theirs = mailing.deliveries.filter(subscriber__email__iendswith=f"@{domain}")
-    return theirs.count() >= STOPS_AT * mailing.total
+    return theirs.count() >= DOMAIN_SHARE_MIN * mailing.total
 
 
 # --- Events ---
 
-RESOLUTION_OF = {
-    EventKind.SENT: Resolution.ACCEPTED,
-    EventKind.DELIVERED: Resolution.ACCEPTED,
-    EventKind.DEFERRED: Resolution.ACCEPTED,  # the provider has it, and tries again
-    EventKind.OPENED: Resolution.ACCEPTED,
-    EventKind.CLICKED: Resolution.ACCEPTED,
-    EventKind.COMPLAINED: Resolution.ACCEPTED,
-    EventKind.UNSUBSCRIBED: Resolution.ACCEPTED,
-    EventKind.AUTORESPONDED: Resolution.ACCEPTED,
-    EventKind.BOUNCED: Resolution.REFUSED,
-    EventKind.REJECTED: Resolution.REFUSED,
-    EventKind.FAILED: Resolution.REFUSED,
+ACCEPTED_KINDS = (
+    *(EventKind.SENT, EventKind.DELIVERED, EventKind.OPENED, EventKind.CLICKED, EventKind.AUTORESPONDED),
+    *(EventKind.COMPLAINED, EventKind.UNSUBSCRIBED),
+    EventKind.DEFERRED,  # the provider has it, and tries again
+)
+REFUSED_KINDS = (EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED)
+RESOLUTION_OF_EVENT = {
+    **dict.fromkeys(ACCEPTED_KINDS, Resolution.ACCEPTED),
+    **dict.fromkeys(REFUSED_KINDS, Resolution.REFUSED),
 }
 REASON_OF = {
     EventKind.COMPLAINED: Suppression.Reason.COMPLAINED,
     EventKind.BOUNCED: Suppression.Reason.BOUNCED,
-    EventKind.REJECTED: Suppression.Reason.BOUNCED,  # for it is on a list of the provider's: nothing would reach it
+    EventKind.REJECTED: Suppression.Reason.BOUNCED,  # on the provider's suppression list: nothing would reach it
 }
 
 
 @dataclass(frozen=True)
 class NewEvent:
-    """A new event and its match. words: the reply including addresses."""
+    """A new event and its match. reply: with addresses, which `event.words` lacks."""
 
     event: Event
-    found: CopyMatch
-    words: str = ""
+    match: CopyMatch
+    reply: str = ""
 
 
-def apply_new_events(news: Sequence[NewEvent]) -> None:
-    events = [one.event for one in news]
+def apply_new_events(new_events: Sequence[NewEvent]) -> None:
+    events = [one.event for one in new_events]
     settle_copies(events)
     pause_refused(events)
-    for one in news:
-        if one.found.reader is not None:
-            _apply_to_reader(one, one.found.reader)
+    for one in new_events:
+        if one.match.reader is not None:
+            _apply_to_reader(one, one.match.reader)
 
 
 def settle_copies(events: Iterable[Event]) -> int:
     """Settle uncertain deliveries by events; return how many."""
     reported = [
-        one for one in events if one.mailing_id is not None and one.seq is not None and one.kind in RESOLUTION_OF
+        one for one in events if one.mailing_id is not None and one.seq is not None and one.kind in RESOLUTION_OF_EVENT
     ]
     reported.sort(key=lambda one: (one.mailing_id or 0, one.seq or 0, one.at))
-    moved = 0
+    settled = 0
     for mailing_id, some in groupby(reported, key=lambda one: one.mailing_id):
         # The last event counts: a delivered message may bounce later.
         last = {one.seq or 0: one for one in some}
-        for seqs in batched(last, AT_ONCE, strict=False):
+        for seqs in batched(last, DELIVERIES_PER_STATEMENT, strict=False):
             for copy in _unsettled(mailing_id or 0, list(seqs)):
-                moved += uncertain.resolve(copy, _evidence(last[copy.seq]))
-    return moved
+                settled += uncertain.resolve(copy, _delivery_report(last[copy.seq]))
+    return settled
 
 
-def _evidence(event: Event) -> DeliveryReport:
+def _delivery_report(event: Event) -> DeliveryReport:
     return DeliveryReport(
-        RESOLUTION_OF[EventKind(event.kind)], event.at, event.words or f"{event.source}: {event.kind}"
+        RESOLUTION_OF_EVENT[EventKind(event.kind)], event.at, event.words or f"{event.source}: {event.kind}"
     )
 
 
@@ -173,13 +175,13 @@ def _unsettled(mailing_id: int, seqs: list[int]) -> list[Delivery]:
 # --- Readers ---
 
 
-def _apply_to_reader(news: NewEvent, reader: Subscriber) -> None:
-    event = news.event
+def _apply_to_reader(new_event: NewEvent, reader: Subscriber) -> None:
+    event = new_event.event
     if event.kind == EventKind.UNSUBSCRIBED:
         if not reader.has_joined_since(event.at):
             reader.unsubscribe(event.at, ConsentDetails(f"{event.source}: unsubscribed"))
-    elif event.kind in REASON_OF and _is_current(event, reader) and _is_enough(event, reader):
-        reader.suppress(REASON_OF[EventKind(event.kind)], news.words[:500])
+    elif event.kind in REASON_OF and _is_current(event, reader) and _is_conclusive(event, reader):
+        reader.suppress(REASON_OF[EventKind(event.kind)], new_event.reply[:500])
 
 
 def _is_current(event: Event, reader: Subscriber) -> bool:
@@ -187,36 +189,36 @@ def _is_current(event: Event, reader: Subscriber) -> bool:
     return event.address_hash == reader.address_hash and not reader.has_joined_since(event.at)
 
 
-def _is_enough(event: Event, reader: Subscriber) -> bool:
+def _is_conclusive(event: Event, reader: Subscriber) -> bool:
     if event.kind == EventKind.COMPLAINED or event.verdict == BounceType.HARD:
         return True
     return event.verdict == BounceType.SOFT and has_bounced_repeatedly(reader, event.mailing_id or 0, event.at)
 
 
 def has_bounced_repeatedly(reader: Subscriber, mailing_id: int, at: datetime) -> bool:
-    """Whether a reader's last ISSUES issues up to this one all bounced, at once or later, and none by policy."""
-    since = _has_address_since(reader, at)
+    """Whether the last BOUNCES_IN_A_ROW issues of a reader up to this one all bounced, and none by policy."""
+    since = _counts_since(reader, at)
     issues = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=since, pk__lte=mailing_id)
     copies = Delivery.objects.filter(mailing__in=issues, subscriber=reader, state__in=[SENT, FAILED])
     reported = Event.objects.filter(
         address_hash=reader.address_hash, mailing_id__lte=mailing_id, at__gt=since, at__lte=at
     )
-    became = {
-        pk: state == FAILED and smtp_replies.classify_refusal(words) in smtp_replies.RECIPIENT_REASONS
-        for pk, state, words in copies.values_list("mailing_id", "state", "reply")
+    has_bounced = {
+        pk: state == FAILED and smtp_replies.classify_refusal(reply) in smtp_replies.RECIPIENT_REASONS
+        for pk, state, reply in copies.values_list("mailing_id", "state", "reply")
     }
     for pk, kind, verdict in reported.values_list("mailing_id", "kind", "verdict"):
         if pk is not None and kind in {EventKind.BOUNCED, EventKind.DELIVERED}:
-            became[pk] = became.get(pk, False) or (kind == EventKind.BOUNCED and verdict != BounceType.POLICY)
-    last = sorted(became, reverse=True)[:ISSUES]
-    return len(last) == ISSUES and all(became[pk] for pk in last)
+            has_bounced[pk] = has_bounced.get(pk, False) or (kind == EventKind.BOUNCED and verdict != BounceType.POLICY)
+    last = sorted(has_bounced, reverse=True)[:BOUNCES_IN_A_ROW]
+    return len(last) == BOUNCES_IN_A_ROW and all(has_bounced[pk] for pk in last)
 
 
-def _has_address_since(reader: Subscriber, now: datetime) -> datetime:
-    """Reports count from this time on: at most WITHIN, and not before the reader had this address."""
+def _counts_since(reader: Subscriber, now: datetime) -> datetime:
+    """Reports count from this time on: at most BOUNCE_WINDOW, and not before the reader had this address."""
     moved = reader.address_changes.aggregate(there=Max("confirmed_at"), back=Max("undone_at"))
     times: list[datetime] = [at for at in moved.values() if at]
-    return max([now - WITHIN, *times])
+    return max([now - BOUNCE_WINDOW, *times])
 
 
 # --- Refusals while an issue is sent ---
@@ -229,25 +231,25 @@ def judge_refusals(now: datetime) -> int:
     suppressed = 0
     for mailing in mailings.defer("html", "text"):
         with log_errors(f"judging refusals of mailing {mailing.pk}"):
-            suppressed += _settle(mailing, now)
+            suppressed += _judge_mailing(mailing, now)
     return suppressed
 
 
-def _settle(mailing: Mailing, now: datetime) -> int:
+def _judge_mailing(mailing: Mailing, now: datetime) -> int:
     """Judge one mailing's refusals; those of a doubtful batch wait for more results, or for the author.
 
     While no message was accepted at all, nothing can be said about any address.
     """
     batches = list(_with_refusals(mailing))
     if mailing.believes_refusals:
-        return sum(_judge(batch, now) for batch in batches)
-    dead = {batch: _doubtful(batch) for batch in batches}
-    if any(count >= AT_LEAST for count in dead.values()):
-        _alarm(mailing)
+        return sum(_judge_batch(batch, now) for batch in batches)
+    dead = {batch: _count_doubtful(batch) for batch in batches}
+    if any(count >= DELIVERIES_MIN for count in dead.values()):
+        _pause_for_addresses(mailing)
         return 0
     if not mailing.counts().sent:
         return 0
-    return sum(_judge(batch, now) for batch in batches if not dead[batch] or _is_through(batch))
+    return sum(_judge_batch(batch, now) for batch in batches if not dead[batch] or _is_pass_over(batch))
 
 
 def _with_refusals(mailing: Mailing) -> Iterator[Batch]:
@@ -257,60 +259,60 @@ def _with_refusals(mailing: Mailing) -> Iterator[Batch]:
             yield batch
 
 
-def _doubtful(batch: Batch) -> int:
-    """How many of a batch's last refusals call an address dead; 0 if that is at most SHARE.
+def _count_doubtful(batch: Batch) -> int:
+    """How many of a batch's last refusals call an address dead; 0 if that is at most REFUSED_SHARE_MAX.
 
-    Counts AT_LEAST refusals at most, against the deliveries with a result since the first of them.
+    Counts DELIVERIES_MIN refusals at most, against the deliveries with a result since the first of them.
     """
     dead = Refusal.objects.of_batch(batch).waiting().dead().order_by("-seq")
-    last = list(dead.values_list("seq", flat=True)[:AT_LEAST])
+    last = list(dead.values_list("seq", flat=True)[:DELIVERIES_MIN])
     since = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=min(last, default=batch.hi), seq__lt=batch.hi)
-    return len(last) if len(last) > SHARE * since.filter(state__in=[SENT, FAILED]).count() else 0
+    return len(last) if len(last) > REFUSED_SHARE_MAX * since.filter(state__in=[SENT, FAILED]).count() else 0
 
 
-def _is_through(batch: Batch) -> bool:
+def _is_pass_over(batch: Batch) -> bool:
     return batch.state == Batch.State.DONE or batch.pass_no > 1
 
 
-def _alarm(mailing: Mailing) -> None:
+def _pause_for_addresses(mailing: Mailing) -> None:
     """Pause a mailing whose server calls too many addresses dead, if there is anything left to send."""
     if mailing.batches.exclude(state=Batch.State.DONE).exists():
         with translation.override(Publication.objects.current().language):
             reason = _(
                 "The mail server says of %(count)d addresses that they do not exist. Decide whether it is right."
             )
-            words = reason % {"count": mailing.refusals.waiting().dead().count()}
-        mailing.pause(words, Mailing.Cause.ADDRESSES)
+            reason %= {"count": mailing.refusals.waiting().dead().count()}
+        mailing.pause(reason, Mailing.Cause.ADDRESSES)
 
 
-def _judge(batch: Batch, now: datetime) -> int:
+def _judge_batch(batch: Batch, now: datetime) -> int:
     """Judge a batch's refusals, slice by slice; return how many addresses were suppressed."""
     suppressed = 0
     while True:
         with transaction.atomic():
             batch.mailing.lock()  # the author may be deciding
             waiting = Refusal.objects.of_batch(batch).waiting().select_related("subscriber")
-            some = list(waiting.order_by("seq")[:SLICE])
+            some = list(waiting.order_by("seq")[:REFUSALS_PER_SLICE])
             if not some:
                 return suppressed
             copies = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=[one.seq for one in some])
-            words = dict(copies.values_list("seq", "reply"))
-            barred = {one.pk for one in some if _suppress(one, batch, words.get(one.seq, ""), now)}
+            replies = dict(copies.values_list("seq", "reply"))
+            suppressed_now = {one.pk for one in some if _suppress_if_due(one, batch, replies.get(one.seq, ""), now)}
             judged = Refusal.objects.filter(pk__in=[one.pk for one in some])
-            judged.filter(pk__in=barred).update(state=Refusal.State.SUPPRESSED)
-            judged.exclude(pk__in=barred).update(state=Refusal.State.COUNTED)
-        suppressed += len(barred)
+            judged.filter(pk__in=suppressed_now).update(state=Refusal.State.SUPPRESSED)
+            judged.exclude(pk__in=suppressed_now).update(state=Refusal.State.COUNTED)
+        suppressed += len(suppressed_now)
 
 
-def _suppress(refusal: Refusal, batch: Batch, words: str, now: datetime) -> bool:
+def _suppress_if_due(refusal: Refusal, batch: Batch, reply: str, now: datetime) -> bool:
     """Suppress the address of a refusal if the rules say so; return whether this call did."""
     reader, planned_at = refusal.subscriber, batch.mailing.planned_at
-    if planned_at is None or planned_at < _has_address_since(reader, now):  # it was about the former address
+    if planned_at is None or planned_at < _counts_since(reader, now):  # it was about the former address
         return False
     is_dead = refusal.verdict == smtp_replies.RefusalReason.DEAD
     if not is_dead and (_refuses_everybody(reader, batch) or not has_bounced_repeatedly(reader, batch.mailing_id, now)):
         return False
-    return reader.suppress(Suppression.Reason.BOUNCED, words)
+    return reader.suppress(Suppression.Reason.BOUNCED, reply)
 
 
 def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:
@@ -329,7 +331,9 @@ def undecided_dead(mailing: Mailing) -> int:
     waiting = mailing.refusals.waiting().dead().count()
     if not waiting or mailing.state == Mailing.State.SENDING or mailing.believes_refusals:
         return 0
-    is_held = not mailing.counts().sent or any(_doubtful(batch) >= AT_LEAST for batch in _with_refusals(mailing))
+    is_held = not mailing.counts().sent or any(
+        _count_doubtful(batch) >= DELIVERIES_MIN for batch in _with_refusals(mailing)
+    )
     return waiting if is_held else 0
 
 
@@ -346,7 +350,7 @@ def confirm_dead(mailing: Mailing, now: datetime) -> int:
         if waiting:
             mailing.record(MailingStep.Kind.REFUSALS_ACCEPTED, str(waiting), now)
     for batch in list(_with_refusals(mailing)):
-        _judge(batch, now)
+        _judge_batch(batch, now)
     return waiting
 
 
@@ -360,8 +364,8 @@ def retry_dead(mailing: Mailing, now: datetime) -> int:
         mailing.lock()
         mailing.refresh_from_db(fields=["state", "finished_at"])
         dead = list(mailing.refusals.dead().exclude(state=Refusal.State.COUNTED).select_related("subscriber"))
-        _lift([one.subscriber for one in dead if one.state == Refusal.State.SUPPRESSED])
-        if dead and _may_try_again(mailing, now):
+        _lift_suppressions([one.subscriber for one in dead if one.state == Refusal.State.SUPPRESSED])
+        if dead and _may_reopen(mailing, now):
             uncertain.retry_refused(mailing, [one.seq for one in dead])
         mailing.refusals.filter(pk__in=[one.pk for one in dead]).delete()
         if dead:
@@ -369,15 +373,14 @@ def retry_dead(mailing: Mailing, now: datetime) -> int:
     return len(dead)
 
 
-def _lift(readers: list[Subscriber]) -> None:
+def _lift_suppressions(readers: list[Subscriber]) -> None:
     hashes = [reader.address_hash for reader in readers]
     lifted = Suppression.objects.filter(reason=Suppression.Reason.BOUNCED, address_hash__in=hashes)
-    departures.write_departures(
-        [make_departure(DepartureKind.LIFTED, who) for who in lifted.values_list("address_hash", flat=True)]
-    )
+    lifted_hashes = lifted.values_list("address_hash", flat=True)
+    departures.write_departures([make_departure(DepartureKind.LIFTED, one) for one in lifted_hashes])
     lifted.delete()
 
 
-def _may_try_again(mailing: Mailing, now: datetime) -> bool:
-    is_recent = mailing.finished_at is None or mailing.finished_at > now - AGAIN_WITHIN
+def _may_reopen(mailing: Mailing, now: datetime) -> bool:
+    is_recent = mailing.finished_at is None or mailing.finished_at > now - REOPEN_WITHIN
     return is_recent and uncertain.can_be_sent_again(mailing)

@@ -32,15 +32,15 @@ from newsletter.delivery.models.events import InboundMessage
 
 log = logging.getLogger(__name__)
 
-HOST = re.compile(r"sns\.[a-z0-9-]{3,30}\.amazonaws\.com(?:\.cn)?")
-SECONDS, BYTES_MAX = 5, 64 * 1024
-CERTIFICATE_KEPT_SECONDS, AWAY_SECONDS = 24 * 3600, 60
-SIGNED = {
+SNS_HOST = re.compile(r"sns\.[a-z0-9-]{3,30}\.amazonaws\.com(?:\.cn)?")
+TIMEOUT_SECONDS, BYTES_MAX = 5, 64 * 1024
+CERTIFICATE_KEPT_SECONDS, FAILURE_KEPT_SECONDS = 24 * 3600, 60
+SIGNED_FIELDS = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
     "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 }
-HASH_OF = {"1": hashes.SHA1, "2": hashes.SHA256}
+HASH_OF_VERSION = {"1": hashes.SHA1, "2": hashes.SHA256}
 
 type Fetch = Callable[[str], bytes]
 
@@ -52,7 +52,7 @@ class _NoRedirects(HTTPRedirectHandler):
 
 def _fetch(url: str) -> bytes:
     """Raises OSError or HTTPException."""
-    with build_opener(_NoRedirects).open(url, timeout=SECONDS) as answer:
+    with build_opener(_NoRedirects).open(url, timeout=TIMEOUT_SECONDS) as answer:
         return cast("bytes", answer.read(BYTES_MAX))
 
 
@@ -61,7 +61,7 @@ def parse_sns_request(inbound: InboundMessage, fetch: Fetch = _fetch) -> ParsedM
 
     Raises ParseError, or TryLater if the certificate cannot be fetched or the subscription not be confirmed now.
     """
-    message = _message(bytes(inbound.body))
+    message = _parse_message(bytes(inbound.body))
     check_signature(message, inbound.received_at, fetch)
     topic, topics = message["TopicArn"], _topics()
     if message["Type"] == "Notification":
@@ -72,7 +72,7 @@ def parse_sns_request(inbound: InboundMessage, fetch: Fetch = _fetch) -> ParsedM
         return ParsedMessage(MessageKind.UNKNOWN, note=f"Amazon says that {topic} no longer reports here")
     if topic not in topics:
         raise ParseError(f"{topic} is not among the topics of the mail URL: it was not subscribed to")
-    _confirm(message, fetch)
+    _confirm_subscription(message, fetch)
     return ParsedMessage(MessageKind.REQUEST, note=f"subscribed to {topic}")
 
 
@@ -80,12 +80,16 @@ def _topics() -> set[str]:
     return set(filter(None, webhooks.signing_keys(webhooks.AMAZON).get("topics", "").split(",")))
 
 
-def _message(body: bytes) -> dict[str, str]:
+def _parse_message(body: bytes) -> dict[str, str]:
     try:
         found = json.loads(body)
     except ValueError:
         raise ParseError("no JSON") from None
-    if not isinstance(found, dict) or found.get("Type") not in SIGNED or not isinstance(found.get("TopicArn"), str):
+    if (
+        not isinstance(found, dict)
+        or found.get("Type") not in SIGNED_FIELDS
+        or not isinstance(found.get("TopicArn"), str)
+    ):
         raise ParseError("no message of Amazon's SNS")
     return found
 
@@ -96,26 +100,28 @@ def _message(body: bytes) -> dict[str, str]:
 def check_signature(message: Mapping[str, str], at: datetime, fetch: Fetch = _fetch) -> None:
     """Raise ParseError unless Amazon signed the message, TryLater if the certificate is not available now."""
     url, version = message.get("SigningCertURL"), message.get("SignatureVersion")
-    if not _is_of_sns(url) or not urlsplit(str(url)).path.endswith(".pem") or version not in HASH_OF:
+    if not _is_sns_url(url) or not urlsplit(str(url)).path.endswith(".pem") or version not in HASH_OF_VERSION:
         raise ParseError("not signed by Amazon")
     key = _public_key(_certificate(str(url), fetch), at)
     try:
-        key.verify(b64decode(str(message.get("Signature"))), _signed_text(message), PKCS1v15(), HASH_OF[str(version)]())
+        key.verify(
+            b64decode(str(message.get("Signature"))), _signed_text(message), PKCS1v15(), HASH_OF_VERSION[str(version)]()
+        )
     except (InvalidSignature, ValueError):
         raise ParseError("its signature is not Amazon's") from None
 
 
-def _is_of_sns(url: Any) -> bool:
+def _is_sns_url(url: Any) -> bool:
     """Whether a URL is of SNS itself, by https on the default port: nothing else is ever fetched."""
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
     except ValueError:
         return False
-    return parts.scheme == "https" and HOST.fullmatch(parts.netloc) is not None
+    return parts.scheme == "https" and SNS_HOST.fullmatch(parts.netloc) is not None
 
 
 def _signed_text(message: Mapping[str, str]) -> bytes:
-    names = SIGNED[message["Type"]]
+    names = SIGNED_FIELDS[message["Type"]]
     return "".join(f"{name}\n{message[name]}\n" for name in names if name in message).encode()
 
 
@@ -128,7 +134,7 @@ def _certificate(url: str, fetch: Fetch) -> bytes:
             kept, seconds = fetch(url), CERTIFICATE_KEPT_SECONDS
         except (OSError, HTTPException) as error:
             log.warning("Amazon's certificate cannot be fetched: %s", error)
-            kept, seconds = b"", AWAY_SECONDS
+            kept, seconds = b"", FAILURE_KEPT_SECONDS
         cache.set(f"sns:{url}", kept, seconds)
     if not kept:
         raise TryLater
@@ -150,9 +156,9 @@ def _public_key(pem: bytes, at: datetime) -> RSAPublicKey:
 # --- Subscriptions ---
 
 
-def _confirm(message: Mapping[str, str], fetch: Fetch) -> None:
+def _confirm_subscription(message: Mapping[str, str], fetch: Fetch) -> None:
     url = message.get("SubscribeURL")
-    if not _is_of_sns(url):
+    if not _is_sns_url(url):
         raise ParseError("the subscription is to be confirmed at a host that is not Amazon's")
     try:
         fetch(str(url))

@@ -1,8 +1,8 @@
 """Reduces old events to counts, in small chunks, each of them one transaction.
 
-A mailing to a million has two million events of arrival. Within rules.WITHIN they show whether an address takes mail
-again; after ARRIVED_KEPT they are not needed. Bounces, complaints and unsubscribes are kept for LONGEST. The reason of
-a suppression is stored with the suppression, and stays. Events of erased readers are deleted at once.
+A mailing to a million has two million events of arrival. Within rules.BOUNCE_WINDOW they show whether an address takes
+mail again; after ARRIVED_KEPT they are not needed. Bounces, complaints and unsubscribes are kept for KEPT_LONGEST. The
+reason of a suppression is stored with the suppression, and stays. Events of erased readers are deleted at once.
 """
 
 import time
@@ -17,9 +17,9 @@ from newsletter.delivery.events.parsed import EventKind
 from newsletter.delivery.models import Event, EventCount, Mailing
 from subscribers.models import Suppression
 
-ARRIVED_KEPT = timedelta(days=90)  # not less than rules.WITHIN
-LONGEST = timedelta(days=730)
-COLUMNS = ("pk", "mailing_id", "kind", "verdict")
+ARRIVED_KEPT = timedelta(days=90)  # not less than rules.BOUNCE_WINDOW
+KEPT_LONGEST = timedelta(days=730)
+CHUNK_COLUMNS = ("pk", "mailing_id", "kind", "verdict")
 CHUNK = 1_000  # events per transaction
 IS_KEPT_LONGER = Q(kind__in=[EventKind.COMPLAINED, EventKind.UNSUBSCRIBED]) | ~Q(verdict="")
 
@@ -37,23 +37,23 @@ def thin_old_events(now: datetime, seconds: float, goes_on: Callable[[], bool] =
 
 
 def _chunks(now: datetime) -> Iterator[int]:
-    yield from _reduce(_of_erased())
-    for mailing in _due(now):
+    yield from _reduce(_events_of_erased())
+    for mailing in _mailings_to_thin(now):
         yield from _reduce(Event.objects.filter(mailing_id=mailing).exclude(IS_KEPT_LONGER))
         Mailing.objects.filter(pk=mailing).update(thinned_at=now)
-    old = Mailing.objects.filter(planned_at__lt=now - LONGEST).values("pk")
+    old = Mailing.objects.filter(planned_at__lt=now - KEPT_LONGEST).values("pk")
     yield from _reduce(Event.objects.filter(mailing_id__in=old))
     unmatched = Event.objects.filter(mailing_id__isnull=True)
     yield from _reduce(unmatched.filter(at__lt=now - ARRIVED_KEPT).exclude(IS_KEPT_LONGER))
-    yield from _reduce(unmatched.filter(at__lt=now - LONGEST))
+    yield from _reduce(unmatched.filter(at__lt=now - KEPT_LONGEST))
 
 
-def _of_erased() -> QuerySet[Event]:
+def _events_of_erased() -> QuerySet[Event]:
     erased = Suppression.objects.filter(reason=Suppression.Reason.ERASED).order_by()
     return Event.objects.exclude(address_hash="").filter(address_hash__in=erased.values("address_hash"))
 
 
-def _due(now: datetime) -> list[int]:
+def _mailings_to_thin(now: datetime) -> list[int]:
     """Closed mailings whose events may be reduced, oldest first."""
     old = Mailing.objects.filter(planned_at__lt=now - ARRIVED_KEPT, thinned_at__isnull=True)
     return list(old.exclude(state__in=Mailing.OPEN_STATES).order_by("pk").values_list("pk", flat=True))
@@ -68,7 +68,7 @@ def _reduce(events: QuerySet[Event]) -> Iterator[int]:
 def _reduce_chunk(events: QuerySet[Event]) -> int:
     """Count a chunk of events and delete them; return how many. Locked rows are skipped, so none is counted twice."""
     skip = connection.features.has_select_for_update_skip_locked
-    rows = list(events.order_by().select_for_update(skip_locked=skip, of=("self",)).values_list(*COLUMNS)[:CHUNK])
+    rows = list(events.order_by().select_for_update(skip_locked=skip, of=("self",)).values_list(*CHUNK_COLUMNS)[:CHUNK])
     for (mailing, kind, verdict), count in Counter(row[1:] for row in rows if row[1] is not None).items():
         row, _is_new = EventCount.objects.get_or_create(mailing_id=mailing, kind=kind, verdict=verdict)
         EventCount.objects.filter(pk=row.pk).update(count=F("count") + count)

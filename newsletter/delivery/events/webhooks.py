@@ -52,10 +52,10 @@ SVIX_TOLERANCE_SECONDS = 5 * 60
 def signing_keys(provider: str) -> dict[str, str]:
     """Keys from the mail URLs (newsletter/mail/mailers.py, WEBHOOK_OPTIONS), as keyword arguments of Anymail's view."""
     found = (entry.get("WEBHOOKS", {}).get(provider, {}) for entry in settings.MAILERS.values())
-    return next(filter(None, found), {}) or _api_key(provider)
+    return next(filter(None, found), {}) or _unisender_key(provider)
 
 
-def _api_key(provider: str) -> dict[str, str]:
+def _unisender_key(provider: str) -> dict[str, str]:
     """Unisender Go signs by its API key."""
     backend = f"anymail.backends.{UNISENDER}.EmailBackend"
     ours = [one["OPTIONS"] for one in settings.MAILERS.values() if one["BACKEND"] == backend]
@@ -76,14 +76,14 @@ def is_genuine(provider: str, request: HttpRequest) -> bool:
     if provider == RESEND:
         return _is_signed_by_svix(request, keys["signing_secret"])
     try:
-        _checker(provider, tuple(sorted(keys.items()))).run_validators(request)
+        _validating_view(provider, tuple(sorted(keys.items()))).run_validators(request)
     except (SuspiciousOperation, ValueError, LookupError, TypeError, AttributeError):  # by Anymail, on malformed bodies
         return False
     return True
 
 
 @cache
-def _checker(provider: str, keys: tuple[tuple[str, str], ...]) -> Any:
+def _validating_view(provider: str, keys: tuple[tuple[str, str], ...]) -> Any:
     return import_string(VIEWS[provider])(webhook_secret=settings.WEBHOOK_SECRET, **dict(keys))
 
 
@@ -95,15 +95,15 @@ def _is_signed_by_svix(request: HttpRequest, secret: str) -> bool:
     name, at, signatures = (request.headers.get(f"svix-{one}", "") for one in ("id", "timestamp", "signature"))
     if not at.isdecimal() or abs(time() - int(at)) > SVIX_TOLERANCE_SECONDS:
         return False
-    key = _decoded(secret.removeprefix("whsec_"))
+    key = _from_base64(secret.removeprefix("whsec_"))
     if not key:  # mistyped in the mail URL: anybody could sign with an empty key
         return False
     expected = digest(key, f"{name}.{at}.".encode() + request.body, "sha256")
     given = [one.partition(",")[2] for one in signatures.split() if one.startswith("v1,")]
-    return any(compare_digest(_decoded(one), expected) for one in given)
+    return any(compare_digest(_from_base64(one), expected) for one in given)
 
 
-def _decoded(written: str) -> bytes:
+def _from_base64(written: str) -> bytes:
     try:
         return b64decode(written)
     except ValueError:
@@ -125,7 +125,7 @@ def parse_events(provider: str, body: bytes, kept: Mapping[str, Any]) -> list[An
     """
     view = import_string(VIEWS[provider])
     # Without __init__, which would require keys: the request was authenticated on arrival.
-    events: list[Any] = view.__new__(view).parse_events(_request(body, kept))
+    events: list[Any] = view.__new__(view).parse_events(_rebuilt_request(body, kept))
     return events
 
 
@@ -139,14 +139,14 @@ def split_events(body: bytes) -> Iterator[bytes]:
         yield from (json.dumps([entry]).encode() for entry in entries)
 
 
-def _request(body: bytes, kept: Mapping[str, Any]) -> WSGIRequest:
+def _rebuilt_request(body: bytes, kept: Mapping[str, Any]) -> WSGIRequest:
     headers = {name: kept[header] for header, name in KEPT_HEADERS.items() if header in kept}
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/", "CONTENT_LENGTH": str(len(body))}
     environ["CONTENT_TYPE"] = kept.get("content-type") or "application/json"
     return WSGIRequest(environ | headers | {"wsgi.input": BytesIO(body)})
 
 
-def hash_of(parts: Sequence[str]) -> str:
+def joint_hash(parts: Sequence[str]) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()[:40]
 
 
@@ -166,13 +166,13 @@ def tracking(request: HttpRequest, provider: str) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     if not has_basic_auth(request.META, settings.WEBHOOK_SECRET):
-        return _refused(request, provider, 401, "the secret")
+        return _reject(request, provider, 401, "the secret")
     if not is_genuine(provider, request):
-        return _refused(request, provider, 400, "the signature")
-    return _stored(request, provider)
+        return _reject(request, provider, 400, "the signature")
+    return _store_request(request, provider)
 
 
-def _stored(request: HttpRequest, provider: str) -> HttpResponse:
+def _store_request(request: HttpRequest, provider: str) -> HttpResponse:
     try:
         InboundMessage.objects.store(provider, request.body, timezone.now(), about=kept_headers(request))
     except Error as error:
@@ -181,7 +181,7 @@ def _stored(request: HttpRequest, provider: str) -> HttpResponse:
     return HttpResponse()
 
 
-def _refused(request: HttpRequest, provider: str, status: int, what: str) -> HttpResponse:
+def _reject(request: HttpRequest, provider: str, status: int, what: str) -> HttpResponse:
     """Reject an unauthenticated request. 401 includes the challenge that Amazon needs before it sends a password."""
     who = client_ip.client_network(client_ip.client_address(request))
     if rate_limits.is_over_limit("webhooks", who, limit=REFUSED_MAX, seconds=REFUSED_SECONDS):

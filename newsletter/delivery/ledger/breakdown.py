@@ -11,46 +11,46 @@ from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing, Mail
 from newsletter.delivery.models.deliveries import COUNTER_OF, OTHER_DOMAINS
 from newsletter.mail.smtp_replies import classify_refusal
 
-DOMAINS = 6  # counted separately; the rest together
-DOMAIN = Lower(Substr("subscriber__email", StrIndex("subscriber__email", Value("@")) + 1))
-FIRST_LOOK = timedelta(minutes=1)  # most mailings are finished by then
-EVERY = timedelta(seconds=30)
-UNDER_WAY = [Mailing.State.SENDING, Mailing.State.PAUSED]
-CLOSED = [Mailing.State.SENT, Mailing.State.CANCELLED]
-type ByDomain = dict[str, list[int]]
+DOMAINS_COUNTED = 6  # counted separately; the rest together
+READER_DOMAIN = Lower(Substr("subscriber__email", StrIndex("subscriber__email", Value("@")) + 1))
+FIRST_COUNT_AFTER = timedelta(minutes=1)  # most mailings are finished by then
+COUNT_INTERVAL = timedelta(seconds=30)
+UNDER_WAY_STATES = [Mailing.State.SENDING, Mailing.State.PAUSED]
+CLOSED_STATES = [Mailing.State.SENT, Mailing.State.CANCELLED]
+type CountsByDomain = dict[str, list[int]]
 
 
 def mailings_to_count(now: datetime) -> MailingQuerySet:
     """Mailings to count: those under way first, then the most recently closed."""
-    old = Q(counted_at__isnull=True) | Q(counted_at__lte=now - EVERY)
-    under_way = old & Q(state__in=UNDER_WAY, planned_at__lte=now - FIRST_LOOK)
+    old = Q(counted_at__isnull=True) | Q(counted_at__lte=now - COUNT_INTERVAL)
+    under_way = old & Q(state__in=UNDER_WAY_STATES, planned_at__lte=now - FIRST_COUNT_AFTER)
     unsettled = Batch.objects.filter(mailing=OuterRef("pk")).exclude(state=Batch.State.DONE)
-    closed = Q(~Exists(unsettled), state__in=CLOSED, counted_at__isnull=True)
+    closed = Q(~Exists(unsettled), state__in=CLOSED_STATES, counted_at__isnull=True)
     waiting = Mailing.objects.filter(under_way | closed, planned_at__isnull=False)
-    return waiting.order_by(Case(When(state__in=UNDER_WAY, then=0), default=1), "-finished_at")
+    return waiting.order_by(Case(When(state__in=UNDER_WAY_STATES, then=0), default=1), "-finished_at")
 
 
-def count_one(now: datetime) -> bool:
+def count_next_mailing(now: datetime) -> bool:
     """Count the first mailing that is due; return whether there was one."""
     mailing = mailings_to_count(now).only("pk", "state", "counted_at", "total").first()
     if mailing is None:
         return False
     before = mailing.counts()
-    if mailing.counted_at and _is_as_it_was(mailing, before):
+    if mailing.counted_at and _is_unchanged(mailing, before):
         Mailing.objects.filter(pk=mailing.pk).update(counted_at=now)
         return True
-    counted, verdicts = _by_domain(mailing), _by_verdict(mailing)
+    counted, verdicts = _count_by_domain(mailing), _count_by_verdict(mailing)
     with transaction.atomic():
         mailing.lock()
         mailing.refresh_from_db(fields=["state"])
-        if mailing.state in CLOSED and mailing.counts() != before:
+        if mailing.state in CLOSED_STATES and mailing.counts() != before:
             return True  # it changed meanwhile, and is counted again
-        _write(mailing, counted, verdicts)
+        _store_breakdown(mailing, counted, verdicts)
         Mailing.objects.filter(pk=mailing.pk).update(counted_at=now)
     return True
 
 
-def _is_as_it_was(mailing: Mailing, counts: MailingCounts) -> bool:
+def _is_unchanged(mailing: Mailing, counts: MailingCounts) -> bool:
     """Whether the numbers of final states equal those of the last count: rows are read only if one has changed."""
     found = Breakdown.objects.filter(pk=mailing.pk).first()
     if found is None:
@@ -59,23 +59,23 @@ def _is_as_it_was(mailing: Mailing, counts: MailingCounts) -> bool:
     return all(sums[state] == getattr(counts, name) for state, name in COUNTER_OF.items())
 
 
-def _by_domain(mailing: Mailing) -> ByDomain:
+def _count_by_domain(mailing: Mailing) -> CountsByDomain:
     """By domain, the deliveries in each state, in the order of Delivery.State; erased readers have no domain."""
-    found: ByDomain = {}
-    groups = mailing.deliveries.order_by().values_list(DOMAIN, "state").annotate(rows=Count("seq"))
+    found: CountsByDomain = {}
+    groups = mailing.deliveries.order_by().values_list(READER_DOMAIN, "state").annotate(rows=Count("seq"))
     for domain, state, count in groups.iterator():
         found.setdefault(domain or OTHER_DOMAINS, [0] * len(Delivery.State))[state] += count
     return found
 
 
-def _by_verdict(mailing: Mailing) -> dict[str, int]:
+def _count_by_verdict(mailing: Mailing) -> dict[str, int]:
     failed = mailing.deliveries.filter(state=Delivery.State.FAILED).values_list("reply", flat=True)
     return dict(Counter(str(classify_refusal(reply)) for reply in failed.iterator()))
 
 
-def _write(mailing: Mailing, counted: ByDomain, verdicts: dict[str, int]) -> None:
+def _store_breakdown(mailing: Mailing, counted: CountsByDomain, verdicts: dict[str, int]) -> None:
     """Store the largest domains, largest first, and the sum of the others."""
-    largest = sorted(counted.keys() - {OTHER_DOMAINS}, key=lambda name: (-sum(counted[name]), name))[:DOMAINS]
+    largest = sorted(counted.keys() - {OTHER_DOMAINS}, key=lambda name: (-sum(counted[name]), name))[:DOMAINS_COUNTED]
     others = [numbers for name, numbers in counted.items() if name not in largest]
     rest = [sum(numbers) for numbers in zip(*others, strict=True)] or [0] * len(Delivery.State)
     by_domain = {name: counted[name] for name in largest} | {OTHER_DOMAINS: rest}

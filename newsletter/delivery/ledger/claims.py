@@ -18,15 +18,15 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from newsletter.delivery.ledger import uncertain
-from newsletter.delivery.ledger.uncertain import RESOLUTION_OF, DeliveryReport, Resolution
+from newsletter.delivery.ledger.uncertain import RESOLUTION_OF_STATE, DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, deliveries
 from newsletter.delivery.models.deliveries import COUNTER_OF
 from subscribers.models import Subscriber, is_mailable
 
-WAITING = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
-_WAITING = ", ".join(str(int(state)) for state in WAITING)
+WAITING_STATES = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
+_WAITING = ", ".join(str(int(state)) for state in WAITING_STATES)
 _QUEUED, _SENT, _UNCERTAIN = map(int, (Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN))
-STEP = 50  # rows: SQLite caches prepared statements, one for each number of rows
+ROWS_STEP = 50  # rows: SQLite caches prepared statements, one for each number of rows
 
 
 class DeliveryResult(NamedTuple):
@@ -36,7 +36,7 @@ class DeliveryResult(NamedTuple):
     provider_id: str = ""
 
 
-NOBODY = DeliveryResult(-1, Delivery.State.SENT)  # no row has this number
+PADDING = DeliveryResult(-1, Delivery.State.SENT)  # no row has this number
 
 
 def write_results(batch: Batch, results: Sequence[DeliveryResult]) -> None:
@@ -47,7 +47,7 @@ def write_results(batch: Batch, results: Sequence[DeliveryResult]) -> None:
     """
     if results:
         with transaction.atomic():
-            batch.count(write_uncounted(batch, results))
+            batch.add_counts(write_uncounted(batch, results))
 
 
 def write_uncounted(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[Delivery.State]:
@@ -59,11 +59,11 @@ def write_uncounted(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[
     if not results:
         return Counter()
     if state == Batch.State.DONE and batch.is_in_last_pass:
-        results = [_final(result) for result in results]
+        results = [_as_final(result) for result in results]
     settled = update_waiting(batch, results) if token == batch.token else set()
     if len(settled) == len(results):
         return _counted(batch, results)
-    late = [one for one in results if one.seq not in settled and one.state in RESOLUTION_OF]
+    late = [one for one in results if one.seq not in settled and one.state in RESOLUTION_OF_STATE]
     uncertain.settle_late(batch, {one.seq: _late_report(batch, one) for one in late})
     return _counted(batch, [result for result in results if result.seq in settled])
 
@@ -80,11 +80,15 @@ def _counted(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[Deliver
 def _late_report(batch: Batch, result: DeliveryResult) -> DeliveryReport:
     """The report for a row that no longer waits for its result."""
     return DeliveryReport(
-        RESOLUTION_OF[result.state], timezone.now(), result.reply, provider_id=result.provider_id, attempt=batch.pass_no
+        RESOLUTION_OF_STATE[result.state],
+        timezone.now(),
+        result.reply,
+        provider_id=result.provider_id,
+        attempt=batch.pass_no,
     )
 
 
-def _final(result: DeliveryResult) -> DeliveryResult:
+def _as_final(result: DeliveryResult) -> DeliveryResult:
     return result._replace(state=Delivery.State.FAILED) if result.state == Delivery.State.DEFERRED else result
 
 
@@ -110,7 +114,7 @@ def update_waiting(batch: Batch, results: Sequence[DeliveryResult]) -> set[int]:
 
     A row deferred in this pass already has its result. A row that is to be sent again only accepts that it was sent.
     """
-    given, values = _as_rows(results)
+    given, values = _results_sql(results)
     # Without it PostgreSQL would read the whole mailing; with it SQLite would read the batch once per row.
     near = f"d.seq >= {int(batch.lo)} AND d.seq < {int(batch.hi)}" if connection.vendor == "postgresql" else "TRUE"
     sql = f"""
@@ -123,14 +127,14 @@ def update_waiting(batch: Batch, results: Sequence[DeliveryResult]) -> set[int]:
     """  # noqa: S608  # nosec B608  # our own names and numbers; every value is a parameter
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     params = [batch.pass_no, now, *values, batch.mailing_id, batch.pass_no]
-    if connection.vendor == "sqlite" and _updates(sql, params, len(results)):
+    if connection.vendor == "sqlite" and _update_exactly(sql, params, len(results)):
         return {result.seq for result in results}
     with connection.cursor() as cursor:
         cursor.execute(f"{sql} RETURNING seq", params)
         return {seq for (seq,) in cursor.fetchall()}
 
 
-def _updates(sql: str, params: Sequence[Any], rows: int) -> bool:
+def _update_exactly(sql: str, params: Sequence[Any], rows: int) -> bool:
     """Execute a statement; return whether it updated exactly `rows` rows, otherwise roll it back.
 
     For SQLite, where every row of RETURNING is a step of its own, with a wait for the GIL in between. Its client has a
@@ -143,7 +147,7 @@ def _updates(sql: str, params: Sequence[Any], rows: int) -> bool:
     return updated == rows
 
 
-def _as_rows(results: Sequence[DeliveryResult]) -> tuple[str, list[Any]]:
+def _results_sql(results: Sequence[DeliveryResult]) -> tuple[str, list[Any]]:
     """SQL that selects the results as rows, and its parameters.
 
     PostgreSQL is faster with one JSON parameter than with many values; SQLite would scan the table for each JSON row.
@@ -154,7 +158,7 @@ def _as_rows(results: Sequence[DeliveryResult]) -> tuple[str, list[Any]]:
         )
         # Only our own columns are interpolated; every value is a parameter.
         return f"SELECT {row} FROM jsonb_array_elements(%s::jsonb) AS one", [json.dumps(results)]  # noqa: S608  # nosec B608
-    rows = [*results, *[NOBODY] * (-len(results) % STEP if len(results) > STEP else 0)]
+    rows = [*results, *[PADDING] * (-len(results) % ROWS_STEP if len(results) > ROWS_STEP else 0)]
     columns = "column1 AS row_seq, column2 AS state, column3 AS reply, column4 AS provider_id"
     values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
     # Only our own columns are interpolated; every value is a parameter.
@@ -165,7 +169,7 @@ LEASE = timedelta(seconds=30)  # renewed with every window; until it ends, its o
 LEASE_END = Now() + LEASE  # by the database's clock
 
 
-class LaneEnds(Exception):
+class LaneEnded(Exception):
     """The batch was taken over, the mailing was stopped, or the provider is unavailable."""
 
 
@@ -222,20 +226,20 @@ def commit_intent(batch: Batch, results: Sequence[DeliveryResult], window: int, 
     """
     with transaction.atomic():
         added = write_uncounted(batch, results)
-        rows = _next(batch, window, now)
+        rows = _next_rows(batch, window, now)
         cursor = rows[-1].seq + 1 if len(rows) == window else batch.hi
         in_flight = batch.in_flight - len(results) + len(rows)
-        is_ours = _advance(batch, added, cursor, in_flight)
+        is_ours = _advance_cursor(batch, added, cursor, in_flight)
         if not is_ours:
-            batch.count(added)
+            batch.add_counts(added)
             held_batches(batch).update(in_flight=batch.in_flight - len(results))
     if not is_ours:
-        raise LaneEnds("the batch was taken over, or the mailing stopped")
+        raise LaneEnded("the batch was taken over, or the mailing stopped")
     batch.cursor, batch.in_flight = cursor, in_flight
     return rows
 
 
-def _advance(batch: Batch, added: Counter[Delivery.State], cursor: int, in_flight: int) -> bool:
+def _advance_cursor(batch: Batch, added: Counter[Delivery.State], cursor: int, in_flight: int) -> bool:
     """Move the cursor, count, and renew the lease, if the batch is ours and its mailing is unchanged."""
     lease_end, seconds = _lease_sql(connection.vendor)
     sql = f"""
@@ -260,7 +264,7 @@ def _lease_sql(_vendor: str) -> tuple[str, tuple[Any, ...]]:
     return sql, tuple(seconds)
 
 
-def _next(batch: Batch, window: int, now: datetime) -> list[DeliveryRow]:
+def _next_rows(batch: Batch, window: int, now: datetime) -> list[DeliveryRow]:
     known: dict[Any, Any] = {
         _MAILING: batch.mailing_id,
         _CURSOR: batch.cursor,
@@ -285,13 +289,13 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
     """The SQL for the next waiting rows, with placeholder values.
 
     `is_mailable` stays defined in one place, and Django compiles it once for each window size. Compiled for every
-    window, this statement and `_advance` would cost 4.3 instead of 1.4 ms of CPU for 200 rows on SQLite, of the 40 ms
-    that such a window lasts.
+    window, this statement and `_advance_cursor` would cost 4.3 instead of 1.4 ms of CPU for 200 rows on SQLite, of the
+    40 ms that such a window lasts.
     """
     mailable = ExpressionWrapper(is_mailable(_NOW, "subscriber__"), BooleanField())
     rows = (
         Delivery.objects.filter(mailing_id=_MAILING, seq__gte=_CURSOR, seq__lt=_HI)
-        .filter(state__in=WAITING, attempts__lt=_PASS)
+        .filter(state__in=WAITING_STATES, attempts__lt=_PASS)
         .annotate(mailable=mailable)
         .order_by("seq")
         .values_list("seq", "subscriber_id", *READER_FIELDS, "mailable", *LINK_FIELDS)
@@ -306,7 +310,7 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
 def renew_lease(batch: Batch) -> None:
     """Renew the lease while a window waits for its rate limit; raise LaneEnds if the batch was taken over."""
     if not held_batches(batch).update(lease_until=LEASE_END):
-        raise LaneEnds("the batch was taken over")
+        raise LaneEnded("the batch was taken over")
 
 
 def has_lost_batch(batch: Batch) -> bool:
@@ -352,14 +356,14 @@ def close_pass(batch: Batch, results: Sequence[DeliveryResult], now: datetime) -
         lock_batch(batch)
         write_results(batch, results)
         if batch.is_in_last_pass and held_batches(batch).exists():
-            _give_up(batch, rows.filter(state=Delivery.State.DEFERRED), now)
-        if rows.filter(state__in=WAITING).exists():
+            _fail_deferred(batch, rows.filter(state=Delivery.State.DEFERRED), now)
+        if rows.filter(state__in=WAITING_STATES).exists():
             values |= {"state": Batch.State.OPEN, "cursor": batch.lo, "pass_no": batch.pass_no + 1}
-            values |= {"not_before": now + batch.distance}
+            values |= {"not_before": now + batch.retry_delay}
         held_batches(batch).update(**values)
 
 
-def _give_up(batch: Batch, deferred: QuerySet[Delivery], now: datetime) -> None:
+def _fail_deferred(batch: Batch, deferred: QuerySet[Delivery], now: datetime) -> None:
     deliveries.record_refusals(batch, dict(deferred.values_list("seq", "reply")), now)
     failed = deferred.update(state=Delivery.State.FAILED)
-    batch.count(Counter({Delivery.State.FAILED: failed}))
+    batch.add_counts(Counter({Delivery.State.FAILED: failed}))

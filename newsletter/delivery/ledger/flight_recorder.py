@@ -22,10 +22,10 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-HEADER = 128  # bytes: boot, batch, token, first row, last row + 1; the last byte is REVOKED
-REVOKED = HEADER - 1
-ROWS = 4096  # bytes for rows at the most; a batch has 4,000
+BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+HEADER_BYTES = 128  # bytes: boot, batch, token, first row, last row + 1; the last byte is REVOKED
+REVOKED_AT = HEADER_BYTES - 1
+ROWS_MAX = 4096  # bytes for rows at the most; a batch has 4,000
 # A store is visible to other processors within nanoseconds, at the latest after a context switch.
 VISIBLE_SECONDS = 0.05
 
@@ -41,7 +41,7 @@ class RowMark(IntEnum):
 
 def boot_id() -> str:
     """The kernel's id of this boot; "" if the system has none, so that no record is valid."""
-    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
+    return BOOT_ID_FILE.read_text().strip() if BOOT_ID_FILE.exists() else ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class FlightRecord:
         return self.lo + len(self.marks)
 
     @property
-    def found(self) -> set[int]:
+    def distinct_marks(self) -> set[int]:
         return set(self.marks)
 
     def rows(self) -> Iterator[tuple[int, RowMark]]:
@@ -90,34 +90,34 @@ class Recorder:
 
     def __init__(self, path: Path) -> None:
         self.path, self.is_begun = path, False
-        _keep(path, _any_boots(path))
+        _append_history(path, _record_of_any_boot(path))
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            self._make(draft)
+            self._create(draft)
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
         self.lo = 0
 
-    def _make(self, path: Path) -> None:
+    def _create(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             # Written, not only truncated to size: on a full disk a store into a hole would raise SIGBUS.
-            if os.pwrite(descriptor, bytes(HEADER + ROWS), 0) < HEADER + ROWS:  # a partial write
+            if os.pwrite(descriptor, bytes(HEADER_BYTES + ROWS_MAX), 0) < HEADER_BYTES + ROWS_MAX:  # a partial write
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-            self.memory = mmap.mmap(descriptor, HEADER + ROWS)
+            self.memory = mmap.mmap(descriptor, HEADER_BYTES + ROWS_MAX)
         finally:
             os.close(descriptor)
 
     def begin(self, batch_id: int, token: int, *, lo: int, hi: int) -> None:
         """Record another batch from here on. Call it before the first intent of a claim is committed."""
-        if hi - lo > ROWS:
-            raise ValueError(f"a batch of {hi - lo} rows is larger than the recorder's {ROWS}")
+        if hi - lo > ROWS_MAX:
+            raise ValueError(f"a batch of {hi - lo} rows is larger than the recorder's {ROWS_MAX}")
         if self.is_begun:
-            _keep(self.path, _parsed(self.memory[:]))
+            _append_history(self.path, _parse_record(self.memory[:]))
         self.is_begun = True
-        self.memory[:HEADER] = bytes(HEADER)  # invalid while it changes
-        self.memory[HEADER:] = bytes(ROWS)
+        self.memory[:HEADER_BYTES] = bytes(HEADER_BYTES)  # invalid while it changes
+        self.memory[HEADER_BYTES:] = bytes(ROWS_MAX)
         self.lo = lo
         header = f"{boot_id()} {batch_id} {token} {lo} {hi} .".encode()
         self.memory[: len(header)] = header
@@ -132,17 +132,17 @@ class Recorder:
         its own store is visible.
         """
         self.mark(seq, RowMark.HANDED_OVER)
-        if self.memory[REVOKED]:
+        if self.memory[REVOKED_AT]:
             self.mark(seq, RowMark.WAITING)
             return False
         return True
 
     def mark(self, seq: int, mark: RowMark) -> None:
-        self.memory[HEADER + seq - self.lo] = mark
+        self.memory[HEADER_BYTES + seq - self.lo] = mark
 
     def never_left(self, rows: Iterable[int]) -> list[int]:
         """Those rows that were certainly not handed over; none once recovery has revoked the record."""
-        return [] if self.memory[REVOKED] else [seq for seq in rows if not self.memory[HEADER + seq - self.lo]]
+        return [] if self.memory[REVOKED_AT] else [seq for seq in rows if not self.memory[HEADER_BYTES + seq - self.lo]]
 
     def close(self) -> None:
         self.memory.close()
@@ -156,20 +156,20 @@ class Recorder:
 
 def read_record(path: Path) -> FlightRecord | None:
     """The record of this boot; None if there is no valid one."""
-    return _parsed(path.read_bytes(), boot_id()) if path.exists() and boot_id() else None
+    return _parse_record(path.read_bytes(), boot_id()) if path.exists() and boot_id() else None
 
 
-def _any_boots(path: Path) -> FlightRecord | None:
+def _record_of_any_boot(path: Path) -> FlightRecord | None:
     """The record of any boot: after a power cut some marks may be missing."""
-    return _parsed(path.read_bytes()) if path.exists() else None
+    return _parse_record(path.read_bytes()) if path.exists() else None
 
 
-def _parsed(octets: bytes, of_boot: str = "") -> FlightRecord | None:
-    fields = octets[:REVOKED].rstrip(b"\0").decode("ascii", "replace").split(" ")
+def _parse_record(octets: bytes, of_boot: str = "") -> FlightRecord | None:
+    fields = octets[:REVOKED_AT].rstrip(b"\0").decode("ascii", "replace").split(" ")
     if len(fields) != 6 or fields[5] != "." or not fields[0] or (of_boot and fields[0] != of_boot):
         return None
     batch_id, token, lo, hi = map(int, fields[1:5])
-    return FlightRecord(batch_id, token, lo, octets[HEADER : HEADER + hi - lo])
+    return FlightRecord(batch_id, token, lo, octets[HEADER_BYTES : HEADER_BYTES + hi - lo])
 
 
 # --- The history of former holdings, for a restored ledger ---
@@ -182,16 +182,16 @@ PRECEDENCE = (
     RowMark.DEFERRED,
     RowMark.WAITING,
 )  # of several marks
-KEPT_MAX = 8 * 1024**2  # bytes: some 60,000 batches, more than anybody sends between two backups
+HISTORY_MAX = 8 * 1024**2  # bytes: some 60,000 batches, more than anybody sends between two backups
 
 
-def _keep(path: Path, record: FlightRecord | None) -> None:
+def _append_history(path: Path, record: FlightRecord | None) -> None:
     """Append a finished record to its slot's history. A full disk does not stop the mailing."""
     if record is None or not any(record.marks):
         return
     history = path.with_suffix(".history")
     with suppress(OSError):
-        if history.exists() and history.stat().st_size > KEPT_MAX:
+        if history.exists() and history.stat().st_size > HISTORY_MAX:
             history.replace(path.with_suffix(".history-old"))
         with history.open("a") as file:
             file.write("\n" + " ".join(map(str, record.packed())))
@@ -199,8 +199,8 @@ def _keep(path: Path, record: FlightRecord | None) -> None:
 
 def all_records(folder: Path) -> list[FlightRecord]:
     """The histories and last records of all recorders in a folder."""
-    last = [record for path in sorted(folder.glob("slot-*.flight")) if (record := _any_boots(path))]
-    return [*(record for path in sorted(folder.glob("slot-*.history*")) for record in _kept(path)), *last]
+    last = [record for path in sorted(folder.glob("slot-*.flight")) if (record := _record_of_any_boot(path))]
+    return [*(record for path in sorted(folder.glob("slot-*.history*")) for record in _read_history(path)), *last]
 
 
 def past_record(path: Path, batch_id: int, token: int) -> FlightRecord | None:
@@ -209,7 +209,7 @@ def past_record(path: Path, batch_id: int, token: int) -> FlightRecord | None:
     A restored ledger issues the same token again: then the marks of all such holdings are merged by PRECEDENCE.
     """
     histories = sorted(path.parent.glob(f"{path.stem}.history*"))
-    found = [record for history in histories for record in _kept(history) if record.is_of(batch_id, token)]
+    found = [record for history in histories for record in _read_history(history) if record.is_of(batch_id, token)]
     if not found:
         return None
     lo, hi = found[-1].lo, found[-1].hi
@@ -217,11 +217,11 @@ def past_record(path: Path, batch_id: int, token: int) -> FlightRecord | None:
     return FlightRecord(batch_id, token, lo, bytes(min(marks, key=PRECEDENCE.index) for marks in rows))
 
 
-def _kept(history: Path) -> Iterator[FlightRecord]:
-    return (record for line in history.read_text().splitlines() if (record := _unpacked(line)))
+def _read_history(history: Path) -> Iterator[FlightRecord]:
+    return (record for line in history.read_text().splitlines() if (record := _parse_line(line)))
 
 
-def _unpacked(line: str) -> FlightRecord | None:
+def _parse_line(line: str) -> FlightRecord | None:
     with suppress(ValueError, zlib.error):
         return FlightRecord.unpacked(line.split(" "))
     return None
@@ -236,8 +236,8 @@ def revoke(path: Path, batch_id: int, token: int) -> FlightRecord | None:
     record = read_record(path)
     if record is None or not record.is_of(batch_id, token):
         return None
-    with path.open("r+b") as file, mmap.mmap(file.fileno(), HEADER) as memory:  # a store needs no disk space
-        memory[REVOKED] = 1
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), HEADER_BYTES) as memory:  # a store needs no disk space
+        memory[REVOKED_AT] = 1
     time.sleep(VISIBLE_SECONDS)  # until the marks of a lane that missed the flag are visible
     record = read_record(path)
     return record if record and record.is_of(batch_id, token) else None

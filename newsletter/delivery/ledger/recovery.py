@@ -25,18 +25,19 @@ from django.db.models.functions import Now
 
 from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.ledger import flight_recorder, uncertain
-from newsletter.delivery.ledger.claims import LEASE, LEASE_END, WAITING, DeliveryResult, write_results
+from newsletter.delivery.ledger.claims import LEASE, LEASE_END, WAITING_STATES, DeliveryResult, write_results
 from newsletter.delivery.ledger.flight_recorder import FlightRecord, RowMark
-from newsletter.delivery.ledger.uncertain import RESOLUTION_OF, DeliveryReport, Resolution
+from newsletter.delivery.ledger.uncertain import RESOLUTION_OF_STATE, DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet
 from newsletter.delivery.models.deliveries import IS_REQUEUED
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.mail.queued_mail import CLOCK_SLACK
+from newsletter.mail.tokens import load_or_create_secret
 
 log = logging.getLogger(__name__)
 
 # How long after the end of its lease a holder is given up, by the database's clock: by its own machine, which can read
-# its recorder, and by other machines, which leave time for many sweeps.
+# its recorder, and by other machines, which wait longer, for several of its sweeps.
 STALLED_LEASE = timedelta(seconds=15)
 DEAD_MACHINE = timedelta(seconds=45)
 # Without a valid record, or without another lane to take over: longer than the ten minutes that a final reply may take
@@ -46,18 +47,7 @@ HUNG_LEASE = timedelta(minutes=11)
 
 def machine_id() -> str:
     """This machine's id in the ledger, stored next to its lock files."""
-    path: Path = settings.LOCK_DIR / "machine"
-    if not path.exists():
-        settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.write_text(secrets.token_hex(8))
-        try:
-            os.link(draft, path)  # the first one wins
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text()
+    return load_or_create_secret(settings.LOCK_DIR / "machine", secrets.token_hex(8))
 
 
 @contextmanager
@@ -68,7 +58,7 @@ def hold_slot(number: int) -> Iterator[str | None]:
     to dead processes, or to a lane whose lock file was deleted.
     """
     settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
-    with _lock(number).open("a") as lock:
+    with _lock_file(number).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -78,22 +68,20 @@ def hold_slot(number: int) -> Iterator[str | None]:
         yield f"{machine_id()}/{number}/" if is_there else None
 
 
-def _lock(number: int) -> Path:
-    path: Path = settings.LOCK_DIR / f"slot-{number}"
-    return path
+def _lock_file(number: int) -> Path:
+    return Path(settings.LOCK_DIR, f"slot-{number}")
 
 
 def lock_file_inode(number: int) -> int | None:
     """The inode of a slot's lock file; None if it is gone. A lane that has locked another inode holds nothing."""
     try:
-        return _lock(number).stat().st_ino
+        return _lock_file(number).stat().st_ino
     except FileNotFoundError:
         return None
 
 
 def flight_path(number: int) -> Path:
-    path: Path = settings.LOCK_DIR / f"slot-{number}.flight"
-    return path
+    return Path(settings.LOCK_DIR, f"slot-{number}.flight")
 
 
 def sweep(slots: int) -> int:
@@ -109,12 +97,12 @@ def sweep(slots: int) -> int:
                     recovered += recover_slot(worker, number)
     here = Q(worker__startswith=f"{machine_id()}/")
     still = HUNG_LEASE if connection.vendor == "sqlite" else STALLED_LEASE  # there is no other machine to take over
-    for batch in _leased(here & _over_for(still)):
+    for batch in _leased(here & _lease_over_for(still)):
         with log_errors(f"recovering {batch}"):
             recovered += _revoke(batch)
-    for batch in _leased(~here & _over_for(DEAD_MACHINE) | _over_for(HUNG_LEASE)):
+    for batch in _leased(~here & _lease_over_for(DEAD_MACHINE) | _lease_over_for(HUNG_LEASE)):
         with log_errors(f"recovering {batch}"):
-            recovered += _give_up(batch, None)
+            recovered += _recover_unlocked(batch, None)
     return recovered
 
 
@@ -125,7 +113,7 @@ def _shorten_leases() -> None:
         too_far.update(lease_until=LEASE_END)
 
 
-def _over_for(time: timedelta) -> Q:
+def _lease_over_for(time: timedelta) -> Q:
     return Q(lease_until__lt=Now() - time)
 
 
@@ -133,10 +121,10 @@ def _revoke(batch: Batch) -> bool:
     """Take a batch from a stalled owner on this machine, if its recorder is of this batch."""
     number = batch.worker.split("/")[1]
     record = flight_recorder.revoke(flight_path(int(number)), batch.pk, batch.token)
-    return record is not None and _give_up(batch, record)
+    return record is not None and _recover_unlocked(batch, record)
 
 
-def _give_up(batch: Batch, record: FlightRecord | None) -> bool:
+def _recover_unlocked(batch: Batch, record: FlightRecord | None) -> bool:
     """Recover a batch whose owner may be alive, unless it is stopped within a transaction.
 
     Locked rows are skipped: a stopped owner may still hold them, and waiting would block this sweep.
@@ -154,11 +142,11 @@ def recover_slot(worker: str, number: int) -> int:
     without a record may belong to a clone of this machine with the same id: then its lease decides.
     """
     ours = Q(worker__startswith=worker)
-    over = {batch.pk for batch in _leased(ours & Q(lease_until__lt=Now()))}
+    expired = {batch.pk for batch in _leased(ours & Q(lease_until__lt=Now()))}
     recovered = 0
     for batch in _leased(ours):
         record = flight_recorder.revoke(flight_path(number), batch.pk, batch.token)
-        if record or batch.pk in over:
+        if record or batch.pk in expired:
             recovered += recover_batch(batch, record)
     return recovered
 
@@ -174,29 +162,29 @@ def recover_batch(batch: Batch, record: FlightRecord | None) -> bool:
     recorder's history: the ledger may come from a backup taken while they were sent. Rows behind the cursor stay
     queued. The new token makes a late intent of the old owner fail. Returns False if another process was first.
     """
-    knows = record is not None and record.is_of(batch.pk, batch.token)
-    former = None if knows else _remembered(batch)
+    is_own = record is not None and record.is_of(batch.pk, batch.token)
+    former = None if is_own else _past_record(batch)
     with transaction.atomic():
         mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.LEASED)
         held = mine.select_for_update().first()  # a living owner may have moved its cursor
-        values = {"cursor": F("lo")} if knows else {}
+        values = {"cursor": F("lo")} if is_own else {}
         if held is None or not mine.update(
             state=Batch.State.OPEN, token=F("token") + 1, worker="", lease_until=None, in_flight=0, **values
         ):
             return False
-        results = list(_known(held, record if knows else None, former))
+        results = list(_results_by_record(held, record if is_own else None, former))
         write_results(Batch.objects.get(pk=batch.pk), results)
     lost = sum(result.state == Delivery.State.UNCERTAIN for result in results)
-    log.warning("batch %s: its owner was given up; %d answers recovered, %d uncertain", batch, len(results), lost)
+    log.warning("batch %s: taken from its owner; %d results recovered, %d uncertain", batch, len(results), lost)
     return True
 
 
-RECORDED = "the worker died before the answer was written down"
-UNRECORDED = "the worker died, and nothing tells whether this copy had left"
-REPORTED_LATE = "the worker's machine was cut off, and has told this of the copy since"
-HOLDING_OF = "#"  # in provider_id of an uncertain row, between the worker and the token of its holding
-RESTORED = "on its way when the backup was made, and nothing tells whether this copy has left since"
-STATE_OF = {
+RECORDED_REPLY = "the worker died before the answer was written down"
+UNRECORDED_REPLY = "the worker died, and nothing tells whether this copy had left"
+LATE_REPLY = "reported by the worker's machine, which had been cut off"
+HOLDING_SEPARATOR = "#"  # in provider_id of an uncertain row, between the worker and the token of its holding
+RESTORED_REPLY = "on its way when the backup was made, and nothing tells whether this copy has left since"
+STATE_OF_MARK = {
     RowMark.HANDED_OVER: Delivery.State.UNCERTAIN,
     RowMark.UNCERTAIN: Delivery.State.UNCERTAIN,
     RowMark.SENT: Delivery.State.SENT,
@@ -205,7 +193,7 @@ STATE_OF = {
 }
 
 
-def _remembered(batch: Batch) -> FlightRecord | None:
+def _past_record(batch: Batch) -> FlightRecord | None:
     """The record of a former holding from the history of its slot on this machine."""
     name, _, rest = batch.worker.partition("/")
     number = rest.partition("/")[0]
@@ -216,7 +204,9 @@ def _remembered(batch: Batch) -> FlightRecord | None:
     )
 
 
-def _known(batch: Batch, record: FlightRecord | None, former: FlightRecord | None) -> Iterator[DeliveryResult]:
+def _results_by_record(
+    batch: Batch, record: FlightRecord | None, former: FlightRecord | None
+) -> Iterator[DeliveryResult]:
     """Yield the results of rows of the open windows; nothing for a row that was certainly not handed over.
 
     A record is valid for all rows: marks beyond the cursor come from before a restore, and were handed over. Rows
@@ -227,13 +217,17 @@ def _known(batch: Batch, record: FlightRecord | None, former: FlightRecord | Non
     window = Delivery.objects.filter(
         mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=end, attempts__lt=batch.pass_no
     )
-    for seq in window.filter(state__in=WAITING).values_list("seq", flat=True):
+    for seq in window.filter(state__in=WAITING_STATES).values_list("seq", flat=True):
         mark = known.mark(seq) if known else RowMark.WAITING
-        if mark in STATE_OF:
-            yield DeliveryResult(seq, STATE_OF[mark], RECORDED)
+        if mark in STATE_OF_MARK:
+            yield DeliveryResult(seq, STATE_OF_MARK[mark], RECORDED_REPLY)
         elif not record and seq < batch.cursor:
-            words, holding = (RESTORED, "") if former else (UNRECORDED, f"{batch.worker}{HOLDING_OF}{batch.token}")
-            yield DeliveryResult(seq, Delivery.State.UNCERTAIN, words, holding)
+            reply, holding = (
+                (RESTORED_REPLY, "")
+                if former
+                else (UNRECORDED_REPLY, f"{batch.worker}{HOLDING_SEPARATOR}{batch.token}")
+            )
+            yield DeliveryResult(seq, Delivery.State.UNCERTAIN, reply, holding)
 
 
 def settle_unrecorded(worker: str, number: int, now: datetime) -> int:
@@ -250,22 +244,22 @@ def settle_unrecorded(worker: str, number: int, now: datetime) -> int:
         )
         holdings = groupby(ours.values_list("provider_id", "attempts", "seq"), key=itemgetter(0, 1))
         for (holding, attempt), found in holdings:
-            token = holding.rpartition(HOLDING_OF)[2]
+            token = holding.rpartition(HOLDING_SEPARATOR)[2]
             record = flight_recorder.revoke(flight_path(number), batch.pk, int(token)) if token.isdigit() else None
             if record:
-                settled += _settle_by(record, batch, [seq for _holding, _attempt, seq in found], attempt, now)
+                settled += _settle_by_record(record, batch, [seq for _holding, _attempt, seq in found], attempt, now)
     return settled
 
 
-def _settle_by(record: FlightRecord, batch: Batch, rows: Sequence[int], attempt: int, now: datetime) -> int:
+def _settle_by_record(record: FlightRecord, batch: Batch, rows: Sequence[int], attempt: int, now: datetime) -> int:
     """Settle uncertain rows of a holding that was given up without this record."""
     marks = {seq: record.mark(seq) for seq in rows}
     never_left = [seq for seq, mark in marks.items() if mark is RowMark.WAITING]
-    on_the_wire = [seq for seq, mark in marks.items() if STATE_OF.get(mark) == Delivery.State.UNCERTAIN]
+    on_the_wire = [seq for seq, mark in marks.items() if STATE_OF_MARK.get(mark) == Delivery.State.UNCERTAIN]
     known = {
-        seq: DeliveryReport(RESOLUTION_OF[STATE_OF[mark]], now, REPORTED_LATE, attempt=attempt)
+        seq: DeliveryReport(RESOLUTION_OF_STATE[STATE_OF_MARK[mark]], now, LATE_REPLY, attempt=attempt)
         for seq, mark in marks.items()
-        if STATE_OF.get(mark) in RESOLUTION_OF
+        if STATE_OF_MARK.get(mark) in RESOLUTION_OF_STATE
     }
     with transaction.atomic():
         held = Batch.objects.select_for_update().get(pk=batch.pk)
@@ -274,8 +268,8 @@ def _settle_by(record: FlightRecord, batch: Batch, rows: Sequence[int], attempt:
             held, never_left, DeliveryReport(Resolution.NEVER_LEFT, now, attempt=attempt)
         )
         left = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=on_the_wire, attempts=attempt)
-        left.filter(state=Delivery.State.UNCERTAIN).update(reply=RECORDED, provider_id="")  # it is settled
-    log.warning("batch %s: a machine that was cut off has told of %d of its copies", batch, settled)
+        left.filter(state=Delivery.State.UNCERTAIN).update(reply=RECORDED_REPLY, provider_id="")  # not settled again
+    log.warning("batch %s: a machine that had been cut off reported the results of %d copies", batch, settled)
     return settled
 
 
@@ -300,20 +294,20 @@ def settle_cancelled() -> None:
         with log_errors(f"settling {batch}"), transaction.atomic():
             mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.OPEN)
             if mine.update(state=Batch.State.DONE, token=F("token") + 1):
-                batch.count(_cancelled(batch))
+                batch.add_counts(_skip_rows(batch))
 
 
-def _cancelled(batch: Batch) -> Counter[Delivery.State]:
+def _skip_rows(batch: Batch) -> Counter[Delivery.State]:
     """Skip waiting rows; a row that was queued again becomes uncertain again."""
     rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     uncertain = rows.filter(IS_REQUEUED).update(state=Delivery.State.UNCERTAIN)
-    waiting = rows.filter(state__in=WAITING)
+    waiting = rows.filter(state__in=WAITING_STATES)
     skipped = waiting.update(state=Delivery.State.SKIPPED, reply="the mailing was cancelled")
     return Counter({Delivery.State.SKIPPED: skipped, Delivery.State.UNCERTAIN: uncertain})
 
 
 STALLED_AFTER = timedelta(seconds=90)
-MOVES = (
+START_STEPS = (
     MailingStep.Kind.BEGUN,
     MailingStep.Kind.RESUMED,
     MailingStep.Kind.SEND_AGAIN,
@@ -326,5 +320,5 @@ def stalled_mailings(now: datetime) -> MailingQuerySet:
     waits = Q(retry_at__gt=before)
     rows = Batch.objects.filter(mailing=OuterRef("pk"))
     could = rows.filter(Q(state=Batch.State.LEASED) | Q(pk__in=Batch.objects.ready(before).values("pk")))
-    moved = MailingStep.objects.filter(mailing=OuterRef("pk"), what__in=MOVES, at__gt=before, at__lte=now)
+    moved = MailingStep.objects.filter(mailing=OuterRef("pk"), what__in=START_STEPS, at__gt=before, at__lte=now)
     return Mailing.objects.filter(Exists(could), ~Exists(moved), state=Mailing.State.SENDING).exclude(waits)

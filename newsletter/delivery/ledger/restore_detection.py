@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.ledger import flight_recorder
-from newsletter.delivery.ledger.claims import WAITING
+from newsletter.delivery.ledger.claims import WAITING_STATES
 from newsletter.delivery.ledger.flight_recorder import FlightRecord, RowMark
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.deliveries import Restoration
@@ -26,8 +26,8 @@ from subscribers import replay_departures
 
 log = logging.getLogger(__name__)
 
-REPLY = "sent, as the recorder knows, before the database was restored"
-STATE_OF = {
+RECORDED_REPLY = "sent, as the recorder knows, before the database was restored"
+STATE_OF_MARK = {
     RowMark.SENT: Delivery.State.SENT,
     RowMark.HANDED_OVER: Delivery.State.UNCERTAIN,
     RowMark.UNCERTAIN: Delivery.State.UNCERTAIN,
@@ -39,14 +39,14 @@ def detect_restore(now: datetime) -> bool:
 
     Called at each start, before anything is sent, by one process of a machine at a time.
     """
-    with _alone():
+    with _exclusive_lock():
         forgotten = replay_departures.replay()
-        proofs = _proofs(flight_recorder.all_records(settings.LOCK_DIR))
+        proofs = _newer_records(flight_recorder.all_records(settings.LOCK_DIR))
         if not forgotten and not proofs:
             return False
         records = [record.packed() for record in proofs]
         Restoration.objects.create(noticed_at=now, departures=forgotten, records=records)
-    log.error("this database comes from a backup: nothing is sent until it is decided on the desk what has left")
+    log.error("this database comes from a backup: nothing is sent until the author decides on the desk what was sent")
     return True
 
 
@@ -56,7 +56,7 @@ def block_sending(made_at: datetime, now: datetime) -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _exclusive_lock() -> Iterator[None]:
     settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
     with (settings.LOCK_DIR / "restored").open("a") as lock_file:
         fcntl.flock(lock_file, fcntl.LOCK_EX)
@@ -67,7 +67,7 @@ def is_restore_undecided() -> bool:
     return Restoration.undecided().exists()
 
 
-def _proofs(records: Iterable[FlightRecord]) -> list[FlightRecord]:
+def _newer_records(records: Iterable[FlightRecord]) -> list[FlightRecord]:
     """The records that are newer than the ledger, except those already decided.
 
     Records are compared with their marks: a ledger that was restored twice issues a token twice.
@@ -76,30 +76,30 @@ def _proofs(records: Iterable[FlightRecord]) -> list[FlightRecord]:
     known = {tuple(record) for found in packed for record in found}
     new = [record for record in records if tuple(record.packed()) not in known]
     batches = Batch.objects.in_bulk([record.batch_id for record in new])  # queried after the records were read
-    return [record for record in new if _is_younger(record, batches.get(record.batch_id))]
+    return [record for record in new if _is_newer(record, batches.get(record.batch_id))]
 
 
-def _is_younger(record: FlightRecord, batch: Batch | None) -> bool:
-    has_left = any(mark in STATE_OF for mark in record.found)
+def _is_newer(record: FlightRecord, batch: Batch | None) -> bool:
+    has_left = any(mark in STATE_OF_MARK for mark in record.distinct_marks)
     if batch is None or (batch.lo, batch.hi) != (record.lo, record.hi) or batch.token < record.token:
         return has_left
     sent = [seq for seq, mark in record.rows() if mark == RowMark.SENT and seq >= batch.cursor]
-    return batch.token == record.token and bool(sent) and _waiting(batch, sent).exists()
+    return batch.token == record.token and bool(sent) and _waiting_rows(batch, sent).exists()
 
 
-def _waiting(batch: Batch, rows: list[int]) -> "QuerySet[Delivery]":
-    return Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=rows, state__in=WAITING)
+def _waiting_rows(batch: Batch, rows: list[int]) -> "QuerySet[Delivery]":
+    return Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=rows, state__in=WAITING_STATES)
 
 
 def count_forgotten() -> int:
     """Deliveries that wait in the ledger although a recorder says that they were handed over."""
-    return len({(batch.pk, seq) for batch, record in _undecided() for seq in _forgotten(batch, record)})
+    return len({(batch.pk, seq) for batch, record in _undecided_records() for seq in _forgotten_marks(batch, record)})
 
 
 def count_as_sent(now: datetime) -> int:
     """Settle what the recorders know, as sent or uncertain, and allow sending; return how many deliveries."""
     with transaction.atomic():
-        counted = sum(_settle(batch, found, now) for batch, found in _undecided())
+        counted = sum(_settle(batch, found, now) for batch, found in _undecided_records())
         Restoration.decide(Restoration.Handling.COUNTED, now)
     return counted
 
@@ -117,7 +117,7 @@ def cancel_open_mailings(now: datetime) -> None:
         Restoration.decide(Restoration.Handling.CANCELLED, now)
 
 
-def _undecided() -> list[tuple[Batch, FlightRecord]]:
+def _undecided_records() -> list[tuple[Batch, FlightRecord]]:
     """The records of undecided restores, with their batches, if these exist."""
     packed = Restoration.undecided().values_list("records", flat=True)
     records = [FlightRecord.unpacked(one) for found in packed for one in found]
@@ -126,19 +126,19 @@ def _undecided() -> list[tuple[Batch, FlightRecord]]:
     return [(batch, record) for batch, record in found if (batch.lo, batch.hi) == (record.lo, record.hi)]
 
 
-def _forgotten(batch: Batch, record: FlightRecord) -> dict[int, RowMark]:
+def _forgotten_marks(batch: Batch, record: FlightRecord) -> dict[int, RowMark]:
     """Rows that their marks say were handed over, but that wait in the ledger."""
-    left = {seq: mark for seq, mark in record.rows() if mark in STATE_OF}
-    waiting = set(_waiting(batch, list(left)).values_list("seq", flat=True))
+    left = {seq: mark for seq, mark in record.rows() if mark in STATE_OF_MARK}
+    waiting = set(_waiting_rows(batch, list(left)).values_list("seq", flat=True))
     return {seq: mark for seq, mark in left.items() if seq in waiting}
 
 
 def _settle(batch: Batch, record: FlightRecord, now: datetime) -> int:
     batch.mailing.lock()
     Batch.objects.select_for_update().get(pk=batch.pk)
-    found = _forgotten(batch, record)
+    found = _forgotten_marks(batch, record)
     for state in (Delivery.State.SENT, Delivery.State.UNCERTAIN):
-        rows = [seq for seq, mark in found.items() if STATE_OF[mark] == state]
-        values = {"state": state, "reply": REPLY, "sent_at": now, "attempts": batch.pass_no}
-        batch.count(Counter({state: _waiting(batch, rows).update(**values)}))
+        rows = [seq for seq, mark in found.items() if STATE_OF_MARK[mark] == state]
+        values = {"state": state, "reply": RECORDED_REPLY, "sent_at": now, "attempts": batch.pass_no}
+        batch.add_counts(Counter({state: _waiting_rows(batch, rows).update(**values)}))
     return len(found)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from newsletter.delivery.ledger.breakdown import CLOSED
+from newsletter.delivery.ledger.breakdown import CLOSED_STATES
 from newsletter.delivery.models import Batch, Delivery, InboundMessage, Mailing, MailingQuerySet, Refusal
 from subscribers.addresses import without_addresses
 from subscribers.models import Forgotten, Subscriber
@@ -29,7 +29,7 @@ def mailings_to_delete(now: datetime) -> MailingQuerySet:
     questions = Refusal.objects.waiting().filter(mailing=OuterRef("pk"))
     open_ones = Mailing.objects.open().filter(issue=OuterRef("issue"))
     old = Mailing.objects.filter(
-        state__in=CLOSED,
+        state__in=CLOSED_STATES,
         finished_at__lte=now - timedelta(days=days),
         planned_at__isnull=False,
         counted_at__isnull=False,
@@ -44,7 +44,7 @@ def delete_old_batches(now: datetime, seconds: float) -> int:
         return 0
     until, deleted = time.monotonic() + seconds, 0
     for mailing in mailings_to_delete(now).only("pk"):
-        _mark(mailing, now)
+        _mark_deleted(mailing, now)
     marked = Mailing.objects.filter(copies_deleted_at__isnull=False)
     left = marked.filter(Exists(Delivery.objects.filter(mailing=OuterRef("pk"))))
     for batch in Batch.objects.filter(mailing__in=left.values("pk")).order_by("mailing", "lo"):
@@ -55,7 +55,7 @@ def delete_old_batches(now: datetime, seconds: float) -> int:
     return deleted
 
 
-def _mark(mailing: Mailing, now: datetime) -> None:
+def _mark_deleted(mailing: Mailing, now: datetime) -> None:
     """Set `copies_deleted_at` before the first row is deleted: planning must not rely on the rest."""
     with transaction.atomic():
         mailing.lock()
@@ -91,7 +91,7 @@ class CopyRow(NamedTuple):
     sent_at: datetime | None
 
 
-FIELDS = ("seq", "subscriber__email", "state", "reply", "attempts", "sent_at")
+COPY_FIELDS = ("seq", "subscriber__email", "state", "reply", "attempts", "sent_at")
 
 
 def iterate_copies(
@@ -105,4 +105,4 @@ def iterate_copies(
     for lo, hi in list(ranges):
         rows = Delivery.objects.filter(mailing=mailing, seq__gte=lo, seq__lt=hi).order_by("seq")
         rows = rows.filter(state__in=states) if states else rows
-        yield from (CopyRow(seq, email or "", *rest) for seq, email, *rest in rows.values_list(*FIELDS))
+        yield from (CopyRow(seq, email or "", *rest) for seq, email, *rest in rows.values_list(*COPY_FIELDS))

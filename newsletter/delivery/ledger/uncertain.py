@@ -6,7 +6,7 @@ Each function is one transaction, or one per slice, and idempotent.
 
 "Send again" queues a row and keeps its number of attempts. A row is tried at most once per pass, so the batch needs
 another pass: at once if it is done, otherwise after the present one. All other rows of a done batch have a final
-state, and stay.
+state and do not change.
 """
 
 from collections import Counter
@@ -21,11 +21,11 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, deliveries
+from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
 from newsletter.delivery.models.deliveries import IS_REQUEUED
 from newsletter.delivery.models.mailing import MailingStep
 
-SLICE = 100  # batches per transaction
+BATCHES_PER_SLICE = 100  # batches per transaction
 QUEUED, SENT, UNCERTAIN = Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN
 
 
@@ -39,8 +39,8 @@ class Resolution(Enum):
     AGAIN = "again"  # the author wants it sent again
 
 
-STEP_OF = {Resolution.COUNTED: MailingStep.Kind.COUNTED_AS_SENT, Resolution.AGAIN: MailingStep.Kind.SEND_AGAIN}
-STATE_OF = {
+STEP_OF_DECISION = {Resolution.COUNTED: MailingStep.Kind.COUNTED_AS_SENT, Resolution.AGAIN: MailingStep.Kind.SEND_AGAIN}
+STATE_OF_RESOLUTION = {
     Resolution.ACCEPTED: Delivery.State.SENT,
     Resolution.REFUSED: Delivery.State.FAILED,
     Resolution.PUT_OFF: Delivery.State.DEFERRED,
@@ -49,7 +49,7 @@ STATE_OF = {
     Resolution.COUNTED: Delivery.State.SENT,
     Resolution.AGAIN: Delivery.State.QUEUED,
 }
-RESOLUTION_OF = {  # by a lane's result
+RESOLUTION_OF_STATE = {  # by a lane's result
     Delivery.State.SENT: Resolution.ACCEPTED,
     Delivery.State.FAILED: Resolution.REFUSED,
     Delivery.State.DEFERRED: Resolution.PUT_OFF,
@@ -67,7 +67,7 @@ class DeliveryReport:
 
     resolution: Resolution
     at: datetime
-    words: str = ""
+    reply: str = ""
     provider_id: str = ""
     attempt: int | None = None
 
@@ -84,7 +84,7 @@ def resolve(delivery: Delivery, report: DeliveryReport) -> bool:
     with transaction.atomic():
         delivery.mailing.lock()
         own = delivery.mailing.batches.filter(lo__lte=delivery.seq, hi__gt=delivery.seq)
-        return bool(_move(delivery.mailing, list(own), Q(seq=delivery.seq), report))
+        return bool(_apply_to_batches(delivery.mailing, list(own), Q(seq=delivery.seq), report))
 
 
 def settle_late(batch: Batch, known: Mapping[int, DeliveryReport]) -> int:
@@ -92,32 +92,30 @@ def settle_late(batch: Batch, known: Mapping[int, DeliveryReport]) -> int:
 
     The mailing's row is updated after the commit, because a mailing must be locked before its batches.
     """
-    moved = sum(_move_in(batch, Q(seq=seq), report) for seq, report in known.items())
+    moved = sum(_apply_to_batch(batch, Q(seq=seq), report) for seq, report in known.items())
     if moved:
-        transaction.on_commit(partial(_recount, batch.mailing_id))
+        transaction.on_commit(partial(_request_recount, batch.mailing_id))
     return moved
 
 
 def requeue_never_left(batch: Batch, rows: Sequence[int], report: DeliveryReport) -> int:
     """Queue rows again that were never handed over; return how many. The caller has locked the batch."""
-    moved = _move_in(batch, Q(seq__in=rows), report)
+    moved = _apply_to_batch(batch, Q(seq__in=rows), report)
     if moved:
-        transaction.on_commit(partial(_recount, batch.mailing_id))
+        transaction.on_commit(partial(_request_recount, batch.mailing_id))
     return moved
 
 
 def decide(mailing: Mailing, rows: Sequence[SeenRow], report: DeliveryReport) -> int:
     """Apply the author's decision to `rows`; return how many were still as the author saw them."""
-    wanted = Q(pk__in=[])
+    wanted = within = Q(pk__in=[])
     for row in rows:
         wanted |= Q(seq=row.seq, attempts=row.attempts)
-    within = Q(pk__in=[])
-    for row in rows:
         within |= Q(lo__lte=row.seq, hi__gt=row.seq)
     with transaction.atomic():
         mailing.lock()
         batches = list(mailing.batches.filter(within))
-        return _decided(mailing, report, lambda: _move(mailing, batches, wanted, report))
+        return _apply_decision(mailing, report, lambda: _apply_to_batches(mailing, batches, wanted, report))
 
 
 def decide_all(mailing: Mailing, report: DeliveryReport, *, seen: int) -> int:
@@ -131,16 +129,16 @@ def decide_all(mailing: Mailing, report: DeliveryReport, *, seen: int) -> int:
             mailing.lock()
             if not after and last_decision(mailing) != seen:
                 return 0
-            batches = list(mailing.batches.filter(uncertain__gt=0, pk__gt=after).order_by("pk")[:SLICE])
+            batches = list(mailing.batches.filter(uncertain__gt=0, pk__gt=after).order_by("pk")[:BATCHES_PER_SLICE])
             if not batches:
                 return total
-            total += _decided(mailing, report, partial(_move, mailing, batches, Q(), report))
+            total += _apply_decision(mailing, report, partial(_apply_to_batches, mailing, batches, Q(), report))
         after = batches[-1].pk
 
 
 def last_decision(mailing: Mailing) -> int:
     """The key of the step of the author's last decision about uncertain rows, 0 if there is none."""
-    decisions = mailing.steps.filter(what__in=STEP_OF.values())
+    decisions = mailing.steps.filter(what__in=STEP_OF_DECISION.values())
     return decisions.order_by("pk").values_list("pk", flat=True).last() or 0
 
 
@@ -152,13 +150,13 @@ def can_be_sent_again(mailing: Mailing) -> bool:
     return mailing.state in {Mailing.State.SENDING, Mailing.State.PAUSED}
 
 
-def _decided(mailing: Mailing, report: DeliveryReport, move: Callable[[], int]) -> int:
+def _apply_decision(mailing: Mailing, report: DeliveryReport, move: Callable[[], int]) -> int:
     mailing.refresh_from_db(fields=["state"])
     if report.resolution is Resolution.AGAIN and not can_be_sent_again(mailing):
         return 0
     moved = move()
     if moved:
-        mailing.record(STEP_OF[report.resolution], str(moved), report.at)
+        mailing.record(STEP_OF_DECISION[report.resolution], str(moved), report.at)
     if moved and report.resolution is Resolution.AGAIN:
         _reopen(mailing)
     return moved
@@ -180,53 +178,53 @@ def retry_refused(mailing: Mailing, seqs: Sequence[int]) -> int:
         refused = Delivery.objects.filter(mailing_id=mailing.pk, seq__in=mine, state=Delivery.State.FAILED)
         deferred = refused.update(state=Delivery.State.DEFERRED, **_next_try(batch)) if mine else 0
         if deferred:
-            batch.count(Counter({Delivery.State.FAILED: -deferred}))
-            _only(batch).open_again()
+            batch.add_counts(Counter({Delivery.State.FAILED: -deferred}))
+            Batch.objects.filter(pk=batch.pk).open_again()
         tried += deferred
     if tried:
-        _recount(mailing.pk)
+        _request_recount(mailing.pk)
         _reopen(mailing)
     return tried
 
 
-def _move(mailing: Mailing, batches: list[Batch], rows: Q, report: DeliveryReport) -> int:
+def _apply_to_batches(mailing: Mailing, batches: list[Batch], rows: Q, report: DeliveryReport) -> int:
     """Apply the report to `rows` of `batches` and their counters. The caller has locked the mailing."""
     locked = Batch.objects.select_for_update().filter(pk__in=[batch.pk for batch in batches])
-    moved = sum(_move_in(batch, rows, report) for batch in locked.order_by("pk"))
+    moved = sum(_apply_to_batch(batch, rows, report) for batch in locked.order_by("pk"))
     if moved:
-        _recount(mailing.pk)
+        _request_recount(mailing.pk)
     return moved
 
 
-def _recount(mailing_id: int) -> None:
+def _request_recount(mailing_id: int) -> None:
     Mailing.objects.filter(pk=mailing_id).update(counted_at=None)
 
 
-def _move_in(batch: Batch, rows: Q, report: DeliveryReport) -> int:
+def _apply_to_batch(batch: Batch, rows: Q, report: DeliveryReport) -> int:
     mine = Delivery.objects.filter(rows, mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     uncertain = mine.filter(state=UNCERTAIN)
     if report.resolution is Resolution.AGAIN:
         return _queue_again(batch, uncertain)
-    state, values = STATE_OF[report.resolution], _values(report)
+    state, values = STATE_OF_RESOLUTION[report.resolution], _report_columns(report)
     if report.attempt is not None and report.resolution is not Resolution.ACCEPTED:
         uncertain = uncertain.filter(attempts=report.attempt)
     if report.resolution is Resolution.NEVER_LEFT:
         return _queue_again(batch, uncertain)
     if report.resolution is Resolution.REFUSED:
         deliveries.record_refusals(
-            batch, dict.fromkeys(uncertain.values_list("seq", flat=True), report.words), report.at
+            batch, dict.fromkeys(uncertain.values_list("seq", flat=True), report.reply), report.at
         )
     settled = uncertain.update(**values)
     spared = mine.filter(IS_REQUEUED).update(**values) if report.resolution is Resolution.ACCEPTED else 0
-    batch.count(Counter({UNCERTAIN: -settled, state: settled + spared}))
+    batch.add_counts(Counter({UNCERTAIN: -settled, state: settled + spared}))
     if settled and report.resolution is Resolution.PUT_OFF:
-        _only(batch).open_again(report.at + batch.distance)
+        Batch.objects.filter(pk=batch.pk).open_again(report.at + batch.retry_delay)
     return settled + spared
 
 
-def _values(report: DeliveryReport) -> dict[str, object]:
-    values: dict[str, object] = {"state": STATE_OF[report.resolution], "reply": report.words[:500]}
-    if STATE_OF[report.resolution] == SENT:
+def _report_columns(report: DeliveryReport) -> dict[str, object]:
+    values: dict[str, object] = {"state": STATE_OF_RESOLUTION[report.resolution], "reply": report.reply[:500]}
+    if STATE_OF_RESOLUTION[report.resolution] == SENT:
         values["sent_at"] = Coalesce(F("sent_at"), Value(report.at))
     if report.provider_id:
         values["provider_id"] = report.provider_id
@@ -235,14 +233,10 @@ def _values(report: DeliveryReport) -> dict[str, object]:
 
 def _queue_again(batch: Batch, uncertain: "QuerySet[Delivery]") -> int:
     queued = uncertain.update(state=QUEUED, **_next_try(batch))
-    batch.count(Counter({UNCERTAIN: -queued}))
+    batch.add_counts(Counter({UNCERTAIN: -queued}))
     if queued:
-        _only(batch).open_again()
+        Batch.objects.filter(pk=batch.pk).open_again()
     return queued
-
-
-def _only(batch: Batch) -> BatchQuerySet:
-    return Batch.objects.filter(pk=batch.pk)
 
 
 def _next_try(batch: Batch) -> dict[str, int]:

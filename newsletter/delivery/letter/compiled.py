@@ -31,14 +31,16 @@ from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
 PLACEHOLDER = re.compile(b"\x02([a-z_]+)\x03")
-LINE = 57  # bytes that make a line of 76 characters
+LINE_BYTES = 57  # bytes that make a line of 76 characters
 CRLF = b"\r\n"
 
 
 def base64_lines(octets: bytes) -> bytes:
     """Base64 in lines of 76 characters, each ended by CRLF. Except at the end of a body, the length must be a multiple
     of three."""
-    return b"".join([b2a_base64(octets[at : at + LINE], newline=False) + CRLF for at in range(0, len(octets), LINE)])
+    return b"".join(
+        [b2a_base64(octets[at : at + LINE_BYTES], newline=False) + CRLF for at in range(0, len(octets), LINE_BYTES)]
+    )
 
 
 class Phase(NamedTuple):
@@ -79,7 +81,7 @@ class BodyTemplate:
             if not middle and len(octets) % 3:  # the piece is too short to complete the group
                 whole = len(octets) - len(octets) % 3
                 octets, carry = octets[:whole], octets[whole:] + carry
-            out += (b2a_base64(octets, newline=False), CRLF) if len(octets) <= LINE else (base64_lines(octets),)
+            out += (b2a_base64(octets, newline=False), CRLF) if len(octets) <= LINE_BYTES else (base64_lines(octets),)
             out.append(middle)
         if carry:
             out.append(base64_lines(carry))
@@ -146,11 +148,11 @@ type Values = Mapping[str, bytes]
 
 
 class SignedTemplate:
-    """A template whose messages are DKIM-signed with the keys `by` for `domain`: see `signatures`."""
+    """A template whose messages are DKIM-signed with `keys` for `domain`: see `signatures`."""
 
-    def __init__(self, template: MessageTemplate, domain: str, by: tuple[DkimKey, ...]) -> None:
-        self.template, self.domain, self.by = template, domain, by
-        self.signer = Signer(domain, by)
+    def __init__(self, template: MessageTemplate, domain: str, keys: tuple[DkimKey, ...]) -> None:
+        self.template, self.domain, self.keys = template, domain, keys
+        self.signer = Signer(domain, keys)
         self.hashed = sha256(template.text.beginning)
         self.fields = _RelaxedFields(template.headers)
 
@@ -167,21 +169,18 @@ class SignedTemplate:
         signed = self.signer.fields(self.fields.render(values), hashed.digest(), at)
         return b"".join([signed, *head, beginning, rest])
 
-    def is_right(self, values: Values, escaped: Values) -> bool:
+    def are_signatures_right(self, values: Values, escaped: Values) -> bool:
         """Whether the signatures equal those computed from the whole message."""
         message = self.template.render(values, escaped)
-        return (
-            self.render(values, escaped, 0) == dkim_signing.dkim_signatures(message, self.domain, self.by, 0) + message
-        )
+        signatures = dkim_signing.dkim_signatures(message, self.domain, self.keys, 0)
+        return self.render(values, escaped, 0) == signatures + message
 
 
 class _RelaxedFields:
     """The signed fields in relaxed form: computed once, except for values with placeholders."""
 
     def __init__(self, headers: bytes) -> None:
-        self.pieces: list[
-            tuple[bytes, HeaderTemplate]
-        ] = []  # the bytes before a value with placeholders, and that value
+        self.pieces: list[tuple[bytes, HeaderTemplate]] = []  # a value with placeholders, and the bytes before it
         self.end = b""
         for line in signed_fields(headers):
             name, _colon, value = line.partition(b":")
@@ -199,16 +198,16 @@ class _RelaxedFields:
         return b"".join(out)
 
 
-PER_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
-PER_COPY = {"date", "dkim-signature"}  # fields that differ between two copies of one mail
-PURPOSES = ("unsubscribe", "preferences", "feedback", "invite")  # of readers' own links
-PLAIN = re.compile(r"[A-Za-z0-9@._+-]+")  # needs no HTML escaping
+PER_READER_FIELDS = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
+PER_COPY_FIELDS = {"date", "dkim-signature"}  # fields that differ between two copies of one mail
+LINK_PURPOSES = ("unsubscribe", "preferences", "feedback", "invite")  # of readers' own links
+PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9@._+-]+")  # needs no HTML escaping
 FIRST_ROWS = 500  # from which proof_rows chooses
 COMMON_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
 COMMON_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/?^_`{|}~-]+)*")
-FIRST_LINE = headers.LINE_LENGTH - len("To: ")
-ONE_WORD = (FIRST_LINE - headers.ENCODED_WORD_OVERHEAD) // 4 * 3  # octets of a name in one encoded word
-LARGEST = 2**31 - 1
+FIRST_LINE_LENGTH = headers.LINE_LENGTH - len("To: ")
+ENCODED_NAME_MAX = (FIRST_LINE_LENGTH - headers.ENCODED_WORD_OVERHEAD) // 4 * 3  # octets of a name in one encoded word
+LARGEST_ID = 2**31 - 1
 
 
 class CompiledMailing:
@@ -219,14 +218,17 @@ class CompiledMailing:
         block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
         html_part, text_part = rendering.html_and_text(mailing)
         used = {*rendering.PLACEHOLDER.findall(html_part), *rendering.PLACEHOLDER.findall(text_part), "unsubscribe_url"}
-        self.words = {slot: salutations.fallback_word(slot) for slot in sorted(used) if salutations.is_name_slot(slot)}
-        self.purposes = [purpose for purpose in PURPOSES if f"{purpose}_url" in used]
+        slots = filter(salutations.is_name_slot, sorted(used))
+        self.fallback_words = {slot: salutations.fallback_word(slot) for slot in slots}
+        self.purposes = [purpose for purpose in LINK_PURPOSES if f"{purpose}_url" in used]
         for purpose in self.purposes:
             before, after = link_around_token(purpose)
             text_part = _with_token(text_part, purpose, before, after)
             html_part = _with_token(html_part, purpose, html.escape(before), html.escape(after))
         self.template = MessageTemplate(
-            headers=_common(block) + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n" + _leaving(),
+            headers=_common_fields(block)
+            + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n"
+            + _unsubscribe_field(),
             text=text_part,
             html=html_part,
         )
@@ -238,7 +240,7 @@ class CompiledMailing:
 
     def envelope(self, row: DeliveryRow) -> Envelope:
         """A reader's message for the wire. Raises ValueError for a name or address that no header can hold."""
-        address = written_address(row.email)
+        address = fast_ascii_address(row.email)
         values, escaped = self._values(row, address)
         if self.signed:
             data = self.signed.render(values, escaped, int(time.time()))
@@ -251,13 +253,13 @@ class CompiledMailing:
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         links = self.tokens(row.subscriber_id, row.token_salt + row.address_hash)
         values = dict(zip(self.purposes, map(str.encode, links), strict=True))
-        values["to"], values["message_id"] = written_mailbox(row.name, address), self.message_id(row.seq)
+        values["to"], values["message_id"] = fast_to_value(row.name, address), self.message_id(row.seq)
         values["email"] = row.email.encode()
-        escaped = values if PLAIN.fullmatch(row.email) else values | {"email": html.escape(row.email).encode()}
-        if self.words:
-            called = {slot: row.name or word for slot, word in self.words.items()}
-            values |= {slot: name.encode() for slot, name in called.items()}
-            escaped = values | escaped | {slot: html.escape(name).encode() for slot, name in called.items()}
+        escaped = values if PLAIN_ADDRESS.fullmatch(row.email) else values | {"email": html.escape(row.email).encode()}
+        if self.fallback_words:
+            names = {slot: row.name or word for slot, word in self.fallback_words.items()}
+            values |= {slot: name.encode() for slot, name in names.items()}
+            escaped = values | escaped | {slot: html.escape(name).encode() for slot, name in names.items()}
         return values, escaped
 
     def difference(self, mailing: Mailing) -> str:
@@ -268,17 +270,18 @@ class CompiledMailing:
         """
         for row in proof_rows(mailing):
             built = rendering.copy_for(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
-            if part := _differing(self.envelope(row).data, built) or self._wrongly_signed(row):
+            if part := first_difference(self.envelope(row).data, built) or self._wrongly_signed(row):
                 return f"The compiled message to {row.email} is not the one that was approved: {part} differs"
         return ""
 
     def _wrongly_signed(self, row: DeliveryRow) -> str:
         """The name of the signature field if it is wrong, else ""."""
-        is_right = self.signed is None or self.signed.is_right(*self._values(row, written_address(row.email)))
-        return "" if is_right else "dkim-signature"
+        if self.signed is None or self.signed.are_signatures_right(*self._values(row, fast_ascii_address(row.email))):
+            return ""
+        return "dkim-signature"
 
 
-def _leaving() -> bytes:
+def _unsubscribe_field() -> bytes:
     """The List-Unsubscribe field: by web, and by mail if there is a mailbox."""
     before, after = link_around_token("unsubscribe")
     by_web = f"List-Unsubscribe: <{before}\x02unsubscribe\x03{after}>".encode()
@@ -291,7 +294,7 @@ def link_around_token(purpose: str) -> tuple[str, str]:
 
     Tokens are letters and digits, so only these parts need escaping.
     """
-    reader = Subscriber(pk=LARGEST)
+    reader = Subscriber(pk=LARGEST_ID)
     link, token = rendering.reader_values(reader)[f"{purpose}_url"], reader.token(purpose)
     headers.validate_header("List-Unsubscribe", f"<{link}>")
     before, _token, after = link.partition(token)
@@ -309,7 +312,7 @@ def _ascii_domain(mailing: Mailing) -> str:
 
 def message_id_maker(mailing: Mailing) -> Callable[[int], bytes]:
     host = _ascii_domain(mailing)
-    headers.message_id("issue", mailing.pk, LARGEST, domain=host)  # raises for a domain that no header can hold
+    headers.message_id("issue", mailing.pk, LARGEST_ID, domain=host)  # raises for a domain that no header can hold
     beginning, digest = f"issue.{mailing.pk}.", tokens.digester("message-id")
 
     def message_id(seq: int) -> bytes:
@@ -342,10 +345,10 @@ def return_path_maker(mailing: Mailing) -> Callable[[int], str]:
 def proof_rows(mailing: Mailing) -> list[DeliveryRow]:
     """Sample readers with edge cases: the first, the last, one without a name, and the longest name."""
     columns = ("seq", "subscriber_id", *READER_FIELDS)
-    wished = Delivery.objects.filter(mailing=mailing, subscriber__isnull=False)
-    known = wished.order_by("seq").values_list(*columns, Value(True), *LINK_FIELDS)
+    with_reader = Delivery.objects.filter(mailing=mailing, subscriber__isnull=False)
+    readers = with_reader.order_by("seq").values_list(*columns, Value(True), *LINK_FIELDS)
     # By seq: with outdated statistics the database would sort all rows for the last one.
-    ends = [known.filter(seq__lt=FIRST_ROWS), known.filter(seq__gte=max(FIRST_ROWS, mailing.total - 1))]
+    ends = [readers.filter(seq__lt=FIRST_ROWS), readers.filter(seq__gte=max(FIRST_ROWS, mailing.total - 1))]
     rows = [DeliveryRow(*row) for row in chain.from_iterable(ends)]
     rows = [row for row in rows if _can_be_mailed(row)]
     if not rows:
@@ -356,39 +359,39 @@ def proof_rows(mailing: Mailing) -> list[DeliveryRow]:
 
 def _can_be_mailed(row: DeliveryRow) -> bool:
     try:
-        written_mailbox(row.name, written_address(row.email))
+        fast_to_value(row.name, fast_ascii_address(row.email))
     except ValueError:  # recorded as this delivery's failure
         return False
     return True
 
 
-def _differing(one: bytes, other: bytes) -> str:
+def first_difference(one: bytes, other: bytes) -> str:
     """The name of the first header or body in which two messages differ; "" if they are equal."""
-    ours, theirs = _parts(one), _parts(other)
+    ours, theirs = _comparable_parts(one), _comparable_parts(other)
     differing = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
     return min(differing, default="")
 
 
-def _parts(octets: bytes) -> dict[str, list[str]]:
+def _comparable_parts(octets: bytes) -> dict[str, list[str]]:
     message = message_from_bytes(octets, policy=policy.default)
     parts = {name: [str(one) for one in message.get_all(name, [])] for name in {name.lower() for name in message}}
     for kind in ("plain", "html"):
         part = message.get_body((kind,))
         parts[f"text/{kind}"] = [part.get_content() if part else ""]
-    return {name: value for name, value in parts.items() if name not in PER_COPY}
+    return {name: value for name, value in parts.items() if name not in PER_COPY_FIELDS}
 
 
-def written_address(email: str) -> str:
+def fast_ascii_address(email: str) -> str:
     """As `headers.ascii_address`, with a fast path."""
     return email if COMMON_ADDRESS.fullmatch(email) else headers.ascii_address(email)
 
 
-def written_mailbox(name: str, address: str) -> bytes:
+def fast_to_value(name: str, address: str) -> bytes:
     """The To field's body as by `headers.format_address_header`, with a fast path."""
     if not name:
         return address.encode()
     octets = name.encode()
-    if len(octets) <= ONE_WORD:
+    if len(octets) <= ENCODED_NAME_MAX:
         if COMMON_NAME.fullmatch(name) and "=?" not in name:
             return octets + b"\r\n <" + address.encode() + b">"
         if not name.isascii() and not headers.CONTROL.search(name):
@@ -396,12 +399,12 @@ def written_mailbox(name: str, address: str) -> bytes:
     return headers.format_address_header("To", [(name, address)], "\r\n")[4:-2].encode()
 
 
-def _common(block: bytes) -> bytes:
+def _common_fields(block: bytes) -> bytes:
     fields: list[bytes] = []
     for line in block.split(b"\r\n"):
         if line[:1] in b" \t":
             fields[-1] += b"\r\n" + line
         else:
             fields.append(line)
-    kept = (field for field in fields if field.partition(b":")[0].decode().lower() not in PER_READER)
-    return b"".join(chain.from_iterable((field, b"\r\n") for field in kept))
+    common = (field for field in fields if field.partition(b":")[0].decode().lower() not in PER_READER_FIELDS)
+    return b"".join(chain.from_iterable((field, b"\r\n") for field in common))

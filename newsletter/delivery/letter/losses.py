@@ -38,10 +38,10 @@ class Loss:
     forms: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        facts = {"title": self.title, "line": self.line, "text": self.text, "forms": _(", ").join(self.forms)}
+        values = {"title": self.title, "line": self.line, "text": self.text, "forms": _(", ").join(self.forms)}
         if not self.forms:
-            return _("“%(title)s”, line %(line)d, a field that nobody fills in: %(text)s") % facts
-        return _("“%(title)s”, line %(line)d, not shown (%(forms)s): %(text)s") % facts
+            return _("“%(title)s”, line %(line)d, a field that nobody fills in: %(text)s") % values
+        return _("“%(title)s”, line %(line)d, not shown (%(forms)s): %(text)s") % values
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class TypedText:
 
     def losses(self) -> Iterator[Loss]:
         lost: dict[tuple[int, str], list[str]] = {}
-        for form, words in self.forms.items():
-            for line, missing in self._missing(words):
+        for form, shown in self.forms.items():
+            for line, missing in self._missing(shown):
                 lost.setdefault((line, missing), []).append(form)
         for (line, missing), forms in sorted(lost.items()):
             yield Loss(self.title, line, missing, tuple(forms))
@@ -64,10 +64,10 @@ class TypedText:
     def unfilled(self) -> Iterator[Loss]:
         return (Loss(self.title, line, found) for line, found in merge_fields(self.typed))
 
-    def _missing(self, words: str) -> list[tuple[int, str]]:
+    def _missing(self, shown: str) -> list[tuple[int, str]]:
         if self.is_markdown:
-            return [(one.line, one.text) for one in find_missing_text(self.typed, words)]
-        is_there = compared_characters(self.typed) in compared_characters(words)
+            return [(one.line, one.text) for one in find_missing_text(self.typed, shown)]
+        is_there = compared_characters(self.typed) in compared_characters(shown)
         return [] if is_there else [(1, f"…{self.typed[-SHOWN_MAX:]}" if len(self.typed) > SHOWN_MAX else self.typed)]
 
 
@@ -77,7 +77,7 @@ def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequ
     letter: frozen. note: of a correction, in Markdown.
     """
     mail = {_("Mail"): visible_text(without_name_slots(letter.html)), _("Plain text"): without_name_slots(letter.text)}
-    texts = [*_words_around(issue, {_("Subject"): letter.subject}, mail, note), *_posts(issue, mail)]
+    texts = [*_issue_texts(issue, {_("Subject"): letter.subject}, mail, note), *_post_texts(issue, mail)]
     lost = [loss for text in texts for loss in text.losses()]
     return [*lost, *(one for text in texts for one in text.unfilled())]
 
@@ -95,7 +95,7 @@ def losses_digest(lost: Sequence[Loss]) -> str:
     return sha256("\x00".join(map(repr, lost)).encode(errors="surrogatepass")).hexdigest() if lost else ""
 
 
-def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], note: str) -> Iterator[TypedText]:
+def _issue_texts(issue: Issue, subject: dict[str, str], mail: dict[str, str], note: str) -> Iterator[TypedText]:
     yield TypedText(_("Subject"), issue.subject, subject | mail, is_markdown=False)
     yield TypedText(_("Preheader"), issue.preheader, {_("Mail"): mail[_("Mail")]}, is_markdown=False)
     for title, source in (
@@ -103,26 +103,26 @@ def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], n
         (_("Introduction"), fill_fallback_words(issue.introduction)),
         (_("Closing"), fill_fallback_words(issue.closing)),
     ):
-        yield TypedText(title, source, mail | {_page(): visible_text(render.render(source))})
+        yield TypedText(title, source, mail | {_web_page_label(): visible_text(render.render(source))})
     yield TypedText(_("Signature"), Publication.objects.current().signature, mail)
 
 
-def _posts(issue: Issue, mail: dict[str, str]) -> Iterator[TypedText]:
+def _post_texts(issue: Issue, mail: dict[str, str]) -> Iterator[TypedText]:
     for item in issue.items.select_related("post__cover").prefetch_related("post__tags"):
         post, feed = item.post, atom_entry(feed_entry(item.post))
         yield TypedText(post.title, post.title, mail | {_("Feed"): feed["title"]}, is_markdown=False)
-        in_short = mail if item.form == IssueItem.Form.EXCERPT else {}
-        yield TypedText(post.title, post.summary, in_short | {_("Feed"): feed["summary"]}, is_markdown=False)
+        as_excerpt = mail if item.form == IssueItem.Form.EXCERPT else {}
+        yield TypedText(post.title, post.summary, as_excerpt | {_("Feed"): feed["summary"]}, is_markdown=False)
         in_full = mail if item.form == IssueItem.Form.FULL else {}
-        elsewhere = {_page(): visible_text(post.html), _("Feed"): visible_text(feed["content"])}
+        elsewhere = {_web_page_label(): visible_text(post.html), _("Feed"): visible_text(feed["content"])}
         yield TypedText(post.title, post.body, in_full | elsewhere)
         if post.cover:
             yield TypedText(
-                _("Cover of “%(title)s”") % {"title": post.title}, post.cover.alt, in_short, is_markdown=False
+                _("Cover of “%(title)s”") % {"title": post.title}, post.cover.alt, as_excerpt, is_markdown=False
             )
 
 
-def _page() -> str:
+def _web_page_label() -> str:
     return pgettext("form of a text", "Web page")
 
 
@@ -145,13 +145,13 @@ PART_BYTES_MAX = 102_400  # the same limit, as Gmail counts it
 READER_BYTES = 600  # allowance for a reader's address and links
 # In templates/email/issue.html. Searched as strings: 0.1 ms for a mail of 49 KB, against 13 ms by html.parser, and the
 # size is that of the bytes between them. If an author types such a tag, the advice names another post, no more.
-POST, AFTER_POST = '<div class="post"', '<hr class="between"'
+POST_START, POST_END = '<div class="post"', '<hr class="between"'
 EXCERPT_BYTES = 1_200  # about the size of an excerpt with its picture
 
 
 @dataclass(frozen=True)
 class Weight:
-    """size: of a mail's HTML in bytes, with a reader's fields. to_shorten: positions of posts, from 1."""
+    """size: of a mail's HTML in bytes, with a reader's fields. to_shorten: places of posts, from 1."""
 
     size: int
     to_shorten: tuple[int, ...] = ()
@@ -177,15 +177,15 @@ class Weight:
         if not self.to_shorten:
             return _("Shorten the introduction and the closing.")
         places = _(" and ").join(str(place) for place in self.to_shorten)
-        words = ngettext("Set post %(places)s to excerpt.", "Set posts %(places)s to excerpt.", len(self.to_shorten))
-        return words % {"places": places}
+        text = ngettext("Set post %(places)s to excerpt.", "Set posts %(places)s to excerpt.", len(self.to_shorten))
+        return text % {"places": places}
 
     def refusal(self) -> str:
         """Why the mail cannot be sent as it is; "" if it can."""
         if not self.is_too_large:
             return ""
-        words = _("The mail is too large: Gmail would show only its first %(share)d %%. %(advice)s")
-        return words % {"share": 100 * HTML_BYTES_MAX // self.size, "advice": self.advice()}
+        text = _("The mail is too large: Gmail would show only its first %(share)d %%. %(advice)s")
+        return text % {"share": 100 * HTML_BYTES_MAX // self.size, "advice": self.advice()}
 
 
 def encoded_size(size: int) -> int:
@@ -202,9 +202,9 @@ def weights_by_form(issue: Issue, posts: Iterable[Post]) -> dict[int, dict[str, 
     items = [IssueItem(post=post, form=form) for post in posts for form in forms]
     if not items:
         return {}
-    shown = _shown(html_with(issue, items))
+    sizes = _post_sizes(html_with(issue, items))
     found: dict[int, dict[str, int]] = {}
-    for item, size in zip(items, shown, strict=True):
+    for item, size in zip(items, sizes, strict=True):
         found.setdefault(item.post_id, {})[item.form] = size
     return found
 
@@ -221,7 +221,7 @@ def weight_of_text(source: str) -> int:
 def weigh_letter(issue: Issue, letter: FrozenLetter | Mailing) -> Weight:
     """Weigh a frozen letter; if links are counted, with the rewritten URLs."""
     is_counted = getattr(letter, "counts_links", False) or Publication.objects.current().counts_links
-    html = rewriting.with_longest(letter.html, issue) if is_counted else letter.html
+    html = rewriting.with_longest_urls(letter.html, issue) if is_counted else letter.html
     size = len(html.encode()) + READER_BYTES
     return Weight(size, _to_shorten(issue, letter.html, size - HTML_BYTES_MAX) if size > HTML_BYTES_MAX else ())
 
@@ -229,7 +229,7 @@ def weigh_letter(issue: Issue, letter: FrozenLetter | Mailing) -> Weight:
 def _to_shorten(issue: Issue, html: str, excess: int) -> tuple[int, ...]:
     """The positions, from 1, of the fewest posts whose excerpts would make the mail fit."""
     chosen: list[int] = []
-    for size, place in sorted(_in_full(issue, html), reverse=True):
+    for size, place in sorted(_full_posts(issue, html), reverse=True):
         if excess <= 0 or size <= EXCERPT_BYTES:
             break
         chosen.append(place)
@@ -237,13 +237,13 @@ def _to_shorten(issue: Issue, html: str, excess: int) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def _in_full(issue: Issue, html: str) -> list[tuple[int, int]]:
+def _full_posts(issue: Issue, html: str) -> list[tuple[int, int]]:
     """Size and position of the posts that are shown in full."""
     # An edit since the freeze may have added or removed posts.
-    pairs = enumerate(zip(issue.items.all(), _shown(html), strict=False), start=1)
+    pairs = enumerate(zip(issue.items.all(), _post_sizes(html), strict=False), start=1)
     return [(size, place) for place, (item, size) in pairs if item.form == IssueItem.Form.FULL]
 
 
-def _shown(html: str) -> list[int]:
+def _post_sizes(html: str) -> list[int]:
     """Bytes of each post in a letter's HTML, in order."""
-    return [len(piece.partition(AFTER_POST)[0].encode()) for piece in html.split(POST)[1:]]
+    return [len(piece.partition(POST_END)[0].encode()) for piece in html.split(POST_START)[1:]]

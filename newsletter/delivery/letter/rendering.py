@@ -35,20 +35,13 @@ from subscribers.models import Subscriber
 # A placeholder is a name between two control characters, which no author can type.
 PLACEHOLDER = re.compile("\x02([a-z_]+)\x03")
 
-
-def placeholder(name: str) -> str:
-    return f"\x02{name}\x03"
-
-
-MEDIA = re.compile("/media/([0-9a-f]{16})/")
-BRIEF = 800  # characters: a shorter letter shows its URLs
-TWO_LINES = 60  # characters
+MEDIA_DIGEST = re.compile("/media/([0-9a-f]{16})/")
+BRIEF_LENGTH = 800  # characters: a shorter letter shows its URLs
+DIGEST_LENGTH = 60  # characters
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
 
-PLACEHOLDERS = {
-    name: placeholder(name)
-    for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "invite_url", "day")
-}
+PLACEHOLDER_NAMES = ("email", "unsubscribe_url", "preferences_url", "feedback_url", "invite_url", "day")
+PLACEHOLDERS = {name: f"\x02{name}\x03" for name in PLACEHOLDER_NAMES}
 
 
 @dataclass(frozen=True)
@@ -80,17 +73,14 @@ class FrozenLetter:
 
 
 def issue_context(issue: Issue, publication: Publication, items: list[IssueItem] | None = None) -> dict[str, object]:
-    """The context of templates/email/issue.html.
-
-    items: instead of the issue's own.
-    """
-    issue = _legible(issue)
+    """The context of templates/email/issue.html. items: instead of the issue's own."""
+    issue = _without_control(issue)
     if items is None:
         items = list(issue.items.select_related("post__cover").prefetch_related("post__tags"))
     return {
         "issue": issue,
         "publication": publication,
-        "items": [_entry(item, publication) for item in items],
+        "items": [_item_context(item, publication) for item in items],
         "is_digest": publication.look == Publication.MailLook.DIGEST,
         "preheader": _preheader(issue, items),
         "is_brief": _is_brief(issue, items),
@@ -106,7 +96,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
     }
 
 
-def _entry(item: IssueItem, publication: Publication) -> dict[str, object]:
+def _item_context(item: IssueItem, publication: Publication) -> dict[str, object]:
     """The context of one post; its day is in the publication's time zone."""
     post, cover = item.post, item.post.cover  # loaded for this letter alone
     post.title = single_line(post.title)
@@ -119,17 +109,17 @@ def _entry(item: IssueItem, publication: Publication) -> dict[str, object]:
         "published_on": post.published_at.astimezone(publication.zone).date() if post.published_at else None,
         "html": fill_fallback_words(author_html(post.body)) if item.form == IssueItem.Form.FULL else "",
         "cover": mail_html.size_attributes(cover.width, cover.height) if cover else "",
-        "lines": _lines(item, is_digest=publication.look == Publication.MailLook.DIGEST),
+        "lines": _teaser(item, is_digest=publication.look == Publication.MailLook.DIGEST),
         "thumbnail": settings.SITE_URL + cover.url_for("fallback", cover.widths("fallback")[0]) if cover else "",
     }
 
 
-def _lines(item: IssueItem, *, is_digest: bool) -> str:
+def _teaser(item: IssueItem, *, is_digest: bool) -> str:
     """The text of a post that is not shown in full. A summary by the author is never cut."""
     if item.form == IssueItem.Form.LINK:
         return measures.first_sentence(item.post.excerpt)
     if is_digest and not item.post.summary:
-        return measures.first_sentences(item.post.excerpt, TWO_LINES)
+        return measures.first_sentences(item.post.excerpt, DIGEST_LENGTH)
     return item.post.excerpt
 
 
@@ -138,10 +128,10 @@ def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
 
     Spam filters object to that unless the HTML shows the URLs too.
     """
-    said = [issue.subject, issue.introduction, issue.closing, *(item.post.title for item in items)]
-    said += [item.post.body for item in items if item.form == IssueItem.Form.FULL]
-    said += [item.post.excerpt for item in items if item.form == IssueItem.Form.EXCERPT]
-    return sum(map(len, said)) < BRIEF
+    texts = [issue.subject, issue.introduction, issue.closing, *(item.post.title for item in items)]
+    texts += [item.post.body for item in items if item.form == IssueItem.Form.FULL]
+    texts += [item.post.excerpt for item in items if item.form == IssueItem.Form.EXCERPT]
+    return sum(map(len, texts)) < BRIEF_LENGTH
 
 
 def _preheader(issue: Issue, items: list[IssueItem]) -> str:
@@ -163,12 +153,11 @@ def author_html(source: str) -> str:
     """Markdown as HTML for the mail: headings demoted, pictures no wider than the column."""
     if not source.strip():
         return ""
-    pictures = Image.objects.filter(digest__in=MEDIA.findall(source))
+    pictures = Image.objects.filter(digest__in=MEDIA_DIGEST.findall(source))
     sizes = {settings.SITE_URL + one.get_absolute_url(): (one.width, one.height) for one in pictures}
     rendered = render.render_mail(source, base_url=settings.SITE_URL)
-    return stack_wide_tables(
-        mail_html.with_colour_classes(mail_html.with_picture_sizes(mail_html.demote_headings(rendered), sizes))
-    )
+    rendered = mail_html.with_picture_sizes(mail_html.demote_headings(rendered), sizes)
+    return stack_wide_tables(mail_html.with_colour_classes(rendered))
 
 
 def greeting_html(source: str) -> str:
@@ -211,7 +200,7 @@ def html_with(issue: Issue, items: list[IssueItem]) -> str:
         return letters.render_html("issue", subject, context, base_url=settings.SITE_URL, needs_pictures=True)
 
 
-def _legible(issue: Issue) -> Issue:
+def _without_control(issue: Issue) -> Issue:
     """A copy of `issue` without control characters in its lines, which could pass for a placeholder.
 
     Forms remove them; this is for rows written otherwise.
@@ -225,13 +214,13 @@ def subject_line(issue: Issue, publication: Publication, *, is_correction: bool)
     """The author's subject, with the issue's number if there is room for it."""
     corrected = translation.gettext("Correction: %(subject)s") if is_correction else "%(subject)s"
     typed = corrected % {"subject": single_line(issue.subject)}
-    words = shorten_subject(letters.spaced_subject(typed, publication.unspaced_names()))
-    numbered = NUMBERED[publication.numbered]() % {"subject": words, "number": issue.number}
+    subject = shorten_subject(letters.spaced_subject(typed, publication.unspaced_names()))
+    numbered = NUMBERED_SUBJECTS[publication.numbered]() % {"subject": subject, "number": issue.number}
     numbered = letters.spaced_subject(numbered, publication.unspaced_names())
-    return numbered if len(numbered) <= SUBJECT_LENGTH else words
+    return numbered if len(numbered) <= SUBJECT_LENGTH else subject
 
 
-NUMBERED: dict[str, Callable[[], str]] = {
+NUMBERED_SUBJECTS: dict[str, Callable[[], str]] = {
     Publication.NumberPosition.LAST: lambda: translation.pgettext("subject of a mail", "%(subject)s (No. %(number)d)"),
     Publication.NumberPosition.FIRST: lambda: translation.pgettext("subject of a mail", "No. %(number)d: %(subject)s"),
     Publication.NumberPosition.NOT: lambda: "%(subject)s",
@@ -245,11 +234,9 @@ def fill(template: str, values: Mapping[str, str], *, escaped: bool) -> str:
 
 
 def _value(placeholder: str, values: Mapping[str, str]) -> str:
-    return (
-        values["name"] or salutations.fallback_word(placeholder)
-        if salutations.is_name_slot(placeholder)
-        else values[placeholder]
-    )
+    if salutations.is_name_slot(placeholder):
+        return values["name"] or salutations.fallback_word(placeholder)
+    return values[placeholder]
 
 
 def reader_values(subscriber: Subscriber) -> dict[str, str]:
@@ -277,12 +264,9 @@ def complaints_to(mailing: Mailing) -> str:
     Message-ID.
     """
     bounces_to = Publication.objects.current().bounces_to
-    is_read = bounces_to and settings.MAILBOX_URL
-    return (
-        headers.ascii_address(bounces_to)
-        if is_read and headers.is_at_domain_of(bounces_to, mailing.sender_email)
-        else ""
-    )
+    if not settings.MAILBOX_URL or not bounces_to or not headers.is_at_domain_of(bounces_to, mailing.sender_email):
+        return ""
+    return headers.ascii_address(bounces_to)
 
 
 def html_and_text(mailing: Mailing) -> tuple[str, str]:
@@ -291,17 +275,15 @@ def html_and_text(mailing: Mailing) -> tuple[str, str]:
     The date is not frozen, because a mailing may be moved after its approval. If links are counted, they lead over
     this site to the approved targets.
     """
-    day = _day(mailing)
-    whole, text = (
-        mailing.html.replace(PLACEHOLDERS["day"], html.escape(day)),
-        mailing.text.replace(PLACEHOLDERS["day"], day),
-    )
+    day = _issue_date(mailing)
+    whole = mailing.html.replace(PLACEHOLDERS["day"], html.escape(day))
+    text = mailing.text.replace(PLACEHOLDERS["day"], day)
     if not (mailing.pk and mailing.counts_links):
         return whole, text
-    return rewriting.rewrite_links(whole, text, rewriting.counted_addresses(mailing))
+    return rewriting.rewrite_links(whole, text, rewriting.redirects_by_url(mailing))
 
 
-def _day(mailing: Mailing) -> str:
+def _issue_date(mailing: Mailing) -> str:
     """The local date of the issue; that of the next free slot if it is not scheduled."""
     publication = Publication.objects.current()
     at = mailing.send_at if mailing.kind == Mailing.Kind.ISSUE else mailing.issue.sent_at
@@ -310,16 +292,12 @@ def _day(mailing: Mailing) -> str:
         return autospace_text(date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT"))
 
 
-def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], subject_mark: str = "") -> Mail:
-    """Build a reader's copy of a mailing.
-
-    ids: for the Message-ID.
-    subject_mark: a prefix of the subject.
-    """
+def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], subject_prefix: str = "") -> Mail:
+    """Build a reader's copy of a mailing. ids: for the Message-ID."""
     values = reader_values(subscriber)
     html_part, text_part = html_and_text(mailing)
     letter = MailContent(
-        subject=shorten_subject(subject_mark + mailing.subject),
+        subject=shorten_subject(subject_prefix + mailing.subject),
         html=fill(html_part, values, escaped=True),
         text=fill(text_part, values, escaped=False),
     )

@@ -45,13 +45,9 @@ PREFETCH_HEADERS = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 def is_machine(headers: Mapping[str, str]) -> bool:
     """Whether a request is by a program or a prefetch, by its headers."""
     program = headers.get("User-Agent", "").lower().replace(BOT_FALSE_POSITIVE, "")
-    if any(_is_prefetch(headers.get(name, "")) for name in PREFETCH_HEADERS):
+    if any(headers.get(name, "").lower().startswith(("prefetch", "preview")) for name in PREFETCH_HEADERS):
         return True
     return not program.startswith(BROWSER_PREFIXES) or any(name in program for name in BOT_SUBSTRINGS)
-
-
-def _is_prefetch(purpose: str) -> bool:
-    return purpose.lower().startswith(("prefetch", "preview"))
 
 
 def asks_not_to_be_tracked(headers: Mapping[str, str]) -> bool:
@@ -99,11 +95,11 @@ def link_counts(mailing: Mailing) -> tuple[LinkCount, ...]:
         before = days[link].get(day, (0, 0))
         days[link][day] = (before[0] + people, before[1] + others)
     first = _day(mailing.planned_at or mailing.send_at)
-    found = [_count(link, days[link.pk], first) for link in mailing.links.all()]
+    found = [_link_count(link, days[link.pk], first) for link in mailing.links.all()]
     return tuple(sorted(found, key=lambda one: -one.people))
 
 
-def _count(link: Link, days: dict[date, tuple[int, int]], first: date) -> LinkCount:
+def _link_count(link: Link, days: dict[date, tuple[int, int]], first: date) -> LinkCount:
     shown = (days.get(first + timedelta(days=number), (0, 0))[0] for number in range(DAYS_SHOWN))
     people, others = (sum(both[index] for both in days.values()) for index in (0, 1))
     return LinkCount(link.url, link.words, people, others, tuple(shown))
@@ -111,10 +107,10 @@ def _count(link: Link, days: dict[date, tuple[int, int]], first: date) -> LinkCo
 
 def _uncounted_visits(mailing: Mailing) -> list[tuple[int, date, int, int]]:
     visits = Visit.objects.filter(link__mailing=mailing).order_by().values_list("link", "day")
-    return list(visits.annotate(people=Count("pk", filter=Q(is_machine=False)), machines=_machines()))
+    return list(visits.annotate(people=Count("pk", filter=Q(is_machine=False)), machines=_count_machines()))
 
 
-def _machines() -> Count:
+def _count_machines() -> Count:
     return Count("pk", filter=Q(is_machine=True))
 
 
@@ -142,7 +138,7 @@ def count_visit(link_id: int, request: HttpRequest, now: datetime) -> None:
         with _short_lock_wait(), connection.cursor() as cursor:
             cursor.execute(INSERT_VISIT_SQL, [link_id, day, who, network_hash, at, is_machine(request.headers)])
     except (DatabaseError, InterfaceError) as error:
-        circuit_breaker.open_circuit("link-counts", error, meanwhile="who follows a link is led on, and not counted")
+        circuit_breaker.open_circuit("link-counts", error, meanwhile="links redirect, and clicks are not counted")
 
 
 def _hash(day: date, text: str) -> str:
@@ -213,7 +209,7 @@ def _aggregate_day(mailing: Mailing, day: date) -> None:
         with transaction.atomic():
             Link.objects.select_for_update().filter(pk=link).first()  # serializes workers
             visits = Visit.objects.filter(link=link, day=day)
-            counted = visits.aggregate(people=Count("pk", filter=Q(is_machine=False)), machines=_machines())
+            counted = visits.aggregate(people=Count("pk", filter=Q(is_machine=False)), machines=_count_machines())
             if counted["people"] or counted["machines"]:
                 row, _is_new = LinkDayCount.objects.get_or_create(link_id=link, day=day)
                 added = {name: F(name) + count for name, count in counted.items()}
@@ -242,7 +238,7 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
 def _resolve(token: str) -> tuple[int, str] | None:
     if tokens.claimed_id(token) is None:
         return None
-    known: tuple[int, str] | None = caches["pages"].get(_key(token))
+    known: tuple[int, str] | None = caches["pages"].get(_cache_key(token))
     return known or _load_links(token)
 
 
@@ -253,11 +249,11 @@ def _load_links(token: str) -> tuple[int, str] | None:
         return None
     rows = {one: (pk, url) for one, pk, url in Link.objects.filter(mailing=mailing).values_list("token", "pk", "url")}
     for name, row in rows.items():
-        caches["pages"].set(_key(name), row, None)
+        caches["pages"].set(_cache_key(name), row, None)
     return rows.get(token)
 
 
-def _key(token: str) -> str:
+def _cache_key(token: str) -> str:
     return f"link:{token}"
 
 

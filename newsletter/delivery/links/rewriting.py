@@ -13,16 +13,16 @@ from newsletter.mail.logs import TOKEN
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
 
 # For HTML by our own templates: attributes in double quotes.
-LINK = re.compile(r'(<a\b[^>]*?\bhref=")([^"]*)("[^>]*>)(.*?)(?=</a>)', re.DOTALL)
+LINK_ELEMENT = re.compile(r'(<a\b[^>]*?\bhref=")([^"]*)("[^>]*>)(.*?)(?=</a>)', re.DOTALL)
 TAG = re.compile(r"<[^>]*>")
-SHOWN = re.compile(r"(?:https?://|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$))\S*")  # link text that is a URL
-WEB = ("http://", "https://")
+URL_TEXT = re.compile(r"(?:https?://|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$))\S*")  # link text that is a URL
+WEB_SCHEMES = ("http://", "https://")
 PLACEHOLDER_START = "\x02"
 URL_LENGTH_MAX = 2_000  # characters of a URL; browsers and Django limit it to about as many
-GOES_ON = r"(?![\w/?=&%#~+-])"  # the URL must end here
+URL_END = r"(?![\w/?=&%#~+-])"  # the URL must end here
 
 
-def countable(part: str, *, site_url: str, own_pages: Collection[str]) -> dict[str, str]:
+def countable_links(part: str, *, site_url: str, own_pages: Collection[str]) -> dict[str, str]:
     """The URLs of a letter's HTML to count, in order, with their link texts.
 
     own_pages: linked by the template, and not counted.
@@ -30,71 +30,66 @@ def countable(part: str, *, site_url: str, own_pages: Collection[str]) -> dict[s
     mail programs warn if a link leads elsewhere than its text says.
     """
     found, shown = dict[str, str](), set[str]()
-    for url, words in _links(part):
+    for url, text in _links(part):
         is_own = f"{url}/".startswith(f"{site_url}/")
-        if SHOWN.fullmatch(words) and not is_own:
+        if URL_TEXT.fullmatch(text) and not is_own:
             shown.add(url)
-        if _leads_to_a_page(url) and url.partition("#")[0] not in own_pages and not (is_own and TOKEN.search(url)):
-            found[url] = found.get(url) or words
-    return {url: words for url, words in found.items() if url not in shown}
+        if _is_countable(url) and url.partition("#")[0] not in own_pages and not (is_own and TOKEN.search(url)):
+            found[url] = found.get(url) or text
+    return {url: text for url, text in found.items() if url not in shown}
 
 
-def rewrite_links(html_part: str, text_part: str, counted_addresses: Mapping[str, str]) -> tuple[str, str]:
-    """Both parts of a letter with URLs replaced by `counted_addresses`."""
-    if not counted_addresses:
+def rewrite_links(html_part: str, text_part: str, redirects_by_url: Mapping[str, str]) -> tuple[str, str]:
+    """Both parts of a letter with counted URLs replaced by their redirects."""
+    if not redirects_by_url:
         return html_part, text_part
-    known = {url for url, _words in _links(html_part)} | {*counted_addresses}
+    known = {url for url, _words in _links(html_part)} | {*redirects_by_url}
     longest_first = sorted(filter(None, known), key=lambda url: (-len(url), url))
-    pattern = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))}){GOES_ON}")
-    return html_with(html_part, counted_addresses), pattern.sub(
-        lambda found: counted_addresses.get(found[0], found[0]), text_part
-    )
+    pattern = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))}){URL_END}")
+    text_part = pattern.sub(lambda url: redirects_by_url.get(url[0], url[0]), text_part)
+    return rewrite_html(html_part, redirects_by_url), text_part
 
 
-def html_with(part: str, counted_addresses: Mapping[str, str]) -> str:
-
+def rewrite_html(part: str, redirects_by_url: Mapping[str, str]) -> str:
     def link(found: "re.Match[str]") -> str:
-        before, written, after, words = found.groups()
-        address = counted_addresses.get(html.unescape(written))
-        return f"{before}{html.escape(address) if address else written}{after}{words}"
+        before, written, after, markup = found.groups()
+        address = redirects_by_url.get(html.unescape(written))
+        return f"{before}{html.escape(address) if address else written}{after}{markup}"
 
-    return LINK.sub(link, part)
+    return LINK_ELEMENT.sub(link, part)
 
 
-def _leads_to_a_page(url: str) -> bool:
+def _is_countable(url: str) -> bool:
+    if not url.startswith(WEB_SCHEMES) or PLACEHOLDER_START in url or len(url) > URL_LENGTH_MAX:
+        return False
     try:
-        return (
-            url.startswith(WEB)
-            and PLACEHOLDER_START not in url
-            and len(url) <= URL_LENGTH_MAX
-            and bool(urlsplit(url).hostname)
-        )
+        return bool(urlsplit(url).hostname)
     except ValueError:  # broken brackets
         return False
 
 
 def _links(part: str) -> Iterator[tuple[str, str]]:
-    for _before, written, _after, words in LINK.findall(part):
-        yield html.unescape(written), " ".join(html.unescape(TAG.sub("", words)).split())
+    for _before, written, _after, markup in LINK_ELEMENT.findall(part):
+        yield html.unescape(written), " ".join(html.unescape(TAG.sub("", markup)).split())
 
 
 def store_links(mailing: Mailing) -> None:
     """Store the links of a letter that was just frozen, if they are to be counted."""
     if mailing.counts_links:
-        Link.objects.keep(mailing, _countable(mailing.html, mailing.issue))
+        Link.objects.store(mailing, _links_to_count(mailing.html, mailing.issue))
 
 
-def counted_addresses(mailing: Mailing) -> dict[str, str]:
+def redirects_by_url(mailing: Mailing) -> dict[str, str]:
     return {link.url: link.address for link in mailing.links.all()}
 
 
-def with_longest(html: str, issue: Issue) -> str:
+def with_longest_urls(html: str, issue: Issue) -> str:
     """The HTML with rewritten URLs of maximal length, to weigh it."""
     longest = Link(token="0" * TOKEN_LENGTH_MAX).address
-    return html_with(html, dict.fromkeys(_countable(html, issue), longest))
+    return rewrite_html(html, dict.fromkeys(_links_to_count(html, issue), longest))
 
 
-def _countable(html: str, issue: Issue) -> dict[str, str]:
+def _links_to_count(html: str, issue: Issue) -> dict[str, str]:
     site = settings.SITE_URL
     frame = {site, f"{site}/", f"{site}/subscribe/", f"{site}/about/", site + issue.get_absolute_url()}
-    return countable(html, site_url=site, own_pages=frame)
+    return countable_links(html, site_url=site, own_pages=frame)

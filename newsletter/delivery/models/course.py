@@ -73,7 +73,7 @@ class CourseCopy(models.Model):
 
 
 A_DAY = timedelta(days=1)
-PER_DAY = 5  # issues that one reader may ask for once more
+ONCE_MORE_PER_DAY = 5  # issues that one reader may ask for once more
 
 
 class OnceMoreManager(models.Manager["OnceMore"]):
@@ -81,7 +81,7 @@ class OnceMoreManager(models.Manager["OnceMore"]):
         """Enqueue one more copy of a mailing; return False if there was one already, or PER_DAY others within a day."""
         with transaction.atomic():
             Subscriber.objects.select_for_update().filter(pk=reader.pk).first()  # serializes concurrent requests
-            if self.filter(subscriber=reader, asked_at__gt=now - A_DAY).count() >= PER_DAY:
+            if self.filter(subscriber=reader, asked_at__gt=now - A_DAY).count() >= ONCE_MORE_PER_DAY:
                 return False
             row = {"mailing": mailing, "asked_at": now, "due_at": now}
             _row, is_new = self.get_or_create(subscriber=reader, issue_id=mailing.issue_id, defaults=row)

@@ -1,7 +1,7 @@
 """The rows of a mailing: one delivery per reader, and the batches that workers lease. ledger/ changes their states.
 
 Delivery  queued ─▶ sent | failed | skipped | uncertain        queued ─▶ deferred ─▶ …
-Batch     open ─▶ leased ─▶ done        leased by the dead ─▶ open
+Batch     open ─▶ leased ─▶ done        lease of a dead worker ─▶ open
 """
 
 from collections import Counter
@@ -125,22 +125,22 @@ class Batch(models.Model):
         return f"{self.mailing_id}/{self.no}"
 
     @property
-    def distance(self) -> timedelta:
-        """The delay of the next pass, for rows deferred in this one."""
+    def retry_delay(self) -> timedelta:
+        """The wait before the next pass, which retries rows deferred in this one."""
         return RETRY_AFTER[min(self.pass_no, len(RETRY_AFTER)) - 1]
 
     @property
     def is_in_last_pass(self) -> bool:
         return self.pass_no > len(RETRY_AFTER)
 
-    def count(self, added: "Counter[Delivery.State]") -> None:
+    def add_counts(self, added: "Counter[Delivery.State]") -> None:
         """Add to the counters of final states; queued and deferred rows are not counted."""
         changes = {COUNTER_OF[one]: F(COUNTER_OF[one]) + n for one, n in added.items() if n and one in COUNTER_OF}
         if changes:
             Batch.objects.filter(pk=self.pk).update(**changes)
 
 
-STEP = 500  # rows per INSERT
+ROWS_PER_INSERT = 500  # rows per INSERT
 
 
 class RefusalQuerySet(models.QuerySet["Refusal"]):
@@ -189,8 +189,8 @@ def record_refusals(batch: Batch, replies: Mapping[int, str], now: datetime) -> 
 
     Call it in the transaction that writes the results, so that none is lost.
     """
-    verdicts = {seq: found for seq, words in replies.items() if (found := classify_refusal(words)) in RECIPIENT_REASONS}
-    for some in batched(verdicts, STEP, strict=False):
+    verdicts = {seq: found for seq, reply in replies.items() if (found := classify_refusal(reply)) in RECIPIENT_REASONS}
+    for some in batched(verdicts, ROWS_PER_INSERT, strict=False):
         rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=some, subscriber__isnull=False)
         Refusal.objects.bulk_create(
             [

@@ -13,16 +13,16 @@ from django.utils.translation import gettext_lazy as _
 
 KEPT_FOR = timedelta(days=30)  # messages that were applied: mails contain addresses
 REQUESTS_KEPT_FOR = timedelta(days=2)  # requests of a provider, once parsed: a mailing has millions
-READ_WITHIN = timedelta(minutes=1)  # a parse that takes longer has died
-TRIES = 2  # to parse one
-FORGOTTEN_AT_ONCE = 2_000
-STORE = """INSERT INTO delivery_arrival (source, key, body, about, received_at, state, what, note)
+PARSED_WITHIN = timedelta(minutes=1)  # a parse that takes longer has died
+PARSE_TRIES = 2  # to parse one
+DELETED_AT_ONCE = 2_000
+STORE_SQL = """INSERT INTO delivery_arrival (source, key, body, about, received_at, state, what, note)
     VALUES (%s, %s, %s, %s, %s, %s, '', '') ON CONFLICT (source, key) DO NOTHING"""
 
 
 def _abandoned(now: datetime) -> Q:
     """Messages whose parse has died; a start in the future was written while the clock was ahead."""
-    return Q(begun_at__lt=now - READ_WITHIN) | Q(begun_at__gt=now + READ_WITHIN)
+    return Q(begun_at__lt=now - PARSED_WITHIN) | Q(begun_at__gt=now + PARSED_WITHIN)
 
 
 class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
@@ -34,38 +34,31 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
         """Those that name a reader without proof, newest first."""
         return self.filter(state=InboundMessage.State.UNPROVEN).order_by("-pk")
 
-    def begin(self, keys: list[int], now: datetime) -> list["InboundMessage"]:
+    def claim(self, keys: list[int], now: datetime) -> list["InboundMessage"]:
         """Claim waiting messages among `keys` that no other worker is parsing; return them."""
         with transaction.atomic():
             skip = connection.features.has_select_for_update_skip_locked
             free = self.waiting().filter(Q(begun_at=None) | _abandoned(now), pk__in=keys)
-            mine = list(free.filter(begun__lt=TRIES).select_for_update(skip_locked=skip))
-            mails = [
-                one for one in mine if one.source == InboundMessage.MAIL
-            ]  # a provider's request cannot crash a worker
+            mine = list(free.filter(begun__lt=PARSE_TRIES).select_for_update(skip_locked=skip))
+            mails = [one for one in mine if one.source == InboundMessage.MAIL]  # a request cannot crash a worker
             if mails:
                 self.filter(pk__in=[one.pk for one in mails]).update(begun=F("begun") + 1, begun_at=now)
         for one in mails:
             one.begun, one.begun_at = one.begun + 1, now
         return mine
 
-    def give_back(self, keys: list[int]) -> None:
+    def release(self, keys: list[int]) -> None:
         if keys:
             self.waiting().filter(pk__in=keys).update(begun=0, begun_at=None)
 
     def give_up(self, now: datetime) -> int:
         """Mark messages as unreadable whose parse has died TRIES times; return how many."""
-        dead = self.waiting().filter(_abandoned(now), begun__gte=TRIES)
-        note = "its reading was begun twice and never ended"
-        values = {
-            "state": InboundMessage.State.UNREADABLE,
-            "what": InboundMessage.Kind.UNKNOWN,
-            "note": note,
-            "applied_at": now,
-        }
+        dead = self.waiting().filter(_abandoned(now), begun__gte=PARSE_TRIES)
+        values = {"state": InboundMessage.State.UNREADABLE, "what": InboundMessage.Kind.UNKNOWN, "applied_at": now}
+        values["note"] = "its reading was begun twice and never ended"
         return dead.update(**values) if dead.exists() else 0  # an UPDATE without rows would still lock SQLite
 
-    def take_as_proven(self) -> int:
+    def accept_unproven(self) -> int:
         """Enqueue unproven messages again, to be applied as proven; return how many."""
         return self.unproven().update(state=InboundMessage.State.WAITING, is_believed=True, begun=0, begun_at=None)
 
@@ -77,8 +70,8 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
         """Delete messages applied before that moment; return how many. The text of replies is stored elsewhere."""
         old = self.filter(applied_at__lt=before)
         requests = self.filter(applied_at__lt=before + KEPT_FOR - REQUESTS_KEPT_FOR, what=InboundMessage.Kind.REQUEST)
-        keys = [*old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]]
-        keys += requests.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]
+        keys = [*old.values_list("pk", flat=True)[:DELETED_AT_ONCE]]
+        keys += requests.values_list("pk", flat=True)[:DELETED_AT_ONCE]
         return self.filter(pk__in=keys).delete()[0] if keys else 0
 
     def store(
@@ -92,7 +85,7 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
         key = key or sha256(body).hexdigest()
         values = [source, key, body, json.dumps(dict(about or {})), at, InboundMessage.State.WAITING]
         with connection.cursor() as cursor:  # a fifth of the ORM's cost: they arrive in storms
-            cursor.execute(STORE, values)
+            cursor.execute(STORE_SQL, values)
             return bool(cursor.rowcount)
 
 

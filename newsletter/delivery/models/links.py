@@ -15,19 +15,16 @@ WORDS_LENGTH = 200
 
 
 class LinkQuerySet(models.QuerySet["Link"]):
-    def keep(self, mailing: Mailing, found: Mapping[str, str]) -> None:
-        """Store the targets of a mailing's links, for ever: a letter that was replaced is still in some mailboxes.
-
-        found: link text by URL.
-        """
+    def store(self, mailing: Mailing, text_by_url: Mapping[str, str]) -> None:
+        """Store the targets of a mailing's links, for ever: a letter that was replaced is still in some mailboxes."""
         rows = [
             Link(
                 mailing=mailing,
                 url=url,
-                words=words[:WORDS_LENGTH],
+                words=text[:WORDS_LENGTH],
                 token=tokens.sign("link", mailing.pk, f"{mailing.token_salt} {url}"),
             )
-            for url, words in found.items()
+            for url, text in text_by_url.items()
         ]
         self.bulk_create(rows, ignore_conflicts=True)
 

@@ -1,7 +1,6 @@
 """Mailings with their history, alerts for the author, and the state of rate limits."""
 
 import logging
-import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -150,13 +149,6 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
     def due(self, now: datetime) -> "MailingQuerySet":
         return self.filter(state=Mailing.State.SCHEDULED, send_at__lte=now).order_by("send_at", "pk")
 
-    def seconds_until_next(self, now: datetime) -> float:
-        """0 while a mailing is being sent, otherwise until the next one begins; inf if none is scheduled."""
-        if self.filter(state=Mailing.State.SENDING).exists():
-            return 0.0
-        first = self.filter(state=Mailing.State.SCHEDULED).order_by("send_at").values_list("send_at", flat=True).first()
-        return max(0.0, (first - now).total_seconds()) if first else math.inf
-
     def ready(self, now: datetime) -> "MailingQuerySet":
         """Those that a lane could work on now, oldest first."""
         may_ask = Q(retry_at__isnull=True) | Q(retry_at__lte=now) | Q(retry_at__gt=now + WAIT_MAX)
@@ -295,8 +287,8 @@ class Mailing(models.Model):
         values = {"state": self.State.CANCELLED, "finished_at": now, "reason": reason, "counted_at": None}
         return self._move(MailingStep.Kind.CANCELLED, self.OPEN_STATES, paused_by="", **values)
 
-    def answers_click(self, at: datetime) -> bool:
-        """Whether a click at that time referred to this mailing: it is open, or was cancelled after the click."""
+    def was_open_at(self, at: datetime) -> bool:
+        """Whether it is open, or was cancelled after that time: then a click of that time was about this mailing."""
         was_cancelled = self.state == self.State.CANCELLED and self.finished_at is not None and self.finished_at > at
         return self.state in self.OPEN_STATES or was_cancelled
 
@@ -337,15 +329,15 @@ class Mailing(models.Model):
     @property
     def believes_refusals(self) -> bool:
         """Whether the author has confirmed that the refused addresses do not exist."""
-        said = self.steps.filter(
+        last = self.steps.filter(
             what__in=[MailingStep.Kind.REFUSALS_ACCEPTED, MailingStep.Kind.REFUSALS_DOUBTED]
         ).last()
-        return said is not None and said.what == MailingStep.Kind.REFUSALS_ACCEPTED
+        return last is not None and last.what == MailingStep.Kind.REFUSALS_ACCEPTED
 
     def wait_for_provider(self, now: datetime, reason: str) -> None:
         """Back off: 5 seconds, doubled by each failure in a row, at most 5 minutes."""
         seconds = min(5 * 2 ** min(self.provider_failures, 10), 300)
-        self._note_provider(
+        self._update_backoff(
             retry_at=now + timedelta(seconds=seconds),
             provider_failures=F("provider_failures") + 1,
             reason=reason[:500],
@@ -353,17 +345,17 @@ class Mailing(models.Model):
 
     def wait_until(self, at: datetime, reason: str) -> None:
         """Send nothing before `at`; not a provider failure."""
-        self._note_provider(retry_at=at, provider_failures=0, reason=reason[:500])
+        self._update_backoff(retry_at=at, provider_failures=0, reason=reason[:500])
 
-    def provider_answers(self) -> None:
+    def reset_backoff(self) -> None:
         """Reset the backoff: a message was accepted or refused."""
         if self.provider_failures or self.retry_at:
-            self._note_provider(retry_at=None, provider_failures=0, reason="")
+            self._update_backoff(retry_at=None, provider_failures=0, reason="")
 
     def is_waiting(self, now: datetime) -> bool:
         return self.retry_at is not None and now < self.retry_at <= now + WAIT_MAX
 
-    def _note_provider(self, **values: object) -> None:
+    def _update_backoff(self, **values: object) -> None:
         """Update the backoff while the mailing is being sent: a pause has a reason of its own.
 
         Does not reload the content: a lane compares what it has compiled with the current hash.

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.models import Issue
 
 OK, INFO, WARNING, ERROR = "ok", "info", "warning", "error"
-PATIENCE = timedelta(minutes=3)  # without progress for so long, its worker is dead
+STUCK_AFTER = timedelta(minutes=3)  # without progress for so long, its worker is dead
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Rehearsal(models.Model):
         if self.digest != digest:
             return RehearsalStatus.OUTDATED
         if self.finished_at is None:
-            return RehearsalStatus.STUCK if now - self.told_at > PATIENCE else RehearsalStatus.RUNNING
+            return RehearsalStatus.STUCK if now - self.told_at > STUCK_AFTER else RehearsalStatus.RUNNING
         return RehearsalStatus.FAULTY if self.worst == ERROR else RehearsalStatus.VALID
 
     def begin(self, now: datetime) -> bool:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.models import Issue
 from newsletter.mail import tokens
 
-MISSED_FOR = timedelta(days=14)  # later the next slot matters more
+MISSED_MAILED_FOR = timedelta(days=14)  # later the next slot matters more
 
 
 def keep_drafts(collector: Any, field: Any, reminders: "ReminderQuerySet", using: str) -> None:
@@ -21,9 +21,9 @@ def keep_drafts(collector: Any, field: Any, reminders: "ReminderQuerySet", using
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
-    def of_use(self, now: datetime) -> "ReminderQuerySet":
+    def worth_mailing(self, now: datetime) -> "ReminderQuerySet":
         """Those still worth mailing: before their slot, or up to MISSED_FOR after a missed one."""
-        return self.filter(Q(slot_at__gt=now) | Q(kind=Reminder.Kind.MISSED, slot_at__gt=now - MISSED_FOR))
+        return self.filter(Q(slot_at__gt=now) | Q(kind=Reminder.Kind.MISSED, slot_at__gt=now - MISSED_MAILED_FOR))
 
     def unanswered(self) -> "ReminderQuerySet":
         """Letters without an answer whose slot is not recorded as missed."""
@@ -95,7 +95,7 @@ class Reminder(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.slot_at:%Y-%m-%d %H:%M}"
 
-    def give(self, answer: "Reminder.Response", now: datetime, *, moved_to: datetime | None = None) -> bool:
+    def store_answer(self, answer: "Reminder.Response", now: datetime, *, moved_to: datetime | None = None) -> bool:
         """Store the author's answer; return False if there was one already."""
         open_now = Reminder.objects.filter(pk=self.pk, answer="")
         given = bool(open_now.update(answer=answer, answered_at=now, moved_to=moved_to))
@@ -103,13 +103,13 @@ class Reminder(models.Model):
         return given
 
 
-TRIED_FOR = timedelta(days=14)  # later the next issue matters more
+RESULT_MAILED_FOR = timedelta(days=14)  # later the next issue matters more
 
 
 class ResultLetterQuerySet(models.QuerySet["ResultLetter"]):
-    def of_use(self, now: datetime) -> "ResultLetterQuerySet":
+    def worth_mailing(self, now: datetime) -> "ResultLetterQuerySet":
         """Those still worth mailing."""
-        return self.filter(at__gt=now - TRIED_FOR)
+        return self.filter(at__gt=now - RESULT_MAILED_FOR)
 
     def unsent(self) -> "ResultLetterQuerySet":
         """Those still to be sent, and those given up."""

@@ -20,10 +20,10 @@ from subscribers.models import Subscriber
 
 KEPT_FOR = timedelta(days=730)  # replies; erased earlier with their reader
 STRANGERS_KEPT_FOR = RAW_KEPT_FOR = timedelta(days=90)  # mails of unknown senders; raw mails with attachments
-FORGOTTEN_AT_ONCE = 500
+DELETED_AT_ONCE = 500
 ANSWER_MAX = 10_000  # characters
 TAG_MAX, TAGS_MAX = 40, 10
-BEGINNING = 240  # characters shown in lists
+BEGINNING_LENGTH = 240  # characters shown in lists
 
 
 def accepts_replies() -> bool:
@@ -50,11 +50,11 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
 
     def listed(self) -> "ReplyQuerySet":
         """Load only what lists show: the beginning of the text, and no raw mail."""
-        beginning = {"beginning": Left("text", BEGINNING)}  # typed on the model
+        beginning = {"beginning": Left("text", BEGINNING_LENGTH)}  # typed on the model
         found = self.defer("text", "quoted", "files").annotate(**beginning)
         return found.select_related("subscriber", "issue").prefetch_related("tags")
 
-    def saying(self, words: str) -> "ReplyQuerySet":
+    def containing(self, words: str) -> "ReplyQuerySet":
         """Those that contain all of these words, in text, subject or sender."""
         found = self
         for word in words.split()[:5]:
@@ -69,9 +69,9 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
     def forget(self, now: datetime) -> int:
         """Delete expired replies and raw mails; return the number of deleted rows."""
         old = Q(received_at__lt=now - KEPT_FOR) | Q(subscriber=None, received_at__lt=now - STRANGERS_KEPT_FOR)
-        keys = list(self.filter(old).values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+        keys = list(self.filter(old).values_list("pk", flat=True)[:DELETED_AT_ONCE])
         raw = ReplyMail.objects.filter(reply__received_at__lt=now - RAW_KEPT_FOR)
-        raw_keys = list(raw.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+        raw_keys = list(raw.values_list("pk", flat=True)[:DELETED_AT_ONCE])
         if raw_keys:  # Django opens a transaction even for an empty delete
             ReplyMail.objects.filter(pk__in=raw_keys).delete()
         return self.filter(pk__in=keys).delete()[0] if keys else 0
@@ -217,17 +217,17 @@ class Answer(models.Model):
 
 
 PASSAGE_MAX, NAME_MAX = 1_500, 40  # characters
-ASKED_FOR = timedelta(days=60)  # how long a reader may agree
-PURPOSE = "quote"
+ANSWERABLE_FOR = timedelta(days=60)  # how long a reader may agree
+LINK_PURPOSE = "quote"
 
 
 class QuoteQuerySet(models.QuerySet["Quote"]):
     def allowed(self) -> "QuoteQuerySet":
         return self.filter(state=Quote.State.ALLOWED)
 
-    def opened_by(self, token: str) -> "Quote | None":
+    def by_token(self, token: str) -> "Quote | None":
         found = self.filter(pk=tokens.claimed_id(token) or 0).select_related("issue").first()
-        return found if found and tokens.is_valid(token, PURPOSE, found.salt) else None
+        return found if found and tokens.is_valid(token, LINK_PURPOSE, found.salt) else None
 
     def ask(self, reply: Reply, passage: str, now: datetime, by: str) -> bool:
         """Enqueue the question; return False if the reader was asked about the same words before."""
@@ -283,11 +283,11 @@ class Quote(models.Model):
 
     @property
     def token(self) -> str:
-        return tokens.sign(PURPOSE, self.pk, self.salt)
+        return tokens.sign(LINK_PURPOSE, self.pk, self.salt)
 
     def can_be_allowed(self, now: datetime) -> bool:
         is_open = self.state in {self.State.ASKED, self.State.DECLINED, self.State.WITHDRAWN}
-        return is_open and now < self.asked_at + ASKED_FOR
+        return is_open and now < self.asked_at + ANSWERABLE_FOR
 
     @property
     def is_out(self) -> bool:

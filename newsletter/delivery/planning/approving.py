@@ -20,16 +20,14 @@ from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, SubscriberQuerySet
 
-HAD_IT = [Delivery.State.SENT, Delivery.State.UNCERTAIN]  # or may have got it
+RECEIVED_STATES = [Delivery.State.SENT, Delivery.State.UNCERTAIN]  # or may have got it
 
 
-def copy_count(issue: Issue) -> int:
+def count_copies(issue: Issue) -> int:
     """Deliveries of `issue` that were sent or are uncertain, by the counters of its batches."""
-    have_it = F("sent") + F("uncertain")
-    counted: int = Batch.objects.filter(mailing__in=planned_mailings(issue)).aggregate(sum=Sum(have_it, default=0))[
-        "sum"
-    ]
-    return counted
+    batches = Batch.objects.filter(mailing__in=planned_mailings(issue))
+    count: int = batches.aggregate(sum=Sum(F("sent") + F("uncertain"), default=0))["sum"]
+    return count
 
 
 def planned_mailings(issue: Issue) -> list[int]:
@@ -38,7 +36,7 @@ def planned_mailings(issue: Issue) -> list[int]:
     return list(planned.order_by("pk").values_list("pk", flat=True))
 
 
-def _copies_in(mailings: list[int]) -> QuerySet[Delivery]:
+def _deliveries_of(mailings: list[int]) -> QuerySet[Delivery]:
     return Delivery.objects.filter(mailing_id__in=mailings)
 
 
@@ -52,14 +50,14 @@ def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
     readers = Subscriber.objects.mailable(now)
     own = Q(subscriber=OuterRef("pk"))
     if mailing.kind == Mailing.Kind.CORRECTION:
-        had_it = _copies_in(planned_mailings(mailing.issue)).filter(state__in=HAD_IT)
+        had_it = _deliveries_of(planned_mailings(mailing.issue)).filter(state__in=RECEIVED_STATES)
         return readers.filter(Exists(had_it.filter(own)))
     if mailing.segment:
         tag = mailing.segment[1:]
         readers = readers.tagged(tag) if mailing.segment.startswith("+") else readers.untagged(tag)
     if not (former := [pk for pk in planned_mailings(mailing.issue) if pk != mailing.pk]):
         return readers
-    return readers.filter(~Exists(_copies_in(former).filter(own).exclude(state=Delivery.State.SKIPPED)))
+    return readers.filter(~Exists(_deliveries_of(former).filter(own).exclude(state=Delivery.State.SKIPPED)))
 
 
 def reassign_copies(reader: Subscriber, other: Subscriber) -> None:
@@ -67,9 +65,9 @@ def reassign_copies(reader: Subscriber, other: Subscriber) -> None:
 
     A delivery of the same issue that `reader` never got is detached: if it waits, it is skipped.
     """
-    theirs = Delivery.objects.filter(subscriber=other.pk, state__in=HAD_IT)
+    theirs = Delivery.objects.filter(subscriber=other.pk, state__in=RECEIVED_STATES)
     own = Delivery.objects.filter(subscriber=reader.pk)
-    for missed in own.exclude(state__in=HAD_IT).select_related("mailing"):
+    for missed in own.exclude(state__in=RECEIVED_STATES).select_related("mailing"):
         same = theirs.filter(mailing__issue=missed.mailing.issue_id, mailing__kind=missed.mailing.kind)
         if same.exists():
             own.filter(mailing=missed.mailing_id).update(subscriber=None)
@@ -108,8 +106,8 @@ def obstacles_without_letter(issue: Issue, send_at: datetime) -> list[str]:
     """The obstacles that need no rendering, which is most of the work."""
     if issue.imported_at:
         return [imported_obstacle(issue)]
-    if gone := deleted_copies_obstacles(issue):
-        return gone
+    if deleted := deleted_copies_obstacles(issue):
+        return deleted
     posts = [item.post for item in issue.items.select_related("post")]
     found = []
     if not posts:
@@ -127,16 +125,16 @@ def obstacles_without_letter(issue: Issue, send_at: datetime) -> list[str]:
 
 
 def imported_obstacle(issue: Issue) -> str:
-    words = _("Issue %(number)d was sent by another program. It belongs to the archive, and is never mailed from here.")
-    return words % {"number": issue.number}
+    text = _("Issue %(number)d was sent by another program. It belongs to the archive, and is never mailed from here.")
+    return text % {"number": issue.number}
 
 
 def deleted_copies_obstacles(issue: Issue) -> list[str]:
     """The obstacle that deliveries were deleted, so that nobody knows who has the issue; [] otherwise."""
     if not issue.mailings.filter(copies_deleted_at__isnull=False).exists():
         return []
-    words = _("The list of who got issue %(number)d was deleted, as KEEP_DELIVERIES_DAYS says. It is not mailed again.")
-    return [words % {"number": issue.number}]
+    text = _("The list of who got issue %(number)d was deleted, as KEEP_DELIVERIES_DAYS says. It is not mailed again.")
+    return [text % {"number": issue.number}]
 
 
 def size_obstacles(issue: Issue, letter: FrozenLetter | Mailing) -> list[str]:
@@ -160,12 +158,12 @@ def correction_obstacles(issue: Issue, note: str) -> list[str]:
     """Reasons why a correction of `issue` cannot be sent, as sentences for its author."""
     if issue.imported_at:
         return [imported_obstacle(issue)]
-    if gone := deleted_copies_obstacles(issue):
-        return gone
+    if deleted := deleted_copies_obstacles(issue):
+        return deleted
     found = []
     if issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).exists():
         found.append(_("The issue is still being sent. Pause it and use the current text for those who wait."))
-    if not copy_count(issue):
+    if not count_copies(issue):
         found.append(
             _("Nobody has a copy of issue %(number)d, so there is nothing to correct.") % {"number": issue.number}
         )
@@ -177,10 +175,10 @@ def correction_obstacles(issue: Issue, note: str) -> list[str]:
 def can_be_corrected(issue: Issue) -> bool:
     """Whether somebody has a copy of `issue`, and none of its mailings is open."""
     is_over = not issue.imported_at and not issue.mailings.open().exists()
-    return is_over and bool(copy_count(issue)) and not deleted_copies_obstacles(issue)
+    return is_over and bool(count_copies(issue)) and not deleted_copies_obstacles(issue)
 
 
-PROGRAM_HOLD = timedelta(minutes=15)
+API_HOLD_MIN = timedelta(minutes=15)
 LOSSES_NAMED = 3  # in one sentence
 
 
@@ -188,9 +186,9 @@ def hold_time(publication: Publication) -> timedelta:
     return timedelta(minutes=publication.hold_minutes)
 
 
-def hold_for_programs(publication: Publication) -> timedelta:
+def api_hold_time(publication: Publication) -> timedelta:
     """The hold for mailings scheduled by the API: the author needs time to read the announcement."""
-    return max(hold_time(publication), PROGRAM_HOLD)
+    return max(hold_time(publication), API_HOLD_MIN)
 
 
 def approve(
@@ -229,19 +227,14 @@ def check_acknowledged(issue: Issue, letter: FrozenLetter, acknowledged: str, no
 
 
 def losses_of_issue(issue: Issue, *, letter: FrozenLetter | None = None) -> str:
-    """The losses of `issue` as a sentence; "" if there are none.
-
-    letter: its frozen letter; None to freeze it here.
-    """
+    """The losses of `issue` as a sentence; "" if there are none. letter: None to freeze it here."""
     lost = losses(issue, letter or freeze(issue))
     return losses_sentence(lost) if lost else ""
 
 
 def losses_sentence(lost: Sequence[Loss]) -> str:
-    words = _(
-        "Readers would not get everything as it was typed: %(losses)s. Mend it, or say at the desk that you know."
-    )
-    return words % {"losses": _("; ").join(map(str, lost[:LOSSES_NAMED]))}
+    text = _("Readers would not get everything as it was typed: %(losses)s. Mend it, or say at the desk that you know.")
+    return text % {"losses": _("; ").join(map(str, lost[:LOSSES_NAMED]))}
 
 
 def schedule_correction(
@@ -286,7 +279,7 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
     with transaction.atomic():
         Issue.objects.select_for_update(no_key=True).get(pk=mailing.issue_id)  # the other click waits here
         former = mailing.issue.mailings.filter(kind=mailing.kind).order_by("-number").first()
-        if former and former.answers_click(mailing.approved_at):
+        if former and former.was_open_at(mailing.approved_at):
             return former
         mailing.number = former.number + 1 if former else 1
         # A reader who withdraws a quote waits for this lock and then sees the mailing; an earlier withdrawal is seen.

@@ -30,9 +30,9 @@ from newsletter.publication.models import Publication
 
 log = logging.getLogger(__name__)
 
-BATCH = 4000  # deliveries that one worker leases, at most
+BATCH_MAX = 4000  # deliveries that one worker leases, at most
 MACHINES = 8  # assumed for the size of batches, where there may be more than one: small batches cost little
-LATE = timedelta(hours=6)  # an issue that missed its slot by more is paused
+LATE_AFTER = timedelta(hours=6)  # an issue that missed its slot by more is paused
 
 
 def begin_due(now: datetime) -> list[Mailing]:
@@ -62,11 +62,11 @@ def _begin(mailing: Mailing, publication: Publication, now: datetime) -> bool:
 def _reason_to_pause(mailing: Mailing, now: datetime) -> str:
     if mailing.issue.imported_at:
         return imported_obstacle(mailing.issue)
-    if gone := deleted_copies_obstacles(mailing.issue):
-        return gone[0]
+    if deleted := deleted_copies_obstacles(mailing.issue):
+        return deleted[0]
     late = now - mailing.send_at
     was_due = date_format(localtime(mailing.send_at), "Y-m-d H:i")
-    if late > LATE:
+    if late > LATE_AFTER:
         return _("It was due at %(time)s, but nothing was running then. Send it now, or choose another time.") % {
             "time": was_due
         }
@@ -107,13 +107,13 @@ def _index(issue: Issue) -> None:
         with transaction.atomic():
             index_issue(issue)
     except DatabaseError:
-        log.exception("issue %s is not found by the search yet; saving it once more mends that", issue.number)
+        log.exception("issue %s is not in the search index; saving it again adds it", issue.number)
 
 
 def _create_batches(mailing: Mailing, total: int) -> None:
     """Create the batches of a mailing's rows, with one statement."""
     machines = 1 if connection.vendor == "sqlite" else MACHINES
-    ends = list(accumulate(batch_sizes(total, machines * settings.DELIVERY_LANES, BATCH), initial=0))
+    ends = list(accumulate(batch_sizes(total, machines * settings.DELIVERY_LANES, BATCH_MAX), initial=0))
     Batch.objects.bulk_create(
         Batch(mailing=mailing, no=no, lo=lo, hi=hi, cursor=lo) for no, (lo, hi) in enumerate(pairwise(ends))
     )
@@ -134,13 +134,13 @@ def _write_deliveries(mailing: Mailing, now: datetime) -> int:
     return written
 
 
-STEP = 400  # rows: two concurrent calls of an e-mail API
+BATCH_STEP = 400  # rows: two concurrent calls of an e-mail API
 
 
 def batch_sizes(total: int, lanes: int, most: int) -> Iterator[int]:
     """Yield sizes that add up to `total`, of at most `most`; smaller at the end, so that all lanes finish together."""
     while total:
-        share = -(-total // (lanes * STEP)) * STEP
+        share = -(-total // (lanes * BATCH_STEP)) * BATCH_STEP
         size = min(most, total, share)
         yield size
         total -= size

@@ -39,16 +39,16 @@ class HandOverForbidden(Exception):
 NEEDS_LOGIN = 530  # RFC 4954 section 6
 
 
-def smtp_outcome(code: int, words: bytes) -> SendOutcome:
+def smtp_outcome(code: int, reply: bytes) -> SendOutcome:
     """Classify a reply to RCPT, DATA or the final dot: RFC 5321 section 4.2.1."""
     if code < 400:
-        return SendOutcome(SendStatus.SENT, one_line(words))
-    return SendOutcome(SendStatus.FAILED if code >= 500 else SendStatus.DEFERRED, one_line(words))
+        return SendOutcome(SendStatus.SENT, reply_line(reply))
+    return SendOutcome(SendStatus.FAILED if code >= 500 else SendStatus.DEFERRED, reply_line(reply))
 
 
-def is_about_us(question: bytes, code: int) -> bool:
+def is_about_sender(command: bytes, code: int) -> bool:
     """Whether a refusal of a command (MAIL, RCPT or DATA) is about the sender, not the reader."""
-    return question.startswith(b"MAIL") or code == NEEDS_LOGIN
+    return command.startswith(b"MAIL") or code == NEEDS_LOGIN
 
 
 # --- One message by an e-mail API ---
@@ -56,26 +56,19 @@ def is_about_us(question: bytes, code: int) -> bool:
 # Amazon: error codes of the API, and names of exceptions that the client raises before a request.
 # Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html (errors),
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html, botocore/exceptions.py.
-AMAZON_LATER = {
-    "LimitExceededException",
-    "RequestLimitExceeded",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "ConnectTimeoutError",
-    "EndpointConnectionError",
+AMAZON_TEMPORARY = {
+    *("LimitExceededException", "RequestLimitExceeded", "Throttling", "ThrottlingException"),
+    *("TooManyRequestsException", "ConnectTimeoutError", "EndpointConnectionError"),
 }
-AMAZON_REFUSES = {
-    "AccountSuspendedException",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "MailFromDomainNotVerifiedException",
-    "NotFoundException",
-    "SendingPausedException",
-    "UnrecognizedClientException",
-    "NoCredentialsError",
-    "NoRegionError",
-    "PartialCredentialsError",
+AMAZON_REJECTIONS = {
+    *(
+        "AccountSuspendedException",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "MailFromDomainNotVerifiedException",
+    ),
+    *("NotFoundException", "SendingPausedException", "UnrecognizedClientException"),
+    *("NoCredentialsError", "NoRegionError", "PartialCredentialsError"),
 }
 
 
@@ -83,28 +76,28 @@ def mailer_outcome(error: Exception) -> SendOutcome:
     """Classify an exception of a mailer. Raises ProviderUnavailable or ProviderRejection."""
     match error:
         case anymail.AnymailRecipientsRefused() | anymail.AnymailInvalidAddress() | anymail.AnymailSerializationError():
-            return SendOutcome(SendStatus.FAILED, one_line(error))
+            return SendOutcome(SendStatus.FAILED, reply_line(error))
         case anymail.AnymailAPIError():
             return api_outcome(error)
         case anymail.AnymailUnsupportedFeature() | anymail.AnymailConfigurationError():
-            raise ProviderRejection(one_line(error)) from error
+            raise ProviderRejection(reply_line(error)) from error
         case OSError():  # the outbox, on a full disk: the same Message-ID never makes a second file
-            raise ProviderUnavailable(one_line(error)) from error
+            raise ProviderUnavailable(reply_line(error)) from error
     raise error
 
 
 def api_outcome(error: anymail.AnymailAPIError) -> SendOutcome:
     """Classify an error of an e-mail API. Raises ProviderUnavailable or ProviderRejection."""
-    status, code, words = error.status_code, "", one_line(error)
+    status, code, reply = error.status_code, "", reply_line(error)
     if status is None:
         if _never_connected(error.__cause__):
-            raise ProviderUnavailable(words) from error
+            raise ProviderUnavailable(reply) from error
         status, code = _amazon_error(error.__cause__)
-    if status == 429 or code in AMAZON_LATER:
-        raise ProviderUnavailable(words) from error
-    if status in (401, 403) or code in AMAZON_REFUSES:
-        raise ProviderRejection(words) from error
-    return SendOutcome(SendStatus.FAILED if 400 <= status < 500 else SendStatus.UNCERTAIN, words)
+    if status == 429 or code in AMAZON_TEMPORARY:
+        raise ProviderUnavailable(reply) from error
+    if status in (401, 403) or code in AMAZON_REJECTIONS:
+        raise ProviderRejection(reply) from error
+    return SendOutcome(SendStatus.FAILED if 400 <= status < 500 else SendStatus.UNCERTAIN, reply)
 
 
 def _amazon_error(cause: BaseException | None) -> tuple[int, str]:
@@ -141,63 +134,63 @@ def status_outcome(status: Any) -> SendOutcome:
 
 def postmark_outcome(entry: Mapping[str, Any]) -> SendOutcome | ProviderRejection:
     """Classify Postmark's entry for one message of a batch."""
-    code, words = entry.get("ErrorCode", 0), str(entry.get("Message", ""))[:450]
+    code, reply = entry.get("ErrorCode", 0), str(entry.get("Message", ""))[:450]
     if code == 0:
         return SendOutcome(SendStatus.SENT, provider_id=str(entry.get("MessageID", ""))[:200])
-    if code == POSTMARK_INACTIVE or (code == POSTMARK_INVALID and "'To'" in words):
-        return SendOutcome(SendStatus.FAILED, f"{code} {words}")
-    return ProviderRejection(f"Postmark: {code} {words}")
+    if code == POSTMARK_INACTIVE or (code == POSTMARK_INVALID and "'To'" in reply):
+        return SendOutcome(SendStatus.FAILED, f"{code} {reply}")
+    return ProviderRejection(f"Postmark: {code} {reply}")
 
 
-def one_line(words: bytes | str | Exception) -> str:
+def reply_line(reply: bytes | str | Exception) -> str:
     """A reply on one line of at most 500 characters, without NUL, which PostgreSQL cannot store."""
-    text = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
+    text = reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
     return " ".join(text.replace("\0", "").split())[:500]
 
 
-REFUSALS = 20  # in a row, for one kind of reason, until we are assumed to be the reason
-OF_THE_READER = {RefusalReason.DEAD, RefusalReason.MAILBOX}
+REFUSALS_MAX = 20  # in a row, for one kind of reason, until we are assumed to be the reason
+READER_REASONS = {RefusalReason.DEAD, RefusalReason.MAILBOX}
 
 
 class Refusals:
     """The refusals since the last message that was accepted.
 
-    believes: the author has confirmed that these addresses do not exist.
+    accepts_dead: the author has confirmed that these addresses do not exist.
     """
 
-    def __init__(self, *, believes: bool = False) -> None:
-        self.kept: list[tuple[int, SendOutcome]] = []
+    def __init__(self, *, accepts_dead: bool = False) -> None:
+        self.held: list[tuple[int, SendOutcome]] = []
         self.in_a_row = self.dead_in_a_row = 0
-        self.believes = believes
+        self.accepts_dead = accepts_dead
         self.problem: ProviderRejection | None = None  # set when the author should check first
 
     @property
     def are_ours(self) -> bool:
-        """Whether the server refuses us or the letter: kept refusals then go back to the queue."""
-        return self.in_a_row >= REFUSALS
+        """Whether the server refuses us or the letter: held refusals then go back to the queue."""
+        return self.in_a_row >= REFUSALS_MAX
 
-    def keep(self, seq: int, outcome: SendOutcome) -> bool:
+    def hold_back(self, seq: int, outcome: SendOutcome) -> bool:
         """Hold back a refusal that is not about the reader; return False for any other outcome.
 
         Before or after the dot makes no difference: the server has not accepted the message.
         """
         if outcome.status is not SendStatus.FAILED:
             return False
-        said = classify_refusal(outcome.reply)
-        is_kept = said not in OF_THE_READER
-        if is_kept:
-            self.kept.append((seq, outcome))
-        self.in_a_row += is_kept
-        self.dead_in_a_row += said is RefusalReason.DEAD
-        if self.are_ours or (self.dead_in_a_row >= REFUSALS and not self.believes):
+        reason = classify_refusal(outcome.reply)
+        is_held = reason not in READER_REASONS
+        if is_held:
+            self.held.append((seq, outcome))
+        self.in_a_row += is_held
+        self.dead_in_a_row += reason is RefusalReason.DEAD
+        if self.are_ours or (self.dead_in_a_row >= REFUSALS_MAX and not self.accepts_dead):
             self.problem = ProviderRejection(outcome.reply)
-        return is_kept
+        return is_held
 
     def release(self) -> list[tuple[int, SendOutcome]]:
-        kept, self.kept = self.kept, []
-        return kept
+        held, self.held = self.held, []
+        return held
 
     def end(self) -> list[tuple[int, SendOutcome]]:
         """Reset after an accepted message; return what was held back."""
         self.in_a_row = self.dead_in_a_row = 0
-        return self.release() if self.kept else []
+        return self.release() if self.held else []

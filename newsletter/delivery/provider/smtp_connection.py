@@ -24,19 +24,19 @@ from newsletter.delivery.provider.outcomes import (
     ProviderRejection,
     SendOutcome,
     SendStatus,
-    is_about_us,
-    one_line,
+    is_about_sender,
+    reply_line,
     smtp_outcome,
 )
 
 COMMAND_SECONDS = 300  # RFC 5321 section 4.5.3.2: five minutes for MAIL, RCPT and DATA
 FINAL_REPLY_SECONDS = 600  # section 4.5.3.2.6: ten for the final dot
-REPLY_OCTETS = 4096  # per recv
+RECV_BYTES = 4096  # per recv
 DOT = b".\r\n"
-# The usual combined reply: a message is accepted, and the three commands for the next one too (RFC 2920).
-GOES_ON = re.compile(rb"(250(?: [^\r\n]*)?\r\n)(?:250(?: [^\r\n]*)?\r\n){2}354(?: [^\r\n]*)?\r\n")
+# The usual match reply: a message is accepted, and the three commands for the next one too (RFC 2920).
+COMBINED_SUCCESS = re.compile(rb"(250(?: [^\r\n]*)?\r\n)(?:250(?: [^\r\n]*)?\r\n){2}354(?: [^\r\n]*)?\r\n")
 REPLY = re.compile(rb"(?:\d{3}-[^\r\n]*\r?\n)*(\d{3})(?: [^\r\n]*)?\r?\n")
-OF_A_LINE = re.compile(rb"connection|session", re.IGNORECASE)  # a limit of messages per connection
+CONNECTION_LIMIT = re.compile(rb"connection|session", re.IGNORECASE)  # a limit of messages per connection
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -55,10 +55,10 @@ class Envelope(NamedTuple):
 
 class SmtpStage(Enum):
     IDLE = "idle"
-    ASKING = "asking"  # MAIL, RCPT, DATA
+    COMMANDS = "commands"  # MAIL, RCPT, DATA
     WRITING = "writing"  # the message
     WAITING = "waiting"  # for the reply to the final dot, which was sent
-    TAKING_BACK = "taking back"  # an empty message after refused recipients: RFC 2920 section 3.1
+    ABORTING = "aborting"  # an empty message after refused recipients: RFC 2920 section 3.1
 
 
 class ConnectionLost(Exception):
@@ -74,7 +74,7 @@ class ConnectionCallbacks(Protocol):
     def on_outcome(self, connection: "SmtpConnection", seq: int, outcome: SendOutcome, /) -> None:
         """Called with the outcome of a message."""
 
-    def on_throttling(self, words: str, /) -> None:
+    def on_throttling(self, reply: str, /) -> None:
         """Called with the reply of a server that closes the connection to slow us down."""
 
     def following(self, connection: "SmtpConnection") -> Envelope | None:
@@ -84,24 +84,24 @@ class ConnectionCallbacks(Protocol):
 class SmtpConnection:
     """A non-blocking connection with at most one message in flight."""
 
-    def __init__(self, backend: EmailBackend, sender: str, exchange: ConnectionCallbacks) -> None:
+    def __init__(self, backend: EmailBackend, sender: str, callbacks: ConnectionCallbacks) -> None:
         """backend: open, and owned by this object from here on."""
         smtp = backend.connection
         assert smtp is not None and smtp.sock is not None  # noqa: S101, PT018 - it was opened
         smtp.ehlo_or_helo_if_needed()
-        self.backend, self.sender, self.exchange = backend, sender.encode(), exchange
+        self.backend, self.sender, self.callbacks = backend, sender.encode(), callbacks
         self.can_pipeline, self.knows_size = smtp.has_extn("pipelining"), smtp.has_extn("size")
         size = smtp.esmtp_features.get("size", "")
-        self.most_octets = (int(size) if size.isdecimal() else 0) or sys.maxsize
+        self.size_max = (int(size) if size.isdecimal() else 0) or sys.maxsize
         self.sock: socket.socket = smtp.sock
         self.sock.setblocking(False)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stage = SmtpStage.IDLE
         self.received = b""
-        self.questions: list[bytes] = []  # commands not sent yet
-        self.asked: list[bytes] = []  # commands without a reply yet
+        self.commands: list[bytes] = []  # commands not sent yet
+        self.unanswered: list[bytes] = []  # commands without a reply yet
         self.unsent: bytes | memoryview = b""  # not taken by the kernel yet
-        self.coming: Envelope | None = None  # the pipelined next message
+        self.pipelined: Envelope | None = None  # the pipelined next message
         self.is_clean = True  # no transaction is left open on the server
         self.taken = self.answered = 0  # messages
         self.deadline = float("inf")
@@ -112,39 +112,39 @@ class SmtpConnection:
         """Start a message on an idle connection. Raises ProviderRejection if it is too large."""
         if not self.fits(envelope):
             size = len(envelope.data)
-            raise ProviderRejection(f"the server takes at most {self.most_octets} bytes a message; this one has {size}")
+            raise ProviderRejection(f"the server takes at most {self.size_max} bytes a message; this one has {size}")
         self._begin(envelope)
-        self._enter(SmtpStage.ASKING, COMMAND_SECONDS)
+        self._enter(SmtpStage.COMMANDS, COMMAND_SECONDS)
         self.begun_at = time.monotonic()
         if not self.is_clean:
-            self.questions.insert(0, b"RSET\r\n")
-        self._write(self._questions())
+            self.commands.insert(0, b"RSET\r\n")
+        self._write(self._next_commands())
 
     def fits(self, envelope: Envelope) -> bool:
         """By the server's SIZE limit: RFC 1870."""
-        return len(envelope.data) <= self.most_octets
+        return len(envelope.data) <= self.size_max
 
     def _begin(self, envelope: Envelope) -> None:
         self.envelope = envelope
         size = b" SIZE=%d" % len(envelope.data) if self.knows_size else b""
-        self.questions = [
+        self.commands = [
             b"MAIL FROM:<%s>%s\r\n" % (envelope.sender.encode() or self.sender, size),
             b"RCPT TO:<%s>\r\n" % envelope.recipient.encode(),
             b"DATA\r\n",
         ]
-        self.asked = []
+        self.unanswered = []
         self.refusal: tuple[bytes, int, bytes] | None = None
         self.taken += 1
 
     def _enter(self, stage: SmtpStage, seconds: float) -> None:
         self.stage, self.deadline = stage, time.monotonic() + seconds
 
-    def _questions(self) -> bytes:
+    def _next_commands(self) -> bytes:
         """The next command, or all of them with PIPELINING."""
-        together = len(self.questions) if self.can_pipeline else 1
-        asked, self.questions = self.questions[:together], self.questions[together:]
-        self.asked += asked
-        return b"".join(asked)
+        together = len(self.commands) if self.can_pipeline else 1
+        sent, self.commands = self.commands[:together], self.commands[together:]
+        self.unanswered += sent
+        return b"".join(sent)
 
     def _write(self, octets: bytes) -> None:
         self.unsent = octets
@@ -169,14 +169,14 @@ class SmtpConnection:
 
     def _end_message(self) -> None:
         """Send the final dot, together with the commands for the next message."""
-        self.coming = self.exchange.following(self) if self.can_pipeline else None
+        self.pipelined = self.callbacks.following(self) if self.can_pipeline else None
         in_flight = self.envelope
         octets = DOT
-        if self.coming:
-            self._begin(self.coming)
-            octets += self._questions()
+        if self.pipelined:
+            self._begin(self.pipelined)
+            octets += self._next_commands()
             self.envelope = in_flight
-        if not self.exchange.on_dot(in_flight.seq):
+        if not self.callbacks.on_dot(in_flight.seq):
             raise HandOverForbidden
         self._enter(SmtpStage.WAITING, FINAL_REPLY_SECONDS)
         self._write(octets)
@@ -184,42 +184,42 @@ class SmtpConnection:
     def on_readable(self) -> None:
         """Read replies, report outcomes, and send what comes next."""
         self._read()
-        if self.coming and self.stage is SmtpStage.WAITING and (all_well := GOES_ON.fullmatch(self.received)):
-            self._go_straight_on(all_well[1])
+        if self.pipelined and self.stage is SmtpStage.WAITING and (match := COMBINED_SUCCESS.fullmatch(self.received)):
+            self._accept_combined(match[1])
         while self.stage is not SmtpStage.IDLE and (reply := REPLY.match(self.received)):
             self.received = self.received[reply.end() :]
-            if outcome := self._on_reply(int(reply[1]), reply[0]):
+            if outcome := self._handle_reply(int(reply[1]), reply[0]):
                 self._report(outcome)
 
-    def _go_straight_on(self, words: bytes) -> None:
-        """Fast path for the usual combined reply."""
+    def _accept_combined(self, reply_bytes: bytes) -> None:
+        """Fast path for the usual match reply."""
         self.received, self.is_clean = b"", True
-        self._report(SendOutcome(SendStatus.SENT, one_line(words)))
-        self.asked = []
+        self._report(SendOutcome(SendStatus.SENT, reply_line(reply_bytes)))
+        self.unanswered = []
         self._write_message()
 
     def _report(self, outcome: SendOutcome) -> None:
         """Report the outcome of the message in flight, and continue with the next one."""
         seq = self.envelope.seq
         self.answered += 1
-        self._go_on()
-        self.exchange.on_outcome(self, seq, outcome)
+        self._continue()
+        self.callbacks.on_outcome(self, seq, outcome)
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         """Continue with the pipelined message, or become idle."""
         now = time.monotonic()
         self.lasted_seconds, self.begun_at = now - self.begun_at, now
-        if self.coming:
-            self.envelope, self.coming = self.coming, None
-            self.stage, self.deadline = SmtpStage.ASKING, now + COMMAND_SECONDS
+        if self.pipelined:
+            self.envelope, self.pipelined = self.pipelined, None
+            self.stage, self.deadline = SmtpStage.COMMANDS, now + COMMAND_SECONDS
         else:
             self.stage, self.deadline = SmtpStage.IDLE, float("inf")
 
     def _read(self) -> None:
         try:
-            octets = self.sock.recv(REPLY_OCTETS)
+            octets = self.sock.recv(RECV_BYTES)
             while isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
-                octets += self.sock.recv(REPLY_OCTETS)
+                octets += self.sock.recv(RECV_BYTES)
         except WOULD_BLOCK:
             return
         except OSError as error:
@@ -228,33 +228,33 @@ class SmtpConnection:
             raise ConnectionLost("the server closed the connection")
         self.received += octets
 
-    def _on_reply(self, code: int, words: bytes) -> SendOutcome | None:
+    def _handle_reply(self, code: int, reply_bytes: bytes) -> SendOutcome | None:
         if code == 421:  # the server closes; a message in flight was not accepted
-            self.stage = SmtpStage.ASKING
-            raise self._ended(words)
+            self.stage = SmtpStage.COMMANDS
+            raise self._closed_by_server(reply_bytes)
         if self.stage is SmtpStage.WRITING:  # the server refuses the message; no command may follow before a dot
-            raise ConnectionLost(one_line(words))
+            raise ConnectionLost(reply_line(reply_bytes))
         if self.stage is SmtpStage.WAITING:
             self.is_clean = True
-            return smtp_outcome(code, words)
-        if self.stage is SmtpStage.TAKING_BACK:
+            return smtp_outcome(code, reply_bytes)
+        if self.stage is SmtpStage.ABORTING:
             return self._refused()
-        return self._on_command_reply(self.asked.pop(0), code, words)
+        return self._handle_command_reply(self.unanswered.pop(0), code, reply_bytes)
 
-    def _on_command_reply(self, question: bytes, code: int, words: bytes) -> SendOutcome | None:
+    def _handle_command_reply(self, command: bytes, code: int, reply_bytes: bytes) -> SendOutcome | None:
         """Continue with the next command, the message, or the first refusal."""
         if code >= 400 and self.refusal is None:
-            self.refusal = (question, code, words)
+            self.refusal = (command, code, reply_bytes)
         if self.refusal and not self.can_pipeline:
-            self.questions = []
-        if self.asked:
+            self.commands = []
+        if self.unanswered:
             return None
-        if self.questions:
-            self._write(self._questions())
+        if self.commands:
+            self._write(self._next_commands())
         elif self.refusal is None:
             self._write_message()
         elif code == 354:
-            self._enter(SmtpStage.TAKING_BACK, COMMAND_SECONDS)
+            self._enter(SmtpStage.ABORTING, COMMAND_SECONDS)
             self._write(DOT)
         else:
             return self._refused()
@@ -262,22 +262,22 @@ class SmtpConnection:
 
     def _refused(self) -> SendOutcome:
         assert self.refusal is not None  # noqa: S101 - its callers saw one
-        question, code, words = self.refusal
+        command, code, reply_bytes = self.refusal
         self.is_clean = False
-        if not is_about_us(question, code):
-            return smtp_outcome(code, words)
+        if not is_about_sender(command, code):
+            return smtp_outcome(code, reply_bytes)
         if code >= 500:
-            raise ProviderRejection(one_line(words))
-        raise self._ended(words)
+            raise ProviderRejection(reply_line(reply_bytes))
+        raise self._closed_by_server(reply_bytes)
 
-    def _ended(self, words: bytes) -> ConnectionLost:
-        if not (self.answered and OF_A_LINE.search(words)):
-            self.exchange.on_throttling(one_line(words))
-        return ConnectionLost(one_line(words))
+    def _closed_by_server(self, reply_bytes: bytes) -> ConnectionLost:
+        if not (self.answered and CONNECTION_LIMIT.search(reply_bytes)):
+            self.callbacks.on_throttling(reply_line(reply_bytes))
+        return ConnectionLost(reply_line(reply_bytes))
 
     def end_within(self, seconds: float) -> bool:
         """Send nothing more, and limit the wait for the final reply; return False if none is awaited."""
-        self.coming, self.deadline = None, min(self.deadline, time.monotonic() + seconds)
+        self.pipelined, self.deadline = None, min(self.deadline, time.monotonic() + seconds)
         return self.stage is SmtpStage.WAITING
 
     def close(self, *, says_goodbye: bool = True) -> None:

@@ -20,14 +20,14 @@ from newsletter.delivery.provider.outcomes import (
     Refusals,
     SendOutcome,
     SendStatus,
-    one_line,
+    reply_line,
 )
 from newsletter.delivery.provider.smtp_connection import ConnectionLost, Envelope, SmtpConnection, SmtpStage
-from newsletter.delivery.provider.stoppable_wait import LOOK_SECONDS, STOP_SECONDS, StopDeadline, run_in_thread
+from newsletter.delivery.provider.stoppable_wait import STOP_SECONDS, WAKE_SECONDS, StopDeadline, run_in_thread
 from newsletter.delivery.rate import GREYLISTED, is_throttling
 
-AT_ONCE = 16  # connections opened concurrently
-SPARE = 1.2  # factor on the connections that a rate needs
+OPENING_MAX = 16  # connections opened concurrently
+SPARE_FACTOR = 1.2  # factor on the connections that a rate needs
 GOODBYE_SECONDS = 1.5  # for all connections together
 OPENING_SECONDS = 0.02  # between checks of connections being opened, while no socket is ready
 
@@ -35,23 +35,23 @@ OPENING_SECONDS = 0.02  # between checks of connections being opened, while no s
 class ConnectionLimits(NamedTuple):
     """Limits for one server.
 
-    lines: connections at most. per_connection: messages before a connection is replaced; 0 for any number.
-    rate: messages a second; None for no limit. first: connections at the start; None for `lines`.
+    connections: connections at most. per_connection: messages before a connection is replaced; 0 for any number.
+    rate: messages a second; None for no limit. first: connections at the start; None for `connections`.
     """
 
-    lines: int
+    connections: int
     per_connection: int = 0
     rate: float | None = None
     first: int | None = None
 
     def scaler(self) -> ConnectionScaler:
-        return ConnectionScaler(self.first or self.lines, self.lines, is_measured=self.rate is None)
+        return ConnectionScaler(self.first or self.connections, self.connections, is_measured=self.rate is None)
 
 
 class ConnectionPool:
     """Open connections, and those being opened in threads.
 
-    open_backend: returns a new Django SMTP backend. make_line: wraps an open one.
+    open_backend: returns a new Django SMTP backend. wrap: wraps an open one.
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class ConnectionPool:
     def select(self, seconds: float) -> list[SmtpConnection]:
         """Connections that can read or write within `seconds`. Also adds those that have been opened."""
         events = self.selector.select(min(seconds, OPENING_SECONDS) if self.opening else seconds)
-        self._take_over({one for one in self.opening if one.done()})
+        self._add_opened({one for one in self.opening if one.done()})
         return [key.data for key, _events in events]
 
-    def look_for(self, connection: SmtpConnection, events: int) -> None:
+    def select_for(self, connection: SmtpConnection, events: int) -> None:
         if connection.events != events:
             connection.events = events
             self.selector.modify(connection.sock, events, connection)
@@ -94,9 +94,9 @@ class ConnectionPool:
     def first(self, goes_on: Callable[[], bool], every: float) -> SmtpConnection | None:
         """An idle connection. Without any connection, wait for one as long as `goes_on` returns True."""
         if not self.connections and self.problem is None:
-            self._begin(1 - len(self.opening))
+            self._start_opening(1 - len(self.opening))
         while not self.connections and self.problem is None:
-            self._take_over(wait(self.opening, every, FIRST_COMPLETED).done)
+            self._add_opened(wait(self.opening, every, FIRST_COMPLETED).done)
             if not self.connections and self.problem is None and not goes_on():
                 self.give_up_opening()
                 return None
@@ -106,16 +106,16 @@ class ConnectionPool:
         """Start opening the wanted connections, at most one per waiting message."""
         missing = self._wanted() - len(self.connections) - len(self.opening)
         if missing > 0 and self.problem is None:
-            self._begin(min(missing, waiting - len(self.opening)))
+            self._start_opening(min(missing, waiting - len(self.opening)))
 
     def _wanted(self) -> int:
         """Connections to use: as many as a rate needs, times SPARE; without a rate as many as the scaler wants."""
         if self.limits.rate is None:
             return self.scaler.wanted
-        return max(1, min(self.scaler.wanted, math.ceil(self.limits.rate * self.seconds * SPARE)))
+        return max(1, min(self.scaler.wanted, math.ceil(self.limits.rate * self.seconds * SPARE_FACTOR)))
 
-    def _begin(self, count: int) -> None:
-        for _ in range(min(count, AT_ONCE - len(self.opening))):
+    def _start_opening(self, count: int) -> None:
+        for _ in range(min(count, OPENING_MAX - len(self.opening))):
             backend = self.open_backend()
             self.opening.append(run_in_thread(partial(self._open, backend), partial(close_quietly, backend)))
 
@@ -127,13 +127,13 @@ class ConnectionPool:
             close_quietly(backend)
             raise
 
-    def _take_over(self, ended: set[Future[SmtpConnection]]) -> None:
+    def _add_opened(self, ended: set[Future[SmtpConnection]]) -> None:
         self.opening = [one for one in self.opening if one not in ended]
         for one in ended:
             try:
                 connection = one.result()
             except smtplib.SMTPAuthenticationError as error:
-                self.problem = ProviderRejection(f"{error.smtp_code} {one_line(error.smtp_error)}")
+                self.problem = ProviderRejection(f"{error.smtp_code} {reply_line(error.smtp_error)}")
             except (smtplib.SMTPException, OSError) as error:
                 self._not_opened(str(error) or type(error).__name__)
             else:
@@ -150,12 +150,12 @@ class ConnectionPool:
 
     # --- Fewer ---
 
-    def has_served(self, connection: SmtpConnection) -> bool:
+    def should_close(self, connection: SmtpConnection) -> bool:
         """Whether to close a connection once it is idle: its messages are used up, or there are too many."""
-        is_worn, most = 0 < self.limits.per_connection <= connection.taken, self.scaler.wanted
-        return is_worn or (len(self.connections) > most and connection in self.connections[most:])
+        is_used_up, most = 0 < self.limits.per_connection <= connection.taken, self.scaler.wanted
+        return is_used_up or (len(self.connections) > most and connection in self.connections[most:])
 
-    def forget(self, connection: SmtpConnection, *, says_goodbye: bool) -> Future[None]:
+    def close_one(self, connection: SmtpConnection, *, says_goodbye: bool) -> Future[None]:
         """Close a connection in a thread, as QUIT may take time."""
         self.connections.remove(connection)
         self.selector.unregister(connection.sock)
@@ -170,7 +170,7 @@ class ConnectionPool:
 
     def close(self, *, says_goodbye: bool) -> None:
         self.give_up_opening()
-        wait([self.forget(one, says_goodbye=says_goodbye) for one in list(self.connections)], GOODBYE_SECONDS)
+        wait([self.close_one(one, says_goodbye=says_goodbye) for one in list(self.connections)], GOODBYE_SECONDS)
         self.selector.close()
 
 
@@ -183,8 +183,8 @@ def close_quietly(backend: EmailBackend) -> None:
 
 
 TRIES = 3  # connections that may break in a row until the provider counts as unavailable
-BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE
-AHEAD, AHEAD_SECONDS = 32, 0.003  # messages rendered ahead at most, and for how long
+READ_WRITE = selectors.EVENT_READ | selectors.EVENT_WRITE
+AHEAD_MAX, AHEAD_SECONDS = 32, 0.003  # messages rendered ahead at most, and for how long
 LOCAL_ERRORS = ("451", "452")  # local errors of the server: RFC 5321 section 4.2.3
 
 
@@ -213,14 +213,14 @@ class SmtpSender:
         self.pool = ConnectionPool(open_backend, lambda backend: SmtpConnection(backend, sender, self), limits)
         self.on_dot, self.on_reply, self.report_throttling = on_dot, on_reply, on_throttling
         self.stop_deadline = stop_deadline or StopDeadline()
-        self.again: deque[Envelope] = deque()  # not sent, because their connection broke
-        self.ahead: deque[Envelope] = deque()  # rendered, not sent yet
+        self.to_resend: deque[Envelope] = deque()  # not sent, because their connection broke
+        self.rendered: deque[Envelope] = deque()  # rendered, not sent yet
         self.outcomes: list[tuple[int, SendOutcome]] = []  # not yielded yet
         self.refusals = Refusals()
         self.broken: Counter[int] = Counter()  # connections that broke in a row, by the seq in flight
         self.tries: Counter[int] = Counter()  # connections that broke, by the seq in flight
         self.has_answered = False  # the server has replied to a message of this delivery
-        self.look_at = 0.0  # next check for timeouts
+        self.check_at = 0.0  # next check for timeouts
         self.problem: Exception | None = None  # raised once nothing is in flight
 
     def deliver(self, envelopes: Iterator[Envelope]) -> Iterator[tuple[int, SendOutcome]]:
@@ -232,11 +232,11 @@ class SmtpSender:
         self.pool.scaler.begin()
         self.has_answered = False
         while True:
-            goes_on = self._hasten() if self.stop_deadline.is_stopping() else self._occupy(envelopes)
+            goes_on = self._drain() if self.stop_deadline.is_stopping() else self._fill_connections(envelopes)
             if self.pool.is_idle():
                 break
-            for connection in self._awake(0 if goes_on else LOOK_SECONDS):
-                self._attend(connection)
+            for connection in self._ready_connections(0 if goes_on else WAKE_SECONDS):
+                self._serve(connection)
             outcomes, self.outcomes = self.outcomes, []
             yield from outcomes
         if not self.refusals.are_ours:
@@ -244,32 +244,32 @@ class SmtpSender:
         if self.problem:
             raise self.problem
 
-    def _hasten(self) -> bool:
+    def _drain(self) -> bool:
         """After a stop: close connections without a message in flight, and limit the wait for the others."""
         for connection in list(self.pool.connections):
             if not connection.end_within(STOP_SECONDS):
                 self._forget(connection)
         return False
 
-    def _occupy(self, envelopes: Iterator[Envelope]) -> bool:
+    def _fill_connections(self, envelopes: Iterator[Envelope]) -> bool:
         """Give idle connections a message, render ahead, and open more connections if messages wait.
 
         Returns whether there may be another message at once. With a rate limit, next(envelopes) blocks: so each is
         followed by a look at the connections, and none is rendered ahead.
         """
         while self.problem is None and (connection := self._idle_connection()):
-            if not self._give(connection, envelopes):
+            if not self._start_next(connection, envelopes):
                 return False
             if self.limits.rate is not None:
                 return True
         if self.limits.rate is None:
             self._render_ahead(envelopes)
         if self.problem is None:
-            self.pool.grow(1 if self.limits.rate is not None else len(self.again) + len(self.ahead))
+            self.pool.grow(1 if self.limits.rate is not None else len(self.to_resend) + len(self.rendered))
         return False
 
-    def _give(self, connection: SmtpConnection, envelopes: Iterator[Envelope]) -> bool:
-        envelope = self._supply(envelopes)
+    def _start_next(self, connection: SmtpConnection, envelopes: Iterator[Envelope]) -> bool:
+        envelope = self._next_envelope(envelopes)
         if envelope is None:
             return False
         try:
@@ -278,27 +278,27 @@ class SmtpSender:
             self.problem = problem
         except ConnectionLost:  # handled at the next read
             pass
-        self._look_for(connection)
+        self._select_for(connection)
         return True
 
     def _render_ahead(self, envelopes: Iterator[Envelope]) -> None:
         """Render several messages in a row: switching between rendering and sending costs a fifth of both."""
         connections = len(self.pool.connections)
-        if len(self.ahead) < connections:
-            most = max(connections, min(AHEAD, int(self.pool.rate * AHEAD_SECONDS)))
-            while self.problem is None and len(self.ahead) < most and (envelope := self._next(envelopes)):
-                self.ahead.append(envelope)
+        if len(self.rendered) < connections:
+            most = max(connections, min(AHEAD_MAX, int(self.pool.rate * AHEAD_SECONDS)))
+            while self.problem is None and len(self.rendered) < most and (envelope := self._render_next(envelopes)):
+                self.rendered.append(envelope)
 
-    def _supply(self, envelopes: Iterator[Envelope]) -> Envelope | None:
+    def _next_envelope(self, envelopes: Iterator[Envelope]) -> Envelope | None:
         """The next message; one whose connection has just broken waits until another was tried."""
-        if self.again and self.again[0].seq not in self.broken:
-            return self.again.popleft()
-        fresh = self.ahead.popleft() if self.ahead else self._next(envelopes)
-        if fresh is None and self.again and self.problem is None:
-            return self.again.popleft()
+        if self.to_resend and self.to_resend[0].seq not in self.broken:
+            return self.to_resend.popleft()
+        fresh = self.rendered.popleft() if self.rendered else self._render_next(envelopes)
+        if fresh is None and self.to_resend and self.problem is None:
+            return self.to_resend.popleft()
         return fresh
 
-    def _next(self, envelopes: Iterator[Envelope]) -> Envelope | None:
+    def _render_next(self, envelopes: Iterator[Envelope]) -> Envelope | None:
         try:
             return next(envelopes, None)
         except Exception as problem:  # noqa: BLE001 - raised after the replies to the messages in flight
@@ -306,14 +306,14 @@ class SmtpSender:
             return None
 
     def following(self, connection: SmtpConnection) -> Envelope | None:
-        can_follow = self.problem is None and self.ahead and not self.pool.has_served(connection)
-        if can_follow and connection.fits(self.ahead[0]):
-            return self.ahead.popleft()
+        can_follow = self.problem is None and self.rendered and not self.pool.should_close(connection)
+        if can_follow and connection.fits(self.rendered[0]):
+            return self.rendered.popleft()
         return None
 
     def _idle_connection(self) -> SmtpConnection | None:
         """An idle connection; waits for the first connection of all, unless the worker is stopped."""
-        connection = self.pool.first(self._goes_on, LOOK_SECONDS)
+        connection = self.pool.first(self._goes_on, WAKE_SECONDS)
         self.problem = self.problem or self.pool.problem
         return connection
 
@@ -321,19 +321,19 @@ class SmtpSender:
         self.stop_deadline.on_wait()
         return not self.stop_deadline.is_stopping()
 
-    def _awake(self, seconds: float) -> list[SmtpConnection]:
+    def _ready_connections(self, seconds: float) -> list[SmtpConnection]:
         """Connections that can read or write within `seconds`, and from time to time those past their deadline."""
         ready = self.pool.select(seconds)
         self.problem = self.problem or self.pool.problem
         now = time.monotonic()
         if not ready:
             self.stop_deadline.on_wait()
-        if ready and now < self.look_at:
+        if ready and now < self.check_at:
             return ready
-        self.look_at = now + LOOK_SECONDS
+        self.check_at = now + WAKE_SECONDS
         return ready + [one for one in self.pool.connections if one.deadline <= now and one not in ready]
 
-    def _attend(self, connection: SmtpConnection) -> None:
+    def _serve(self, connection: SmtpConnection) -> None:
         try:
             if connection.unsent:
                 connection.on_writable()
@@ -348,13 +348,13 @@ class SmtpSender:
             self._forget(connection)
         else:
             if connection.unsent or connection.events != selectors.EVENT_READ:
-                self._look_for(connection)
-            if connection.stage is SmtpStage.IDLE and self.pool.has_served(connection):
+                self._select_for(connection)
+            if connection.stage is SmtpStage.IDLE and self.pool.should_close(connection):
                 self._forget(connection)
 
-    def _look_for(self, connection: SmtpConnection) -> None:
+    def _select_for(self, connection: SmtpConnection) -> None:
         """Select for replies, and for writing if there is unsent data."""
-        self.pool.look_for(connection, BOTH if connection.unsent else selectors.EVENT_READ)
+        self.pool.select_for(connection, READ_WRITE if connection.unsent else selectors.EVENT_READ)
 
     def on_outcome(self, connection: SmtpConnection, seq: int, outcome: SendOutcome) -> None:
         self.broken.clear()
@@ -362,7 +362,7 @@ class SmtpSender:
         self._learn(connection, outcome)
         if outcome.status is SendStatus.SENT:
             self.outcomes += self.refusals.end()
-        if not self.refusals.keep(seq, outcome):
+        if not self.refusals.hold_back(seq, outcome):
             self.on_reply(seq, outcome)
             self.outcomes.append((seq, outcome))
         elif connection.is_clean:  # after the dot: if this worker dies, the message is tried again
@@ -377,9 +377,9 @@ class SmtpSender:
         if outcome.status is SendStatus.DEFERRED and is_overloaded(outcome.reply):
             pool.scaler.asked_to_slow_down(now)
 
-    def on_throttling(self, words: str) -> None:
+    def on_throttling(self, reply: str) -> None:
         self.pool.scaler.throttled(time.monotonic())
-        self.report_throttling(words)
+        self.report_throttling(reply)
 
     def _drop(self, connection: SmtpConnection, lost: ConnectionLost) -> None:
         """Close a lost connection: a message whose final dot was sent is uncertain, any other is sent again.
@@ -390,24 +390,24 @@ class SmtpSender:
         if (stage := connection.stage) is SmtpStage.IDLE:
             return
         envelope = connection.envelope
-        if connection.coming:
-            self.again.append(connection.coming)
-        if stage is SmtpStage.ASKING and connection.answered:  # closed while idle, or at its limit: no failure
-            self.again.appendleft(envelope)
+        if connection.pipelined:
+            self.to_resend.append(connection.pipelined)
+        if stage is SmtpStage.COMMANDS and connection.answered:  # closed while idle, or at its limit: no failure
+            self.to_resend.appendleft(envelope)
             return
         self.broken[envelope.seq] += 1
-        if self._is_away() and not self.stop_deadline.is_stopping():
+        if self._is_server_away() and not self.stop_deadline.is_stopping():
             self.problem = ProviderUnavailable(str(lost))
         if stage is SmtpStage.WAITING:
-            words = f"no answer after the message: {lost}"
-            self.outcomes.append((envelope.seq, SendOutcome(SendStatus.UNCERTAIN, words[:500])))
+            reply = f"no answer after the message: {lost}"
+            self.outcomes.append((envelope.seq, SendOutcome(SendStatus.UNCERTAIN, reply[:500])))
         elif self._has_failed_too_often(envelope):
-            words = f"the connection broke before the message was handed over: {lost}"
-            self.outcomes.append((envelope.seq, SendOutcome(SendStatus.DEFERRED, words[:500])))
+            reply = f"the connection broke before the message was handed over: {lost}"
+            self.outcomes.append((envelope.seq, SendOutcome(SendStatus.DEFERRED, reply[:500])))
         else:
-            self.again.append(envelope)
+            self.to_resend.append(envelope)
 
-    def _is_away(self) -> bool:
+    def _is_server_away(self) -> bool:
         """Whether so many connections broke in a row that the server counts as unavailable.
 
         If it has replied to other messages, and all broke under the same one, that message is the problem.
@@ -423,12 +423,12 @@ class SmtpSender:
         return self.tries[envelope.seq] >= TRIES
 
     def _forget(self, connection: SmtpConnection) -> None:
-        self.pool.forget(connection, says_goodbye=not self.stop_deadline.is_stopping())
+        self.pool.close_one(connection, says_goodbye=not self.stop_deadline.is_stopping())
 
     def close(self) -> None:
         self.pool.close(says_goodbye=not self.stop_deadline.is_stopping())
 
 
-def is_overloaded(words: str) -> bool:
+def is_overloaded(reply: str) -> bool:
     """Whether a temporary refusal is about the server's load; greylisting is about one reader."""
-    return is_throttling(words) or (words.startswith(LOCAL_ERRORS) and not GREYLISTED.search(words))
+    return is_throttling(reply) or (reply.startswith(LOCAL_ERRORS) and not GREYLISTED.search(reply))

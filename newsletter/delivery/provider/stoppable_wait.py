@@ -7,7 +7,7 @@ from threading import Thread
 
 from newsletter.delivery.provider.outcomes import SendOutcome, SendStatus
 
-LOOK_SECONDS = 0.25  # between calls of `on_wait`
+WAKE_SECONDS = 0.25  # between calls of `on_wait`
 # How long to wait for replies to messages already sent after a stop. Including the database writes that follow, a lane
 # ends within five seconds; RFC 5321 would allow ten minutes.
 STOP_SECONDS = 2.2
@@ -22,26 +22,26 @@ class StopDeadline:
         self.is_stopping: Callable[[], bool] = lambda: False
         self.until = float("inf")
 
-    def answer[T](self, step: Callable[[], T]) -> T | SendOutcome:
+    def run[T](self, step: Callable[[], T]) -> T | SendOutcome:
         """Run `step` and return or raise its result; UNCERTAIN if a stop ended the wait."""
-        end = run_in_thread(step)
-        while not wait([end], LOOK_SECONDS).done:
-            if not self._goes_on() and end.cancel():  # the thread continues, and its result is dropped
+        future = run_in_thread(step)
+        while not wait([future], WAKE_SECONDS).done:
+            if not self._goes_on() and future.cancel():  # the thread continues, and its result is dropped
                 return SendOutcome(SendStatus.UNCERTAIN, STOPPED)
-        return end.result()
+        return future.result()
 
-    def rest(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Sleep within a step, unless the worker is stopped."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self.is_stopping():
-            time.sleep(min(left, LOOK_SECONDS))
+            time.sleep(min(left, WAKE_SECONDS))
 
-    def first[T](self, steps: Iterable[Future[T]]) -> set[Future[T]]:
+    def wait_first[T](self, steps: Iterable[Future[T]]) -> set[Future[T]]:
         """Wait for at least one of the futures; return those done, or none if a stop ended the wait."""
-        while not (ended := wait(steps, LOOK_SECONDS, FIRST_COMPLETED).done):
+        while not (done := wait(steps, WAKE_SECONDS, FIRST_COMPLETED).done):
             if not self._goes_on():
                 return set()
-        return ended
+        return done
 
     def _goes_on(self) -> bool:
         self.on_wait()
@@ -52,18 +52,18 @@ class StopDeadline:
 
 def run_in_thread[T](step: Callable[[], T], clean_up: Callable[[], None] = lambda: None) -> Future[T]:
     """Run `step` in a new thread; return its future. If the future is cancelled, `clean_up` runs after the step."""
-    end: Future[T] = Future()
-    Thread(target=_run, args=[step, end, clean_up], daemon=True).start()
-    return end
+    future: Future[T] = Future()
+    Thread(target=_run, args=[step, future, clean_up], daemon=True).start()
+    return future
 
 
-def _run[T](step: Callable[[], T], end: Future[T], clean_up: Callable[[], None]) -> None:
+def _run[T](step: Callable[[], T], future: Future[T], clean_up: Callable[[], None]) -> None:
     try:
         try:
             result = step()
         except BaseException as error:  # noqa: BLE001 - raised by Future.result
-            end.set_exception(error)
+            future.set_exception(error)
         else:
-            end.set_result(result)
+            future.set_result(result)
     except InvalidStateError:  # cancelled
         clean_up()

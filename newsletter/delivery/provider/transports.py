@@ -44,7 +44,7 @@ def transport_for(alias: str) -> MailTransport:
 def smtp_backend(alias: str) -> SmtpBackend:
     """A new backend for one connection. alias: of a mailer with SMTP."""
     backend = mailers[alias]
-    assert isinstance(backend, SmtpBackend)  # noqa: S101 - who asks has looked
+    assert isinstance(backend, SmtpBackend)  # noqa: S101 - the callers have checked
     return backend
 
 
@@ -61,7 +61,7 @@ class SmtpTransport:
         return SmtpSender(
             partial(smtp_backend, self.alias),
             sender="",
-            limits=ConnectionLimits(lines=1),
+            limits=ConnectionLimits(connections=1),
             on_dot=self._hand_over,
             stop_deadline=self.stop_deadline,
         )

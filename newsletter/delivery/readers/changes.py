@@ -18,10 +18,10 @@ from newsletter.posts.models import Post
 from newsletter.posts.text.diff import DiffPart, PartKind, diff
 from newsletter.posts.text.measures import BLOCK, VOID_TAGS, WIDE
 
-POST: Final = re.compile(r"/p/([0-9]{1,18})(?:-[^/]*)?/$")
+POST_PATH: Final = re.compile(r"/p/([0-9]{1,18})(?:-[^/]*)?/$")
 # CSS classes in templates/email/issue.html for what is not the author's text, or repeats it.
-BESIDE: Final = frozenset({"panel", "quiet", "onward", "callout"})
-END: Final = "ask"  # the class of the question after the closing
+SKIPPED_CLASSES: Final = frozenset({"panel", "quiet", "onward", "callout"})
+END_CLASS: Final = "ask"  # the class of the question after the closing
 CJK_LATIN_SPACE: Final = re.compile(rf"(?<=[{WIDE}])[ \u00a0](?=[!-~])|(?<=[!-~])[ \u00a0](?=[{WIDE}])")
 
 
@@ -35,7 +35,7 @@ class LetterPart:
 
 
 @dataclass
-class _Part:
+class _OpenPart:
     post: int = 0
     lines: list[str] = field(default_factory=lambda: [""])
     links: list[tuple[str, str]] = field(default_factory=list)
@@ -46,54 +46,60 @@ class _LetterParser(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.parts = [_Part()]
-        self.open: list[tuple[str, bool, bool]] = []  # tag, is skipped, is prose
+        self.parts = [_OpenPart()]
+        self.open_elements: list[tuple[str, bool, bool]] = []  # tag, is skipped, is prose
         self.is_begun = self.is_over = False
         self.href = ""
         self.post_depth = 0  # nesting depth within a post; 0 outside
 
     @property
-    def is_read(self) -> bool:
-        return self.is_begun and not self.is_over and not any(beside for _tag, beside, _prose in self.open)
+    def is_reading(self) -> bool:
+        return (
+            self.is_begun
+            and not self.is_over
+            and not any(is_skipped for _tag, is_skipped, _prose in self.open_elements)
+        )
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        kinds = set(given.get("class", "").split())
-        in_prose = any(prose for _tag, _beside, prose in self.open)
+        classes = set(given.get("class", "").split())
+        in_prose = any(prose for _tag, _is_skipped, prose in self.open_elements)
         self.is_begun = self.is_begun or tag == "h1"
-        self.is_over = self.is_over or (self.is_begun and not in_prose and END in kinds)
+        self.is_over = self.is_over or (self.is_begun and not in_prose and END_CLASS in classes)
         if tag not in VOID_TAGS:
-            self.open.append((tag, not in_prose and bool(kinds & BESIDE), "prose" in kinds))
-        if not self.is_read:
+            self.open_elements.append((tag, not in_prose and bool(classes & SKIPPED_CLASSES), "prose" in classes))
+        if not self.is_reading:
             return
-        if "post" in kinds and not in_prose:
-            self.parts.append(_Part())
-            self.post_depth = len(self.open)
+        if "post" in classes and not in_prose:
+            self.parts.append(_OpenPart())
+            self.post_depth = len(self.open_elements)
         if BLOCK.fullmatch(tag):
             self.parts[-1].lines.append("")
         if tag == "img":
             self.parts[-1].lines[-1] += f"［{given['alt']}］" if given.get("alt") else ""
         self.href = given.get("href", self.href)
-        found = POST.search(self.href) if tag == "a" and any(one[0] == "h2" for one in self.open) else None
+        found = (
+            POST_PATH.search(self.href) if tag == "a" and any(one[0] == "h2" for one in self.open_elements) else None
+        )
         if found and len(self.parts) > 1 and not self.parts[-1].post and not in_prose:
             self.parts[-1].post = int(found[1])
 
     def handle_endtag(self, tag: str) -> None:
-        if self.is_read and BLOCK.fullmatch(tag):
+        if self.is_reading and BLOCK.fullmatch(tag):
             self.parts[-1].lines.append("")
         if tag == "a":
             self.href = ""
-        while any(one[0] == tag for one in self.open) and self.open.pop()[0] != tag:
+        while any(one[0] == tag for one in self.open_elements) and self.open_elements.pop()[0] != tag:
             pass
-        if len(self.open) < self.post_depth:
-            self.parts.append(_Part())
+        if len(self.open_elements) < self.post_depth:
+            self.parts.append(_OpenPart())
             self.post_depth = 0
 
     def handle_data(self, data: str) -> None:
-        if not self.is_read:
+        if not self.is_reading:
             return
         self.parts[-1].lines[-1] += data
-        if self.href and data.strip() and any(prose for _tag, _beside, prose in self.open):
+        if self.href and data.strip() and any(prose for _tag, _is_skipped, prose in self.open_elements):
             self.parts[-1].links.append((data.strip(), self.href))
 
 
@@ -102,17 +108,19 @@ def parse_letter(html: str) -> list[LetterPart]:
     parser = _LetterParser()
     parser.feed(html)
     parser.close()
-    return [LetterPart(part.post, text, tuple(part.links)) for part in parser.parts if (text := _text(part.lines))]
+    return [
+        LetterPart(part.post, text, tuple(part.links)) for part in parser.parts if (text := _block_text(part.lines))
+    ]
 
 
-def _text(lines: Iterable[str]) -> str:
+def _block_text(lines: Iterable[str]) -> str:
     joined = (CJK_LATIN_SPACE.sub("", " ".join(line.split())) for line in lines)
     return "\n".join(filter(None, joined))
 
 
-def public_parts(parts: Iterable[LetterPart], posts: Collection[int]) -> list[LetterPart]:
-    """The parts that may be shown: posts must be in `posts`."""
-    return [part for part in parts if not part.post or part.post in posts]
+def public_parts(parts: Iterable[LetterPart], public_posts: Collection[int]) -> list[LetterPart]:
+    """The parts that may be shown. public_posts: keys."""
+    return [part for part in parts if not part.post or part.post in public_posts]
 
 
 WITHHOLDING_KINDS = (MailingStep.Kind.WITHHELD, MailingStep.Kind.SHOWN)
@@ -137,15 +145,15 @@ def can_be_withheld(mailing: Mailing) -> bool:
 
 def withhold(mailing: Mailing, reason: str, now: datetime) -> bool:
     """Remove the text of a mailing from the public list; return False if it is not there."""
-    return _switch(mailing, MailingStep.Kind.WITHHELD, reason, now)
+    return _set_withheld(mailing, MailingStep.Kind.WITHHELD, reason, now)
 
 
 def show_again(mailing: Mailing, reason: str, now: datetime) -> bool:
     """Put the text of a mailing back into the public list; return False if it is there."""
-    return _switch(mailing, MailingStep.Kind.SHOWN, reason, now)
+    return _set_withheld(mailing, MailingStep.Kind.SHOWN, reason, now)
 
 
-def _switch(mailing: Mailing, what: MailingStep.Kind, reason: str, now: datetime) -> bool:
+def _set_withheld(mailing: Mailing, what: MailingStep.Kind, reason: str, now: datetime) -> bool:
     with transaction.atomic():
         mailing.lock()
         is_withheld = mailing.content_hash in withheld_texts(mailing.issue)
@@ -155,7 +163,7 @@ def _switch(mailing: Mailing, what: MailingStep.Kind, reason: str, now: datetime
     return True
 
 
-NEAR = 60  # characters of context on each side of a change
+CONTEXT_LENGTH = 60  # characters of context on each side of a change
 
 
 @dataclass(frozen=True)
@@ -172,7 +180,7 @@ class Version:
     note: str = ""
     is_mailed: bool = False
     is_correction: bool = False
-    is_later: bool = False  # replaced an earlier text while the mailing was paused
+    is_replacement: bool = False  # replaced an earlier text while the mailing was paused
     withheld_at: datetime | None = None
     changes: Sequence[DiffPart] = ()  # since the previous shown version
     is_compared: bool = False  # there is a previous shown version
@@ -190,17 +198,17 @@ def versions(issue: Issue, now: datetime) -> list[Version]:
 
     Posts that are no longer public are omitted.
     """
-    texts = [*_mailed(issue)]
+    texts = [*_mailed_versions(issue)]
     if not texts:
         return []
-    if web := _web(issue, texts[-1].at, now):
+    if web := _web_version(issue, texts[-1].at, now):
         texts.append(web)
     posts = {part.post for text in texts for part in text.parts if part.post}
     public = set(Post.objects.published(now).filter(pk__in=posts).values_list("pk", flat=True))
-    return list(_compared([replace(text, parts=public_parts(text.parts, public)) for text in texts]))
+    return list(_with_diffs([replace(text, parts=public_parts(text.parts, public)) for text in texts]))
 
 
-def _mailed(issue: Issue) -> Iterator[Version]:
+def _mailed_versions(issue: Issue) -> Iterator[Version]:
     """Yield the text of each mailing with recipients; mailings of the same text are merged."""
     planned = list(issue.mailings.filter(planned_at__isnull=False).order_by("planned_at", "pk"))
     if not planned:  # mailed by another program
@@ -220,7 +228,7 @@ def _mailed(issue: Issue) -> Iterator[Version]:
                 readers=readers + (known.readers if known else 0),
                 note=mailing.note,
                 is_mailed=True,
-                is_later=mailing.pk in late,
+                is_replacement=mailing.pk in late,
                 is_correction=mailing.kind == Mailing.Kind.CORRECTION,
                 withheld_at=hidden.get(mailing.content_hash),
                 parts=known.parts if known else parse_letter(without_name_slots(mailing.html)),
@@ -228,7 +236,7 @@ def _mailed(issue: Issue) -> Iterator[Version]:
     yield from _without_corrected_readers([*seen.values()])
 
 
-def _web(issue: Issue, since: datetime, now: datetime) -> Version | None:
+def _web_version(issue: Issue, since: datetime, now: datetime) -> Version | None:
     """The current web page's text, if anything was changed after `since`."""
     public = Post.objects.published(now).values("pk")
     items = issue.items.filter(post__in=public).select_related("post__cover").prefetch_related("post__tags")
@@ -239,7 +247,7 @@ def _web(issue: Issue, since: datetime, now: datetime) -> Version | None:
     return Version(at, parse_letter(without_name_slots(html_with(issue, found))))
 
 
-def _compared(texts: Iterable[Version]) -> Iterator[Version]:
+def _with_diffs(texts: Iterable[Version]) -> Iterator[Version]:
     """Yield each text with its diff; the web page's only if it differs.
 
     A withheld text is compared with nothing, and the next one is compared with the last shown.
@@ -248,38 +256,38 @@ def _compared(texts: Iterable[Version]) -> Iterator[Version]:
     last: Sequence[LetterPart] | None = None
     for text in texts:
         former = None if text.withheld_at else shown
-        changes = _changes(former, text.parts)
-        if text.is_mailed or (changes if former else _changes(last, text.parts)):
+        changes = _diff(former, text.parts)
+        if text.is_mailed or (changes if former else _diff(last, text.parts)):
             note = "" if text.withheld_at else text.note
             yield replace(text, note=note, changes=changes, is_compared=former is not None)
         last = text.parts
         shown = shown if text.withheld_at else text.parts
 
 
-def _changes(former: Sequence[LetterPart] | None, parts: Sequence[LetterPart]) -> list[DiffPart]:
+def _diff(former: Sequence[LetterPart] | None, parts: Sequence[LetterPart]) -> list[DiffPart]:
     """The diff with context; [] without changes, or without a former text."""
     if former is None:
         return []
-    found = _near(diff(_words(former, parts), _words(parts, former)))
+    found = _shorten_context(diff(_comparable_text(former, parts), _comparable_text(parts, former)))
     return found if any(one.kind is not PartKind.SAME for one in found) else []
 
 
-def _near(found: Sequence[DiffPart]) -> list[DiffPart]:
+def _shorten_context(found: Sequence[DiffPart]) -> list[DiffPart]:
     shown, last = [], len(found) - 1
     for place, one in enumerate(found):
         if one.kind is not PartKind.SAME:
             shown.append(one)
             continue
-        head = one.text.partition("\n")[0][:NEAR] if place else ""
-        tail = one.text.rpartition("\n")[2][-NEAR:] if place < last else ""
+        head = one.text.partition("\n")[0][:CONTEXT_LENGTH] if place else ""
+        tail = one.text.rpartition("\n")[2][-CONTEXT_LENGTH:] if place < last else ""
         hidden = len(one.text) - len(head) - len(tail)
         shown.append(one if hidden <= 0 else DiffPart(PartKind.SAME, head, tail, hidden))
     return shown
 
 
-def _words(parts: Sequence[LetterPart], others: Sequence[LetterPart]) -> str:
+def _comparable_text(parts: Sequence[LetterPart], others: Sequence[LetterPart]) -> str:
     """The whole text, followed by links that `others` do not have, so that a changed URL shows in the diff."""
     known = {link for part in others for link in part.links}
     texts = [part.text for part in parts]
-    links = [f"{words}：{url}" for part in parts for words, url in part.links if (words, url) not in known]
+    links = [f"{text}：{url}" for part in parts for text, url in part.links if (text, url) not in known]
     return "\n".join([*texts, *dict.fromkeys(links), ""])

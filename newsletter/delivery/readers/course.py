@@ -10,9 +10,9 @@ from newsletter.delivery import sending_days
 from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.course import CourseCopy
-from newsletter.delivery.readers.single_mails import SingleMail
+from newsletter.delivery.readers.single_mails import RecordedMail
 from newsletter.mail.message import Mail
-from newsletter.mail.queued_mail import AtMostOnceMail, SendResult, is_due
+from newsletter.mail.queued_mail import SendResult, is_due
 from newsletter.publication.models import Publication
 from subscribers.models import Pause, Subscriber
 from subscribers.models.consents import Consent
@@ -35,10 +35,10 @@ def begin_course(reader: Subscriber, now: datetime) -> None:
         CourseCopy.objects.begin(reader, course_mailings(publication), every, now)
 
 
-class CourseMail(AtMostOnceMail[CourseCopy], SingleMail[CourseCopy]):
+class CourseMail(RecordedMail[CourseCopy]):
     """A letter of the course: the issue as it was sent, with a prefix of its subject."""
 
-    model, sent_column, what = CourseCopy, "sent_at", "first letters"
+    model, label = CourseCopy, "first letters"
 
     def due_rows(self, now: datetime) -> QuerySet[CourseCopy]:
         publication = Publication.objects.current()
@@ -52,7 +52,7 @@ class CourseMail(AtMostOnceMail[CourseCopy], SingleMail[CourseCopy]):
         return found.select_related("subscriber", "mailing__issue").order_by("planned_for", "pk")
 
     def send(self, row: CourseCopy, now: datetime) -> SendResult:
-        if is_over(row, now):
+        if is_course_over(row, now):
             CourseCopy.objects.open().filter(subscriber=row.subscriber_id).update(stopped_at=now, due_at=None)
             return SendResult.NOT_TAKEN
         return super().send(row, now)
@@ -63,14 +63,11 @@ class CourseMail(AtMostOnceMail[CourseCopy], SingleMail[CourseCopy]):
     def build(self, row: CourseCopy, now: datetime) -> tuple[Mail, dict[str, object]]:
         return build_course_mail(row), {}
 
-    def dequeue(self, row: CourseCopy, values: dict[str, object]) -> bool:
-        return super().dequeue(row, {"reply": self.answer} | values)
-
     def give_up(self, row: CourseCopy, error: Exception, now: datetime) -> bool:
-        return super().dequeue(row, {"reply": str(error)[:200], "stopped_at": now, "sent_at": None})
+        return self.dequeue(row, {"reply": str(error)[:200], "stopped_at": now, "sent_at": None})
 
 
-def is_over(row: CourseCopy, now: datetime) -> bool:
+def is_course_over(row: CourseCopy, now: datetime) -> bool:
     """Whether the reader has left, paused or been suppressed since the course began."""
     if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
         return True
@@ -82,4 +79,4 @@ def is_over(row: CourseCopy, now: datetime) -> bool:
 def build_course_mail(row: CourseCopy) -> Mail:
     with translation.override(Publication.objects.current().language):
         before = _("First letters %(position)d: ") % {"position": row.position}
-    return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, 0, row.subscriber_id), subject_mark=before)
+    return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, 0, row.subscriber_id), subject_prefix=before)

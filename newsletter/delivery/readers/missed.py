@@ -9,31 +9,31 @@ from django.utils import timezone, translation
 from newsletter.delivery import sending_days
 from newsletter.delivery.letter.rendering import reader_values
 from newsletter.delivery.models import CourseCopy, Delivery
-from newsletter.delivery.readers.single_mails import SingleMail
+from newsletter.delivery.readers.single_mails import SingleMail, build_reader_mail
 from newsletter.issues.annotations import attach_openings
 from newsletter.issues.models import Issue
-from newsletter.mail import headers, letters
-from newsletter.mail.message import Mail, build_mail
+from newsletter.mail import letters
+from newsletter.mail.message import Mail
 from newsletter.mail.queued_mail import AtMostOnceMail, SendResult, is_due
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 from subscribers.models import Pause, Subscriber, is_mailable
 
-STALE = timedelta(days=14)  # after the end of a pause; later the archive is enough
-UNDER_WAY = timedelta(days=3)  # duration of a mailing: a pause may begin within it
-WENT = {Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.DEFERRED, Delivery.State.UNCERTAIN}
+STALE_AFTER = timedelta(days=14)  # after the end of a pause; later the archive is enough
+MAILING_DURATION = timedelta(days=3)  # duration of a mailing: a pause may begin within it
+SENT_STATES = {Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.DEFERRED, Delivery.State.UNCERTAIN}
 
 
 class MissedMail(AtMostOnceMail[Pause], SingleMail[Pause]):
     """The mail of a pause that has ended, by date or by the reader."""
 
-    model, sent_column, what = Pause, "settled_at", "mails about what was missed"
+    model, sent_column, label = Pause, "settled_at", "mails about what was missed"
 
     def due_rows(self, now: datetime) -> QuerySet[Pause]:
         if not sending_days.may_send_single_mails(Publication.objects.current(), now):
             return Pause.objects.none()
         may_go = Q(due_at__isnull=True) | is_due("due_at", now)
-        over = Pause.objects.filter(may_go, settled_at=None, until__lte=now, until__gt=now - STALE)
+        over = Pause.objects.filter(may_go, settled_at=None, until__lte=now, until__gt=now - STALE_AFTER)
         return over.filter(is_mailable(now, "subscriber__")).select_related("subscriber").order_by("until", "pk")
 
     def unchanged(self, row: Pause) -> QuerySet[Pause]:
@@ -41,7 +41,7 @@ class MissedMail(AtMostOnceMail[Pause], SingleMail[Pause]):
 
     def send(self, row: Pause, now: datetime) -> SendResult:
         if not missed_issues(row):
-            self._move(row, {"settled_at": now, "due_at": None})
+            self._update_unchanged(row, {"settled_at": now, "due_at": None})
             return SendResult.NOT_TAKEN
         return super().send(row, now)
 
@@ -57,12 +57,12 @@ def missed_issues(pause: Pause) -> list[Issue]:
 
     An issue being sent when the pause began counts if the reader had a delivery that was not sent.
     """
-    since = pause.began_at - UNDER_WAY
+    since = pause.began_at - MAILING_DURATION
     issues = Issue.objects.archived().filter(imported_at__isnull=True, sent_at__gte=since, sent_at__lt=pause.until)
     copies = Delivery.objects.filter(subscriber=pause.subscriber_id, mailing__issue=OuterRef("pk"))
     letters = CourseCopy.objects.filter(subscriber=pause.subscriber_id, issue=OuterRef("pk"), sent_at__isnull=False)
     was_for_them = Q(sent_at__gte=pause.began_at) | Exists(copies)
-    found = issues.filter(was_for_them, ~Exists(copies.filter(state__in=WENT)), ~Exists(letters))
+    found = issues.filter(was_for_them, ~Exists(copies.filter(state__in=SENT_STATES)), ~Exists(letters))
     return list(found.order_by("number"))
 
 
@@ -78,19 +78,7 @@ def build_missed_mail(reader: Subscriber, issues: list[Issue], pause: Pause) -> 
         letter = letters.render(
             "what_was_missed", subject % {"count": len(issues)}, context, base_url=settings.SITE_URL
         )
-    domain = publication.sender_email.rpartition("@")[2]
-    number = int(pause.began_at.timestamp())
-    own = {
-        "Message-ID": headers.message_id("missed", reader.pk, number, domain=domain),
-        "List-Unsubscribe": f"<{reader.unsubscribe_url}>",
-    }
-    return build_mail(
-        letter,
-        sender=publication.sender,
-        to=(reader.name, reader.email),
-        reply_to=publication.reply_to,
-        headers=headers.auto_submitted_headers() | own,
-    )
+    return build_reader_mail(letter, reader, "missed", int(pause.began_at.timestamp()))
 
 
 def _issue_context(issue: Issue) -> dict[str, object]:

@@ -21,7 +21,7 @@ from subscribers.own_data import LINES_MAX, DataButton, DataChapter, DataLine
 from subscribers.pages.preferences import redirect_done
 from subscribers.pages.views import invalid_link
 
-WORDS: dict[int, Promise] = {
+STATE_TEXTS: dict[int, Promise] = {
     Delivery.State.SENT: gettext_lazy("%(issue)s: sent"),
     Delivery.State.FAILED: gettext_lazy("%(issue)s: your mail server refused it"),
     Delivery.State.UNCERTAIN: gettext_lazy("%(issue)s: handed over, but no answer came back"),
@@ -29,7 +29,7 @@ WORDS: dict[int, Promise] = {
     Delivery.State.QUEUED: gettext_lazy("%(issue)s: waits to be sent"),
     Delivery.State.SKIPPED: gettext_lazy("%(issue)s: left out, because you had paused or left"),
 }
-CAN_COME_AGAIN = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.FAILED}
+REPEATABLE_STATES = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.FAILED}
 
 
 def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
@@ -44,47 +44,47 @@ def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
         if mailing := mailings.get(copy.mailing_id):
             row = None if mailing.issue_id in listed else asked.get(mailing.issue_id)
             can_ask = token and reader.is_reader and not {mailing.issue_id} & (listed | asked.keys())
-            button = _button(token, mailing) if can_ask and copy.state in CAN_COME_AGAIN else None
+            button = _button(token, mailing) if can_ask and copy.state in REPEATABLE_STATES else None
             listed.add(mailing.issue_id)
-            lines.append(_line(mailing, copy, row, button))
+            lines.append(_copy_line(mailing, copy, row, button))
     where = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
     intro = where % {"sender": Publication.objects.current().sender_email}
-    return DataChapter("letters", _("Where is my letter?"), (*lines, *_first_letters(reader)), intro=intro)
+    return DataChapter("letters", _("Where is my letter?"), (*lines, *_course_lines(reader)), intro=intro)
 
 
 def _copies(reader: Subscriber) -> list[Delivery]:
     return list(Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX])
 
 
-def _line(mailing: Mailing, copy: Delivery, again: OnceMore | None, button: DataButton | None) -> DataLine:
-    said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
-    words = str(WORDS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
+def _copy_line(mailing: Mailing, copy: Delivery, again: OnceMore | None, button: DataButton | None) -> DataLine:
+    reply = _("The mail server answered: %s") % copy.reply if copy.reply else ""
+    text = str(STATE_TEXTS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
     moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
-    return DataLine(moment, words, tuple(filter(None, (said, *_of_again(again)))), button=button)
+    return DataLine(moment, text, tuple(filter(None, (reply, *_once_more_notes(again)))), button=button)
 
 
-def _first_letters(reader: Subscriber) -> Iterable[DataLine]:
+def _course_lines(reader: Subscriber) -> Iterable[DataLine]:
     for copy in CourseCopy.objects.filter(subscriber=reader).select_related("issue").order_by("-position"):
-        said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
+        reply = _("The mail server answered: %s") % copy.reply if copy.reply else ""
         if copy.sent_at:
-            words = _("%(issue)s: sent, as a first letter") % {"issue": copy.issue}
-            yield DataLine(copy.sent_at, words, tuple(filter(None, [said])))
+            text = _("%(issue)s: sent, as a first letter") % {"issue": copy.issue}
+            yield DataLine(copy.sent_at, text, tuple(filter(None, [reply])))
         elif not copy.stopped_at:
             yield DataLine(copy.planned_for, _("%(issue)s: comes to you as a first letter") % {"issue": copy.issue})
 
 
-def _of_again(row: OnceMore | None) -> Iterable[str]:
+def _once_more_notes(row: OnceMore | None) -> Iterable[str]:
     if row is None:
         return
     if row.sent_at:
-        yield _("Sent once more on %(at)s. %(answer)s") % {"at": _local(row.sent_at), "answer": row.reply}
+        yield _("Sent once more on %(at)s. %(answer)s") % {"at": _local_time(row.sent_at), "answer": row.reply}
     elif row.due_at:
         yield _("Is on its way to you once more.")
     else:
         yield _("Could not be sent once more: %s") % row.reply
 
 
-def _local(moment: datetime) -> str:
+def _local_time(moment: datetime) -> str:
     return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
 
 
@@ -100,10 +100,12 @@ def feedback_chapter(reader: Subscriber, token: str) -> DataChapter:
 
 def replies_chapter(reader: Subscriber, token: str) -> DataChapter:
     found = Reply.objects.filter(subscriber=reader).select_related("issue").prefetch_related("answers")
-    return DataChapter("replies", _("Your replies to issues"), (*_of_replies(found[:LINES_MAX]), *_of_quotes(reader)))
+    return DataChapter(
+        "replies", _("Your replies to issues"), (*_reply_lines(found[:LINES_MAX]), *_quote_lines(reader))
+    )
 
 
-def _of_replies(found: Iterable[Reply]) -> Iterator[DataLine]:
+def _reply_lines(found: Iterable[Reply]) -> Iterator[DataLine]:
     for one in found:
         files = tuple(_("attached: %s") % file["name"] for file in one.files)
         yield DataLine(one.received_at, one.text, (one.subject, *([str(one.issue)] if one.issue else ()), *files))
@@ -111,7 +113,7 @@ def _of_replies(found: Iterable[Reply]) -> Iterator[DataLine]:
             yield DataLine(answer.written_at, _("The author answered: %s") % answer.text)
 
 
-def _of_quotes(reader: Subscriber) -> Iterator[DataLine]:
+def _quote_lines(reader: Subscriber) -> Iterator[DataLine]:
     for one in Quote.objects.filter(subscriber=reader).select_related("issue")[:LINES_MAX]:
         what = _("Asked whether it may be quoted: %s") % one.passage
         yield DataLine(one.asked_at, what, (one.get_state_display(), *([str(one.issue)] if one.issue else ())))
@@ -127,7 +129,7 @@ def reports_chapter(reader: Subscriber, token: str) -> DataChapter:
 @private_view
 @require_POST
 @same_origin
-def again(request: HttpRequest, token: str, number: int) -> HttpResponse:
+def request_again(request: HttpRequest, token: str, number: int) -> HttpResponse:
     """Enqueue an issue once more for the reader, if they had a delivery of it.
 
     No task is enqueued: beat sends due mails within seconds.
@@ -135,7 +137,7 @@ def again(request: HttpRequest, token: str, number: int) -> HttpResponse:
     reader = Subscriber.objects.for_fresh_token(token, timezone.now())
     if reader is None:
         return invalid_link(request, token, "mine")
-    copies = {copy.mailing_id for copy in _copies(reader) if copy.state in CAN_COME_AGAIN}
+    copies = {copy.mailing_id for copy in _copies(reader) if copy.state in REPEATABLE_STATES}
     mailing = get_object_or_404(Mailing.objects.filter(pk__in=copies, issue__number=number).order_by("-pk")[:1])
     is_new = reader.is_reader and OnceMore.objects.ask(reader, mailing, timezone.now())
     return redirect_done("mine", token, "again" if is_new else "not-again")

@@ -13,12 +13,11 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Answer, Mailing, Quote, Reply
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError
-from newsletter.delivery.readers.single_mails import SingleMail
+from newsletter.delivery.readers.single_mails import RecordedMail
 from newsletter.issues.models import Issue
 from newsletter.mail import headers, letters
 from newsletter.mail.characters import single_line
 from newsletter.mail.message import SUBJECT_LENGTH, Mail, build_mail
-from newsletter.mail.queued_mail import AtMostOnceMail
 from newsletter.mail.smtp_replies import NotSent, SendFailure
 from newsletter.publication.models import Publication
 from subscribers.addresses import one_line
@@ -26,32 +25,20 @@ from subscribers.models import Subscriber, Suppression, address_hash
 
 REFERENCES_MAX = 12  # keeps the header to some hundred bytes
 QUOTED_MAX = 3_000  # characters of the reply that the answer quotes
-AGAIN = ("re:", "re：", "回覆:", "回覆：", "回复:", "回复：", "aw:", "sv:")
+REPLY_PREFIXES = ("re:", "re：", "回覆:", "回覆：", "回复:", "回复：", "aw:", "sv:")
 
 
-class _Mail[Row: Answer | Quote](AtMostOnceMail[Row], SingleMail[Row]):
-    """A mail whose row stores the server's reply."""
-
-    sent_column = "sent_at"
-
-    def dequeue(self, row: Row, values: dict[str, object]) -> bool:
-        return super().dequeue(row, {"response": self.answer} | values)
-
-    def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
-        return super().dequeue(row, {"response": str(error)[:200], "sent_at": None})
-
-
-class AnswerMail(_Mail[Answer]):
+class AnswerMail(RecordedMail[Answer]):
     """An answer, marked as sent before it is handed over: a crash never sends it twice."""
 
-    model, what = Answer, "answers to readers"
+    model, reply_column, label = Answer, "response", "answers to readers"
 
     def due_rows(self, now: datetime) -> QuerySet[Answer]:
         return super().due_rows(now).select_related("reply")
 
     def build(self, row: Answer, now: datetime) -> tuple[Mail, dict[str, object]]:
-        if barred := obstacle_to_answering(row.reply):
-            raise NotSent(SendFailure.PERMANENT, barred)
+        if obstacle := obstacle_to_answering(row.reply):
+            raise NotSent(SendFailure.PERMANENT, obstacle)
         return build_answer(row), {}
 
 
@@ -75,34 +62,34 @@ def build_answer(answer: Answer) -> Mail:
         sender=publication.sender,
         to=(single_line(reply.sender_name), reply.sender),
         reply_to=publication.reply_to,
-        headers={"Message-ID": answer.message_id} | _thread(answer),
+        headers={"Message-ID": answer.message_id} | _thread_headers(answer),
     )
 
 
 def answer_subject(reply: Reply, publication: Publication) -> str:
     """The reply's subject with a single Re:."""
-    words = single_line(reply.subject) or publication.name
-    subject = words if words.lower().startswith(AGAIN) else f"Re: {words}"
+    subject = single_line(reply.subject) or publication.name
+    subject = subject if subject.lower().startswith(REPLY_PREFIXES) else f"Re: {subject}"
     return subject[:SUBJECT_LENGTH]
 
 
-def _thread(answer: Answer) -> dict[str, str]:
+def _thread_headers(answer: Answer) -> dict[str, str]:
     reply = answer.reply
     if not reply.message_id:
         return {}
     replies = list(Reply.objects.thread(reply))
     before = Answer.objects.filter(reply__in=replies, pk__lt=answer.pk)
-    said = [(one.received_at, one.message_id) for one in replies if one.received_at <= reply.received_at]
-    said += [(one.written_at, one.message_id) for one in before]
-    names = [name for _at, name in sorted(said) if name and name != reply.message_id]
+    sent = [(one.received_at, one.message_id) for one in replies if one.received_at <= reply.received_at]
+    sent += [(one.written_at, one.message_id) for one in before]
+    names = [name for _at, name in sorted(sent) if name and name != reply.message_id]
     return {"In-Reply-To": reply.message_id, "References": " ".join([*names[-REFERENCES_MAX:], reply.message_id])}
 
 
 State = Quote.State
 
 
-class QuoteMail(_Mail[Quote]):
-    model, what = Quote, "questions about quotes"
+class QuoteMail(RecordedMail[Quote]):
+    model, reply_column, label = Quote, "response", "questions about quotes"
 
     def due_rows(self, now: datetime) -> QuerySet[Quote]:
         return super().due_rows(now).select_related("subscriber", "reply")
@@ -197,14 +184,14 @@ def decline_quote(quote: Quote, now: datetime) -> bool:
             return False
         quote = current
         state = State.WITHDRAWN if quote.state == State.ALLOWED else State.DECLINED
-        frozen = _locked(quote.issue) if quote.issue else []
+        frozen = _locked_mailings(quote.issue) if quote.issue else []
         unchanged = {one.pk for one in frozen if freeze(one.issue, one.note).content_hash == one.content_hash}
         values = {"state": state, "name": "", "answered_at": now, "issue": None, "placed_at": None}
         Quote.objects.filter(pk=quote.pk).update(**values)
-        return all(_without_it(one, now, is_unchanged=one.pk in unchanged) for one in frozen) or _undo()
+        return all(_replace_or_pause(one, now, is_unchanged=one.pk in unchanged) for one in frozen) or _roll_back()
 
 
-def _locked(issue: Issue) -> list[Mailing]:
+def _locked_mailings(issue: Issue) -> list[Mailing]:
     waiting = issue.mailings.open().select_related("issue").order_by("pk")
     return [*waiting.select_for_update(of=("self",), no_key=True)]
 
@@ -215,7 +202,7 @@ def withdraw_quotes(reader: Subscriber) -> None:
         decline_quote(quote, timezone.now())
 
 
-def _without_it(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
+def _replace_or_pause(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
     try:
         if is_unchanged and approving.refreeze(mailing, now=now):
             return True
@@ -227,7 +214,7 @@ def _without_it(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
     return bool(is_stopped) and not Mailing.objects.filter(pk=mailing.pk, planned_at__isnull=False).exists()
 
 
-def _undo() -> bool:
+def _roll_back() -> bool:
     """Roll back: the mailing has just begun, so readers have it."""
     transaction.set_rollback(True)
     return False

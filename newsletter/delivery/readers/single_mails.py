@@ -11,22 +11,24 @@ from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.models.course import OnceMore
 from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendStatus
 from newsletter.delivery.provider.transports import MailTransport, transport_for
-from newsletter.mail.message import Mail
+from newsletter.mail import headers
+from newsletter.mail.message import Mail, MailContent, build_mail
 from newsletter.mail.queued_mail import MAILER, AtMostOnceMail, QueuedMail, Retry
 from newsletter.mail.smtp_replies import NotSent, SendFailure, is_unreachable
+from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
-REST = timedelta(minutes=10)  # after a temporary refusal: greylisting needs about five
+RETRY_AFTER = timedelta(minutes=10)  # after a temporary refusal: greylisting needs about five
 TRIES_MAX = 8
 
 
 class SingleMail[Row: Model](QueuedMail[Row]):
     """A mail to one reader. If a connection breaks, the transport knows whether it was handed over."""
 
-    what: ClassVar[str]  # their name in the log
+    label: ClassVar[str]  # of this kind of mail in the log
 
     def __init__(self, transport: MailTransport) -> None:
-        self.transport, self.answer = transport, ""
+        self.transport, self.reply = transport, ""
 
     def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
         before_leaving()
@@ -34,7 +36,7 @@ class SingleMail[Row: Model](QueuedMail[Row]):
             outcome = self.transport.send(message)
         except (ProviderUnavailable, ProviderRejection) as problem:
             raise NotSent(SendFailure.SERVER_UNAVAILABLE, str(problem)) from problem
-        self.answer = (outcome.reply or outcome.provider_id)[:200]
+        self.reply = (outcome.reply or outcome.provider_id)[:200]
         if outcome.status is not SendStatus.SENT:
             failure = SendFailure.TEMPORARY if outcome.status is SendStatus.DEFERRED else SendFailure.PERMANENT
             raise NotSent(failure, f"{outcome.status.value} {outcome.reply}")
@@ -43,14 +45,31 @@ class SingleMail[Row: Model](QueuedMail[Row]):
         tries = getattr(row, self.tries_column)
         if failure is SendFailure.SERVER_UNAVAILABLE:
             return Retry(now, tries - 1)
-        return Retry(now + REST if failure is SendFailure.TEMPORARY and tries < TRIES_MAX else None, tries)
+        return Retry(now + RETRY_AFTER if failure is SendFailure.TEMPORARY and tries < TRIES_MAX else None, tries)
 
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
         log = logging.getLogger(type(self).__module__)
         if is_unreachable(error):
-            log.warning("%s wait: %s", self.what, error)
+            log.warning("%s wait: %s", self.label, error)
         elif retry.due_at is None:
-            log.warning("%s, number %s: %s", self.what, row.pk, error)
+            log.warning("%s, number %s: %s", self.label, row.pk, error)
+
+
+def build_reader_mail(letter: MailContent, reader: Subscriber, kind: str, number: int) -> Mail:
+    """Build an automatic mail with a link to unsubscribe. kind, number: for the Message-ID."""
+    publication = Publication.objects.current()
+    domain = publication.sender_email.rpartition("@")[2]
+    own = {
+        "Message-ID": headers.message_id(kind, reader.pk, number, domain=domain),
+        "List-Unsubscribe": f"<{reader.unsubscribe_url}>",
+    }
+    return build_mail(
+        letter,
+        sender=publication.sender,
+        to=(reader.name, reader.email),
+        reply_to=publication.reply_to,
+        headers=headers.auto_submitted_headers() | own,
+    )
 
 
 def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
@@ -62,10 +81,22 @@ def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
         transport.close()
 
 
-class OnceMoreMail(AtMostOnceMail[OnceMore], SingleMail[OnceMore]):
+class RecordedMail[Row: Model](AtMostOnceMail[Row], SingleMail[Row]):
+    """A mail whose row stores the server's reply."""
+
+    sent_column, reply_column = "sent_at", "reply"
+
+    def dequeue(self, row: Row, values: dict[str, object]) -> bool:
+        return super().dequeue(row, {self.reply_column: self.reply} | values)
+
+    def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
+        return self.dequeue(row, {self.reply_column: str(error)[:200], self.sent_column: None})
+
+
+class OnceMoreMail(RecordedMail[OnceMore]):
     """One more copy, with a new Message-ID: mailboxes hide a second mail with the same one."""
 
-    model, sent_column, what = OnceMore, "sent_at", "issues that are asked for once more"
+    model, label = OnceMore, "issues that are asked for once more"
 
     def due_rows(self, now: datetime) -> QuerySet[OnceMore]:
         return super().due_rows(now).select_related("subscriber", "mailing__issue")
@@ -73,11 +104,4 @@ class OnceMoreMail(AtMostOnceMail[OnceMore], SingleMail[OnceMore]):
     def build(self, row: OnceMore, now: datetime) -> tuple[Mail, dict[str, object]]:
         if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
             raise NotSent(SendFailure.PERMANENT, "left, paused or suppressed meanwhile")
-        mail = copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk))
-        return mail, {}
-
-    def dequeue(self, row: OnceMore, values: dict[str, object]) -> bool:
-        return super().dequeue(row, {"reply": self.answer} | values)
-
-    def give_up(self, row: OnceMore, error: Exception, now: datetime) -> bool:
-        return super().dequeue(row, {"reply": str(error)[:200], "sent_at": None})
+        return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk)), {}

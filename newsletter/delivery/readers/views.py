@@ -33,7 +33,7 @@ class QuoteNameForm(forms.Form):
 @same_origin
 def quote(request: HttpRequest, token: str) -> HttpResponse:
     """Show the passage; POST allows (with a name) or declines."""
-    found = Quote.objects.opened_by(token)
+    found = Quote.objects.by_token(token)
     if found is None:
         return invalid_link(request)
     form = QuoteNameForm(request.POST if "allow" in request.POST else None, label_suffix="")
@@ -55,7 +55,7 @@ def _page(request: HttpRequest, found: Quote, form: QuoteNameForm, status: int =
     return render(request, "delivery/quote.html", context, status=status)
 
 
-COUNTED_AFTER = timedelta(minutes=1)  # maximal age of the numbers on the page of changes
+CACHED_FOR = timedelta(minutes=1)  # maximal age of the numbers on the page of changes
 ANSWERS_PER_DAY = 50  # of one reader, including changes
 
 
@@ -100,7 +100,7 @@ def _has_copy(reader: Subscriber, issue: Issue) -> bool:
     return CourseCopy.objects.filter(issue=issue, subscriber=reader, sent_at__isnull=False).exists()
 
 
-@cached_page(lambda now: now + COUNTED_AFTER)
+@cached_page(lambda now: now + CACHED_FOR)
 def changes(request: HttpRequest, number: int) -> HttpResponse:
     """Show the word diffs of an issue since it was sent, and how many readers have which text."""
     issue = get_object_or_404(Issue.objects.archived(), number=number)

@@ -12,11 +12,11 @@ from django.utils.formats import date_format
 from newsletter.delivery.letter.losses import Loss, losses_in_mail
 from newsletter.delivery.letter.rendering import fill, greeting_html, issue_context, reader_values
 from newsletter.delivery.readers import course
-from newsletter.delivery.readers.single_mails import REST, SingleMail
+from newsletter.delivery.readers.single_mails import RETRY_AFTER, SingleMail, build_reader_mail
 from newsletter.issues import schedule
 from newsletter.issues.models import Issue, StartingPoint
-from newsletter.mail import headers, letters
-from newsletter.mail.message import Mail, build_mail
+from newsletter.mail import letters
+from newsletter.mail.message import Mail
 from newsletter.mail.queued_mail import Retry, is_due
 from newsletter.mail.smtp_replies import SendFailure, is_invalid_message, is_unreachable
 from newsletter.publication.models import Publication
@@ -24,7 +24,7 @@ from subscribers.models import Subscriber
 
 log = logging.getLogger(__name__)
 
-POINTS = 3  # starting points shown
+POINTS_SHOWN = 3  # starting points shown
 GIVE_UP_AFTER = timedelta(days=3)  # from the confirmation
 
 
@@ -56,11 +56,11 @@ class WelcomeMail(SingleMail[Subscriber]):
         if failure is SendFailure.SERVER_UNAVAILABLE:
             return Retry(now, 0)
         is_new = row.confirmed_at is not None and row.confirmed_at > now - GIVE_UP_AFTER
-        return Retry(now + REST if failure is SendFailure.TEMPORARY and is_new else None, 0)
+        return Retry(now + RETRY_AFTER if failure is SendFailure.TEMPORARY and is_new else None, 0)
 
     def log(self, row: Subscriber, error: Exception, retry: Retry) -> None:
         if is_invalid_message(error):
-            log.warning("reader %s cannot be welcomed", row.pk)
+            log.warning("reader %s: the welcome mail cannot be built", row.pk)
         elif is_unreachable(error):
             log.warning("welcome mails wait: %s", error)
         elif retry.due_at is None:
@@ -76,25 +76,13 @@ def build_welcome(subscriber: Subscriber, now: datetime) -> Mail:
     values = reader_values(subscriber)
     context |= values
     with translation.override(publication.language):
-        context |= _of_the_author(publication, now)
+        context |= _author_context(publication, now)
         subject = translation.gettext("Welcome to %(name)s") % {"name": publication.name}
         letter = letters.render("welcome", subject, context, base_url=settings.SITE_URL)
     letter = replace(
         letter, html=fill(letter.html, values, escaped=True), text=fill(letter.text, values, escaped=False)
     )
-    name, address = publication.sender
-    domain = address.rpartition("@")[2]
-    return build_mail(
-        letter,
-        sender=(name, address),
-        to=(subscriber.name, subscriber.email),
-        reply_to=publication.reply_to,
-        headers=headers.auto_submitted_headers()
-        | {
-            "Message-ID": headers.message_id("welcome", subscriber.pk, subscriber.signup_round, domain=domain),
-            "List-Unsubscribe": f"<{subscriber.unsubscribe_url}>",
-        },
-    )
+    return build_reader_mail(letter, subscriber, "welcome", subscriber.signup_round)
 
 
 def welcome_losses(subscriber: Subscriber, now: datetime) -> list[Loss]:
@@ -103,9 +91,9 @@ def welcome_losses(subscriber: Subscriber, now: datetime) -> list[Loss]:
     return losses_in_mail(title, publication.welcome, build_welcome(subscriber, now))
 
 
-def _of_the_author(publication: Publication, now: datetime) -> dict[str, object]:
+def _author_context(publication: Publication, now: datetime) -> dict[str, object]:
     """The context by the author and the date of the next issue, in the active language."""
-    points = StartingPoint.objects.public(now)[:POINTS]
+    points = StartingPoint.objects.public(now)[:POINTS_SHOWN]
     slot = timezone.localtime(schedule.next_slot(publication, now), publication.zone)
     return {
         "words": greeting_html(publication.welcome),

@@ -33,8 +33,8 @@ from newsletter.delivery.provider.outcomes import (
     SendOutcome,
     SendStatus,
     api_outcome,
-    one_line,
     postmark_outcome,
+    reply_line,
     status_outcome,
 )
 from newsletter.delivery.provider.stoppable_wait import STOPPED, StopDeadline, run_in_thread
@@ -58,8 +58,8 @@ class WholeBodyPayload:
     def serialize_json(self, data: Any) -> str:
         if isinstance(data, list):
             data = [one | bodies for one, bodies in zip(data, self.message.bodies, strict=True)]
-        written: str = super().serialize_json(data)  # type: ignore[misc]  # Anymail's, beside us in the class
-        return written
+        json: str = super().serialize_json(data)  # type: ignore[misc]  # of Anymail's payload, the other base class
+        return json
 
 
 class PostmarkBatch(WholeBodyPayload, PostmarkPayload):  # type: ignore[misc]  # Anymail has no types
@@ -79,10 +79,8 @@ def usual_payload(message: Any, defaults: Any, backend: Any) -> Any:
 def read_statuses(backend: Any, response: Any, payload: Any, message: Any) -> list[ReaderReply]:
     """The replies by Anymail's statuses, reader by reader."""
     statuses = backend.parse_recipient_status(response, payload, message)
-    said = {
-        status: status_outcome(status) for status in {None, *statuses.values()}
-    }  # Mailgun returns one status for all
-    return [said[statuses.get(address)] for address in message.addresses]
+    outcomes = {status: status_outcome(status) for status in {None, *statuses.values()}}  # Mailgun: one for all
+    return [outcomes[statuses.get(address)] for address in message.addresses]
 
 
 def read_postmark(backend: Any, response: Any, payload: Any, message: Any) -> list[ReaderReply]:
@@ -98,7 +96,7 @@ class ApiProvider:
     """The batch features of one provider.
 
     limit: messages per call.
-    slot: the format of a merge field; "" if each reader gets a complete body.
+    merge_field: the format of a merge field; "" if each reader gets a complete body.
     bodies: the fields for text and HTML of a complete body.
     collides: text of an author that the provider would interpret.
     by_header: headers are set per reader; otherwise common headers contain merge fields.
@@ -109,7 +107,7 @@ class ApiProvider:
 
     limit: int
     payload: Callable[[Any, Any, Any], Any] = usual_payload
-    slot: str = ""
+    merge_field: str = ""
     bodies: tuple[str, str] = ("text", "html")
     collides: re.Pattern[str] = re.compile("(?!)")
     by_header: bool = True
@@ -121,8 +119,8 @@ class ApiProvider:
 
 
 # By Anymail's esp_name. Only providers with a List-Unsubscribe header per reader: without it there is no one-click
-# unsubscribe (RFC 8058), and mails are sent one by one. That excludes MailerSend (one set of
-# headers for all, and it may show readers each other's addresses), Mandrill, Scaleway and Postal (no headers by reader
+# unsubscribe (RFC 8058), and mails are sent one by one. That excludes MailerSend (one set of headers for all, and it
+# may show readers each other's addresses), Mandrill, Scaleway and Postal (no headers by reader
 # in Anymail), and Amazon SES (its bulk call needs a template stored at Amazon). Mailjet, Mailtrap, SparkPost and
 # Unisender Go are excluded because their template language applies to every text: see Anymail's
 # "merge_headers" and https://anymail.dev/en/stable/esps/#supported-esps.
@@ -131,20 +129,22 @@ PROVIDERS = {
     # https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending (1,000 a call)
     "Mailgun": ApiProvider(
         limit=1000,
-        slot="%recipient.{}%",
+        merge_field="%recipient.{}%",
         collides=re.compile(r"%(recipient|unsubscribe|tag_|mailing_list)", re.IGNORECASE),
         by_header=False,
     ),
     # A version's headers replace the common ones. Its template language is near to Django's.
     # https://developers.brevo.com/docs/batch-send-transactional-emails (2,000 messages a call)
     # https://developers.brevo.com/docs/heterogenous-versions-batch-emails (idempotencyKey: a UUID, 30 minutes)
-    "Brevo": ApiProvider(limit=1000, slot="{{{{ params.{} }}}}", collides=re.compile(r"\{\{|\{%|\{#"), key="mail"),
-    # Substitutions are plain search and replace; ours begin with what no author writes, and it is looked for.
+    "Brevo": ApiProvider(
+        limit=1000, merge_field="{{{{ params.{} }}}}", collides=re.compile(r"\{\{|\{%|\{#"), key="mail"
+    ),
+    # Substitutions are plain search and replace; ours begin with text that no author writes.
     # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations (1,000 personalizations)
     # Anymail gave up its support in 2025, and warns: https://github.com/anymail/django-anymail/issues/432
     "SendGrid": ApiProvider(
         limit=1000,
-        slot="[%nl.{}%]",
+        merge_field="[%nl.{}%]",
         collides=re.compile(r"\[%nl\.|<%|\[unsubscribe\]"),
         keeps_message_id=True,
         extra={"merge_field_format": "[%nl.{}%]"},
@@ -165,9 +165,9 @@ PROVIDERS = {
 }
 
 
-READERS = 200  # per call: larger calls save little, and a crash leaves a whole call uncertain
-CALL_BYTES = 20_000_000  # of complete bodies
-KEYS = UUID("b8f4a0d1-6f0e-4f0c-9c53-3d8a2f7e61aa")
+READERS_PER_CALL = 200  # per call: larger calls save little, and a crash leaves a whole call uncertain
+CALL_BYTES_MAX = 20_000_000  # of complete bodies
+KEY_NAMESPACE = UUID("b8f4a0d1-6f0e-4f0c-9c53-3d8a2f7e61aa")
 
 
 class BatchMessage:
@@ -181,30 +181,29 @@ class BatchMessage:
         self.headers |= provider.headers
         self.envelope: dict[str, Any] = {"from_email": specimen.from_email, "reply_to": specimen.reply_to}
         self.bodies = dict(zip(("html", "text"), rendering.html_and_text(mailing), strict=True))
-        used = {name for body in self.bodies.values() for name in rendering.PLACEHOLDER.findall(body)} | {
-            "unsubscribe_url"
-        }
-        self.words = {slot: salutations.fallback_word(slot) for slot in sorted(used) if salutations.is_name_slot(slot)}
-        self.links = {name: _link_writer(name) for name in sorted(used - {"email"} - self.words.keys())}
+        used = {name for body in self.bodies.values() for name in rendering.PLACEHOLDER.findall(body)}
+        used.add("unsubscribe_url")
+        slots = filter(salutations.is_name_slot, sorted(used))
+        self.fallback_words = {slot: salutations.fallback_word(slot) for slot in slots}
+        self.links = {name: _link_writer(name) for name in sorted(used - {"email"} - self.fallback_words.keys())}
         self.message_id = message_id_maker(mailing)
         self.token = copy_token_maker(mailing)
 
     def size(self) -> int:
-        limit = min(READERS, self.provider.limit)
-        if self.provider.slot:
+        limit = min(READERS_PER_CALL, self.provider.limit)
+        if self.provider.merge_field:
             return limit
         octets = sum(len(body.encode()) for body in self.bodies.values())
-        return max(
-            1, min(limit, CALL_BYTES // (2 * octets))
-        )  # a Chinese character is 3 octets, and 6 as JSON writes it
+        # A Chinese character is 3 octets, and 6 in JSON.
+        return max(1, min(limit, CALL_BYTES_MAX // (2 * octets)))
 
     def values(self, row: DeliveryRow) -> dict[str, str]:
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
-        number, bound = row.subscriber_id, row.token_salt + row.address_hash
-        values = {"email": row.email} | {name: link(number, bound) for name, link in self.links.items()}
-        if self.words:
+        number, bound_to = row.subscriber_id, row.token_salt + row.address_hash
+        values = {"email": row.email} | {name: link(number, bound_to) for name, link in self.links.items()}
+        if self.fallback_words:
             name = salutations.safe_name(row.name)
-            values |= {slot: name or word for slot, word in self.words.items()}
+            values |= {slot: name or word for slot, word in self.fallback_words.items()}
         return values
 
     def message(self, rows: Sequence[DeliveryRow]) -> Any:
@@ -217,33 +216,33 @@ class BatchMessage:
         message.to = [headers.format_mailbox(row.name, row.email) for row in rows]
         message.addresses = list(values)
         message.esp_extra = dict(self.provider.extra)
-        if self.provider.slot:
+        if self.provider.merge_field:
             message.merge_data = values
         if self.provider.by_header:
             message.merge_headers = {row.email: self._own_headers(row, values[row.email]) for row in rows}
-            message.merge_metadata = {row.email: self.named(row) for row in rows}
+            message.merge_metadata = {row.email: self.metadata(row) for row in rows}
         else:
             message.merge_data = {row.email: values[row.email] | {"row": self.token(row.seq)} for row in rows}
-            message.metadata = {"delivery": self.provider.slot.format("row")}
-        if not self.provider.slot:
+            message.metadata = {"delivery": self.provider.merge_field.format("row")}
+        if not self.provider.merge_field:
             message.bodies = [self._filled(own) for own in values.values()]
-        self._give_key(message, rows)
+        self._set_idempotency_key(message, rows)
         return message
 
-    def named(self, row: DeliveryRow) -> dict[str, str]:
+    def metadata(self, row: DeliveryRow) -> dict[str, str]:
         """The metadata that identifies the delivery in reports: events/parsing/provider_requests.py."""
         return {"delivery": self.token(row.seq)}
 
     def _body(self, name: str) -> str:
-        if not self.provider.slot:
+        if not self.provider.merge_field:
             return name  # replaced by each reader's own body
-        return rendering.PLACEHOLDER.sub(lambda found: self.provider.slot.format(found[1]), self.bodies[name])
+        return rendering.PLACEHOLDER.sub(lambda found: self.provider.merge_field.format(found[1]), self.bodies[name])
 
     def _common(self) -> dict[str, str]:
         """Common headers: none if readers have their own, which would replace them."""
         if self.provider.by_header:
             return {}
-        return self.headers | {"List-Unsubscribe": f"<{self.provider.slot.format('unsubscribe_url')}>"}
+        return self.headers | {"List-Unsubscribe": f"<{self.provider.merge_field.format('unsubscribe_url')}>"}
 
     def _own_headers(self, row: DeliveryRow, values: Mapping[str, str]) -> dict[str, str]:
         own = {**self.headers, "List-Unsubscribe": f"<{values['unsubscribe_url']}>"}
@@ -257,11 +256,13 @@ class BatchMessage:
         filled = [rendering.PLACEHOLDER.sub(lambda found: values[found[1]], body) for body in bodies]
         return dict(zip(self.provider.bodies, filled, strict=True))
 
-    def _give_key(self, message: Any, rows: Sequence[DeliveryRow]) -> None:
+    def _set_idempotency_key(self, message: Any, rows: Sequence[DeliveryRow]) -> None:
         """Derive the idempotency key from content and readers, so that every worker computes the same one."""
         if self.provider.key:
             readers = [(row.seq, row.email, row.name) for row in rows]
-            message.idempotency_key = str(uuid5(KEYS, f"{self.mailing.pk} {self.mailing.content_hash} {readers}"))
+            message.idempotency_key = str(
+                uuid5(KEY_NAMESPACE, f"{self.mailing.pk} {self.mailing.content_hash} {readers}")
+            )
             if self.provider.key == "mail":
                 message.extra_headers["idempotencyKey"] = message.idempotency_key
 
@@ -270,14 +271,14 @@ def _link_writer(name: str) -> Callable[[int, str], str]:
     """A function from reader's id and salt to the link. name: of its placeholder."""
     purpose = name.removesuffix("_url")
     sign, (before, after) = tokens.signer(purpose), link_around_token(purpose)
-    return lambda number, bound: f"{before}{sign(number, bound)}{after}"
+    return lambda number, bound_to: f"{before}{sign(number, bound_to)}{after}"
 
 
 log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 1  # under a rate limit a call is made with the readers collected until then
-PAUSES = (1, 3, 9)  # seconds before retries with the same key; far below any key's lifetime
-HOPELESS = 31  # refusals of parts of one call, down to sixteenths, with none accepted: the reason is not a reader
+RETRY_SECONDS = (1, 3, 9)  # seconds before retries with the same key; far below any key's lifetime
+REFUSALS_MAX = 31  # refusals of parts of one call, down to sixteenths, with none accepted: the reason is not a reader
 FIRST_CALLS, MOST_CALLS = 1, 4  # concurrent calls: at the start, and at most; a crash leaves so many uncertain
 # Safe in text and HTML of any provider, without escaping.
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+=-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
@@ -289,8 +290,8 @@ def why_not_batched(backend: Any, mailing: Mailing) -> str:
     name = getattr(backend, "esp_name", None)
     if name not in PROVIDERS:
         return "this mailer takes no batches"
-    written = "\n".join([mailing.subject, mailing.sender_name, mailing.reply_to, mailing.text, mailing.html])
-    if found := PROVIDERS[name].collides.search(written):
+    texts = "\n".join([mailing.subject, mailing.sender_name, mailing.reply_to, mailing.text, mailing.html])
+    if found := PROVIDERS[name].collides.search(texts):
         return f"the issue contains {found[0]!r}, which {name} would take for its own"
     if not PLAIN_LINK.fullmatch(Subscriber(pk=1).unsubscribe_url):
         return "the links of readers contain what would have to be escaped"
@@ -311,7 +312,7 @@ class CallPart:
 
     rows: Sequence[DeliveryRow]
     call: ApiCall = field(default_factory=ApiCall)
-    is_alone: bool = False
+    is_single: bool = False
 
 
 type CallReply = Sequence[ReaderReply] | SendOutcome  # a reply for each row, or one outcome for all
@@ -329,7 +330,7 @@ class ApiCourier:
         mailing: Mailing,
         scaler: ConnectionScaler | None = None,
         *,
-        pauses: Sequence[float] = PAUSES,
+        retry_seconds: Sequence[float] = RETRY_SECONDS,
     ) -> None:
         self.alias, self.mailing = alias, mailing
         self.backends: list[Any] = [mailers[alias]]  # idle
@@ -338,26 +339,27 @@ class ApiCourier:
         self.window = self.copies.size()
         self.single = DjangoTransport(mailers[alias])
         self.scaler = scaler or ConnectionScaler(FIRST_CALLS, MOST_CALLS)
-        self.pauses, self.stop_deadline = pauses if self.provider.key else (), StopDeadline()
+        self.retry_seconds, self.stop_deadline = retry_seconds if self.provider.key else (), StopDeadline()
         self.waiting: deque[CallPart] = deque()
         self.running: dict[Future[CallReply], tuple[CallPart, Any]] = {}  # with their backends
-        self.known: list[tuple[int, SendOutcome]] = []  # and not yielded yet
+        self.outcomes: list[tuple[int, SendOutcome]] = []  # not yielded yet
         self.problem: Exception | None = None  # raised once no call is running
-        self.is_silent = False
+        self.callbacks: Any = None  # not used: see Courier
+        self.has_no_reply = False
 
     def deliver(
-        self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], _reports: object = None, /
+        self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
     ) -> Iterator[tuple[int, SendOutcome]]:
         self.scaler.begin()
         calls = group_rows(rows, self.window)
         while True:
             self._begin(calls, on_hand_over)
-            if not self.running and not self.known:
+            if not self.running and not self.outcomes:
                 break
             if self.running:
                 self._collect()
-            known, self.known = self.known, []
-            yield from known
+            outcomes, self.outcomes = self.outcomes, []
+            yield from outcomes
         if self.problem:
             raise self.problem
 
@@ -369,15 +371,15 @@ class ApiCourier:
     # --- Requests ---
 
     def _is_over(self) -> bool:
-        return bool(self.problem) or self.is_silent
+        return bool(self.problem) or self.has_no_reply
 
     def _begin(self, calls: Iterator[list[DeliveryRow]], on_hand_over: Callable[[int], bool]) -> None:
         while not self._is_over() and len(self.running) < self.scaler.wanted:
             part = None if self.stop_deadline.is_stopping() else self._next(calls)
             if part is None:
                 return
-            backend = None if part.is_alone else self.backends.pop() if self.backends else mailers[self.alias]
-            if step := self._step(part, backend):
+            backend = None if part.is_single else self.backends.pop() if self.backends else mailers[self.alias]
+            if step := self._request(part, backend):
                 if not all(on_hand_over(row.seq) for row in part.rows):
                     self.problem = HandOverForbidden()
                     return
@@ -385,9 +387,9 @@ class ApiCourier:
 
     def _next(self, calls: Iterator[list[DeliveryRow]]) -> CallPart | None:
         """The next part, None if there is nothing at the moment. Single readers are sent one at a time."""
-        is_one_alone = any(part.is_alone for part, _backend in self.running.values())
+        is_one_running = any(part.is_single for part, _backend in self.running.values())
         for part in self.waiting:
-            if not (part.is_alone and is_one_alone):
+            if not (part.is_single and is_one_running):
                 self.waiting.remove(part)
                 return part
         try:
@@ -397,31 +399,31 @@ class ApiCourier:
             return None
         if call is None:
             return None
-        together, apart = _sorted(call)
-        self.waiting += [CallPart([row], is_alone=True) for row in apart]
-        return CallPart(together) if together else self._next(calls)
+        batch, singles = _split_unusual(call)
+        self.waiting += [CallPart([row], is_single=True) for row in singles]
+        return CallPart(batch) if batch else self._next(calls)
 
-    def _step(self, part: CallPart, backend: Any) -> Callable[[], CallReply] | None:
+    def _request(self, part: CallPart, backend: Any) -> Callable[[], CallReply] | None:
         """The request of a part; None, with the outcome recorded, if its reader's address cannot be written."""
-        if not part.is_alone:
-            return partial(self._ask, part.rows, backend)
+        if not part.is_single:
+            return partial(self._call_with_retries, part.rows, backend)
         row = part.rows[0]
         try:
             message: Any = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
         except ValueError as problem:
-            self.known.append((row.seq, SendOutcome(SendStatus.FAILED, str(problem)[:500])))
+            self.outcomes.append((row.seq, SendOutcome(SendStatus.FAILED, str(problem)[:500])))
             return None
-        message.metadata = self.copies.named(row)
+        message.metadata = self.copies.metadata(row)
         return partial(self.single.send, message)
 
-    def _ask(self, rows: Sequence[DeliveryRow], backend: Any) -> CallReply:
+    def _call_with_retries(self, rows: Sequence[DeliveryRow], backend: Any) -> CallReply:
         """Replies by row, or one outcome for all: FAILED (nothing was sent) or UNCERTAIN."""
         message = self.copies.message(rows)
         reply = self._post(message, backend)
         if not isinstance(reply, SendOutcome) or reply.status is not SendStatus.UNCERTAIN:
             return reply
-        for seconds in self.pauses:
-            self.stop_deadline.rest(seconds)  # give the provider time
+        for seconds in self.retry_seconds:
+            self.stop_deadline.sleep(seconds)  # give the provider time
             if self.stop_deadline.is_stopping():
                 return reply
             try:
@@ -442,22 +444,22 @@ class ApiCourier:
         except AnymailAPIError as error:
             return api_outcome(error)
         except AnymailUnsupportedFeature as error:
-            raise ProviderRejection(one_line(error)) from error
+            raise ProviderRejection(reply_line(error)) from error
         except AnymailError as error:  # before the request: an address that Anymail cannot write
-            return SendOutcome(SendStatus.FAILED, one_line(error))
+            return SendOutcome(SendStatus.FAILED, reply_line(error))
 
     # --- Replies ---
 
     def _collect(self) -> None:
         """Wait for replies; calls without one at the stop deadline are uncertain."""
-        ended = self.stop_deadline.first(self.running)
+        ended = self.stop_deadline.wait_first(self.running)
         for one in ended or self.running.copy():
             part, backend = self.running.pop(one)
             if ended:
                 self.backends += [backend] if backend else []
                 self._end(part, one)
             else:
-                self._know(part, SendOutcome(SendStatus.UNCERTAIN, STOPPED))
+                self._record(part, SendOutcome(SendStatus.UNCERTAIN, STOPPED))
 
     def _end(self, part: CallPart, ended: Future[CallReply]) -> None:
         now = time.monotonic()
@@ -473,24 +475,23 @@ class ApiCourier:
         else:
             self.scaler.answered(now, len(self.running) + 1)
             part.call.is_taken = part.call.is_taken or not isinstance(reply, SendOutcome)
-            self._know(part, reply)
+            self._record(part, reply)
 
     def _halve(self, part: CallPart, reply: SendOutcome) -> None:
         part.call.refusals += 1
-        if part.call.refusals == HOPELESS and not part.call.is_taken:
+        if part.call.refusals == REFUSALS_MAX and not part.call.is_taken:
             self.problem = self.problem or ProviderRejection(reply.reply)
         half = len(part.rows) // 2
         self.waiting += [CallPart(part.rows[:half], part.call), CallPart(part.rows[half:], part.call)]
 
-    def _know(self, part: CallPart, reply: CallReply) -> None:
-        self.is_silent = self.is_silent or (isinstance(reply, SendOutcome) and reply.status is SendStatus.UNCERTAIN)
-        for row, one in zip(
-            part.rows, [reply] * len(part.rows) if isinstance(reply, SendOutcome) else reply, strict=True
-        ):
+    def _record(self, part: CallPart, reply: CallReply) -> None:
+        self.has_no_reply |= isinstance(reply, SendOutcome) and reply.status is SendStatus.UNCERTAIN
+        replies = [reply] * len(part.rows) if isinstance(reply, SendOutcome) else reply
+        for row, one in zip(part.rows, replies, strict=True):
             if isinstance(one, ProviderRejection):  # not about the reader
                 self.problem = self.problem or one
             else:
-                self.known.append((row.seq, one))
+                self.outcomes.append((row.seq, one))
 
 
 def group_rows(rows: Iterator[DeliveryRow], size: int) -> Iterator[list[DeliveryRow]]:
@@ -507,13 +508,13 @@ def group_rows(rows: Iterator[DeliveryRow], size: int) -> Iterator[list[Delivery
         yield call
 
 
-def _sorted(call: Sequence[DeliveryRow]) -> tuple[list[DeliveryRow], list[DeliveryRow]]:
+def _split_unusual(call: Sequence[DeliveryRow]) -> tuple[list[DeliveryRow], list[DeliveryRow]]:
     """Rows for one call, and rows for single calls: unusual address or name, or a repeated address."""
-    together, apart = dict[str, DeliveryRow](), list[DeliveryRow]()
+    batch, singles = dict[str, DeliveryRow](), list[DeliveryRow]()
     for row in call:
         key = row.email.lower()
-        if key in together or not PLAIN_ADDRESS.fullmatch(row.email) or headers.CONTROL.search(row.name):
-            apart.append(row)
+        if key in batch or not PLAIN_ADDRESS.fullmatch(row.email) or headers.CONTROL.search(row.name):
+            singles.append(row)
         else:
-            together[key] = row
-    return list(together.values()), apart
+            batch[key] = row
+    return list(batch.values()), singles

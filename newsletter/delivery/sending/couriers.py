@@ -36,16 +36,16 @@ from newsletter.mail.mailers import SendLimits
 
 log = logging.getLogger(__name__)
 
-FIRST_LINES, MOST_LINES = 4, 128  # SMTP connections of a lane: at the start, and at most
-DEFAULT_LIMITS = ConnectionLimits(MOST_LINES, first=FIRST_LINES)
+FIRST_CONNECTIONS, MOST_CONNECTIONS = 4, 128  # SMTP connections of a lane: at the start, and at most
+DEFAULT_LIMITS = ConnectionLimits(MOST_CONNECTIONS, first=FIRST_CONNECTIONS)
 WINDOW_SECONDS = 0.04  # several times the latency of a disk
 WINDOW_MIN, WINDOW_FIRST = 20, 100  # rows
 # By Anymail's esp_name: providers that return metadata in reports. The others refuse it.
-TAKE_METADATA = frozenset(
+METADATA_PROVIDERS = frozenset(
     {"Amazon SES", "Brevo", "Mailgun", "Mailjet", "Mailtrap", "Mandrill", "Postmark", "Resend", "SendGrid"}
     | {"SparkPost", "Unisender Go"}
 )
-LINES_FOR_RATE = 64  # at most, if the number follows from a rate
+RATED_CONNECTIONS = 64  # at most, if the number follows from a rate
 
 
 class CourierCallbacks(NamedTuple):
@@ -59,27 +59,20 @@ class CourierCallbacks(NamedTuple):
     on_throttling: Callable[[str], None] = lambda _words: None
 
 
-NO_CALLBACKS = CourierCallbacks()
-
-
 class Courier(Protocol):
     stop_deadline: StopDeadline  # limits the wait for replies after a stop
+    callbacks: CourierCallbacks  # set by the lane; not used by couriers with one message in flight
 
     @property
     def window(self) -> int:
         """Rows per intent."""
 
     def deliver(
-        self,
-        rows: Iterator[DeliveryRow],
-        on_hand_over: Callable[[int], bool],
-        reports: CourierCallbacks = NO_CALLBACKS,
-        /,
+        self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
     ) -> Iterator[tuple[int, SendOutcome]]:
         """Send a message for each row; yield seqs and outcomes as they arrive.
 
         on_hand_over: called with the seq just before the provider may get the message; returns False if it must not.
-        reports: not used by couriers with one message in flight.
         A row without an outcome was certainly not handed over. Raises ProviderUnavailable, ProviderRejection or
         HandOverForbidden, each after the last outcome.
         """
@@ -90,9 +83,9 @@ class Courier(Protocol):
 type KnownScalers = dict[tuple[int, str], ConnectionScaler]  # by mailing and mailer, passed from lane to lane
 
 
-def courier_for(alias: str, mailing: Mailing, learnt: KnownScalers | None = None) -> Courier:
-    """alias: a key of settings.MAILERS. learnt: updated, for the next courier."""
-    backend, known, key = mailers[alias], {} if learnt is None else learnt, (mailing.pk, alias)
+def courier_for(alias: str, mailing: Mailing, scalers: KnownScalers | None = None) -> Courier:
+    """alias: a key of settings.MAILERS. scalers: updated, for the next courier."""
+    backend, known, key = mailers[alias], {} if scalers is None else scalers, (mailing.pk, alias)
     if isinstance(backend, SmtpBackend):
         limits = smtp_limits(alias)
         return SmtpCourier(alias, mailing, limits, known.setdefault(key, limits.scaler()))
@@ -104,21 +97,21 @@ def courier_for(alias: str, mailing: Mailing, learnt: KnownScalers | None = None
 
 def smtp_limits(alias: str) -> ConnectionLimits:
     """Limits of a mailer's SMTP server; with a rate, as many connections as it needs."""
-    limits, rate = _limits(alias)
+    limits, rate = _limits_and_rate(alias)
     if limits.connections or rate:
-        return ConnectionLimits(limits.connections or LINES_FOR_RATE, limits.messages_per_connection, rate)
+        return ConnectionLimits(limits.connections or RATED_CONNECTIONS, limits.messages_per_connection, rate)
     return DEFAULT_LIMITS._replace(per_connection=limits.messages_per_connection)
 
 
 def api_limits(alias: str) -> ConnectionLimits:
     """Limits of concurrent calls of an e-mail API; with a rate, as many as it needs."""
-    limits, rate = _limits(alias)
+    limits, rate = _limits_and_rate(alias)
     return ConnectionLimits(
         limits.connections or MOST_CALLS, rate=rate, first=None if limits.connections or rate else FIRST_CALLS
     )
 
 
-def _limits(alias: str) -> tuple[SendLimits, float | None]:
+def _limits_and_rate(alias: str) -> tuple[SendLimits, float | None]:
     limits: SendLimits = settings.MAILERS[alias].get("LIMITS", SendLimits())
     return limits, min([rate for rate in (settings.SEND_RATE, limits.rate) if rate], default=None)
 
@@ -135,16 +128,13 @@ class DjangoCourier:
 
     def __init__(self, alias: str, mailing: Mailing) -> None:
         self.transport, self.stop_deadline = DjangoTransport(mailers[alias]), StopDeadline()
-        self.mailing, self.refusals = mailing, Refusals(believes=mailing.believes_refusals)
-        takes_metadata = getattr(mailers[alias], "esp_name", "") in TAKE_METADATA
+        self.callbacks = CourierCallbacks()
+        self.mailing, self.refusals = mailing, Refusals(accepts_dead=mailing.believes_refusals)
+        takes_metadata = getattr(mailers[alias], "esp_name", "") in METADATA_PROVIDERS
         self.token = copy_token_maker(mailing) if takes_metadata else None
 
     def deliver(
-        self,
-        rows: Iterator[DeliveryRow],
-        on_hand_over: Callable[[int], bool],
-        _reports: CourierCallbacks = NO_CALLBACKS,
-        /,
+        self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
     ) -> Iterator[tuple[int, SendOutcome]]:
         for row in rows:
             try:
@@ -156,16 +146,16 @@ class DjangoCourier:
                 message.metadata = {"delivery": self.token(row.seq)}
             if not on_hand_over(row.seq):
                 raise HandOverForbidden
-            yield from self._known(row.seq, self.stop_deadline.answer(partial(self.transport.send, message)))
+            yield from self._release_or_hold(row.seq, self.stop_deadline.run(partial(self.transport.send, message)))
             if self.refusals.problem:
                 raise self.refusals.problem
         yield from self.refusals.release()
 
-    def _known(self, seq: int, outcome: SendOutcome) -> Iterator[tuple[int, SendOutcome]]:
+    def _release_or_hold(self, seq: int, outcome: SendOutcome) -> Iterator[tuple[int, SendOutcome]]:
         """Yield outcomes; a refusal that may not be about the reader is held back."""
         if outcome.status is SendStatus.SENT:
             yield from self.refusals.end()
-        if not self.refusals.keep(seq, outcome):
+        if not self.refusals.hold_back(seq, outcome):
             yield seq, outcome
 
     def close(self) -> None:
@@ -186,19 +176,15 @@ class SmtpCourier:
         self.scaler = scaler or limits.scaler()
         self.compiled = CompiledMailing(mailing)
         self.smtp: SmtpSender | None = None
-        self.stop_deadline = StopDeadline()
+        self.stop_deadline, self.callbacks = StopDeadline(), CourierCallbacks()
 
     def deliver(
-        self,
-        rows: Iterator[DeliveryRow],
-        on_hand_over: Callable[[int], bool],
-        reports: CourierCallbacks = NO_CALLBACKS,
-        /,
+        self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
     ) -> Iterator[tuple[int, SendOutcome]]:
-        self._prove()
+        self._check_template()
         failed: list[tuple[int, SendOutcome]] = []
-        smtp = self._opened()
-        smtp.on_dot, smtp.on_reply, smtp.report_throttling = on_hand_over, *reports
+        smtp = self._smtp_sender()
+        smtp.on_dot, smtp.on_reply, smtp.report_throttling = on_hand_over, *self.callbacks
         yield from smtp.deliver(self._envelopes(rows, failed))
         yield from failed
 
@@ -212,7 +198,7 @@ class SmtpCourier:
         tens = int(rate * WINDOW_SECONDS) // 10 * 10  # SQLite caches a statement for each number of rows
         return min(max(WINDOW_MIN, tens), self.window_max)
 
-    def _prove(self) -> None:
+    def _check_template(self) -> None:
         """Check once that the template renders what was approved."""
         if self.smtp is None and (difference := self.compiled.difference(self.mailing)):
             raise ProviderRejection(difference)
@@ -226,7 +212,7 @@ class SmtpCourier:
             else:
                 yield envelope
 
-    def _opened(self) -> SmtpSender:
+    def _smtp_sender(self) -> SmtpSender:
         if self.smtp is None:
             self.smtp = SmtpSender(
                 partial(smtp_backend, self.alias),
@@ -235,7 +221,7 @@ class SmtpCourier:
                 stop_deadline=self.stop_deadline,
             )
             self.smtp.pool.scaler = self.scaler
-            self.smtp.refusals.believes = self.mailing.believes_refusals
+            self.smtp.refusals.accepts_dead = self.mailing.believes_refusals
         return self.smtp
 
     def close(self) -> None:

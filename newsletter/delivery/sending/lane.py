@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from newsletter.delivery.ledger import claims
-from newsletter.delivery.ledger.claims import DeliveryResult, DeliveryRow, LaneEnds
+from newsletter.delivery.ledger.claims import DeliveryResult, DeliveryRow, LaneEnded
 from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.provider.outcomes import (
@@ -36,10 +36,10 @@ log = logging.getLogger(__name__)
 
 DATABASE_RETRY_SECONDS = (0.2, 0.5, 1, 2, 5, 10)  # between tries to save results while the database is away
 LEASE_SECONDS = 10  # between renewals of the lease while a window waits for its rate limit
-GONE = "left, paused or suppressed since the issue was begun"
+SKIPPED_REPLY = "left, paused or suppressed since the issue was begun"
 
 
-class DailyLimitReached(LaneEnds):
+class DailyLimitReached(LaneEnded):
     """The warm-up's limit for today is reached."""
 
 
@@ -49,27 +49,27 @@ class HeldBatch:
     writer: executes ledger writes in order; a thread in a lane.
     """
 
-    def __init__(self, batch: Batch, window: int, writer: Executor, pacer: RateLimiter) -> None:
-        self.batch, self.window, self.writer, self.pacer = batch, window, writer, pacer
+    def __init__(self, batch: Batch, window: int, writer: Executor, rate_limiter: RateLimiter) -> None:
+        self.batch, self.window, self.writer, self.rate_limiter = batch, window, writer, rate_limiter
         self.results: list[DeliveryResult] = []  # not committed yet
-        self.unanswered: dict[int, None] = {}  # seqs of intended rows without a result, in order
+        self.without_result: dict[int, None] = {}  # seqs of intended rows without a result, in order
         self.pending: Future[list[DeliveryRow]] | None = None
-        self.is_through = False
+        self.is_finished = False
         self.times: deque[float] = deque()  # when the rows of the window may leave
         self.renew_at = time.monotonic() + LEASE_SECONDS
 
-    def _intend(self) -> None:
+    def _request_intent(self) -> None:
         results, self.results = self.results, []
-        step = partial(claims.commit_intent, self.batch, results, self.pacer.window(self.window), timezone.now())
+        step = partial(claims.commit_intent, self.batch, results, self.rate_limiter.window(self.window), timezone.now())
         self.renew_at = time.monotonic() + LEASE_SECONDS
-        self.pending = self.writer.submit(with_retries, step)
+        self.pending = self.writer.submit(run_with_retries, step)
 
-    def _intended(self) -> list[DeliveryRow]:
+    def _await_intent(self) -> list[DeliveryRow]:
         """Wait until the last intent is durable; return its rows."""
         assert self.pending is not None  # noqa: S101 - asked for before, by `rows`
         pending, self.pending = self.pending, None
         rows = pending.result()
-        self.unanswered.update((row.seq, None) for row in rows)
+        self.without_result.update((row.seq, None) for row in rows)
         return rows
 
     def rows(self, is_over: Callable[[], bool]) -> Iterator[DeliveryRow]:
@@ -77,72 +77,72 @@ class HeldBatch:
 
         Raises LaneEnds if the batch was taken over, the mailing stopped, or the daily limit is reached.
         """
-        self._intend()
-        while rows := self._intended():
+        self._request_intent()
+        while rows := self._await_intent():
             self._reserve([row.email for row in rows if row.is_mailable], is_over)
             is_last = self.batch.cursor >= self.batch.hi
             if not is_last:
-                self._intend()
+                self._request_intent()
             for row in rows:
                 if is_over():
                     return
                 if not row.is_mailable:
-                    self.answer(DeliveryResult(row.seq, Delivery.State.SKIPPED, GONE))
-                elif self._has_come(row, is_over):
+                    self.add_result(DeliveryResult(row.seq, Delivery.State.SKIPPED, SKIPPED_REPLY))
+                elif self._wait_for_turn(row, is_over):
                     yield row
                 else:
                     return
             if is_last:
                 break
-        self.is_through = True
+        self.is_finished = True
 
     def _reserve(self, emails: list[str], is_over: Callable[[], bool]) -> None:
         """Wait until sending times are reserved for these messages, or `is_over`."""
-        if self.pacer.is_free(len(emails)):
+        if self.rate_limiter.is_free(len(emails)):
             self.times = deque([time.monotonic()] * len(emails))
             return
         while not is_over():
-            places = self._written(partial(self.pacer.ask, emails))
-            if not places.again_in:
-                self.times = deque(places.times)
+            reserved = self._run_in_writer(partial(self.rate_limiter.reserve_times, emails))
+            if not reserved.retry_in:
+                self.times = deque(reserved.times)
                 return
-            self._nap(places.again_in)
+            self._sleep_and_renew(reserved.retry_in)
 
-    def _has_come(self, row: DeliveryRow, is_over: Callable[[], bool]) -> bool:
+    def _wait_for_turn(self, row: DeliveryRow, is_over: Callable[[], bool]) -> bool:
         """Wait for the row's sending time; return False if `is_over` before."""
         if not self.times:
             raise DailyLimitReached("the day is full")
         while (left := self.times[0] - time.monotonic()) > 0:
             if is_over():
                 return False
-            self._nap(left)
+            self._sleep_and_renew(left)
         self.times.popleft()
         return True
 
-    def _nap(self, seconds: float) -> None:
+    def _sleep_and_renew(self, seconds: float) -> None:
         """Wait for the rate limit, and renew the lease."""
-        self._keep()
+        self._renew_lease()
         time.sleep(min(seconds, NAP_SECONDS))  # short, to notice a pause
 
-    def _keep(self) -> None:
+    def _renew_lease(self) -> None:
         beat_process()
         if time.monotonic() >= self.renew_at:
             self.renew_at = time.monotonic() + LEASE_SECONDS
-            self._written(partial(claims.renew_lease, self.batch))
+            self._run_in_writer(partial(claims.renew_lease, self.batch))
 
     def keep(self) -> None:
         """Renew the lease while waiting for replies. If it is lost, the next intent fails."""
-        with suppress(LaneEnds):
-            self._keep()
+        with suppress(LaneEnded):
+            self._renew_lease()
 
-    def _written[T](self, step: Callable[[], T]) -> T:
-        return self.writer.submit(with_retries, step).result()
+    def _run_in_writer[T](self, step: Callable[[], T]) -> T:
+        return self.writer.submit(run_with_retries, step).result()
 
     def _is_lost(self) -> bool:
-        return self._written(partial(claims.has_lost_batch, self.batch))
+        return self._run_in_writer(partial(claims.has_lost_batch, self.batch))
 
-    def answer(self, result: DeliveryResult) -> None:
-        self.unanswered.pop(result.seq, None)
+    def add_result(self, result: DeliveryResult) -> None:
+        self.without_result.pop(result.seq, None)
         self.results.append(result)
 
     def settle(self, never_left: Callable[[Iterable[int]], Sequence[int]] = tuple) -> None:
@@ -152,21 +152,21 @@ class HeldBatch:
         never_left: the rows that the recorder confirms; called if the batch was taken over.
         """
         if self.pending is not None:
-            with suppress(LaneEnds):
-                self._intended()
+            with suppress(LaneEnded):
+                self._await_intent()
         if self.times:
-            self._written(partial(self.pacer.give_back, len(self.times)))
-        if self.unanswered and self._is_lost():
-            self._written(partial(claims.requeue_never_left, self.batch, never_left(self.unanswered)))
+            self._run_in_writer(partial(self.rate_limiter.uncount_unsent, len(self.times)))
+        if self.without_result and self._is_lost():
+            self._run_in_writer(partial(claims.requeue_never_left, self.batch, never_left(self.without_result)))
         results, self.results = self.results, []
-        if self.is_through and not self.unanswered:
+        if self.is_finished and not self.without_result:
             step = partial(claims.close_pass, self.batch, results, timezone.now())
         else:
-            step = partial(claims.release_batch, self.batch, results, cursor=min(self.unanswered, default=None))
-        self._written(step)
+            step = partial(claims.release_batch, self.batch, results, cursor=min(self.without_result, default=None))
+        self._run_in_writer(step)
 
 
-def with_retries[T](step: Callable[[], T]) -> T:
+def run_with_retries[T](step: Callable[[], T]) -> T:
     """Run an idempotent database step, with retries while the database is away or locked."""
     for seconds in DATABASE_RETRY_SECONDS:
         beat_process()
@@ -174,7 +174,7 @@ def with_retries[T](step: Callable[[], T]) -> T:
             _make_commits_durable()
             return step()
         except (OperationalError, InterfaceError):
-            log.warning("the database is away; results wait %s s", seconds)
+            log.warning("the database is unavailable; results are saved in %s s", seconds)
             close_dead_connection()
             time.sleep(seconds)  # nothing matters more than these results
     return step()
@@ -197,9 +197,9 @@ def _make_commits_durable() -> None:
 
 
 STATE_SECONDS = 1  # between checks of the mailing's state
-UNCERTAIN_IN_A_ROW = 3  # lanes in a row that ended without a final reply, until the mailing is paused
-STATE_OF = {answer: Delivery.State[answer.name] for answer in SendStatus}
-MARK_OF = {answer: RowMark[answer.name] for answer in SendStatus}
+SILENT_LANES_MAX = 3  # lanes in a row that ended without a final reply, until the mailing is paused
+STATE_OF_STATUS = {answer: Delivery.State[answer.name] for answer in SendStatus}
+MARK_OF_STATUS = {answer: RowMark[answer.name] for answer in SendStatus}
 
 
 class Lane:
@@ -218,40 +218,40 @@ class Lane:
         writer: Executor,
         worker: str,
         is_stopping: Callable[[], bool] = lambda: False,
-        pacer: RateLimiter | None = None,
+        rate_limiter: RateLimiter | None = None,
     ) -> None:
-        self.pacer = pacer or RateLimiter(None)
+        self.rate_limiter = rate_limiter or RateLimiter(None)
         self.mailing, self.courier, self.recorder, self.writer = mailing, courier, recorder, writer
         self.worker, self.is_stopping = worker, is_stopping
-        self.reports = CourierCallbacks(on_reply=self._mark, on_throttling=self._slow_down)
+        courier.callbacks = CourierCallbacks(on_reply=self._mark, on_throttling=self._slow_down)
         courier.stop_deadline.is_stopping = self._is_ending
-        self.silence, self.is_revoked = "", False
-        self.has_stopped, self.ask_at = False, time.monotonic() + STATE_SECONDS
+        self.missing_reply, self.is_revoked = "", False
+        self.has_stopped, self.check_at = False, time.monotonic() + STATE_SECONDS
 
     def run(self, seconds: float) -> int:
         """Work until nothing is ready, the mailing stops, or about `seconds` have passed; return rows with results."""
         until = time.monotonic() + seconds
-        answered = 0
+        count = 0
         try:
             while not self._is_over(until) and (batch := self._claim()):
-                answered += self._work(batch, until)
-        except LaneEnds as reason:
+                count += self._work(batch, until)
+        except LaneEnded as reason:
             log.info("mailing %s: the lane ends: %s", self.mailing.pk, reason)
         finally:
             self.courier.close()
-        return answered
+        return count
 
     def _is_over(self, until: float) -> bool:
         now = time.monotonic()
-        return bool(self.silence) or now >= until or self._is_ending() or self._was_stopped(now)
+        return bool(self.missing_reply) or now >= until or self._is_ending() or self._was_stopped(now)
 
     def _is_ending(self) -> bool:
         return self.is_revoked or self.is_stopping()
 
     def _was_stopped(self, now: float) -> bool:
         """Whether the author stopped the mailing; queried every STATE_SECONDS, as a window may last much longer."""
-        if not self.has_stopped and now >= self.ask_at:
-            self.ask_at = now + STATE_SECONDS
+        if not self.has_stopped and now >= self.check_at:
+            self.check_at = now + STATE_SECONDS
             try:
                 self.has_stopped = not Mailing.objects.filter(pk=self.mailing.pk, state=Mailing.State.SENDING).exists()
             except (OperationalError, InterfaceError):  # the next intent fails too, or the next check succeeds
@@ -259,8 +259,7 @@ class Lane:
         return self.has_stopped
 
     def _claim(self) -> Batch | None:
-        step = partial(claims.claim_batch, self.mailing, self.worker, timezone.now())
-        return self.writer.submit(with_retries, step).result()
+        return self._run_in_writer(claims.claim_batch, self.mailing, self.worker, timezone.now())
 
     def _work(self, batch: Batch, until: float) -> int:
         """Deliver one batch; raise LaneEnds, after recording everything, if the lane must stop.
@@ -269,43 +268,43 @@ class Lane:
         flight recorder, which may know more than the ledger.
         """
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        holding = HeldBatch(batch, self.courier.window, self.writer, self.pacer)
+        holding = HeldBatch(batch, self.courier.window, self.writer, self.rate_limiter)
         self.courier.stop_deadline.on_wait = holding.keep
-        answered, end = 0, None
+        count, end = 0, None
         try:
             rows = holding.rows(partial(self._is_over, until))
-            for seq, outcome in self.courier.deliver(rows, self._hand_over, self.reports):
-                holding.answer(self._result(seq, outcome))
+            for seq, outcome in self.courier.deliver(rows, self._hand_over):
+                holding.add_result(self._result(seq, outcome))
                 beat(Component.LANES)
                 beat_process()
-                answered += 1
+                count += 1
         except HandOverForbidden:
-            end = LaneEnds("it stood still, and was given up")
-        except (LaneEnds, ProviderUnavailable, ProviderRejection) as reason:
-            end = self._end_for(reason)
+            end = LaneEnded("it stalled, and its batch was taken over")
+        except (LaneEnded, ProviderUnavailable, ProviderRejection) as reason:
+            end = self._record_end(reason)
         holding.settle(self.recorder.never_left)
         if end:
             raise end
-        self._look_back(answered)
-        return answered
+        self._back_off_if_silent(count)
+        return count
 
-    def _end_for(self, reason: LaneEnds | ProviderUnavailable | ProviderRejection) -> LaneEnds:
+    def _record_end(self, reason: LaneEnded | ProviderUnavailable | ProviderRejection) -> LaneEnded:
         """Record on the mailing why sending stops; return the exception that ends the lane."""
-        if isinstance(reason, DailyLimitReached) and (end := self.pacer.end_of_day(timezone.now())):
-            self._later(self.mailing.wait_until, *end)
-        if isinstance(reason, LaneEnds):
+        if isinstance(reason, DailyLimitReached) and (end := self.rate_limiter.end_of_day(timezone.now())):
+            self._run_in_writer(self.mailing.wait_until, *end)
+        if isinstance(reason, LaneEnded):
             return reason
         if isinstance(reason, ProviderUnavailable):
             self._slow_down(str(reason), at_once=True)
-            self._later(self.mailing.wait_for_provider, timezone.now(), str(reason))
-            return LaneEnds("the provider is away")
-        self._later(self.mailing.pause, str(reason))
-        return LaneEnds("the provider refuses us")
+            self._run_in_writer(self.mailing.wait_for_provider, timezone.now(), str(reason))
+            return LaneEnded("the provider is unavailable")
+        self._run_in_writer(self.mailing.pause, str(reason))
+        return LaneEnded("the provider refuses us")
 
-    def _slow_down(self, words: str, *, at_once: bool = False) -> None:
+    def _slow_down(self, reply: str, *, at_once: bool = False) -> None:
         """Slow all workers down if the reply asks for it."""
-        if is_throttling(words):
-            self._later(partial(self.pacer.slow_down, words, at_once=at_once))
+        if is_throttling(reply):
+            self._run_in_writer(partial(self.rate_limiter.slow_down, reply, at_once=at_once))
 
     def _hand_over(self, seq: int) -> bool:
         """Record the hand-over; return False if this lane was revoked meanwhile."""
@@ -313,25 +312,25 @@ class Lane:
         return not self.is_revoked
 
     def _mark(self, seq: int, outcome: SendOutcome) -> None:
-        self.recorder.mark(seq, MARK_OF[outcome.status])
+        self.recorder.mark(seq, MARK_OF_STATUS[outcome.status])
 
     def _result(self, seq: int, outcome: SendOutcome) -> DeliveryResult:
         self._mark(seq, outcome)
         if outcome.status is SendStatus.UNCERTAIN:
-            self.silence = outcome.reply
+            self.missing_reply = outcome.reply
         if outcome.status is SendStatus.DEFERRED:
             self._slow_down(outcome.reply)
-        return DeliveryResult(seq, STATE_OF[outcome.status], outcome.reply, outcome.provider_id)
+        return DeliveryResult(seq, STATE_OF_STATUS[outcome.status], outcome.reply, outcome.provider_id)
 
-    def _look_back(self, answered: int) -> None:
+    def _back_off_if_silent(self, count: int) -> None:
         """Back off after a missing final reply: a broken provider would make more and more deliveries uncertain."""
-        if self.silence and not self._is_ending():
-            self._later(self.mailing.wait_for_provider, timezone.now(), self.silence)
-            if self.mailing.provider_failures >= UNCERTAIN_IN_A_ROW:
-                self._later(self.mailing.pause, self.silence)
-            raise LaneEnds("no answer after the final dot")
-        if answered:
-            self._later(self.mailing.provider_answers)
+        if self.missing_reply and not self._is_ending():
+            self._run_in_writer(self.mailing.wait_for_provider, timezone.now(), self.missing_reply)
+            if self.mailing.provider_failures >= SILENT_LANES_MAX:
+                self._run_in_writer(self.mailing.pause, self.missing_reply)
+            raise LaneEnded("no answer after the final dot")
+        if count:
+            self._run_in_writer(self.mailing.reset_backoff)
 
-    def _later(self, step: Callable[..., object], *details: object) -> None:
-        self.writer.submit(with_retries, partial(step, *details)).result()
+    def _run_in_writer[**P, T](self, step: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        return self.writer.submit(run_with_retries, partial(step, *args, **options)).result()

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from newsletter.delivery.ledger import retention, uncertain
 from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing
 from newsletter.delivery.models.deliveries import OTHER_DOMAINS
-from newsletter.delivery.results import REASONS
+from newsletter.delivery.results import REASON_TEXTS
 from newsletter.desk.issues.actions import message_id_of
 from newsletter.desk.issues.composer import issue_page
 from newsletter.mail.smtp_replies import RefusalReason
@@ -94,7 +94,7 @@ def failure_reasons(found: Breakdown | None) -> list[FailureReason]:
 
 
 def _reason(one: RefusalReason, count: int) -> FailureReason:
-    title, advice = REASONS[one]
+    title, advice = REASON_TEXTS[one]
     return FailureReason(str(title), str(advice), count, LEADS_TO.get(one, ""))
 
 

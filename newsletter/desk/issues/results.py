@@ -57,7 +57,7 @@ def result_page(mailing: Mailing, now: datetime) -> IssueResultPage | None:
         domains=tuple(results.failures_by_domain(found)),
         how_compared=results.comparison_note(found),
         sentences=found.sentences,
-        more_said=found.said - len(found.sentences),
+        more_said=found.sentence_count - len(found.sentences),
     )
 
 

@@ -22,8 +22,8 @@ from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, RehearsalSta
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import (
     PlanningError,
-    copy_count,
     correction_obstacles,
+    count_copies,
     obstacles,
     was_sent_to_all,
 )
@@ -202,7 +202,7 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         "title": _("Correction"),
         "form": form,
         "subject": subject_line(issue, Publication.objects.current(), is_correction=True),
-        "count": copy_count(issue),
+        "count": count_copies(issue),
         "hold_minutes": Publication.objects.current().hold_minutes,
         "obstacles": correction_obstacles(issue, "a note"),
         **losses_context(lost),

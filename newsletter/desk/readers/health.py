@@ -43,9 +43,9 @@ def health(request: HttpRequest) -> HttpResponse:
             if reason in standing.suppressed
         ],
         "may_bar": may_bar,
-        "issues": list_health.by_issue(mailings),
+        "issues": list_health.stats_by_issue(mailings),
         "came_back_columns": CAME_BACK,
-        "domains": [_domain_row(one) for one in list_health.by_domain(mailings)],
+        "domains": [_domain_row(one) for one in list_health.stats_by_domain(mailings)],
         "domain_columns": COLUMNS,
         "unproven": list_health.unproven_messages() if may_bar else [],
         "unknown": list_health.unparsed_messages() if roles.is_owner(request.user) else [],
@@ -56,7 +56,7 @@ def health(request: HttpRequest) -> HttpResponse:
 @require_POST
 def accept_unproven(request: HttpRequest, pk: int) -> HttpResponse:
     """Accept a mail without proof of its origin; the next worker applies it."""
-    if InboundMessage.objects.filter(pk=pk).take_as_proven():
+    if InboundMessage.objects.filter(pk=pk).accept_unproven():
         messages.success(request, _("It is taken as proven. What it says is applied within a minute."))
     return redirect("admin:reader_health")
 

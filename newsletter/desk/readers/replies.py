@@ -77,7 +77,7 @@ class ReplyFilter(forms.Form):
     def choose(self, found: ReplyQuerySet) -> ReplyQuerySet:
         self.is_valid()
         if words := self.cleaned_data.get("q", ""):
-            found = found.saying(words)
+            found = found.containing(words)
         if issue := self.cleaned_data.get("issue"):
             found = found.filter(issue=issue)
         if tag := self.cleaned_data.get("tag"):

@@ -351,7 +351,7 @@ def test_the_same_calendar_is_the_same_bytes_and_a_change_has_a_newer_stamp(clie
 
 def test_a_renewed_link_makes_the_old_one_unknown(client, issue):
     old = calendar_path()
-    icalendar_feed.renew_address(Publication.objects.fresh(), NOW)
+    icalendar_feed.renew_calendar_url(Publication.objects.fresh(), NOW)
     new = calendar_path()
 
     assert old != new

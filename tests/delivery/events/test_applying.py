@@ -9,7 +9,7 @@ from django.db.utils import IntegrityError, OperationalError
 from newsletter.delivery.events import applying, rules
 from newsletter.delivery.events.parsing import inbound_mail
 from newsletter.delivery.models import Delivery, Event, InboundMessage, Mailing, Reply
-from newsletter.delivery.models.events import READ_WITHIN
+from newsletter.delivery.models.events import PARSED_WITHIN
 from newsletter.mail import tokens
 from subscribers import departures
 from subscribers.models import Consent, Subscriber, Suppression, address_hash
@@ -19,7 +19,7 @@ from tests.factories import make_publication
 
 DAY = timedelta(days=1)
 TOLD_AT = NOW + DAY
-LATER = READ_WITHIN + timedelta(seconds=1)  # whoever was reading has died
+LATER = PARSED_WITHIN + timedelta(seconds=1)  # whoever was reading has died
 State, What = InboundMessage.State, InboundMessage.Kind
 
 pytestmark = pytest.mark.django_db
@@ -143,7 +143,7 @@ def test_what_a_stranger_says_of_a_copy_that_is_on_its_way_counts_nowhere_either
 def test_the_author_may_take_such_a_mail_as_proven(mailing):
     receive(UNPROVEN["a report"], UNPROVEN["a report of policy"].replace(b"<1@", b"<2@"))
 
-    assert InboundMessage.objects.filter(pk=InboundMessage.objects.earliest("pk").pk).take_as_proven() == 1
+    assert InboundMessage.objects.filter(pk=InboundMessage.objects.earliest("pk").pk).accept_unproven() == 1
     applying.apply_waiting(TOLD_AT, 1)
 
     assert suppressed() == {("a@example.org", "bounced")}
@@ -154,7 +154,7 @@ def test_a_mail_that_was_dismissed_bars_nobody_and_cannot_be_taken_as_proven_lat
     receive(UNPROVEN["a complaint"])
 
     assert InboundMessage.objects.dismiss() == 1
-    assert InboundMessage.objects.take_as_proven() == 0
+    assert InboundMessage.objects.accept_unproven() == 0
     applying.apply_waiting(TOLD_AT, 1)
 
     assert nothing_changed()
@@ -345,7 +345,7 @@ def test_one_that_cannot_be_read_is_kept_and_holds_up_no_other(mailing):
 
     odd, good = receive(dsn(verp(mailing, seq_of(mailing))))
 
-    assert (odd.state, odd.note) == (State.UNREADABLE, "nobody reads what comes from carrier-pigeon")
+    assert (odd.state, odd.note) == (State.UNREADABLE, "carrier-pigeon has no parser")
     assert bytes(odd.body) == b"{}"
     assert good.state == State.APPLIED
 
@@ -354,7 +354,7 @@ def test_one_that_cannot_be_applied_is_kept_and_holds_up_no_other(mailing, monke
     apply = rules.apply_new_events
 
     def break_at_b(news):
-        if any(one.found.seq == seq_of(mailing, "b") for one in news):
+        if any(one.match.seq == seq_of(mailing, "b") for one in news):
             raise LookupError("a rule has a fault")
         apply(news)
 

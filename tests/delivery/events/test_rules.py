@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery.events import rules
-from newsletter.delivery.events.rules import AT_LEAST, ISSUES
+from newsletter.delivery.events.rules import BOUNCES_IN_A_ROW, DELIVERIES_MIN
 from newsletter.delivery.ledger import claims, uncertain
 from newsletter.delivery.ledger.claims import DeliveryResult, write_results
 from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.provider.outcomes import REFUSALS, Refusals, SendOutcome, SendStatus
+from newsletter.delivery.provider.outcomes import REFUSALS_MAX, Refusals, SendOutcome, SendStatus
 from subscribers import replay_departures
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW, Provider
@@ -154,7 +154,7 @@ def refuse_issues(publication):
 def test_the_third_issue_in_a_row_that_is_refused_suppresses(refuse_issues, words):
     Subscriber.objects.filter(email="r001@example.org").update(email="r001@other.example")
 
-    assert refuse_issues(*[words] * (ISSUES - 1)) == set()
+    assert refuse_issues(*[words] * (BOUNCES_IN_A_ROW - 1)) == set()
     assert refuse_issues(words) == {("r000@example.org", "bounced", words)}
 
 
@@ -164,7 +164,7 @@ def test_an_issue_that_was_accepted_begins_the_count_anew(refuse_issues):
 
 @pytest.mark.parametrize("words", [BLOCKED, "554 5.7.1 relay access denied"])
 def test_a_block_list_never_suppresses_however_often(refuse_issues, words):
-    assert refuse_issues(*[words] * (ISSUES + 2)) == set()
+    assert refuse_issues(*[words] * (BOUNCES_IN_A_ROW + 2)) == set()
 
 
 def test_a_block_list_in_between_does_not_count(refuse_issues):
@@ -178,7 +178,7 @@ def test_refusals_of_last_year_do_not_count(refuse_issues):
 def test_a_receiver_that_refuses_all_its_readers_blames_none_of_them(publication):
     theirs = [make_subscriber(f"r{number}@blocking.example") for number in range(2)]
     make_subscriber("a@notblocking.example")  # which accepts
-    for number in range(ISSUES):
+    for number in range(BOUNCES_IN_A_ROW):
         mailing = planned(make_issue(make_post(f"文 {number}")), NOW)
         copies = mailing.deliveries.values_list("subscriber_id", "seq")
         mine = {reader.pk for reader in theirs}
@@ -187,7 +187,7 @@ def test_a_receiver_that_refuses_all_its_readers_blames_none_of_them(publication
         rules.judge_refusals(NOW)
         reload(mailing).finish(NOW)
 
-    assert Refusal.objects.filter(state=Refusal.State.COUNTED).count() == 2 * ISSUES
+    assert Refusal.objects.filter(state=Refusal.State.COUNTED).count() == 2 * BOUNCES_IN_A_ROW
     assert suppressed() == set()
 
 
@@ -213,7 +213,7 @@ def test_where_nobody_was_accepted_nobody_is_suppressed(make_mailing, run):
 def test_a_server_that_calls_too_many_dead_pauses_the_mailing_and_suppresses_nobody(make_mailing):
     audience(100)
     mailing = make_mailing("")
-    record(mailing, [GONE] * AT_LEAST, sent=50)
+    record(mailing, [GONE] * DELIVERIES_MIN, sent=50)
 
     rules.judge_refusals(NOW)
 
@@ -222,7 +222,7 @@ def test_a_server_that_calls_too_many_dead_pauses_the_mailing_and_suppresses_nob
     assert mailing.reason == (
         "The mail server says of 20 addresses that they do not exist. Decide whether it is right."
     )
-    assert rules.undecided_dead(mailing) == AT_LEAST
+    assert rules.undecided_dead(mailing) == DELIVERIES_MIN
 
 
 def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):
@@ -230,7 +230,9 @@ def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):
     audience(225)
     mailing = make_mailing("")
     write_results(mailing.batches.get(), [DeliveryResult(seq, SENT) for seq in range(200)])
-    write_results(mailing.batches.get(), [DeliveryResult(200 + number, FAILED, GONE) for number in range(AT_LEAST)])
+    write_results(
+        mailing.batches.get(), [DeliveryResult(200 + number, FAILED, GONE) for number in range(DELIVERIES_MIN)]
+    )
 
     rules.judge_refusals(NOW)
 
@@ -341,10 +343,10 @@ def test_a_paused_mailings_refusals_wait(make_mailing, run):
 
 
 def test_dead_in_a_row_stop_a_lane_only_until_the_author_believes_them():
-    in_doubt, believing = Refusals(), Refusals(believes=True)
-    for number in range(REFUSALS):
-        assert not in_doubt.keep(number, refused(GONE))
-        assert not believing.keep(number, refused(GONE))
+    in_doubt, believing = Refusals(), Refusals(accepts_dead=True)
+    for number in range(REFUSALS_MAX):
+        assert not in_doubt.hold_back(number, refused(GONE))
+        assert not believing.hold_back(number, refused(GONE))
 
     assert str(in_doubt.problem) == GONE
     assert believing.problem is None
@@ -381,4 +383,4 @@ def test_a_correction_is_no_issue_that_was_refused(refuse_issues):
     refuse_issues(NO)
     Mailing.objects.update(kind=Mailing.Kind.CORRECTION)
 
-    assert refuse_issues(*[NO] * (ISSUES - 1)) == set()
+    assert refuse_issues(*[NO] * (BOUNCES_IN_A_ROW - 1)) == set()

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery.events import list_health, thinning
-from newsletter.delivery.events.rules import WITHIN
+from newsletter.delivery.events.rules import BOUNCE_WINDOW
 from newsletter.delivery.ledger import retention
 from newsletter.delivery.models import Event, EventCount, InboundMessage, Mailing
 from subscribers.models import Subscriber, Suppression
@@ -13,7 +13,7 @@ from tests.delivery.conftest import NOW
 from tests.factories import finish_batches
 
 LATER = NOW + thinning.ARRIVED_KEPT + timedelta(days=1)
-MUCH_LATER = NOW + thinning.LONGEST + timedelta(days=1)
+MUCH_LATER = NOW + thinning.KEPT_LONGEST + timedelta(days=1)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_what_says_that_a_copy_arrived_becomes_a_number_after_three_months(maili
         (mailing.pk, "delivered", 2),
         (mailing.pk, "opened", 1),
     }
-    assert thinning.ARRIVED_KEPT >= WITHIN
+    assert thinning.ARRIVED_KEPT >= BOUNCE_WINDOW
 
 
 def test_bites_are_small_and_another_goes_on_where_one_was_killed(mailing, monkeypatch):
@@ -79,12 +79,12 @@ def test_bites_are_small_and_another_goes_on_where_one_was_killed(mailing, monke
 
 
 def test_what_came_back_is_kept_for_two_years_and_then_a_number_on_the_page(mailing):
-    before = list_health.by_issue([mailing])
+    before = list_health.stats_by_issue([mailing])
 
     thinning.thin_old_events(MUCH_LATER, 60)
 
     assert kinds() == []
-    assert list_health.by_issue([mailing]) == before
+    assert list_health.stats_by_issue([mailing]) == before
     assert (before[0].gone, before[0].complained) == (1, 1)
 
 
@@ -117,7 +117,7 @@ def test_of_an_erased_reader_neither_events_nor_mails_stay(mailing):
     assert kinds() == ["bounced", "delivered", "opened"]
     assert [bytes(one.body) for one in InboundMessage.objects.all()] == [b"a reply to 1"]
     assert Subscriber.objects.count() == 2
-    assert list_health.by_issue([mailing])[0].complained == 1
+    assert list_health.stats_by_issue([mailing])[0].complained == 1
 
 
 def test_events_about_no_copy_go_as_well(mailing):

@@ -41,7 +41,7 @@ def door(settings):
     """Open the door, with a key of every provider that signs, and Amazon's certificate at hand."""
     settings.WEBHOOK_SECRET = [SECRET]
     settings.MAILERS = settings.MAILERS | {"bulk": settings.MAILERS["bulk"] | {"WEBHOOKS": keys()}}
-    webhooks._checker.cache_clear()
+    webhooks._validating_view.cache_clear()
     caches["spare"].set(f"sns:{CERTIFICATE_URL}", certificate())
     make_publication()
 
@@ -56,7 +56,7 @@ def post(client, one, secret=SECRET):
 def test_a_warning_of_anymail_goes_where_all_warnings_go():
     """To hide it would change the filters of all threads."""
     with pytest.warns(AnymailNotSupportedWarning, match="SendGrid"):
-        webhooks._checker("sendgrid", ())
+        webhooks._validating_view("sendgrid", ())
 
 
 def requests():

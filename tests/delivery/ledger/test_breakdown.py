@@ -31,7 +31,7 @@ def mailing(make_mailing):
 
 
 def counted(now=LATER) -> Breakdown:
-    breakdown.count_one(now)
+    breakdown.count_next_mailing(now)
     return Breakdown.objects.get()
 
 
@@ -57,7 +57,7 @@ def test_copies_are_counted_by_the_domain_that_receives_them(mailing, run):
 
 
 def test_all_but_the_largest_domains_are_counted_together(mailing, monkeypatch):
-    monkeypatch.setattr(breakdown, "DOMAINS", 1)
+    monkeypatch.setattr(breakdown, "DOMAINS_COUNTED", 1)
 
     found = counted()
 
@@ -83,14 +83,14 @@ def test_a_closed_mailing_is_counted_once(mailing, run):
     run(mailing, Provider())
     mailing.finish(NOW)
 
-    steps = [breakdown.count_one(LATER + timedelta(days=day)) for day in range(3)]
+    steps = [breakdown.count_next_mailing(LATER + timedelta(days=day)) for day in range(3)]
 
     assert steps == [True, False, False]
     assert numbers(Breakdown.objects.get(), "gmail.com") == {"SENT": 2}
 
 
 def test_a_mailing_under_way_is_counted_every_half_minute(mailing):
-    steps = [breakdown.count_one(LATER + timedelta(seconds=seconds)) for seconds in (0, 29, 30, 59, 60)]
+    steps = [breakdown.count_next_mailing(LATER + timedelta(seconds=seconds)) for seconds in (0, 29, 30, 59, 60)]
 
     assert steps == [True, False, True, False, True]
 
@@ -99,7 +99,7 @@ def test_one_that_changes_while_it_is_counted_is_counted_again(mailing, run, mon
     run(mailing, Provider(d=SendOutcome(SendStatus.UNCERTAIN, "no answer")))
     mailing.finish(NOW)
     row = mailing.deliveries.get(state=State.UNCERTAIN)
-    count = breakdown._by_verdict
+    count = breakdown._count_by_verdict
 
     def decided_meanwhile(mailing):
         seen, evidence = (
@@ -110,8 +110,8 @@ def test_one_that_changes_while_it_is_counted_is_counted_again(mailing, run, mon
         return count(mailing)
 
     with monkeypatch.context() as patch:
-        patch.setattr(breakdown, "_by_verdict", decided_meanwhile)
-        assert breakdown.count_one(LATER)
+        patch.setattr(breakdown, "_count_by_verdict", decided_meanwhile)
+        assert breakdown.count_next_mailing(LATER)
     is_due = breakdown.mailings_to_count(LATER).exists()
     found = counted()
 
@@ -143,21 +143,21 @@ def test_the_dispatcher_counts_what_has_been_on_its_way_for_a_minute(mailing):
 def test_nothing_is_counted_beside_a_mailing_that_may_be_over_in_a_moment(mailing, run):
     at_once, after_a_minute = NOW + timedelta(seconds=59), NOW + timedelta(seconds=60)
 
-    is_counted = [breakdown.count_one(at_once), breakdown.count_one(after_a_minute)]
+    is_counted = [breakdown.count_next_mailing(at_once), breakdown.count_next_mailing(after_a_minute)]
     run(mailing, Provider())
     assert mailing.finish(at_once)
 
     assert is_counted == [False, True]
-    assert breakdown.count_one(at_once)
+    assert breakdown.count_next_mailing(at_once)
 
 
 def test_copies_are_read_again_only_if_one_has_moved(mailing, run):
     run(mailing, Provider(d=SendOutcome(SendStatus.UNCERTAIN, "no answer")))
     assert mailing.pause()
-    assert breakdown.count_one(LATER)
+    assert breakdown.count_next_mailing(LATER)
 
     with CaptureQueriesContext(connection) as asked:
-        assert breakdown.count_one(LATER + timedelta(minutes=1))
+        assert breakdown.count_next_mailing(LATER + timedelta(minutes=1))
     read = [one["sql"] for one in asked if Delivery._meta.db_table in one["sql"]]
 
     assert read == []
@@ -169,7 +169,7 @@ def test_counting_costs_as_many_queries_with_many_copies(mailing):
         Breakdown.objects.all().delete()
         Mailing.objects.update(counted_at=None)
         with CaptureQueriesContext(connection) as queries:
-            breakdown.count_one(LATER)
+            breakdown.count_next_mailing(LATER)
         return len(queries)
 
     few = queries()

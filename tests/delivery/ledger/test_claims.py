@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from newsletter.delivery.ledger import claims
 from newsletter.delivery.ledger.claims import (
-    STEP,
+    ROWS_STEP,
     DeliveryResult,
-    LaneEnds,
+    LaneEnded,
     claim_batch,
     close_pass,
     commit_intent,
@@ -44,7 +44,7 @@ def test_a_holder_whose_batch_was_taken_over_is_refused_before_it_sends(make_mai
     batch = claim_batch(make_mailing("abc"), "machine/0/x", NOW)
     Batch.objects.update(token=batch.token + 1)
 
-    with pytest.raises(LaneEnds):
+    with pytest.raises(LaneEnded):
         commit_intent(batch, [], 1, NOW)
 
     assert Batch.objects.get().cursor == 0
@@ -55,7 +55,7 @@ def test_a_late_answer_settles_a_row_that_was_called_uncertain(make_mailing):
     batch = claim_batch(mailing, "machine/0/x", NOW)
     (row,) = commit_intent(batch, [], 1, NOW)
     mailing.deliveries.filter(seq=row.seq).update(state=UNCERTAIN, attempts=1)
-    batch.count(Counter({UNCERTAIN: 1}))
+    batch.add_counts(Counter({UNCERTAIN: 1}))
     Batch.objects.update(token=batch.token + 1)
 
     write_results(batch, [DeliveryResult(row.seq, SENT, "250 ok")])
@@ -167,7 +167,7 @@ def test_results_of_a_refused_intent_are_counted_and_no_longer_in_flight(make_ma
     (row,) = commit_intent(batch, [], 1, NOW)
     mailing.pause()
 
-    with pytest.raises(LaneEnds):
+    with pytest.raises(LaneEnded):
         commit_intent(batch, [DeliveryResult(row.seq, SENT, "250 ok")], 1, NOW)
 
     assert (counts(mailing).sent, counts(mailing).sending, counts(mailing).queued) == (1, 0, 1)
@@ -242,7 +242,7 @@ def test_a_mailing_is_not_closed_over_a_row_that_the_author_wants_sent_again(
 
 
 def test_a_window_ends_with_its_batch(make_mailing, monkeypatch):
-    monkeypatch.setattr(beginning, "BATCH", 2)
+    monkeypatch.setattr(beginning, "BATCH_MAX", 2)
     batch = claim_batch(make_mailing("abcd"), "machine/0/x", NOW)
 
     assert [row.seq for row in commit_intent(batch, [], 4, NOW)] == [0, 1], "the next row is another holder's"
@@ -297,7 +297,7 @@ def test_a_lane_that_slept_over_a_new_text_sends_no_more_of_the_old_one(make_mai
     assert refreeze(Mailing.objects.get(), now=NOW)
     assert Mailing.objects.get().resume(NOW, timedelta())
 
-    with pytest.raises(LaneEnds):
+    with pytest.raises(LaneEnded):
         commit_intent(batch, [], 1, NOW)
 
 
@@ -306,21 +306,23 @@ def test_a_lane_that_slept_over_a_new_text_sends_no_more_of_the_old_one(make_mai
 
 @pytest.fixture
 def batch(make_mailing):
-    return claim_batch(make_mailing([f"r{number}" for number in range(STEP * 2 + 20)]), "machine/0/x", timezone.now())
+    return claim_batch(
+        make_mailing([f"r{number}" for number in range(ROWS_STEP * 2 + 20)]), "machine/0/x", timezone.now()
+    )
 
 
 def rows(batch, *columns):
     return list(batch.mailing.deliveries.order_by("seq").values_list(*columns))
 
 
-@pytest.mark.parametrize("count", [1, STEP - 1, STEP, STEP + 1, STEP * 2 + 3])
+@pytest.mark.parametrize("count", [1, ROWS_STEP - 1, ROWS_STEP, ROWS_STEP + 1, ROWS_STEP * 2 + 3])
 def test_each_answer_is_written_into_its_own_row_and_into_no_other(batch, count):
     states = [SENT, FAILED, DEFERRED, UNCERTAIN, SKIPPED]
     told = [DeliveryResult(seq, states[seq % 5], f"250 {seq} 管理 'ok'", f"id-{seq}") for seq in range(count)]
 
     assert claims.update_waiting(batch, told) == set(range(count))
 
-    untouched = [(QUEUED, "", "", 0)] * (STEP * 2 + 20 - count)
+    untouched = [(QUEUED, "", "", 0)] * (ROWS_STEP * 2 + 20 - count)
     assert rows(batch, "state", "reply", "provider_id", "attempts") == [(*row[1:], 1) for row in told] + untouched
 
 
@@ -335,7 +337,7 @@ def test_only_what_left_has_a_time(batch):
     assert [bool(at and at > before) for (at,) in rows(batch, "sent_at")[:4]] == [True, True, False, False]
 
 
-@pytest.mark.parametrize("count", [3, STEP + 3])
+@pytest.mark.parametrize("count", [3, ROWS_STEP + 3])
 def test_rows_that_have_their_answer_keep_it_and_the_others_are_written(batch, count):
     claims.update_waiting(batch, [DeliveryResult(1, FAILED, "550 no"), DeliveryResult(2, DEFERRED, "451 later")])
 

@@ -84,10 +84,10 @@ def test_a_mark_outlives_kill_9(path):
 
 def test_its_room_on_the_disk_is_taken_before_anything_is_marked(path):
     with Recorder(path):
-        assert path.stat().st_blocks * 512 >= flight_recorder.HEADER + flight_recorder.ROWS
+        assert path.stat().st_blocks * 512 >= flight_recorder.HEADER_BYTES + flight_recorder.ROWS_MAX
 
 
-@pytest.mark.parametrize("free_bytes", [0, flight_recorder.HEADER, flight_recorder.ROWS])
+@pytest.mark.parametrize("free_bytes", [0, flight_recorder.HEADER_BYTES, flight_recorder.ROWS_MAX])
 def test_a_disk_without_room_for_all_of_it_is_an_error_of_the_system(path, free_bytes):
     former = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, former[1]))
@@ -191,7 +191,7 @@ def test_wherever_a_lane_is_met_no_row_leaves_that_waits_in_the_record(path, fli
     records, memory = [], flight.memory
 
     def set_flag():
-        memory[flight_recorder.REVOKED] = 1
+        memory[flight_recorder.REVOKED_AT] = 1
 
     def read_marks():
         records.append(flight_recorder.revoke(path, 7, 3))

@@ -114,7 +114,7 @@ def test_a_machine_that_was_cut_off_tells_what_it_knows_when_it_comes_back(make_
     left = states(mailing)
     assert left == [SENT, Delivery.State.FAILED, Delivery.State.DEFERRED, UNCERTAIN, QUEUED, QUEUED, QUEUED]
     assert (mailing.counts().sent, mailing.counts().uncertain) == (1, 1)
-    assert mailing.deliveries.get(state=UNCERTAIN).reply == recovery.RECORDED, "it had left, and was not answered"
+    assert mailing.deliveries.get(state=UNCERTAIN).reply == recovery.RECORDED_REPLY, "it had left, and was not answered"
     theirs.refresh_from_db()
     assert theirs.state == Batch.State.LEASED, "who works on it meanwhile goes on"
 
@@ -344,7 +344,7 @@ def given_up(frozen):
 def wake(batch, flight):
     """The owner ends with an answer to its first two rows, and with none to the other four."""
     holding = HeldBatch(batch, 6, InTurn(), RateLimiter(None))
-    holding.unanswered = dict.fromkeys(range(2, 6))
+    holding.without_result = dict.fromkeys(range(2, 6))
     holding.results = [DeliveryResult(0, SENT, "250 ok"), DeliveryResult(1, SENT, "250 ok")]
     holding.settle(flight.never_left)
 
@@ -597,7 +597,7 @@ def test_a_slot_whose_lock_file_is_deleted_before_it_is_locked_is_nobodys(settin
 
 def test_a_lease_of_the_future_ends_in_time_and_a_rightful_one_stays(make_mailing, monkeypatch):
     """Another machine's, written while the database's clock was ahead."""
-    monkeypatch.setattr(beginning, "BATCH", 2)
+    monkeypatch.setattr(beginning, "BATCH_MAX", 2)
     now, batches = timezone.now(), make_mailing("abcd").batches.order_by("no")
     batches.update(state=Batch.State.LEASED, worker="elsewhere/0", lease_until=now + LEASE)
     batches.filter(no=0).update(lease_until=now + timedelta(days=3))

@@ -151,7 +151,7 @@ def test_a_backup_of_a_last_window_on_its_way_is_recovered_by_the_history_of_its
 
     assert states(mailing) == [SENT, FAILED, UNCERTAIN, UNCERTAIN]
     told = dict(mailing.deliveries.values_list("seq", "reply"))
-    assert [told[seq] for seq in (2, 3)] == [recovery.RECORDED, recovery.RESTORED]
+    assert [told[seq] for seq in (2, 3)] == [recovery.RECORDED_REPLY, recovery.RESTORED_REPLY]
 
 
 def test_what_left_in_one_of_two_holdings_with_the_same_token_has_left(make_mailing):
@@ -247,7 +247,7 @@ def test_a_history_that_a_power_cut_has_torn_is_read_as_far_as_it_goes(make_mail
 
 
 def test_the_history_of_a_slot_is_bounded(settings, monkeypatch):
-    monkeypatch.setattr(flight_recorder, "KEPT_MAX", 100)
+    monkeypatch.setattr(flight_recorder, "HISTORY_MAX", 100)
     with Recorder(recovery.flight_path(0)) as flight:
         for number in range(20):
             flight.begin(number, 1, lo=0, hi=100)

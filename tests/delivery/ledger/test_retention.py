@@ -31,7 +31,7 @@ def closed(make_mailing, run):
     mailing = make_mailing("abc")
     run(mailing, Provider(b=REFUSED))
     assert mailing.finish(NOW)
-    assert breakdown.count_one(NOW)
+    assert breakdown.count_next_mailing(NOW)
     return mailing
 
 
@@ -55,7 +55,7 @@ def test_copies_are_kept_while_the_author_has_to_decide_about_one(make_mailing, 
     mailing = make_mailing("abc")
     run(mailing, Provider(b=SILENCE))
     mailing.finish(NOW)
-    breakdown.count_one(NOW)
+    breakdown.count_next_mailing(NOW)
 
     assert retention.delete_old_batches(LATER, 60) == 0
 

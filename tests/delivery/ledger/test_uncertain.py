@@ -172,13 +172,13 @@ def test_a_late_yes_to_an_earlier_try_settles_the_copy(thawed):
 
 
 def test_a_late_answer_is_counted_too(closed, django_capture_on_commit_callbacks):
-    breakdown.count_one(NOW)
+    breakdown.count_next_mailing(NOW)
     batch = closed.batches.get()
 
     with django_capture_on_commit_callbacks(execute=True):
         write_results(batch, [DeliveryResult(1, State.SENT, "250 ok")])
 
-    assert breakdown.count_one(NOW)
+    assert breakdown.count_next_mailing(NOW)
     assert Breakdown.objects.get().by_domain["example.org"][State.SENT] == 3
 
 
@@ -340,8 +340,8 @@ def test_after_the_last_pass_there_is_one_more_for_what_the_author_wants(closed,
 @pytest.fixture
 def many(make_mailing, monkeypatch):
     """A mailing in batches of ten, of which each has three uncertain copies; it is over."""
-    monkeypatch.setattr(beginning, "BATCH", 10)
-    monkeypatch.setattr(uncertain, "SLICE", 2)
+    monkeypatch.setattr(beginning, "BATCH_MAX", 10)
+    monkeypatch.setattr(uncertain, "BATCHES_PER_SLICE", 2)
     mailing = make_mailing("")
     Delivery.objects.bulk_create(
         Delivery(mailing=mailing, seq=seq, attempts=1, state=State.UNCERTAIN if seq % 10 < 3 else State.SENT)

@@ -307,7 +307,7 @@ def test_a_mark_of_ours_makes_no_subject_longer_than_filters_like(make_mailing):
     mailing = make_mailing("a")
     mailing.subject = "長" * 200
 
-    copy = rendering.copy_for(mailing, make_subscriber(), ids=(1,), subject_mark="[Test] ")
+    copy = rendering.copy_for(mailing, make_subscriber(), ids=(1,), subject_prefix="[Test] ")
 
     assert copy.subject == f"[Test] {'長' * 192}…"
 

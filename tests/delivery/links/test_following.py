@@ -57,7 +57,7 @@ def test_the_links_of_a_letter_lead_over_this_site_the_same_for_every_reader(mai
 
 def test_what_is_a_readers_own_leads_there_directly(mailing):
     mail = copies(mailing)[0]
-    direct = [url for url in checks.read_html(html_of(mail)).links if "/r/" not in url]
+    direct = [url for url in checks.find_references(html_of(mail)).links if "/r/" not in url]
 
     assert SHOWN in direct
     assert "https://news.example.org/issues/7/" in direct

@@ -2,15 +2,15 @@
 
 import pytest
 
-from newsletter.delivery.links.rewriting import countable, html_with, rewrite_links
-from newsletter.delivery.rehearsal import read_html
+from newsletter.delivery.links.rewriting import countable_links, rewrite_html, rewrite_links
+from newsletter.delivery.rehearsal import find_references
 
 SITE = "https://news.example.org"
 FRAME = {f"{SITE}/", f"{SITE}/issues/7/"}
 
 
 def of(html):
-    return countable(html, site_url=SITE, own_pages=FRAME)
+    return countable_links(html, site_url=SITE, own_pages=FRAME)
 
 
 def link(url, words="words"):
@@ -62,7 +62,7 @@ def test_both_parts_are_rewritten_alike():
 
     page, plain = rewrite_links(html, text, here)
 
-    assert read_html(page).links == [*here.values(), "https://c.example/"]
+    assert find_references(page).links == [*here.values(), "https://c.example/"]
     assert all(address in plain for address in (*here.values(), "https://c.example/"))
     assert plain.endswith(f"\n{SITE}/r/1/, {SITE}/r/0/.")
 
@@ -86,7 +86,7 @@ def test_nothing_else_of_a_letter_changes():
         + '<link href="https://a.example/"><p title="https://a.example/">https://a.example/</p>'
     )
 
-    assert html_with(html, {"https://a.example/": "https://n/"}) == html.replace(
+    assert rewrite_html(html, {"https://a.example/": "https://n/"}) == html.replace(
         '<a class="x" href="https://a.example/">', '<a class="x" href="https://n/">'
     )
     assert rewrite_links(html, "text", {}) == (html, "text")

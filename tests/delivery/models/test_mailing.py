@@ -78,7 +78,7 @@ def test_an_answer_forgets_the_failures(make_mailing):
     mailing = make_mailing()
     mailing.wait_for_provider(timezone.now(), "connection refused")
 
-    mailing.provider_answers()
+    mailing.reset_backoff()
 
     assert (mailing.retry_at, mailing.provider_failures, mailing.reason) == (None, 0, "")
 

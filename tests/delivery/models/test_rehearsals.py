@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery.models.rehearsals import (
-    PATIENCE,
+    STUCK_AFTER,
     Rehearsal,
     RehearsalRemark,
     RehearsalStatus,
@@ -72,16 +72,16 @@ def test_one_with_an_error_is_faulty(issue):
 def test_one_that_is_not_finished_runs_until_no_worker_goes_on(issue):
     kept(issue, finished_at=None)
 
-    assert standing(issue, now=NOW + PATIENCE) == RehearsalStatus.RUNNING
-    assert standing(issue, now=NOW + PATIENCE + timedelta(seconds=1)) == RehearsalStatus.STUCK
+    assert standing(issue, now=NOW + STUCK_AFTER) == RehearsalStatus.RUNNING
+    assert standing(issue, now=NOW + STUCK_AFTER + timedelta(seconds=1)) == RehearsalStatus.STUCK
 
 
 def test_progress_keeps_it_running(issue):
     found = kept(issue, finished_at=None)
 
-    found.progress(3, NOW + PATIENCE)
+    found.progress(3, NOW + STUCK_AFTER)
 
-    assert standing(issue, now=NOW + PATIENCE * 2) == RehearsalStatus.RUNNING
+    assert standing(issue, now=NOW + STUCK_AFTER * 2) == RehearsalStatus.RUNNING
 
 
 def test_the_last_one_counts(issue):

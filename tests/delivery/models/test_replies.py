@@ -28,4 +28,4 @@ def test_words_are_found_in_either_case_and_parts_of_two_characters(words, is_fo
     row = {"text": text, "subject": "2026", "sender": "mei@example.org", "sender_name": "王小明"}
     Reply.objects.create(key="1", received_at=timezone.now(), **row)
 
-    assert Reply.objects.saying(words).exists() == is_found
+    assert Reply.objects.containing(words).exists() == is_found

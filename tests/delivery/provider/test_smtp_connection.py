@@ -13,14 +13,14 @@ from django.core.mail import mailers
 
 from newsletter.delivery.provider import smtp_pool
 from newsletter.delivery.provider.outcomes import (
-    REFUSALS,
+    REFUSALS_MAX,
     HandOverForbidden,
     ProviderRejection,
     ProviderUnavailable,
     SendStatus,
 )
 from newsletter.delivery.provider.smtp_connection import Envelope
-from newsletter.delivery.provider.smtp_pool import SPARE, ConnectionLimits, SmtpSender
+from newsletter.delivery.provider.smtp_pool import SPARE_FACTOR, ConnectionLimits, SmtpSender
 from newsletter.delivery.provider.stoppable_wait import StopDeadline
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.mail.message import MailContent, build_mail
@@ -575,7 +575,7 @@ def test_there_are_as_many_lines_as_the_rate_needs(make_board, far_away, rate, f
 
     answers(board, envelopes(*names(40 if fewest > 1 else 3)))
 
-    assert fewest <= len(server.heard) <= math.ceil(rate * max(seconds) * SPARE)
+    assert fewest <= len(server.heard) <= math.ceil(rate * max(seconds) * SPARE_FACTOR)
 
 
 @pytest.mark.parametrize("rate", [1000, None])
@@ -625,7 +625,7 @@ def test_a_letter_that_nobody_takes_goes_back_to_the_queue_after_the_dot_too(mak
         told += board.deliver(envelopes(*names(40)))
 
     assert told == []
-    assert len(marks) >= REFUSALS
+    assert len(marks) >= REFUSALS_MAX
     assert {answer for _seq, answer in marks} == {SendStatus.DEFERRED}  # after a crash they are tried again
 
 
@@ -643,12 +643,12 @@ def test_readers_who_do_not_exist_have_failed_but_so_many_in_a_row_stop_it(make_
     with pytest.raises(ProviderRejection, match="no such reader"):
         told += board.deliver(envelopes(*names(30)))
 
-    assert [(seq, outcome.status) for seq, outcome in told] == [(seq, SendStatus.FAILED) for seq in range(REFUSALS)]
+    assert [(seq, outcome.status) for seq, outcome in told] == [(seq, SendStatus.FAILED) for seq in range(REFUSALS_MAX)]
 
 
 def test_readers_who_do_not_exist_indeed_stop_nothing(make_board, talking):
     board = make_board(talking(refusing(b"550 5.1.1 no such reader")).url)
-    board.refusals.believes = True
+    board.refusals.accepts_dead = True
 
     assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), SendStatus.FAILED)
 
@@ -692,7 +692,7 @@ def test_a_long_wait_for_an_answer_is_noticed(make_board, smtp):
 @pytest.fixture
 def stopping(monkeypatch):
     """Set when the worker is asked to stop; answers are then waited for a moment only."""
-    monkeypatch.setattr(smtp_pool, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(smtp_pool, "WAKE_SECONDS", 0.05)
     monkeypatch.setattr(smtp_pool, "STOP_SECONDS", 0.3)
     return threading.Event()
 

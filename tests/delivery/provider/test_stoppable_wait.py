@@ -22,7 +22,7 @@ def test_what_comes_of_an_abandoned_step_is_cleaned_up_in_its_thread():
 
 @pytest.fixture
 def stop_deadline(monkeypatch):
-    monkeypatch.setattr(stoppable_wait, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(stoppable_wait, "WAKE_SECONDS", 0.01)
     monkeypatch.setattr(stoppable_wait, "STOP_SECONDS", 0.05)
     return StopDeadline()
 
@@ -31,7 +31,7 @@ def test_an_answer_is_waited_for_as_long_as_it_takes(stop_deadline):
     over, looks = threading.Event(), []
     stop_deadline.on_wait = lambda: looks.append(1) or (len(looks) > 9 and over.set())
 
-    assert stop_deadline.answer(lambda: over.wait(20) and "250 ok") == "250 ok"
+    assert stop_deadline.run(lambda: over.wait(20) and "250 ok") == "250 ok"
 
 
 def test_what_a_step_raises_is_raised(stop_deadline):
@@ -39,14 +39,14 @@ def test_what_a_step_raises_is_raised(stop_deadline):
         raise TimeoutError("no greeting")
 
     with pytest.raises(TimeoutError, match="no greeting"):
-        stop_deadline.answer(step)
+        stop_deadline.run(step)
 
 
 def test_once_the_worker_is_stopped_a_silence_is_uncertain(stop_deadline):
     over = threading.Event()
     stop_deadline.is_stopping = lambda: True
 
-    assert stop_deadline.answer(lambda: over.wait(20)) == SendOutcome(
+    assert stop_deadline.run(lambda: over.wait(20)) == SendOutcome(
         SendStatus.UNCERTAIN, "the worker was stopped before an answer came"
     )
 
@@ -58,16 +58,16 @@ def test_an_answer_that_comes_soon_after_the_stop_is_heard(stop_deadline, monkey
     over, looks = threading.Event(), []
     stop_deadline.is_stopping = lambda: looks.append(1) or (len(looks) > 3 and over.set()) or True
 
-    assert stop_deadline.answer(lambda: over.wait(20) and "250 ok") == "250 ok"
+    assert stop_deadline.run(lambda: over.wait(20) and "250 ok") == "250 ok"
 
 
 def test_all_answers_after_a_stop_share_one_wait(stop_deadline):
     over = threading.Event()
     stop_deadline.is_stopping = lambda: True
-    stop_deadline.answer(lambda: over.wait(20))
+    stop_deadline.run(lambda: over.wait(20))
     until = stop_deadline.until
 
-    stop_deadline.answer(lambda: over.wait(20))
+    stop_deadline.run(lambda: over.wait(20))
 
     over.set()
     assert stop_deadline.until == until
@@ -77,7 +77,7 @@ def test_a_rest_ends_with_a_stop(stop_deadline):
     looks = []
     stop_deadline.is_stopping = lambda: looks.append(1) or len(looks) > 2
 
-    stop_deadline.rest(3600)
+    stop_deadline.sleep(3600)
 
     assert len(looks) == 3
 
@@ -85,6 +85,6 @@ def test_a_rest_ends_with_a_stop(stop_deadline):
 def test_a_rest_is_as_long_as_it_should_be(stop_deadline):
     began = time.monotonic()
 
-    stop_deadline.rest(0.05)
+    stop_deadline.sleep(0.05)
 
     assert time.monotonic() - began >= 0.05

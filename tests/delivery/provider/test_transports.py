@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from newsletter.delivery.provider.outcomes import REFUSALS, ProviderRejection, ProviderUnavailable, SendStatus
+from newsletter.delivery.provider.outcomes import REFUSALS_MAX, ProviderRejection, ProviderUnavailable, SendStatus
 from newsletter.delivery.provider.transports import transport_for
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.mail.message import MailContent, build_mail
@@ -64,7 +64,7 @@ def test_a_connection_cut_before_the_body_is_certainly_not_sent(transport, bulk_
 
 def test_many_refusals_in_a_row_are_about_each_reader(transport):
     """A mailing would stop and ask: these are single mails, each of its own."""
-    answers = {transport.send(mail_to(f"refuse-1-{number}@example.org")).status for number in range(REFUSALS + 1)}
+    answers = {transport.send(mail_to(f"refuse-1-{number}@example.org")).status for number in range(REFUSALS_MAX + 1)}
 
     assert answers == {SendStatus.FAILED}
 

@@ -160,7 +160,7 @@ def test_it_comes_once_however_often_it_is_asked_for(client, reader, mailoutbox)
 
 
 def test_some_a_day_and_no_more(client, reader, monkeypatch):
-    monkeypatch.setattr(course, "PER_DAY", 2)
+    monkeypatch.setattr(course, "ONCE_MORE_PER_DAY", 2)
 
     answers = [ask(client, reader, sent(reader))["Location"] for _ in range(3)]
 

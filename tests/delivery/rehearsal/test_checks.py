@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 
 from newsletter.delivery import rehearsal as checks
 from newsletter.delivery.letter.rendering import copy_for
-from newsletter.delivery.rehearsal import PictureReference, References, read_html, unsaved_mailing
+from newsletter.delivery.rehearsal import PictureReference, References, find_references, unsaved_mailing
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post
@@ -208,7 +208,7 @@ def test_many_pictures_together_may_be_too_heavy(pictures):
 
 
 def test_links_are_read_once_in_their_order_with_entities_resolved():
-    found = read_html(
+    found = find_references(
         '<a href="https://b/?x=1&amp;y=2">乙</a><a href="https://a/">甲</a><a href="https://a/">甲</a><a name="x">'
     )
 
@@ -225,4 +225,4 @@ def test_links_are_read_once_in_their_order_with_entities_resolved():
     ],
 )
 def test_a_picture_without_alt_is_another_than_one_with_an_empty_alt(html, picture):
-    assert read_html(html).pictures == [picture]
+    assert find_references(html).pictures == [picture]

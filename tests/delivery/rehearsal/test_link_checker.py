@@ -80,7 +80,7 @@ def site():
 def test_a_link_is_judged_by_where_it_ends(site, path, verdict, detail):
     found = check_link(site.url + path, is_allowed=anybody)
 
-    assert (found.verdict, found.detail) == (verdict, detail)
+    assert (found.status, found.detail) == (verdict, detail)
 
 
 def test_head_comes_first_and_get_only_when_it_is_refused(site):
@@ -98,7 +98,7 @@ def test_head_comes_first_and_get_only_when_it_is_refused(site):
 def test_a_circle_of_redirects_has_an_end(site):
     found = check_link(f"{site.url}/{'to/' * 8}200", is_allowed=anybody)
 
-    assert (found.verdict, found.detail) == (LinkStatus.DOUBTFUL, "more than 5 redirects")
+    assert (found.status, found.detail) == (LinkStatus.DOUBTFUL, "more than 5 redirects")
     assert len(site.asked) == link_checker.HOPS_MAX + 1
 
 
@@ -126,14 +126,14 @@ def test_addresses_of_the_internet_are_public(address):
 def test_no_port_is_asked_but_the_webs_own(port):
     found = check_link(f"http://1.1.1.1:{port}/")
 
-    assert (found.verdict, found.detail) == (LinkStatus.ODD_PORT, str(port))
+    assert (found.status, found.detail) == (LinkStatus.ODD_PORT, str(port))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f000001"])
 def test_this_machine_is_never_asked_however_it_is_written(site, host):
     found = check_link(f"http://{host}:{site.server_port}/200")
 
-    assert found.verdict in {LinkStatus.PRIVATE, LinkStatus.NAMELESS, LinkStatus.OFFLINE}
+    assert found.status in {LinkStatus.PRIVATE, LinkStatus.NAMELESS, LinkStatus.OFFLINE}
     assert site.asked == []
 
 
@@ -146,25 +146,25 @@ def test_a_redirect_into_this_network_is_not_followed(site):
 
     found = check_link(f"{site.url}/to/http://127.0.0.1:{site.server_port}/secret", is_allowed=only_the_first)
 
-    assert (found.verdict, found.detail) == (LinkStatus.PRIVATE, "127.0.0.1")
+    assert (found.status, found.detail) == (LinkStatus.PRIVATE, "127.0.0.1")
     assert [path for _method, path, _host in site.asked] == [f"/to/http://127.0.0.1:{site.server_port}/secret"]
 
 
 def test_a_redirect_to_a_file_is_not_followed(site):
-    assert check_link(f"{site.url}/to/file:///etc/passwd", is_allowed=anybody).verdict == LinkStatus.DOUBTFUL
+    assert check_link(f"{site.url}/to/file:///etc/passwd", is_allowed=anybody).status == LinkStatus.DOUBTFUL
 
 
 @pytest.mark.parametrize(
     "url", ["http://[", "http:///x", "http://a:99999/", "ftp://a/", "http://" + "a" * 300 + ".example/"]
 )
 def test_what_is_no_web_address_raises_nothing(url):
-    assert check_link(url, is_allowed=anybody).verdict in {LinkStatus.DOUBTFUL, LinkStatus.NAMELESS, LinkStatus.OFFLINE}
+    assert check_link(url, is_allowed=anybody).status in {LinkStatus.DOUBTFUL, LinkStatus.NAMELESS, LinkStatus.OFFLINE}
 
 
 def test_a_closed_port_is_doubtful():
     found = check_link(f"http://127.0.0.1:{free_port()}/", is_allowed=anybody)
 
-    assert (found.verdict, found.detail) == (LinkStatus.DOUBTFUL, "Connection refused")
+    assert (found.status, found.detail) == (LinkStatus.DOUBTFUL, "Connection refused")
 
 
 def test_a_silent_server_is_given_up(monkeypatch):
@@ -172,7 +172,7 @@ def test_a_silent_server_is_given_up(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         found = check_link(f"http://127.0.0.1:{server.getsockname()[1]}/", is_allowed=anybody)
 
-    assert found.verdict == LinkStatus.DOUBTFUL
+    assert found.status == LinkStatus.DOUBTFUL
     assert found.detail.startswith("no answer within")
 
 
@@ -196,7 +196,7 @@ def test_a_server_that_drips_is_hung_up_on(monkeypatch):
         found = check_link(f"http://127.0.0.1:{server.server_port}/", is_allowed=anybody)
         assert hung_up.wait(4)
 
-    assert found.verdict == LinkStatus.DOUBTFUL
+    assert found.status == LinkStatus.DOUBTFUL
     assert found.detail in {"BadStatusLine", "Connection reset by peer"}  # who hangs up first
 
 
@@ -215,5 +215,5 @@ def test_where_no_host_has_a_name_it_is_the_way_out_that_is_missing():
     nameless = [LinkCheck(f"https://{name}.example/", LinkStatus.NAMELESS) for name in "ab"]
     there = LinkCheck("https://c.example/", LinkStatus.THERE)
 
-    assert {one.verdict for one in link_checker._without_names(nameless)} == {LinkStatus.OFFLINE}
-    assert link_checker._without_names([*nameless, there]) == [*nameless, there]
+    assert {one.status for one in link_checker._all_offline_if_nameless(nameless)} == {LinkStatus.OFFLINE}
+    assert link_checker._all_offline_if_nameless([*nameless, there]) == [*nameless, there]

@@ -157,7 +157,7 @@ def test_a_reader_who_cannot_be_mailed_is_a_warning_and_stops_nothing(issue):
 def test_a_template_that_says_something_else_is_an_error(issue, monkeypatch):
     make_subscriber("reader@example.org")
     whole = rehearsal.copy_for
-    monkeypatch.setattr(rehearsal, "copy_for", lambda *args, **kwargs: whole(*args, **kwargs, subject_mark="!"))
+    monkeypatch.setattr(rehearsal, "copy_for", lambda *args, **kwargs: whole(*args, **kwargs, subject_prefix="!"))
 
     found = [one for one in report_of_copies(issue) if one.level == "error"]
 
@@ -168,7 +168,7 @@ def report_of_copies(issue):
     mailing = unsaved_mailing(issue, "", NOW)
     compiled = rehearsal.CompiledMailing(mailing)
     rows = rehearsal.extreme_rows(mailing, NOW)
-    return list(rehearsal._about_copies([rehearsal._write(mailing, compiled, row) for row in rows]))
+    return list(rehearsal._about_copies([rehearsal._write_copy(mailing, compiled, row) for row in rows]))
 
 
 def test_what_the_format_check_objects_to_is_told(issue):

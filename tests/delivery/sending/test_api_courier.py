@@ -27,7 +27,7 @@ from newsletter.delivery.provider.outcomes import (
 )
 from newsletter.delivery.provider.smtp_pool import ConnectionLimits
 from newsletter.delivery.sending import api_courier
-from newsletter.delivery.sending.api_courier import HOPELESS, PROVIDERS, ApiCourier, group_rows, why_not_batched
+from newsletter.delivery.sending.api_courier import PROVIDERS, REFUSALS_MAX, ApiCourier, group_rows, why_not_batched
 from newsletter.delivery.sending.couriers import DjangoCourier, api_limits, courier_for
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
@@ -53,7 +53,7 @@ def of(*kinds):
 
 
 def send(run, mailing, **options):
-    return run(mailing, ApiCourier("bulk", mailing, pauses=(0, 0), **options))
+    return run(mailing, ApiCourier("bulk", mailing, retry_seconds=(0, 0), **options))
 
 
 @pytest.mark.parametrize("provider", KINDS, indirect=True)
@@ -152,7 +152,7 @@ def test_a_call_refused_for_every_reader_is_a_refusal_of_us(provider, make_maili
 
     mailing.refresh_from_db()
     assert mailing.state == Mailing.State.PAUSED
-    assert len(provider.calls) == HOPELESS
+    assert len(provider.calls) == REFUSALS_MAX
     assert states(mailing) == [QUEUED] * 40
 
 
@@ -166,7 +166,7 @@ def test_a_call_of_which_some_readers_are_taken_is_halved_to_its_end(provider, m
     mailing.refresh_from_db()
     assert mailing.state == Mailing.State.SENDING
     assert len(provider.copies) == 8
-    assert len(provider.calls) > HOPELESS
+    assert len(provider.calls) > REFUSALS_MAX
     assert states(mailing) == [SENT] * 8 + [FAILED] * 56
 
 
@@ -471,7 +471,7 @@ def test_amazons_client_says_what_became_of_a_message(cause, answer):
 @pytest.fixture
 def stopping(monkeypatch):
     """Set when the worker is asked to stop; answers are then waited for a moment only."""
-    monkeypatch.setattr(stoppable_wait, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(stoppable_wait, "WAKE_SECONDS", 0.01)
     monkeypatch.setattr(stoppable_wait, "STOP_SECONDS", 0.05)
     return Event()
 
@@ -480,7 +480,7 @@ def stopping(monkeypatch):
 def test_stopped_a_silent_provider_leaves_its_call_uncertain_and_the_mailing_as_it_was(
     provider, make_mailing, run, stopping, monkeypatch
 ):
-    monkeypatch.setattr(api_courier, "READERS", 2)
+    monkeypatch.setattr(api_courier, "READERS_PER_CALL", 2)
     over = Event()
     provider.on_call = lambda copies: stopping.set() or over.wait(20)
     mailing = make_mailing("abcde")
@@ -511,12 +511,12 @@ def test_stopped_a_message_without_an_answer_is_uncertain_and_the_rest_goes_back
 @pytest.fixture
 def in_pairs(monkeypatch):
     """Two readers a call."""
-    monkeypatch.setattr(api_courier, "READERS", 2)
+    monkeypatch.setattr(api_courier, "READERS_PER_CALL", 2)
 
 
 def at_once(count, **options):
     """Return a courier that makes so many calls at once, whatever it learns."""
-    return lambda mailing: ApiCourier("bulk", mailing, ConnectionScaler(count, count), pauses=(0, 0), **options)
+    return lambda mailing: ApiCourier("bulk", mailing, ConnectionScaler(count, count), retry_seconds=(0, 0), **options)
 
 
 @of(*KINDS)

@@ -9,7 +9,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from newsletter.delivery.ledger import claims
 from newsletter.delivery.letter.compiled import return_path_maker
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.provider.outcomes import REFUSALS
+from newsletter.delivery.provider.outcomes import REFUSALS_MAX
 from newsletter.delivery.provider.smtp_pool import ConnectionLimits
 from newsletter.delivery.sending import lane
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier, smtp_limits
@@ -168,7 +168,7 @@ def refusing_mailer(settings):
 
 
 def test_a_mailer_that_refuses_one_reader_after_the_other_refuses_us(make_mailing, run, refusing_mailer):
-    for number in range(REFUSALS + 5):
+    for number in range(REFUSALS_MAX + 5):
         make_subscriber(f"r{number}@example.org")
     mailing = make_mailing("")
 
@@ -176,15 +176,15 @@ def test_a_mailer_that_refuses_one_reader_after_the_other_refuses_us(make_mailin
 
     mailing.refresh_from_db()
     assert mailing.state == Mailing.State.PAUSED
-    assert mailing.counts().queued == REFUSALS + 5
+    assert mailing.counts().queued == REFUSALS_MAX + 5
 
 
 def test_a_mailer_that_takes_one_reader_meant_the_others(make_mailing, run, refusing_mailer):
-    for number in range(REFUSALS + 5):
+    for number in range(REFUSALS_MAX + 5):
         make_subscriber(f"{'good' if number == 10 else 'r'}{number}@example.org")
     mailing = make_mailing("")
 
     run(mailing, DjangoCourier("bulk", mailing))
 
-    assert mailing.counts().failed == REFUSALS + 4
+    assert mailing.counts().failed == REFUSALS_MAX + 4
     assert mailing.counts().sent == 1

@@ -96,7 +96,7 @@ def test_a_provider_that_only_falls_silent_stops_the_mailing(make_mailing, run):
 
     mailing.refresh_from_db()
     assert mailing.state == Mailing.State.PAUSED
-    assert counts(mailing).uncertain == lane.UNCERTAIN_IN_A_ROW
+    assert counts(mailing).uncertain == lane.SILENT_LANES_MAX
     assert mailing.reason == "no answer after the message"
 
 
@@ -185,7 +185,7 @@ def test_a_result_outlives_a_database_that_is_away_for_a_moment(monkeypatch):
             raise troubles.pop()
         return "recorded"
 
-    assert lane.with_retries(step) == "recorded"
+    assert lane.run_with_retries(step) == "recorded"
 
 
 def test_a_pause_stops_a_long_window_within_a_second(make_mailing, run, monkeypatch):
@@ -431,7 +431,7 @@ def test_commits_are_durable_after_the_connection_was_lost_too(monkeypatch):
         if len(seen) < 2:
             raise OperationalError("the database is locked")
 
-    lane.with_retries(step)
+    lane.run_with_retries(step)
     connection.close()
 
     assert seen == [2, 2]

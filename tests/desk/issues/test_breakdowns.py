@@ -47,7 +47,7 @@ def moving(desk, mailing: Mailing, shape: str = "") -> dict:
 
 
 def test_the_page_tells_how_each_domain_takes_it(desk, sending):
-    breakdown.count_one(MINUTES_LATER)
+    breakdown.count_next_mailing(MINUTES_LATER)
 
     page = markup(desk.get(reverse("admin:mailing", args=[sending.pk])))
 
@@ -58,11 +58,11 @@ def test_the_page_tells_how_each_domain_takes_it(desk, sending):
 
 def test_an_open_page_learns_of_domains_once_they_are_counted_and_then_of_numbers_alone(desk, sending):
     before = moving(desk, sending)
-    breakdown.count_one(MINUTES_LATER)
+    breakdown.count_next_mailing(MINUTES_LATER)
     counted = moving(desk, sending, before["shape"])
     sending.deliveries.filter(seq=1).update(state=STATE.FAILED, reply="550 5.1.1 no such user")
     sending.batches.filter(lo=0).update(failed=1, cursor=2)
-    breakdown.count_one(MINUTES_LATER + breakdown.EVERY)
+    breakdown.count_next_mailing(MINUTES_LATER + breakdown.COUNT_INTERVAL)
     later = moving(desk, sending, counted["shape"])
 
     assert "domain-0-sent" not in before["figures"]
@@ -72,7 +72,7 @@ def test_an_open_page_learns_of_domains_once_they_are_counted_and_then_of_number
 
 
 def test_a_look_reads_one_row_of_what_was_counted(desk, sending):
-    breakdown.count_one(MINUTES_LATER)
+    breakdown.count_next_mailing(MINUTES_LATER)
     shape = moving(desk, sending)["shape"]
 
     with CaptureQueriesContext(connection) as queries:

@@ -379,7 +379,7 @@ def test_the_screens_are_the_authors_alone(client, desk, issue, name):
 
 @pytest.fixture
 def _warming_up(desk, monkeypatch):
-    monkeypatch.setattr(rate, "FIRST_DAY", 2)
+    monkeypatch.setattr(rate, "FIRST_DAY_MAILS", 2)
     Publication.objects.update(warm_up_from=date(2026, 12, 1), language="en")
     translation.activate("en")
 

@@ -213,7 +213,7 @@ def test_a_finished_mailing_is_not_asked_about_once_it_is_counted(desk, sending)
     sending.deliveries.update(state=STATE.SENT)
     sending.finish(NOW)
     before = desk.get(screen(sending, "moving")).json()["again_in"]
-    breakdown.count_one(NOW)
+    breakdown.count_next_mailing(NOW)
 
     assert (before, desk.get(screen(sending, "moving")).json()["again_in"]) == (5, 0)
 

@@ -109,7 +109,7 @@ def test_the_page_shows_the_result_with_a_table_behind_its_bars(desk):
     shown = page(desk, last)
 
     assert "Against the issue before" in shown
-    assert shown.count("<svg") == len(brought.MEASURES) - 1  # nobody has replied
+    assert shown.count("<svg") == len(brought.MEASURE_LABELS) - 1  # nobody has replied
     assert "<summary>The numbers of each issue</summary>" in shown
     assert '<th scope="row">Sent</th>' in shown
     assert "Readers who came and left are those since this issue, until now." in shown
@@ -118,7 +118,7 @@ def test_the_page_shows_the_result_with_a_table_behind_its_bars(desk):
 def test_the_page_says_why_copies_failed_and_what_to_do(desk):
     mailing = sent(1, NOW, failed=2)
     Mailing.objects.filter(pk=mailing.pk).update(counted_at=None)
-    breakdown.count_one(NOW)
+    breakdown.count_next_mailing(NOW)
 
     shown = page(desk, mailing)
 

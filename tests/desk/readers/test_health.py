@@ -79,7 +79,7 @@ def test_each_issue_says_what_came_back(carer):
     tell(mailing, "complained", domain="")
     tell(mailing, "delivered", domain="", count=9)
 
-    (row,) = list_health.by_issue(list_health.recent_issue_mailings())
+    (row,) = list_health.stats_by_issue(list_health.recent_issue_mailings())
 
     assert (row.sent, row.gone, row.full, row.refused, row.complained) == (2000, 7, 5, 3, 1)
     assert "管理槓桿" in carer.get(PAGE).text
@@ -93,7 +93,7 @@ def test_each_domain_says_what_came_back_from_it_of_twelve_issues(carer):
         Breakdown.objects.create(mailing=mailing, domains=["gmail.com"], by_domain=numbers)
     tell(mailing, verdict="policy", domain="hinet.net", count=40)
 
-    first, second = list_health.by_domain(list_health.recent_issue_mailings())
+    first, second = list_health.stats_by_domain(list_health.recent_issue_mailings())
 
     assert (first.name, first.sent, first.refused) == ("hinet.net", None, 40)
     assert (second.name, second.sent, second.gone) == ("gmail.com", 4800, 24)

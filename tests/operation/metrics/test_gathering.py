@@ -80,7 +80,7 @@ def test_what_mail_servers_say_is_told_by_its_meaning_and_by_domain(mailing, set
     ):
         rows.filter(seq=rows[seq].seq).update(state=state, reply=reply)
     mailing.batches.update(failed=2, cursor=3)
-    breakdown.count_one(NOW + timedelta(minutes=2))
+    breakdown.count_next_mailing(NOW + timedelta(minutes=2))
 
     facts = told()
 

@@ -1,6 +1,6 @@
 """Parses delivery reports (RFC 3464), complaints (RFC 5965) and non-standard bounces. Pure.
 
-The server's words count first (mail/smtp_replies.py), its codes second. If in doubt a bounce is soft: one mail too
+The text of the reply counts first (mail/smtp_replies.py), its codes second. If in doubt a bounce is soft: one mail too
 many costs less than a lost reader.
 """
 
@@ -22,12 +22,12 @@ from newsletter.mail.smtp_replies import NO_SUCH_ADDRESS
 # --- Delivery reports (RFC 3464, RFC 6533) and complaints (RFC 5965, RFC 6650) ---
 
 
-REPORTS = {"message/delivery-status", "message/global-delivery-status", "text/delivery-status"}
-CODE = re.compile(r"^[\d.\s]{0,20}")  # at the beginning of a Status
-TYPED = re.compile(r"^\s{0,9}[\w-]{1,40}\s{0,9};\s{0,9}")  # "rfc822; a@example.org", "smtp; 550 …"
+REPORT_TYPES = {"message/delivery-status", "message/global-delivery-status", "text/delivery-status"}
+STATUS_PREFIX = re.compile(r"^[\d.\s]{0,20}")  # at the beginning of a Status
+TYPE_PREFIX = re.compile(r"^\s{0,9}[\w-]{1,40}\s{0,9};\s{0,9}")  # "rfc822; a@example.org", "smtp; 550 …"
 
 BLOCKS_MAX = 200  # of one report
-FAILED = {"failed", "failure", "expired", "error"}  # SendGrid's and OpenSMTPD's words
+FAILED_ACTIONS = {"failed", "failure", "expired", "error"}  # SendGrid's and OpenSMTPD's words
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class RecipientStatus:
 
     @property
     def has_failed(self) -> bool:
-        return self.action in FAILED or (not self.action and self.status[:1] == "5")
+        return self.action in FAILED_ACTIONS or (not self.action and self.status[:1] == "5")
 
 
 def recipient_statuses(message: Message) -> list[RecipientStatus]:
@@ -51,7 +51,7 @@ def recipient_statuses(message: Message) -> list[RecipientStatus]:
 
 def _blocks(message: Message) -> Iterator[Message]:
     found = (
-        block for part in leaf_parts(message) if part.get_content_type() in REPORTS for block in field_blocks(part)
+        block for part in leaf_parts(message) if part.get_content_type() in REPORT_TYPES for block in field_blocks(part)
     )
     return islice(found, BLOCKS_MAX)
 
@@ -61,24 +61,24 @@ def _recipient(block: Message) -> RecipientStatus | None:
     status = re.match(r"\s*(\d\.\d{1,3}\.\d{1,3})", header(block, "Status"))
     if not action and not status:
         return None
-    # The address that we mailed before that of a forwarding server.
-    named = [_untyped(header(block, name)).strip("<>") for name in ("Original-Recipient", "Final-Recipient")]
+    # First the address that we mailed, then that of a forwarding server.
+    named = [_without_type(header(block, name)).strip("<>") for name in ("Original-Recipient", "Final-Recipient")]
     address = next((one for one in named if "@" in one), "")
-    said = _untyped(header(block, "Diagnostic-Code")) or _beside_status(header(block, "Status"))
-    return RecipientStatus(address, action, status[1] if status else "", said)
+    diagnostic = _without_type(header(block, "Diagnostic-Code")) or _text_after_status(header(block, "Status"))
+    return RecipientStatus(address, action, status[1] if status else "", diagnostic)
 
 
-def _beside_status(value: str) -> str:
+def _text_after_status(value: str) -> str:
     """The text after the code: old servers put their reply there, "5.0.0 (mailbox full)"."""
-    return CODE.sub("", value).strip("() ")
+    return STATUS_PREFIX.sub("", value).strip("() ")
 
 
-def _untyped(value: str) -> str:
-    return TYPED.sub("", value, count=1).strip()
+def _without_type(value: str) -> str:
+    return TYPE_PREFIX.sub("", value, count=1).strip()
 
 
-COMPLAINTS = {"abuse", "opt-out", "opt-out-list", "fraud", "virus", "other", ""}
-JUNK = "X-HmXmrOriginalRecipient"
+COMPLAINT_TYPES = {"abuse", "opt-out", "opt-out-list", "fraud", "virus", "other", ""}
+JMRP_FIELD = "X-HmXmrOriginalRecipient"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class FeedbackReport:
     @property
     def is_complaint(self) -> bool:
         """False for reports of failed authentication and of "not spam"."""
-        return self.kind in COMPLAINTS
+        return self.kind in COMPLAINT_TYPES
 
 
 def feedback_report(message: Message) -> FeedbackReport | None:
@@ -120,16 +120,16 @@ def junk_report(message: Message) -> FeedbackReport | None:
     Source: https://sendersupport.olc.protection.outlook.com/snds/JMRP.aspx
     """
     reported = reported_mail(message)
-    recipient = header(reported, JUNK).strip("<>") if reported is not None else ""
+    recipient = header(reported, JMRP_FIELD).strip("<>") if reported is not None else ""
     return FeedbackReport("abuse", (recipient,), "", "JMRP") if "@" in recipient else None
 
 
 def reported_mail(message: Message) -> Message | None:
     """The mail that a report is about, which may be the report itself; None without one."""
-    return message if header(message, JUNK) else returned_mail(message)
+    return message if header(message, JMRP_FIELD) else returned_mail(message)
 
 
-def complaint_words(message: Message) -> str:
+def complaint_text(message: Message) -> str:
     first = next((part_text(part) for part in leaf_parts(message) if part.get_content_type() == "text/plain"), "")
     return " ".join(first.split())[:300]
 
@@ -138,15 +138,15 @@ def complaint_words(message: Message) -> str:
 
 
 # Providers' own bounce types: "HardBounce", "Transient", "activity.soft_bounced".
-PASSING = re.compile(r"soft_?bounce|transient|temporary")
-FINAL = re.compile(r"hard_?bounce|permanent")
+TRANSIENT = re.compile(r"soft_?bounce|transient|temporary")
+PERMANENT = re.compile(r"hard_?bounce|permanent")
 ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 # A refusal before RCPT is not about the recipient: Postfix and Exim name the command.
 BEFORE_RECIPIENT = re.compile(
     r"in reply to (?:MAIL FROM|[EHL]{2}LO) command|after (?:pipelined )?(?:MAIL FROM|[EHL]{2}LO\b|initial connection)",
     re.IGNORECASE,
 )
-OF_REPLY = {
+TYPE_OF_REASON = {
     smtp_replies.RefusalReason.DEAD: BounceType.HARD,
     smtp_replies.RefusalReason.MAILBOX: BounceType.SOFT,
     smtp_replies.RefusalReason.POLICY: BounceType.POLICY,
@@ -155,22 +155,22 @@ OF_REPLY = {
 }
 
 
-def classify_bounce(said: Sequence[str], status: str = "", around: Iterable[str] = ()) -> Event.BounceType:
+def classify_bounce(texts: Sequence[str], status: str = "", around: Iterable[str] = ()) -> Event.BounceType:
     """Classify a bounce by the first of its texts that is conclusive.
 
-    said: texts, the most exact first: the server's reply ("" if there is none), then the text near the address.
+    texts: the most exact first: the server's reply ("" if there is none), then the text near the address.
     status: an enhanced code in a field of its own, "5.1.1". A permanent one counts more than text near the address.
     around: other texts of the report, mostly boilerplate.
     """
-    found = _of(said, status, around)
-    if any(BEFORE_RECIPIENT.search(one) for one in said) and found != BounceType.POLICY:
-        is_final = any(re.match(r"\W{0,3}5\d\d\b", one) for one in said) or status.startswith("5")
+    found = _classify(texts, status, around)
+    if any(BEFORE_RECIPIENT.search(one) for one in texts) and found != BounceType.POLICY:
+        is_final = any(re.match(r"\W{0,3}5\d\d\b", one) for one in texts) or status.startswith("5")
         return BounceType.POLICY if found == BounceType.HARD or is_final else found
     return found
 
 
-def _of(said: Sequence[str], status: str, around: Iterable[str]) -> Event.BounceType:
-    own, *beside = [" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in said] or [""]
+def _classify(texts: Sequence[str], status: str, around: Iterable[str]) -> Event.BounceType:
+    own, *beside = [" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in texts] or [""]
     around = [*beside, *(" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in around)]
     codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED.search(one)))]
     if not own and status.startswith("5") and (by_status := _by_code(status)):
@@ -180,48 +180,48 @@ def _of(said: Sequence[str], status: str, around: Iterable[str]) -> Event.Bounce
     if refusal and refusal[1].startswith("5.7."):
         codes = [refusal[1], *codes]
     by_code = next((found for code in codes if (found := _by_code(code))), None)
-    by_form = (_by_words(one, codes) for one in around if one != exact)
-    return _by_words(exact, codes) or by_code or next(filter(None, by_form), None) or BounceType.SOFT
+    by_others = (_by_text(one, codes) for one in around if one != exact)
+    return _by_text(exact, codes) or by_code or next(filter(None, by_others), None) or BounceType.SOFT
 
 
-def _by_words(text: str, codes: list[str]) -> Event.BounceType | None:
+def _by_text(text: str, codes: list[str]) -> Event.BounceType | None:
     status = next((one for one in codes if one in {"5.1.7", "5.1.8"}), next(filter(None, codes), ""))
     found = smtp_replies.reason_by_text(text, status)
-    return OF_REPLY[found] if found else None
+    return TYPE_OF_REASON[found] if found else None
 
 
 def _by_code(status: str) -> Event.BounceType | None:
     found = smtp_replies.reason_by_code(status)
     if found is None:
         return BounceType.SOFT if status.startswith("4") else None
-    return OF_REPLY[found]
+    return TYPE_OF_REASON[found]
 
 
 def classify_provider_bounce(
-    raw: Mapping[str, Any], reason: str | None, said: Iterable[str], status: str = ""
+    raw: Mapping[str, Any], reason: str | None, replies: Iterable[str], status: str = ""
 ) -> Event.BounceType:
     """Classify a bounce in a provider's event.
 
-    raw: the provider's event. reason: Anymail's. said: the receiver's replies. If the provider calls an address dead
+    raw: the provider's event. reason: Anymail's. replies: the receiver's. If the provider calls an address dead
     but the reply is about us, the reply counts: if in doubt nobody is suppressed.
     """
-    texts = [one for one in said if one.strip()]
-    found, kind = classify_bounce(texts[:1], status, texts[1:]), " ".join(_words_in(raw)).lower()
+    texts = [one for one in replies if one.strip()]
+    found, kind = classify_bounce(texts[:1], status, texts[1:]), " ".join(_single_words(raw)).lower()
     if reason in {"spam", "blocked"} or (texts and found == BounceType.POLICY):
         return BounceType.POLICY
     if reason == "invalid" or raw.get("hard_bounce") is True:
         return BounceType.HARD
-    if PASSING.search(kind):
+    if TRANSIENT.search(kind):
         return BounceType.SOFT
-    says_nothing = all(smtp_replies.reason_by_text(one, status) is None for one in texts)
-    return BounceType.HARD if says_nothing and FINAL.search(kind) else found
+    is_inconclusive = all(smtp_replies.reason_by_text(one, status) is None for one in texts)
+    return BounceType.HARD if is_inconclusive and PERMANENT.search(kind) else found
 
 
-def _words_in(raw: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+def _single_words(raw: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     """Yield single-word values at any depth of a provider's event."""
     for value in raw.values():
         if isinstance(value, Mapping) and depth < 3:
-            yield from _words_in(value, depth + 1)
+            yield from _single_words(value, depth + 1)
         elif isinstance(value, str) and " " not in value:
             yield value
 
@@ -229,51 +229,54 @@ def _words_in(raw: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
 # --- Non-standard bounces and automatic replies (RFC 3834, RFC 5436) ---
 
 
-AWAY = re.compile(
+AUTO_REPLY_SUBJECT = re.compile(
     r"^\W{0,9}(?:auto(?:matic|mated|matische)?[- ]?(?:reply|response|answer|antwort)|auto:|"
     r"(?:(?:[^:]{1,60} )?is )?out[- ]of[- ](?:the[- ])?office|ooo\b|vacation|away from|i am away|"
     r"on (?:holiday|leave|vacation)|absence|abwesen|urlaub|r[ée]ponse automatique|yahoo! auto|"
     r"自動(?:回覆|回复|返信|応答)|自动(?:回复|答复)|不在(?:通知|連絡|のお知らせ)?|休假)",
     re.IGNORECASE,
 )
-ANSWERING = {"auto_reply", "auto-reply", "autoreply"}
-BY_A_LIST = {"bulk", "junk"}  # never in a personal mail
+AUTO_REPLY_PRECEDENCE = {"auto_reply", "auto-reply", "autoreply"}
+LIST_PRECEDENCE = {"bulk", "junk"}  # never in a personal mail
 READ_RECEIPT = "disposition-notification"  # RFC 8098
 
 
 def is_auto_reply(message: Message) -> bool:
     """Whether it is an automatic reply: no personal mail has an empty return path."""
-    return has_empty_return_path(message) or _calls_itself_automatic(message)
+    return has_empty_return_path(message) or _is_marked_automatic(message)
 
 
-def _calls_itself_automatic(message: Message) -> bool:
+def _is_marked_automatic(message: Message) -> bool:
     submitted = header(message, "Auto-Submitted").partition(";")[0].strip().lower()
     if submitted.startswith("auto-"):
         return True
     if any(header(message, name) for name in ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply")):
         return True
-    if header(message, "Precedence").lower() in ANSWERING or header(message, "X-Precedence").lower() in ANSWERING:
+    if (
+        header(message, "Precedence").lower() in AUTO_REPLY_PRECEDENCE
+        or header(message, "X-Precedence").lower() in AUTO_REPLY_PRECEDENCE
+    ):
         return True
-    return bool(AWAY.search(header(message, "Subject")))
+    return bool(AUTO_REPLY_SUBJECT.search(header(message, "Subject")))
 
 
-def is_by_list(message: Message) -> bool:
-    return bool(header(message, "X-List-Administrivia")) or header(message, "Precedence").lower() in BY_A_LIST
+def is_bulk_mail(message: Message) -> bool:
+    return bool(header(message, "X-List-Administrivia")) or header(message, "Precedence").lower() in LIST_PRECEDENCE
 
 
-WORDS = 450  # characters read around a recipient
+EXCERPT_MAX = 450  # characters read around a recipient
 REPORT_MAX = 16 * 1024  # of a text: the server's reply is at its beginning
 LINES_MAX = 200  # lines that begin with an address
-REPORT_KINDS = {"multipart/report", "message/delivery-status"}
+WHOLE_REPORT_TYPES = {"multipart/report", "message/delivery-status"}
 # Local parts and names of bounce senders.
-DAEMON = re.compile(
+DAEMON_NAME = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mmdf|uucp|mdaemon|root|bounces?|"
     r"mail[-_.]?administrator|microsoftexchange[0-9a-f]*|smtp|emailsecurity|mailsubsystem|no-?reply)\b"
     r"|mail(?:er)? ?delivery|delivery (?:sub)?system|mail (?:system|administrator)|mailer-daemon",
     re.IGNORECASE,
 )
-CERTAIN = re.compile(r"daemon|^(?:bounces?|no-?reply)\b", re.IGNORECASE)  # never a person
-TITLE = re.compile(
+NEVER_A_PERSON = re.compile(r"daemon|^(?:bounces?|no-?reply)\b", re.IGNORECASE)  # never a person
+BOUNCE_SUBJECT = re.compile(
     r"undeliver|un(?:able|successful) (?:to )?deliver|return(?:ed|ing) (?:mail|message|to sender)|failure notice|"
     r"deliver(?:y|ing)?.{0,20}(?:fail|error|problem|status|report|notification)|(?:mail|delivery).{0,20}fail|"
     r"not (?:be )?deliver|non[- ]?deliver|could not send|mail error|message status|dsn:|ndn:|user unknown|"
@@ -285,17 +288,17 @@ TITLE = re.compile(
 NOT_DELIVERED = re.compile(
     r"(?:could|was|can) ?not (?:be )?delivered|undeliver|unable to deliver|delivery (?:has )?failed", re.IGNORECASE
 )
-ERROR = re.compile(r"^Error:", re.MULTILINE)  # the only text of some mobile phone gateways
-ENVELOPE = re.compile(r"^\s{0,9}RCPT TO:", re.MULTILINE)
+GATEWAY_ERROR = re.compile(r"^Error:", re.MULTILINE)  # the only text of some mobile phone gateways
+RCPT_LINE = re.compile(r"^\s{0,9}RCPT TO:", re.MULTILINE)
 # In the languages of mail programs; "[Fwd: …]" is an old form of Thunderbird, "[club] Re: …" of lists.
-ANSWER = re.compile(
+REPLY_SUBJECT = re.compile(
     r"\s{0,9}(?:\[[^\[\]]{1,40}\]\s{0,9})?\[?"
     r"(?:re|fwd?|aw|wg|tr|rv|enc|sv|vs|回[覆复信]|轉寄|转发|答[复覆]|返信|転送)(?:\[\d{1,3}\])?\s{0,3}[:：]",
     re.IGNORECASE,
 )
-TAGGED = re.compile(r"\s{0,9}\[[^\[\]]{1,60}\]\s")  # "[club/site] …", of sites and lists
+TAGGED_SUBJECT = re.compile(r"\s{0,9}\[[^\[\]]{1,60}\]\s")  # "[club/site] …", of sites and lists
 # The line where the returned mail begins.
-ORIGINAL = re.compile(
+RETURNED_MAIL_START = re.compile(
     r"^(?:[-_=* ]{2,200}.{0,60}(?:copy of|original|returned|unsent|forwarded|begin|below this line).{0,60}"
     r"|.{0,20}(?:original|returned|unsent) message (?:follows|headers?|text|attached|below|is).{0,60}"
     r"|(?:the )?(?:header|text|body|first \d+ lines) of (?:the |your )?(?:original )?message.{0,40}"
@@ -303,56 +306,56 @@ ORIGINAL = re.compile(
     r"|(?:Received|Return-Path|X-Original-To|DKIM-Signature|MIME-Version|Message-ID):.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-LATE = re.compile(r"\bdelay(?:ed)?\b|\bwarning\b|still being", re.IGNORECASE)
-GOES_ON = re.compile(
+DELAY_SUBJECT = re.compile(r"\bdelay(?:ed)?\b|\bwarning\b|still being", re.IGNORECASE)
+STILL_RETRYING = re.compile(
     r"no action is required|will (?:be re-?(?:tried|attempted)|keep trying|retry|continue to try|try again)|"
     r"warning only|still (?:trying|being retried)|do not need to resend|not yet been delivered|"
     r"delivery attempts will continue|this is (?:just )?a warning",
     re.IGNORECASE,
 )
 # Success reports, which a sender may request.
-ARRIVED = re.compile(
+DELIVERED = re.compile(
     r"success(?:ful|fully)?\b.{0,30}\bdeliver|\bdeliver(?:ed|y)\b.{0,20}\bsuccess|return receipt|"
     r"(?:was|were|has been|have been) (?:successfully )?delivered\b",
     re.IGNORECASE,
 )
 ADDRESS = re.compile(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
-ALONE = re.compile(rf"^<({ADDRESS.pattern})>:[ \t]*$", re.MULTILINE)  # https://cr.yp.to/proto/qsbmf.txt
-AT_LINE_START = re.compile(rf"^([ \t]{{0,8}})<?({ADDRESS.pattern})", re.MULTILINE)
-STRONG = re.compile(
+QMAIL_RECIPIENT = re.compile(rf"^<({ADDRESS.pattern})>:[ \t]*$", re.MULTILINE)  # https://cr.yp.to/proto/qsbmf.txt
+ADDRESS_LINE = re.compile(rf"^([ \t]{{0,8}})<?({ADDRESS.pattern})", re.MULTILINE)
+SERVER_REPLY = re.compile(
     r"(?<![\d.])(?<!\d:)[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])"
     r"|(?<=\n-- )[45]\.\d{1,3}\.\d{1,3}(?= )"  # Mimecast
 )
 
 
 def is_by_daemon(message: Message) -> bool:
-    return bool(DAEMON.search(address(message, "From")) or DAEMON.search(header(message, "From")))
+    return bool(DAEMON_NAME.search(address(message, "From")) or DAEMON_NAME.search(header(message, "From")))
 
 
 def looks_like_report(message: Message) -> bool:
     """Whether a mail with report parts is a report: a forwarded bounce may contain them too."""
-    if message.get_content_type() in REPORT_KINDS or header(message, "X-Failed-Recipients"):
+    if message.get_content_type() in WHOLE_REPORT_TYPES or header(message, "X-Failed-Recipients"):
         return True
-    return _is_titled(message) or is_by_daemon(message) or has_empty_return_path(message)
+    return _has_bounce_subject(message) or is_by_daemon(message) or has_empty_return_path(message)
 
 
 def has_reply_subject(message: Message) -> bool:
     """Whether the subject is that of a reply or a forward, which programs never send."""
-    return bool(ANSWER.match(header(message, "Subject")))
+    return bool(REPLY_SUBJECT.match(header(message, "Subject")))
 
 
-def _is_titled(message: Message) -> bool:
+def _has_bounce_subject(message: Message) -> bool:
     """Whether the subject is that of a bounce, and the sender neither a person nor a site."""
     subject = header(message, "Subject")
-    if not TITLE.search(subject) or has_reply_subject(message) or from_matches_return_path(message):
+    if not BOUNCE_SUBJECT.search(subject) or has_reply_subject(message) or from_matches_return_path(message):
         return False
-    return not TAGGED.match(subject) or is_by_daemon(message) or has_empty_return_path(message)
+    return not TAGGED_SUBJECT.match(subject) or is_by_daemon(message) or has_empty_return_path(message)
 
 
 def from_matches_return_path(message: Message) -> bool:
     """Whether From and Return-Path are equal, as in personal mail, but not in bounces."""
     sender = address(message, "From").lower()
-    return "@" in sender and sender == address(message, "Return-Path").lower() and not CERTAIN.search(sender)
+    return "@" in sender and sender == address(message, "Return-Path").lower() and not NEVER_A_PERSON.search(sender)
 
 
 def has_empty_return_path(message: Message) -> bool:
@@ -366,13 +369,13 @@ def is_bounce(message: Message, text: str, scanned: Callable[[], list[str]]) -> 
     scanned: returns the addresses found by flufl.bounce; slow.
     """
     subject = header(message, "Subject")
-    is_report = message.get_content_type() == "multipart/report" and not ANSWER.match(subject)
+    is_report = message.get_content_type() == "multipart/report" and not REPLY_SUBJECT.match(subject)
     if is_report and report_type(message) not in {"", "delivery-status"}:  # Dovecot rejects by a read receipt
         return is_by_daemon(message) and "reject" in subject.lower()
     if is_report or header(message, "X-Failed-Recipients"):
         return True
-    is_titled, has_no_sender = _is_titled(message), has_empty_return_path(message)
-    if _calls_itself_automatic(message) and not is_titled and not is_by_daemon(message):
+    is_titled, has_no_sender = _has_bounce_subject(message), has_empty_return_path(message)
+    if _is_marked_automatic(message) and not is_titled and not is_by_daemon(message):
         return False  # an out-of-office reply that quotes the letter
     if re.match("no-?reply", address(message, "From"), re.IGNORECASE):  # shops write about deliveries too
         return (is_titled or has_no_sender) and returned_mail(message) is not None
@@ -380,9 +383,9 @@ def is_bounce(message: Message, text: str, scanned: Callable[[], list[str]]) -> 
         is_by_daemon(message),
         has_no_sender,
         is_titled,
-        not has_reply_subject(message) and _tells_of_failure(message, text, scanned),
+        not has_reply_subject(message) and _describes_failure(message, text, scanned),
     ]
-    is_gateway = bool(ERROR.search(text)) and (not has_reply_subject(message) or bool(ENVELOPE.search(text)))
+    is_gateway = bool(GATEWAY_ERROR.search(text)) and (not has_reply_subject(message) or bool(RCPT_LINE.search(text)))
     return sum(signs) > 1 or (signs[0] and is_gateway)
 
 
@@ -391,33 +394,33 @@ def report_type(message: Message) -> str:
     return str(message.get_param("report-type", "")).lower()
 
 
-def _tells_of_failure(message: Message, text: str, scanned: Callable[[], list[str]]) -> bool:
+def _describes_failure(message: Message, text: str, scanned: Callable[[], list[str]]) -> bool:
     """Whether it contains a server's reply and the returned mail, or a format that flufl.bounce knows."""
     if returned_mail(message) is not None and NOT_DELIVERED.search(text[:1000]):
         return True
     has_original = returned_mail(message) is not None or len(text_above_original(text)) < len(text[:4000])
-    return (has_original and bool(STRONG.search(text_above_original(text)))) or bool(scanned())
+    return (has_original and bool(SERVER_REPLY.search(text_above_original(text)))) or bool(scanned())
 
 
 def is_success_report(message: Message, text: str) -> bool:
-    said = f"{header(message, 'Subject')[:WORDS]} {text_above_original(text)[: 2 * WORDS]}"
-    is_bad = NOT_DELIVERED.search(said) or STRONG.search(said) or NO_SUCH_ADDRESS.search(said)
-    return bool(ARRIVED.search(said)) and not is_bad
+    said = f"{header(message, 'Subject')[:EXCERPT_MAX]} {text_above_original(text)[: 2 * EXCERPT_MAX]}"
+    is_bad = NOT_DELIVERED.search(said) or SERVER_REPLY.search(said) or NO_SUCH_ADDRESS.search(said)
+    return bool(DELIVERED.search(said)) and not is_bad
 
 
 def is_delay_report(message: Message, text: str) -> bool:
     """Whether a server will retry. A "warning" about an unknown address is no delay."""
     subject, report = header(message, "Subject"), text_above_original(text)
-    is_called_late, first = bool(LATE.search(subject)), f"{subject[:WORDS]} {report[:WORDS]}"
-    return (is_called_late and not NO_SUCH_ADDRESS.search(first)) or bool(GOES_ON.search(report))
+    is_called_late, first = bool(DELAY_SUBJECT.search(subject)), f"{subject[:EXCERPT_MAX]} {report[:EXCERPT_MAX]}"
+    return (is_called_late and not NO_SUCH_ADDRESS.search(first)) or bool(STILL_RETRYING.search(report))
 
 
 @lru_cache(maxsize=8)  # called for each recipient of a report
 def text_above_original(text: str) -> str:
     """The server's text, without the returned mail below it."""
     text = text[:REPORT_MAX]
-    said = [found.end() for found in (ADDRESS.search(text), STRONG.search(text)) if found]
-    begins = ORIGINAL.search(text, min(said)) if said else None
+    said = [found.end() for found in (ADDRESS.search(text), SERVER_REPLY.search(text)) if found]
+    begins = RETURNED_MAIL_START.search(text, min(said)) if said else None
     return text[: begins.start()] if begins else text[:4000]
 
 
@@ -427,30 +430,32 @@ def failed_addresses(message: Message, text: str, own: list[str], scanned: list[
     own: the mail's recipients. scanned: addresses found by flufl.bounce.
     """
     report = text_above_original(text)
-    named = ADDRESS.findall(header(message, "X-Failed-Recipients")) or ALONE.findall(report)
+    named = ADDRESS.findall(header(message, "X-Failed-Recipients")) or QMAIL_RECIPIENT.findall(report)
     if not named:
         lower = report.lower()
         named = [one for one in scanned if one.lower() in lower]
     if not named:
         others = {one.lower() for one in [*own, address(message, "From")]}
-        lines = [(len(indent), one) for indent, one in AT_LINE_START.findall(report)[:LINES_MAX]]
+        lines = [(len(indent), one) for indent, one in ADDRESS_LINE.findall(report)[:LINES_MAX]]
         least = min(lines)[0] if lines else 0
         first = [one for indent, one in lines if indent == least]  # continuation lines of a reply are indented further
         found = [one for one in [*first, *ADDRESS.findall(report)[:20]] if one.lower() not in others]
-        found = [one for one in found if not DAEMON.match(one)]
+        found = [one for one in found if not DAEMON_NAME.match(one)]
         named = [one for one in found if one in first] or found[:1]
     return list(dict.fromkeys(one.lower() for one in named))
 
 
-def words_about(recipient: str, text: str, others: Iterable[str] = ()) -> list[str]:
+def texts_about(recipient: str, text: str, others: Iterable[str] = ()) -> list[str]:
     """The texts about a recipient, the most exact first: the server's reply, and the text after the address."""
     report = text_above_original(text)
-    near = _beside(recipient, report, others)
-    smtp_replies = [_joined(within[found.start() :]) for within in (near, report) if (found := STRONG.search(within))]
-    return [*smtp_replies[:1], _joined(near)]
+    near = _text_after_address(recipient, report, others)
+    replies = [
+        _first_paragraph(within[found.start() :]) for within in (near, report) if (found := SERVER_REPLY.search(within))
+    ]
+    return [*replies[:1], _first_paragraph(near)]
 
 
-def _beside(recipient: str, report: str, others: Iterable[str]) -> str:
+def _text_after_address(recipient: str, report: str, others: Iterable[str]) -> str:
     """The text from a recipient's address to the next recipient's."""
     lower = report.lower()
     at = lower.find(recipient.lower()) if recipient else -1
@@ -460,8 +465,8 @@ def _beside(recipient: str, report: str, others: Iterable[str]) -> str:
     return report[at : min([end for end in ends if end > at], default=len(report))]
 
 
-def _joined(words: str) -> str:
+def _first_paragraph(text: str) -> str:
     """The first paragraph on one line, with the next one if it is only an address."""
-    paragraphs = re.split(r"\n[ \t]{0,9}\n", words.strip(), maxsplit=2)[:2]
+    paragraphs = re.split(r"\n[ \t]{0,9}\n", text.strip(), maxsplit=2)[:2]
     is_address = len(paragraphs) > 1 and not re.search(r"\w", ADDRESS.sub("", paragraphs[0]))
-    return " ".join(" ".join(paragraphs if is_address else paragraphs[:1]).split())[:WORDS]
+    return " ".join(" ".join(paragraphs if is_address else paragraphs[:1]).split())[:EXCERPT_MAX]

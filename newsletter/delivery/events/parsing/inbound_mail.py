@@ -109,7 +109,7 @@ def _parse_complaint(inspected: InspectedMail) -> ParsedMessage | None:
         return None
     if not report.is_complaint:
         return ParsedMessage(MessageKind.NOTICE, note=f"a report of a receiver: {report.kind}")
-    diagnostic = bounces.complaint_words(inspected.mail) or f"complaint: {report.kind}"
+    diagnostic = bounces.complaint_text(inspected.mail) or f"complaint: {report.kind}"
     reference = inspected.reference
     tokens = (*reference.tokens, *mime.tokens_in_addresses([report.mail_from]))
     reported_events = [
@@ -145,23 +145,23 @@ def _parse_delivery_report(inspected: InspectedMail) -> ParsedMessage | None:
 def _reported_event(
     inspected: InspectedMail, number: int, one: bounces.RecipientStatus, addresses: list[str]
 ) -> ReportedEvent:
-    said = [one.diagnostic, *bounces.words_about(one.address, inspected.reply_text, addresses)]
+    texts = [one.diagnostic, *bounces.texts_about(one.address, inspected.reply_text, addresses)]
     around = [bounces.text_above_original(inspected.reply_text)]
     if one.has_failed:
         return _bounce_event(
             inspected,
             number,
             one.address,
-            [*said, one.status, *around],
-            bounces.classify_bounce(said, one.status, around),
+            [*texts, one.status, *around],
+            bounces.classify_bounce(texts, one.status, around),
         )
     if one.action == "delivered":
         return _bounce_event(inspected, number, one.address, [one.diagnostic], None, EventKind.DELIVERED)
     if one.action == "delayed":
-        bounce_type = _as_temporary(bounces.classify_bounce(said, one.status, around))
-        return _bounce_event(inspected, number, one.address, [*said, *around], bounce_type, EventKind.DEFERRED)
+        bounce_type = _as_temporary(bounces.classify_bounce(texts, one.status, around))
+        return _bounce_event(inspected, number, one.address, [*texts, *around], bounce_type, EventKind.DEFERRED)
     kind = EventKind.DEFERRED if one.action == "relayed" else EventKind.UNKNOWN
-    return _bounce_event(inspected, number, one.address, [*said, *around], None, kind)
+    return _bounce_event(inspected, number, one.address, [*texts, *around], None, kind)
 
 
 def _as_temporary(bounce_type: Event.BounceType) -> Event.BounceType:
@@ -172,13 +172,13 @@ def _bounce_event(
     inspected: InspectedMail,
     number: int,
     recipient: str,
-    said: list[str],
+    texts: list[str],
     bounce_type: Event.BounceType | None,
     kind: Event.Kind = EventKind.BOUNCED,
 ) -> ReportedEvent:
     reference = DeliveryReference(inspected.reference.tokens, inspected.reference.message_ids, recipient)
-    diagnostic = next((one for one in said if bounces.ADDRESS.sub("", one).strip("<>:, \n")), "")
-    diagnostic = " ".join(mime.CONTROL.sub(" ", diagnostic).split())[:500]
+    diagnostic = next((one for one in texts if bounces.ADDRESS.sub("", one).strip("<>:, \n")), "")
+    diagnostic = " ".join(mime.CONTROL_CHARACTERS.sub(" ", diagnostic).split())[:500]
     return ReportedEvent(
         kind,
         inspected.sent_at,
@@ -206,19 +206,19 @@ def _parse_nonstandard_bounce(inspected: InspectedMail) -> ParsedMessage | None:
         )  # such as a quota warning of our own mailbox
     reported_events = []
     for number, recipient in enumerate(named or [""]):
-        said = [one for one in bounces.words_about(recipient, inspected.text, named) if one]
+        texts = [one for one in bounces.texts_about(recipient, inspected.text, named) if one]
         around = [bounces.text_above_original(inspected.text), mime.header(inspected.mail, "Subject")]
         # For a group Google does not disclose whether it exists or refuses us.
         is_group = recipient.endswith("@googlegroups.com")
-        bounce_type = BounceType.POLICY if is_group else bounces.classify_bounce(said, "", around)
+        bounce_type = BounceType.POLICY if is_group else bounces.classify_bounce(texts, "", around)
         if is_late:
             reported_events.append(
                 _bounce_event(
-                    inspected, number, recipient, [*said, *around], _as_temporary(bounce_type), EventKind.DEFERRED
+                    inspected, number, recipient, [*texts, *around], _as_temporary(bounce_type), EventKind.DEFERRED
                 )
             )
         else:
-            reported_events.append(_bounce_event(inspected, number, recipient, [*said, *around], bounce_type))
+            reported_events.append(_bounce_event(inspected, number, recipient, [*texts, *around], bounce_type))
     note = "a mail server is still trying" if is_late else ""
     return ParsedMessage(
         MessageKind.NOTICE if is_late else MessageKind.BOUNCE, tuple(reported_events), inspected.reference, note
@@ -236,7 +236,7 @@ def _parse_other(inspected: InspectedMail, body: bytes) -> ParsedMessage:
     is_by_program = bounces.is_by_daemon(inspected.mail) and not is_by_person
     if is_by_program or bounces.report_type(inspected.mail):
         return ParsedMessage(MessageKind.NOTICE, reference=reference, note="a mail server, about something else")
-    if bounces.is_by_list(inspected.mail):
+    if bounces.is_bulk_mail(inspected.mail):
         return ParsedMessage(MessageKind.NOTICE, reference=reference, note="a mailing list, or a mail to many")
     return ParsedMessage(
         MessageKind.REPLY,

@@ -25,7 +25,7 @@ FIELDS_MAX, PARTS_MAX, MULTIPARTS_MAX = 1_000, 1_000, 50
 NAMED_MAX = 20  # tokens and Message-IDs per mail, and fields per name
 ADDRESSES_MAX = 16 * 1024  # characters of all address fields together
 # Python codecs that are no character sets of mails. punycode takes quadratic time: three seconds for 256 KB.
-NO_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
+NOT_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
 # Labels as browsers interpret them: WHATWG Encoding Standard, section 4.2.
 WHATWG_CODECS = {"big5": "big5hkscs", "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "us-ascii": "utf-8"}
 WHATWG_CODECS |= {
@@ -37,26 +37,26 @@ WHATWG_CODECS |= {
 FALLBACK_CODECS = ("utf-8", "big5hkscs", "gb18030")
 # Fields in which servers record the recipient; To and Cc, by the sender, are last.
 RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "To", "Cc")
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
-PLUS = re.compile(r"\+([0-9A-Za-z]{17,24})@")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
+PLUS_TOKEN = re.compile(r"\+([0-9A-Za-z]{17,24})@")
 TOKEN_IN_LINK = re.compile(r"(?:/unsubscribe/|\+)([0-9A-Za-z]{17,24})(?=[/@])")
 QUOTED_ID = re.compile(r"^(?:Message-ID|X-Message-ID):\s*(<[^<>\s]{1,250}>)", re.IGNORECASE | re.MULTILINE)
 
 
-class _TooMuch(Exception):
+class _TooManyParts(Exception):
     """A mail has too many or too deeply nested parts."""
 
 
-class _Bounded(Compat32):
+class _LimitedPolicy(Compat32):
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         name, value = super().header_source_parse(sourcelines)
         return name, value[: PARAMETERS_MAX if name.lower().startswith("content-") else FIELD_MAX]
 
 
-BOUNDED = _Bounded()
+LIMITED_POLICY = _LimitedPolicy()
 
 
-class _Parts:
+class _LimitedFactory:
     """Message factory that raises if parts are too many or may be nested too deeply."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class _Parts:
         self.made += 1
         self.multiparts += self.last.get_content_maintype() == "multipart"
         if self.made > PARTS_MAX or self.multiparts > MULTIPARTS_MAX:
-            raise _TooMuch
+            raise _TooManyParts
         self.last = Message(policy=policy)
         return self.last
 
@@ -82,9 +82,9 @@ def parse_message(body: bytes, at_most: int | None = READ_MAX) -> Message:
         octets = octets.partition(b"\n")[2]
     octets = _with_few_fields(_with_few_lines(octets))
     try:
-        return message_from_bytes(octets, policy=BOUNDED.clone(message_factory=_Parts()))
-    except (RecursionError, _TooMuch):
-        return BytesHeaderParser(policy=BOUNDED).parsebytes(octets)
+        return message_from_bytes(octets, policy=LIMITED_POLICY.clone(message_factory=_LimitedFactory()))
+    except (RecursionError, _TooManyParts):
+        return BytesHeaderParser(policy=LIMITED_POLICY).parsebytes(octets)
 
 
 def _with_few_lines(octets: bytes) -> bytes:
@@ -115,10 +115,10 @@ def header(message: Message, name: str) -> str:
     try:
         words = decode_header(value)
         is_legible = all(charset is None or is_charset(charset) for _word, charset in words)
-        message_text = str(make_header(words)) if is_legible else value
+        text = str(make_header(words)) if is_legible else value
     except (ValueError, LookupError):
-        message_text = value
-    return " ".join(CONTROL.sub(" ", message_text).split())
+        text = value
+    return " ".join(CONTROL_CHARACTERS.sub(" ", text).split())
 
 
 def address(message: Message, name: str) -> str:
@@ -137,7 +137,7 @@ def sent_date(message: Message, received_at: datetime) -> datetime:
 
 def is_charset(name: str) -> bool:
     try:
-        return codecs.lookup(name).name not in NO_CHARSETS
+        return codecs.lookup(name).name not in NOT_CHARSETS
     except (LookupError, ValueError):
         return False
 
@@ -148,12 +148,12 @@ def part_text(part: Message) -> str:
     octets, given = octets[: 4 * TEXT_MAX], (part.get_content_charset() or "").strip("'\" ").lower()
     tried = [WHATWG_CODECS.get(given, given)] if is_charset(given) or given in WHATWG_CODECS else []
     tried = ["iso2022_jp_2", *tried] if b"\x1b$" in octets else tried
-    message_text = next(filter(None, (_strictly(octets, one) for one in [*tried, *FALLBACK_CODECS])), None)
-    message_text = octets.decode("utf-8", "replace") if message_text is None else message_text
-    return message_text[:TEXT_MAX].replace("\r\n", "\n").replace("\r", "\n")
+    text = next(filter(None, (_decode_strictly(octets, one) for one in [*tried, *FALLBACK_CODECS])), None)
+    text = octets.decode("utf-8", "replace") if text is None else text
+    return text[:TEXT_MAX].replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _strictly(octets: bytes, charset: str) -> str | None:
+def _decode_strictly(octets: bytes, charset: str) -> str | None:
     """Decode strictly, ignoring a truncated last character; None if it is not in this character set."""
     try:
         return octets.decode(charset)
@@ -199,7 +199,7 @@ def field_blocks(part: Message) -> list[Message]:
     if isinstance(payload, list):
         return [block for block in payload if isinstance(block, Message)]
     some = re.split(r"\n\s*\n", part_text(part), maxsplit=FIELDS_MAX)[:FIELDS_MAX]
-    return [message_from_string(block, policy=BOUNDED) for block in some if block.strip()]
+    return [message_from_string(block, policy=LIMITED_POLICY) for block in some if block.strip()]
 
 
 def returned_mail(message: Message) -> Message | None:
@@ -210,7 +210,7 @@ def returned_mail(message: Message) -> Message | None:
             inner = part.get_payload()
             return inner[0] if isinstance(inner, list) and isinstance(inner[0], Message) else None
         if kind in {"text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers"}:
-            return message_from_bytes(part_text(part).encode(), policy=BOUNDED)
+            return message_from_bytes(part_text(part).encode(), policy=LIMITED_POLICY)
     return None
 
 
@@ -223,7 +223,7 @@ def recipient_addresses(message: Message, envelope: list[str]) -> list[str]:
 
 def tokens_in_addresses(addresses: list[str]) -> tuple[str, ...]:
     """Possible tokens of ours after the + of addresses."""
-    return tuple(islice((match[1] for one in addresses if (match := PLUS.search(one))), NAMED_MAX))
+    return tuple(islice((match[1] for one in addresses if (match := PLUS_TOKEN.search(one))), NAMED_MAX))
 
 
 def tokens_in_headers(inner: Message) -> tuple[str, ...]:

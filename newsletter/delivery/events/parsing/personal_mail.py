@@ -15,12 +15,12 @@ from newsletter.delivery.events.parsed import MailAttachment, PersonalMail
 from newsletter.delivery.events.parsing import mime
 
 LINE_MAX = 300  # characters of an introducing line
-INTRODUCED = re.compile(
+QUOTE_INTRODUCTION = re.compile(
     r"(?:wrote|writes|schrieb|a écrit|escribió|寫道|写道|のメール|さんは書きました|來信)\s{0,3}[:：]?\s{0,3}$|"
     r"^(?:On|於|在|Am|Le|El)\s.{5,200}(?:[:：]|<[^<>]{3,100}@[^<>]{3,100}>\s{0,3}[:：]?)\s{0,3}$|"
     r"^\d{4}年\d{1,2}月\d{1,2}日.{0,150}[:：]\s{0,3}$"
 )
-RULED = re.compile(
+QUOTE_SEPARATOR = re.compile(
     r"^\s{0,9}[-_]{2,20}\s{0,3}(?:Original Message|Original Appointment|Forwarded message|Ursprüngliche Nachricht|"
     r"原始郵件|原始邮件|轉寄|转发|元のメッセージ|Reply to).{0,40}$|^\s{0,9}_{20,80}\s{0,9}$",
     re.IGNORECASE,
@@ -30,51 +30,47 @@ OTHER_FIELD = re.compile(
     r"^\*{0,2}(?:Sent|Date|To|Subject|Gesendet|An|Betreff|傳送時間|日期|寄件日期|收件者|收件人|主旨|发送时间|主题|送信日時|宛先|件名)"
     r"\*{0,2}\s{0,3}[:：]"
 )
-BROKEN = ("On ", "於 ", "在 ")  # beginnings of lines that programs may wrap
+WRAPPED_BEGINNINGS = ("On ", "於 ", "在 ")  # beginnings of lines that programs may wrap
 FIELDS_WITHIN = 4  # lines after From that must contain another field
 
 
 def split_quote(text: str) -> tuple[str, str]:
     """(new text, quoted text); (text, "") if they cannot be separated."""
     lines = text.strip("\n").split("\n")
-    begin = next((number for number in range(len(lines)) if _begins_history(lines, number)), None)
+    begin = next((number for number in range(len(lines)) if _begins_quote(lines, number)), None)
     if begin is None:
-        return _without_last_quote(lines)
+        return _split_last_quote(lines)
     written, quoted = lines[:begin], lines[begin:]
-    if _is_marked(lines, begin):
-        end = _end_of_marks(lines, begin)
+    if any(_is_quoted(line) for line in lines[begin : begin + 5]):
+        end = _end_of_quote(lines, begin)
         quoted, after = lines[begin:end], lines[end:]
-        if _says_something(after):  # an answer below the quote, or inline
+        if _has_own_text(after):  # an answer below the quote, or inline
             if any(_is_quoted(line) for line in after):
-                return _joined(lines), ""
-            written = [*written, "", *after] if _says_something(written) else after
-    return (_joined(written), _joined(quoted)) if _says_something(written) else (_joined(lines), "")
+                return _join_lines(lines), ""
+            written = [*written, "", *after] if _has_own_text(written) else after
+    return (_join_lines(written), _join_lines(quoted)) if _has_own_text(written) else (_join_lines(lines), "")
 
 
-def _begins_history(lines: list[str], number: int) -> bool:
+def _begins_quote(lines: list[str], number: int) -> bool:
     line = lines[number].strip()
     if not line or len(line) > LINE_MAX:
         return False
-    if RULED.search(line):
+    if QUOTE_SEPARATOR.search(line):
         return any(one.strip() for one in lines[number + 1 : number + 6])
     if FROM_FIELD.match(line):
         return any(OTHER_FIELD.match(one.strip()) for one in lines[number + 1 : number + 1 + FIELDS_WITHIN])
-    if not INTRODUCED.search(line) and line.startswith(BROKEN) and number + 1 < len(lines):
+    if not QUOTE_INTRODUCTION.search(line) and line.startswith(WRAPPED_BEGINNINGS) and number + 1 < len(lines):
         line = f"{line} {lines[number + 1].strip()}"[:LINE_MAX]
-    return bool(INTRODUCED.search(line)) and _is_followed(lines, number)
+    return bool(QUOTE_INTRODUCTION.search(line)) and _is_quote_next(lines, number)
 
 
-def _is_followed(lines: list[str], number: int) -> bool:
+def _is_quote_next(lines: list[str], number: int) -> bool:
     """Whether a quote follows: marked lines, or enough other text."""
     rest = [line for line in lines[number + 1 :] if line.strip()]
     return bool(rest) and (any(_is_quoted(line) for line in rest[:3]) or len(rest) > 5)
 
 
-def _is_marked(lines: list[str], begin: int) -> bool:
-    return any(_is_quoted(line) for line in lines[begin : begin + 5])
-
-
-def _end_of_marks(lines: list[str], begin: int) -> int:
+def _end_of_quote(lines: list[str], begin: int) -> int:
     """The index of the first line with text after the marked ones."""
     first = next(number for number in range(begin, len(lines)) if _is_quoted(lines[number]))
     return next(
@@ -83,44 +79,44 @@ def _end_of_marks(lines: list[str], begin: int) -> int:
     )
 
 
-def _without_last_quote(lines: list[str]) -> tuple[str, str]:
+def _split_last_quote(lines: list[str]) -> tuple[str, str]:
     """Separate trailing marked lines without an introduction."""
     end = len(lines)
     while end and (not lines[end - 1].strip() or _is_quoted(lines[end - 1])):
         end -= 1
     quoted = lines[end:]
-    if not _says_something(lines[:end]) or not any(_is_quoted(line) for line in quoted):
-        return _joined(lines), ""
-    return _joined(lines[:end]), _joined(quoted)
+    if not _has_own_text(lines[:end]) or not any(_is_quoted(line) for line in quoted):
+        return _join_lines(lines), ""
+    return _join_lines(lines[:end]), _join_lines(quoted)
 
 
 def _is_quoted(line: str) -> bool:
     return line.lstrip().startswith(">")
 
 
-def _says_something(lines: list[str]) -> bool:
+def _has_own_text(lines: list[str]) -> bool:
     return any(line.strip() and not _is_quoted(line) for line in lines)
 
 
-def _joined(lines: list[str]) -> str:
+def _join_lines(lines: list[str]) -> str:
     return "\n".join(lines).strip("\n").rstrip()
 
 
-SILENT = re.compile(
+INVISIBLE_ELEMENT = re.compile(
     r"<!--.*?(?:-->|$)|<(head|style|script|title|template|noscript|svg|math|object|iframe)\b.*?(?:</\1\s*>|$)",
     re.IGNORECASE | re.DOTALL,
 )
 TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})([^<>]*)>")
 HREF = re.compile(r"""\bhref\s*=\s*["']?((?:https?://|mailto:)[^"'\s>]{1,500})""", re.IGNORECASE)
 PARAGRAPH_TAGS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "ul", "ol", "table"})
-BLOCKS = PARAGRAPH_TAGS | {"br", "div", "li", "tr"}
+BREAKING_TAGS = PARAGRAPH_TAGS | {"br", "div", "li", "tr"}
 DEPTH_MAX = 5  # nesting of quotes
 LINK_MAX = 600  # characters before the end of a link that may show its URL
 
 
-def html_to_text(markup: str) -> str:
+def html_to_quoted_text(markup: str) -> str:
     """Convert untrusted HTML to text, with ">" before quoted lines."""
-    pieces = [*TAG.split(SILENT.sub(" ", markup)), "/", "div", ""]
+    pieces = [*TAG.split(INVISIBLE_ELEMENT.sub(" ", markup)), "/", "div", ""]
     lines, run, quotes, link = list[str](), "", 0, ""
     for text, closing, written, rest in zip(pieces[0::4], pieces[1::4], pieces[2::4], pieces[3::4], strict=True):
         run, name = run + text, written.lower()
@@ -128,9 +124,9 @@ def html_to_text(markup: str) -> str:
             is_shown = link.removeprefix("mailto:").rstrip("/") in run[-LINK_MAX:]
             run += f" <{link}>" if closing and link and not is_shown else ""
             link = "" if closing or not (found := HREF.search(rest)) else found[1]
-        if name in BLOCKS:
-            mark, words = "> " * min(quotes, DEPTH_MAX), " ".join(unescape(run).split())
-            lines += [mark + words] if words or name == "br" else []
+        if name in BREAKING_TAGS:
+            mark, line = "> " * min(quotes, DEPTH_MAX), " ".join(unescape(run).split())
+            lines += [mark + line] if line or name == "br" else []
             lines += [mark] if name in PARAGRAPH_TAGS and lines and lines[-1].strip("> ") else []
             run = "• " if name == "li" and not closing else ""
         if name == "blockquote":
@@ -140,37 +136,39 @@ def html_to_text(markup: str) -> str:
 
 PARTS_MAX = 300  # parts read per mail
 FILES_MAX = 40  # files listed
-NAME_MAX, SUBJECT_MAX, ADDRESS_MAX = 120, 200, 254
+FILE_NAME_MAX, SUBJECT_MAX, ADDRESS_MAX = 120, 200, 254
 REFERENCES_MAX = 20
 # Bidirectional and invisible characters; U+200D, which joins emoji, is kept.
-TRICKS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x61C, 0xFEFF, 0x200B])
+DELETED_CHARACTERS = dict.fromkeys(
+    [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x61C, 0xFEFF, 0x200B]
+)
 
 
-def parse_personal_mail(body: bytes, key: str) -> PersonalMail:
+def parse_personal_mail(body: bytes, dedup_key: str) -> PersonalMail:
     """body: of the whole mail, untrusted."""
     mail = mime.parse_message(body, at_most=None)
     leaves = list(_leaves(mail))
-    written, quoted = split_quote(_text(leaves))
+    written, quoted = split_quote(_body_text(leaves))
     name, address = parseaddr(mime.header(mail, "From"))
-    files = [_file(number, part) for number, part in enumerate(leaves) if _is_file(part)]
+    files = [_attachment(number, part) for number, part in enumerate(leaves) if _is_attachment(part)]
     references = [*mime.header(mail, "References").split(), *mime.header(mail, "In-Reply-To").split()]
     return PersonalMail(
-        key=key,
-        sender_name=_line(name, NAME_MAX),
-        sender=_line(address, ADDRESS_MAX),
-        subject=_line(mime.header(mail, "Subject"), SUBJECT_MAX),
+        dedup_key=dedup_key,
+        sender_name=_single_line(name, FILE_NAME_MAX),
+        sender=_single_line(address, ADDRESS_MAX),
+        subject=_single_line(mime.header(mail, "Subject"), SUBJECT_MAX),
         text=written[: mime.TEXT_MAX],
         quoted=quoted[: mime.TEXT_MAX],
         message_id=_message_id(mime.header(mail, "Message-ID")),
-        answers=tuple(dict.fromkeys(filter(None, map(_message_id, reversed(references[-REFERENCES_MAX:]))))),
+        replies_to=tuple(dict.fromkeys(filter(None, map(_message_id, reversed(references[-REFERENCES_MAX:]))))),
         files=tuple(files[:FILES_MAX]),
-        more=max(0, len(files) - FILES_MAX),
+        more_files=max(0, len(files) - FILES_MAX),
     )
 
 
 def attachment_bytes(body: bytes, number: int) -> bytes | None:
     leaves = list(_leaves(mime.parse_message(body, at_most=None)))
-    return _octets(leaves[number]) if number < len(leaves) and _is_file(leaves[number]) else None
+    return _part_bytes(leaves[number]) if number < len(leaves) and _is_attachment(leaves[number]) else None
 
 
 def _leaves(mail: Message) -> Iterator[Message]:
@@ -186,7 +184,7 @@ def _leaves(mail: Message) -> Iterator[Message]:
             yield part
 
 
-def _is_file(part: Message) -> bool:
+def _is_attachment(part: Message) -> bool:
     if part.get_content_disposition() == "attachment":
         return True
     kind = mime.content_type(part)
@@ -195,11 +193,11 @@ def _is_file(part: Message) -> bool:
     return part.get_content_maintype() != "multipart"
 
 
-def _file(number: int, part: Message) -> MailAttachment:
+def _attachment(number: int, part: Message) -> MailAttachment:
     kind = mime.content_type(part)
     ends = {"message/rfc822": ".eml"}.get(kind, "")
     return MailAttachment(
-        number, safe_name(_decoded_name(part)) or f"file-{number}{ends}", kind[:80], len(_octets(part))
+        number, safe_name(_decoded_name(part)) or f"file-{number}{ends}", kind[:80], len(_part_bytes(part))
     )
 
 
@@ -215,22 +213,22 @@ def _decoded_name(part: Message) -> str:
 
 def safe_name(name: str) -> str:
     """A file name without path and misleading characters."""
-    last = PurePosixPath(_line(name.replace("\\", "/"), 1000)).name
+    last = PurePosixPath(_single_line(name.replace("\\", "/"), 1000)).name
     clean = "".join(char for char in last if char.isprintable() and char not in '<>:"|?*').strip(" .")
-    return clean if len(clean) <= NAME_MAX else clean[: NAME_MAX // 2] + "…" + clean[-NAME_MAX // 2 :]
+    return clean if len(clean) <= FILE_NAME_MAX else clean[: FILE_NAME_MAX // 2] + "…" + clean[-FILE_NAME_MAX // 2 :]
 
 
-def _octets(part: Message) -> bytes:
+def _part_bytes(part: Message) -> bytes:
     payload = part.get_payload(decode=True)
     if isinstance(payload, bytes):
         return payload
     inner = part.get_payload()
     if isinstance(inner, list):
-        return _as_octets(inner[0]) if inner and isinstance(inner[0], Message) else b""
+        return _serialize(inner[0]) if inner and isinstance(inner[0], Message) else b""
     return str(inner).encode("utf-8", "surrogateescape")
 
 
-def _as_octets(mail: Message) -> bytes:
+def _serialize(mail: Message) -> bytes:
     """Serialize an attached mail; b"" if that fails, such as for deep nesting."""
     try:
         return mail.as_bytes()
@@ -238,24 +236,26 @@ def _as_octets(mail: Message) -> bytes:
         return b""
 
 
-def _text(leaves: list[Message]) -> str:
-    said = [part for part in leaves if not _is_file(part)]
-    plain = [mime.part_text(part) for part in said if mime.content_type(part) != "text/html"]
+def _body_text(leaves: list[Message]) -> str:
+    texts = [part for part in leaves if not _is_attachment(part)]
+    plain = [mime.part_text(part) for part in texts if mime.content_type(part) != "text/html"]
     text = "\n".join(plain)
     if not text.strip():
-        text = "\n".join(html_to_text(mime.part_text(part)) for part in said if mime.content_type(part) == "text/html")
-    lines = mime.CONTROL.sub(" ", text.replace("\xa0", " ")).translate(TRICKS).split("\n")
+        text = "\n".join(
+            html_to_quoted_text(mime.part_text(part)) for part in texts if mime.content_type(part) == "text/html"
+        )
+    lines = mime.CONTROL_CHARACTERS.sub(" ", text.replace("\xa0", " ")).translate(DELETED_CHARACTERS).split("\n")
     return "\n".join(line.rstrip() for line in lines)[: mime.TEXT_MAX]
 
 
 def without_control_characters(text: str) -> str:
     """Remove control, bidirectional and invisible characters; lines and spaces stay."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").translate(TRICKS).split("\n")
-    return "\n".join(mime.CONTROL.sub(" ", line).rstrip() for line in lines).strip("\n")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").translate(DELETED_CHARACTERS).split("\n")
+    return "\n".join(mime.CONTROL_CHARACTERS.sub(" ", line).rstrip() for line in lines).strip("\n")
 
 
-def _line(text: str, at_most: int) -> str:
-    return " ".join(text.translate(TRICKS).split())[:at_most]
+def _single_line(text: str, at_most: int) -> str:
+    return " ".join(text.translate(DELETED_CHARACTERS).split())[:at_most]
 
 
 def _message_id(text: str) -> str:

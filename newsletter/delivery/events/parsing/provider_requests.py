@@ -20,7 +20,7 @@ from newsletter.delivery.events.parsing import bounces
 from newsletter.delivery.models.events import Event, InboundMessage
 from newsletter.mail.mailers import mailer_errors
 
-LENGTH_MAX = 500  # characters of a field
+FIELD_MAX = 500  # characters of a field
 OUR_MESSAGE_ID = re.compile(r"issue\.\d{1,18}\.\d{1,9}\.[0-9a-f]{16}@", re.IGNORECASE)
 # Anymail's "subscribed" and "inbound" are not used.
 KIND_OF = {one.value: one for one in EventKind} | {"queued": EventKind.SENT}
@@ -29,7 +29,7 @@ KIND_OF = {one.value: one for one in EventKind} | {"queued": EventKind.SENT}
 ENGAGEMENT = frozenset({"opened", "clicked"})
 # Reject reasons by the provider's own suppression list, which count like bounces.
 ON_PROVIDER_LIST = frozenset({"bounced", "invalid", "spam"})
-METADATA = "delivery"  # the metadata key of the delivery's token
+METADATA_KEY = "delivery"  # the metadata key of the delivery's token
 
 
 def parse_stored_request(inbound: InboundMessage) -> ParsedMessage:
@@ -41,7 +41,7 @@ def parse_request(provider: str, body: bytes, kept: Mapping[str, Any], received_
     events, broken = _events(provider, body, kept)
     reported_events = [_reported_event(event, received_at) for event in events]
     unknown = [
-        _own_name(event)
+        _provider_name(event)
         for event, reported in zip(events, reported_events, strict=True)
         if reported.kind == EventKind.UNKNOWN
     ]
@@ -72,59 +72,58 @@ def _events(provider: str, body: bytes, kept: Mapping[str, Any]) -> tuple[list[A
 def _reported_event(event: Any, received_at: datetime) -> ReportedEvent:
     raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
     # A repeated request has a new signature, but is the same.
-    written = json.dumps({name: raw[name] for name in raw if name != "signature"}, sort_keys=True, default=str)
-    reference = DeliveryReference(tuple(_tokens(event.metadata)), tuple(_message_ids(written)), _text(event.recipient))
-    at = _aware(event.timestamp) or received_at
+    serialized = json.dumps({name: raw[name] for name in raw if name != "signature"}, sort_keys=True, default=str)
+    reference = DeliveryReference(
+        tuple(_tokens(event.metadata)), tuple(_message_ids(serialized)), _short_text(event.recipient)
+    )
+    at = _as_utc(event.timestamp) or received_at
     if str(event.event_type) in ENGAGEMENT:
-        return ReportedEvent(EventKind.DELIVERED, _day_of(at), "", reference, is_vouched=True)
-    said = [_text(event.mta_response), _text(event.description)]
+        day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return ReportedEvent(EventKind.DELIVERED, day, "", reference, is_vouched=True)
+    texts = [_short_text(event.mta_response), _short_text(event.description)]
     kind = KIND_OF.get(str(event.event_type), EventKind.UNKNOWN)
-    bounce_type = _bounce_type(kind, event, raw, said)
+    bounce_type = _bounce_type(kind, event, raw, texts)
     if kind == EventKind.REJECTED and event.reject_reason == "unsubscribed":
         kind = EventKind.UNSUBSCRIBED
     return ReportedEvent(
         kind,
         at,
-        webhooks.hash_of([written, str(event.event_type), reference.recipient]),
+        webhooks.joint_hash([serialized, str(event.event_type), reference.recipient]),
         reference,
         bounce_type=bounce_type,
-        diagnostic=" ".join((next(filter(None, said), "") or _text(event.reject_reason)).split())[:LENGTH_MAX],
+        diagnostic=" ".join((next(filter(None, texts), "") or _short_text(event.reject_reason)).split())[:FIELD_MAX],
         is_vouched=True,
     )
 
 
-def _bounce_type(kind: Event.Kind, event: Any, raw: Mapping[str, Any], said: list[str]) -> Event.BounceType | None:
+def _bounce_type(kind: Event.Kind, event: Any, raw: Mapping[str, Any], texts: list[str]) -> Event.BounceType | None:
     if kind == EventKind.BOUNCED:
         status = str(raw.get("status", ""))
         status = status if bounces.ENHANCED.fullmatch(status) else ""
-        return bounces.classify_provider_bounce(raw, event.reject_reason, said, status)
+        return bounces.classify_provider_bounce(raw, event.reject_reason, texts, status)
     return BounceType.HARD if kind == EventKind.REJECTED and event.reject_reason in ON_PROVIDER_LIST else None
 
 
 def _tokens(metadata: Any) -> Iterator[str]:
-    token = metadata.get(METADATA) if isinstance(metadata, Mapping) else None
+    token = metadata.get(METADATA_KEY) if isinstance(metadata, Mapping) else None
     if isinstance(token, str):
-        yield token[:LENGTH_MAX]
+        yield token[:FIELD_MAX]
 
 
-def _message_ids(written: str) -> list[str]:
+def _message_ids(serialized: str) -> list[str]:
     """Possible Message-IDs of ours: mails sent by SMTP have no metadata, but providers quote the header."""
-    return list(dict.fromkeys(OUR_MESSAGE_ID.findall(written)))[:5] if "issue." in written.lower() else []
+    return list(dict.fromkeys(OUR_MESSAGE_ID.findall(serialized)))[:5] if "issue." in serialized.lower() else []
 
 
-def _aware(at: datetime | None) -> datetime | None:
+def _as_utc(at: datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
-def _day_of(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def _short_text(value: Any) -> str:
+    return value[:FIELD_MAX] if isinstance(value, str) else ""
 
 
-def _text(value: Any) -> str:
-    return value[:LENGTH_MAX] if isinstance(value, str) else ""
-
-
-def _own_name(event: Any) -> str:
+def _provider_name(event: Any) -> str:
     raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
     named = (raw.get(name) for name in ("event", "type", "Type", "eventType", "notificationType", "RecordType"))
-    return _text(next(filter(None, named), ""))[:60] or str(event.event_type)
+    return _short_text(next(filter(None, named), ""))[:60] or str(event.event_type)

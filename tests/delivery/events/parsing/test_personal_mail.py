@@ -105,7 +105,7 @@ def test_where_the_plain_text_is_empty_the_other_is_read():
     "unit", ["<div>", "<blockquote>", "<a href=x>", "<script>", "<!--", "</p>", "<br>", "&lt;", "<p "]
 )
 def test_html_that_never_ends_is_read_in_time(unit):
-    assert isinstance(personal_mail.html_to_text(unit * (65_536 // len(unit))), str)
+    assert isinstance(personal_mail.html_to_quoted_text(unit * (65_536 // len(unit))), str)
 
 
 # --- What is quoted ---
@@ -256,7 +256,7 @@ def with_pictures(number):
 def test_hundreds_of_files_are_counted_and_forty_named():
     found = with_pictures(900)
 
-    assert (len(found.files), found.more) == (40, 260)
+    assert (len(found.files), found.more_files) == (40, 260)
 
 
 def test_a_mail_of_more_parts_than_anybody_sends_is_one_text():
