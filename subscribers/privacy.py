@@ -35,47 +35,6 @@ def server_sentence(place: str) -> str:
     return _("On the server of this site, which stands here: %(place)s.") % {"place": place}
 
 
-def signup_notice(*, name: str, author: str, contact: str, place: str = "") -> list[NoticeSection]:
-    """The short notice on the sign-up page.
-
-    name: of the publication. contact: e-mail address for requests. place: where the server stands.
-
-    Source: Taiwan's Personal Data Protection Act (個人資料保護法) section 8 I 1-6, section 3.
-    """
-    return [
-        NoticeSection(_("Who keeps it"), _("%(author)s, publisher of %(name)s.") % {"author": author, "name": name}),
-        NoticeSection(_("What for"), _("To send you the newsletter you asked for. For nothing else.")),
-        NoticeSection(
-            _("What is kept"),
-            _(
-                "Your e-mail address; your name, if you give one; when you agreed, from which IP address, on which "
-                "page, and by which link or site you came; which issues went out to you, what your mail server "
-                "answered, and what you said of them."
-            ),
-        ),
-        NoticeSection(
-            _("How long, where, who sees it"),
-            _(
-                "Until you leave and ask for it to be deleted. %(server)s Besides, the mail service that delivers the "
-                "letters gets your address; nobody else does."
-            )
-            % {"server": server_sentence(place)},
-        ),
-        NoticeSection(
-            _("Your rights"),
-            _(
-                "You may see, copy, correct, stop or delete what is kept about you: by the links in every letter, "
-                "by “Your preferences” at the foot of every page, or by writing to %(contact)s."
-            )
-            % {"contact": contact},
-        ),
-        NoticeSection(
-            _("If you would rather not"),
-            _("Without an address no letter can reach you. Everything stays free to read on this site."),
-        ),
-    ]
-
-
 def form_words(*, asks_name: bool = False) -> list[str]:
     """The texts of templates/subscribers/_signup_form.html."""
     return [
@@ -87,7 +46,7 @@ def form_words(*, asks_name: bool = False) -> list[str]:
     ]
 
 
-def signup_words(place: str, *, name: str, promise: str, notes: list[NoticeSection], asks_name: bool = False) -> str:
+def signup_words(place: str, *, name: str, promise: str, asks_name: bool = False) -> str:
     """The text around a sign-up form, for the consent record. place: page of the form; "embed": another site."""
     form = form_words(asks_name=asks_name)
     if place == "subscribe":
@@ -96,8 +55,7 @@ def signup_words(place: str, *, name: str, promise: str, notes: list[NoticeSecti
             _("Open the link and press the button: that is all."),
             _("Then each new issue comes to you. Every one has a link to pause or to leave."),
         ]
-        noted = [line for note in notes for line in (note.heading, note.body)]
-        lines = [_("Subscribe to %(name)s") % {"name": name}, promise, *form, *steps, *noted]
+        lines = [_("Subscribe to %(name)s") % {"name": name}, promise, *form, *steps]
     elif place == "home":
         lines = [promise or name, *form]
     elif place == "embed":

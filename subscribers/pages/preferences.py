@@ -7,10 +7,9 @@ mailed to the reader, opens the rest: name, address, all stored data, and erasur
 from collections.abc import Callable
 from functools import wraps
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.limits.public_views import private_view, same_origin, too_many_requests
@@ -291,12 +290,6 @@ def erase(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
 @cached_page()
 @require_safe
 def privacy_page(request: HttpRequest) -> HttpResponse:
-    """Show the notice in all languages, the publication's first."""
-    own = Publication.objects.current().language
-    facts, parts = privacy.NoticeFacts.now(), []
-    for language in sorted((code for code, _name in settings.LANGUAGES), key=lambda code: code != own):
-        with translation.override(language):
-            heading = translation.gettext("What happens to your data")
-            parts.append({"language": language, "heading": heading, "notices": privacy.privacy_notice(facts)})
-    context = {"parts": parts, "version": privacy.notice_version(privacy.notice_text())}
+    notices = privacy.privacy_notice(privacy.NoticeFacts.now())
+    context = {"notices": notices, "version": privacy.notice_version(privacy.notice_text())}
     return render(request, "subscribers/privacy.html", context)

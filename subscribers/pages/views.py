@@ -33,7 +33,7 @@ from subscribers.links import DATA_LINK_MINUTES
 from subscribers.models import CONFIRM_WITHIN, LinkWish, Sentence, Subscriber
 from subscribers.models.consents import ConsentDetails
 from subscribers.models.notes import SENTENCE_LENGTH_MAX as SENTENCE_MAX
-from subscribers.privacy import NoticeSection, confirm_words, signup_notice, signup_words
+from subscribers.privacy import confirm_words, signup_words
 from subscribers.signup import Admission, SignupStep
 
 MINUTES_10, DAY = 600, 86_400  # seconds
@@ -91,7 +91,6 @@ def _signup_page(
         "form": form,
         "email": form.data.get("email", typed[:LENGTH_MAX]),
         "name": form.data.get("name", "")[:NAME_MAX],
-        "notices": _notices(),
         "came": _origin(request),
         "invite": getattr(form, "cleaned_data", {}).get("invite", invite),
     }
@@ -137,7 +136,6 @@ def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -
         place,
         name=publication.name,
         promise=publication.promise,
-        notes=_notices(),
         asks_name=publication.asks_name,
     )
     inviter = _inviter(form.cleaned_data["invite"])
@@ -174,14 +172,6 @@ def _mailbox_context(request: HttpRequest, form: SignupForm) -> dict[str, object
     at_home = not settings.MAIL_URL and is_trial_user(request)
     sender = Publication.objects.current().sender[1]
     return {"email": form.cleaned_data["email"], "sender": sender, "shows_outbox": at_home, "days": CONFIRM_WITHIN.days}
-
-
-def _notices() -> list[NoticeSection]:
-    publication = Publication.objects.current()
-    contact = publication.reply_to or publication.sender_email
-    return signup_notice(
-        name=publication.name, author=publication.author, contact=contact, place=publication.data_place
-    )
 
 
 # --- Confirming ---

@@ -42,14 +42,6 @@ def test_the_page_offers_issues_to_read_first(client):
     assert [f"第{number}號" in page for number in (1, 2, 3, 4)] == [False, True, True, True]
 
 
-def test_the_page_says_what_arrives_and_the_six_things_of_the_law(client):
-    response = client.get("/subscribe/")
-
-    assert response.status_code == 200
-    assert body(response).count("<dt>") == 6
-    assert "by writing to news@example.org" in body(response)
-
-
 def test_the_page_sets_no_cookie_and_holds_no_csrf_token(client):
     response = client.get("/subscribe/")
 
