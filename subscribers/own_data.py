@@ -129,9 +129,9 @@ def _consents(reader: Subscriber) -> Iterator[DataLine]:
 
 def _moves(reader: Subscriber) -> Iterator[DataLine]:
     for change in reader.address_changes.all()[:LINES_MAX]:
-        yield DataLine(change.asked_at, _("Asked to move to %s") % change.email)
+        yield DataLine(change.asked_at, _("Asked to move to %s") % change)
         if change.confirmed_at:
-            yield DataLine(change.confirmed_at, _("Moved to %(to)s") % {"to": change.email})
+            yield DataLine(change.confirmed_at, _("Moved to %(to)s") % {"to": change})
         if change.undone_at:
             yield DataLine(change.undone_at, _("Took the move back"))
 

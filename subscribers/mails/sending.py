@@ -16,7 +16,7 @@ from newsletter.mail.message import Mail, MailContent, build_mail
 from newsletter.mail.queued_mail import BACKOFF_MAX, BACKOFF_MIN, AtMostOnceMail, QueuedMail, Retry, backoff
 from newsletter.mail.smtp_replies import SendFailure, classify_error, error_summary, is_invalid_message
 from newsletter.publication.models import Publication
-from subscribers.addresses import display_address, mask_address
+from subscribers.addresses import mask_address
 from subscribers.links import DATA_LINK_MINUTES
 from subscribers.models import (
     CONFIRM_WITHIN,
@@ -65,7 +65,7 @@ def change_mail(change: AddressChange) -> Mail:
         "subscriber": change.subscriber,
         "publication": publication,
         "days": (UNDO_CHANGE_WITHIN if change.confirmed_at else CONFIRM_CHANGE_WITHIN).days,
-        "new_address": mask_address(change.email) if change.confirmed_at else display_address(change.email),
+        "new_address": mask_address(change.email) if change.confirmed_at else str(change),
     }
     with translation.override(publication.language), timezone.override(publication.zone):
         subject = _("Your new address for %(name)s") if kind == "address_change" else _("%(name)s has moved")

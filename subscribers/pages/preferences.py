@@ -26,6 +26,7 @@ from subscribers.models.address_changes import AddressChange
 from subscribers.pages.views import (
     DAY,
     SENTENCES_PER_DAY,
+    ask_about_address,
     closed_page,
     confirmed_page,
     consent_details,
@@ -155,6 +156,8 @@ def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> 
     form = AddressForm(request.POST, subscriber=subscriber)
     if not form.is_valid():
         return _mine_page(request, subscriber, token, address_form=form)
+    if form.suggestion:
+        return ask_about_address(request, form)
     email = form.cleaned_data["email"]
     for whom in (str(subscriber.pk), address_hash(email)):
         if is_over_limit("address-change", whom, limit=PER_DAY, seconds=DAY):

@@ -28,9 +28,9 @@ from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import origins, pending_unsubscribes, privacy, signup, tasks
 from subscribers.addresses import LENGTH_MAX
-from subscribers.forms import NAME_MAX, RequestLinkForm, SignupForm, sign_person_pass, sign_waiting_ticket
+from subscribers.forms import NAME_MAX, ReaderAddressForm, SignupForm, sign_person_pass, sign_waiting_ticket
 from subscribers.links import DATA_LINK_MINUTES
-from subscribers.models import CONFIRM_WITHIN, LinkWish, Sentence, Subscriber
+from subscribers.models import LinkWish, Sentence, Subscriber
 from subscribers.models.consents import ConsentDetails
 from subscribers.models.notes import SENTENCE_LENGTH_MAX as SENTENCE_MAX
 from subscribers.privacy import confirm_words, signup_words
@@ -73,7 +73,7 @@ def _receive_signup(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _signup_page(request, form, status=422)
     if form.suggestion:
-        return _suggest_address(request, form)
+        return ask_about_address(request, form, **_carried(request, form, "stamp", "website"))
     found = _admit(request, form, timezone.now())
     if not found.is_open:
         return _challenge_page(request, form, found)
@@ -101,11 +101,16 @@ def _signup_page(
     return response
 
 
-def _suggest_address(request: HttpRequest, form: SignupForm) -> HttpResponse:
-    """Offer a correction of an address that looks mistyped; nothing is stored or counted yet."""
-    context = {name: form.cleaned_data[name] for name in ("email", "name", "place", "stamp", "website", "invite")}
-    context |= {"came": _origin(request), "meant": form.suggestion, "domain": form.suggestion.rpartition("@")[2]}
+def ask_about_address(request: HttpRequest, form: ReaderAddressForm, **carried: str) -> HttpResponse:
+    """Suggest a correction of an address that looks mistyped; nothing is stored or counted yet."""
+    domain = form.suggestion.rpartition("@")[2]
+    context = {"email": form.typed, "meant": form.suggestion, "domain": domain, "carried": carried}
     return render(request, "subscribers/meant.html", context)
+
+
+def _carried(request: HttpRequest, form: SignupForm, *more: str) -> dict[str, str]:
+    """What a further page of the sign-up sends along."""
+    return {name: form.cleaned_data[name] for name in ("place", "name", "invite", *more)} | {"came": _origin(request)}
 
 
 def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:
@@ -122,8 +127,7 @@ def _challenge_page(request: HttpRequest, form: SignupForm, found: Admission) ->
     if found.step is SignupStep.CLOSED:
         return _signup_page(request, form, status=429, closed_for=found.seconds)
     email, now = form.cleaned_data["email"], timezone.now()
-    context = {"email": email, "place": form.cleaned_data["place"], "is_crowded": found.is_crowded}
-    context |= {"came": _origin(request), "name": form.cleaned_data["name"], "invite": form.cleaned_data["invite"]}
+    context = {"email": form.typed, "is_crowded": found.is_crowded, "carried": _carried(request, form)}
     if found.step is SignupStep.PROOF:
         context |= {"sum": json.dumps(signup.make_challenge(email, now)), "ticket": sign_waiting_ticket(email, now)}
         return render(request, "subscribers/proof.html", context)
@@ -171,7 +175,7 @@ def _mailbox_context(request: HttpRequest, form: SignupForm) -> dict[str, object
     """Context of the result page; without a mail server, it links to the outbox."""
     at_home = not settings.MAIL_URL and is_trial_user(request)
     sender = Publication.objects.current().sender[1]
-    return {"email": form.cleaned_data["email"], "sender": sender, "shows_outbox": at_home, "days": CONFIRM_WITHIN.days}
+    return {"email": form.typed, "sender": sender, "shows_outbox": at_home}
 
 
 # --- Confirming ---
@@ -338,15 +342,16 @@ PER_NETWORK = 10  # link requests in ten minutes
 @same_origin
 def request_link(request: HttpRequest) -> HttpResponse:
     """Request a fresh link by address; response and response time do not depend on the address."""
-    form = RequestLinkForm(request.POST if request.method == "POST" else None)
+    form = ReaderAddressForm(request.POST if request.method == "POST" else None)
     context = {"form": form, "minutes": DATA_LINK_MINUTES, "email": ""}
     if request.method == "POST" and form.is_valid():
+        if form.suggestion:
+            return ask_about_address(request, form)
         now, who = timezone.now(), client_network(client_address(request))
         if seconds := retry_after_seconds("door", who, limit=PER_NETWORK, seconds=MINUTES_10, now=now):
             return too_many_requests(request, seconds=seconds)
-        email: str = form.cleaned_data["email"]
-        context["email"] = email
-        LinkWish.objects.keep(email, now)
+        context["email"] = form.typed
+        LinkWish.objects.keep(form.cleaned_data["email"], now)
         enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
     response = render(request, "subscribers/door.html", context, status=422 if form.errors else 200)
     response.headers["Cache-Control"] = "no-store"
