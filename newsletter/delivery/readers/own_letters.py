@@ -1,8 +1,10 @@
-"""A reader's deliveries, feedback, replies and reports, as chapters of their own data; and the request of an issue."""
+"""A reader's letters, feedback and replies, as chapters of their own data; and the request of an issue."""
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -16,7 +18,7 @@ from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, Onc
 from newsletter.delivery.models.replies import Feedback
 from newsletter.limits.public_views import private_view, same_origin
 from newsletter.publication.models import Publication
-from subscribers.models import Subscriber
+from subscribers.models import Consent, Subscriber
 from subscribers.own_data import LINES_MAX, DataButton, DataChapter, DataLine
 from subscribers.pages.preferences import redirect_done
 from subscribers.pages.views import invalid_link
@@ -29,13 +31,14 @@ WORDS: dict[int, Promise] = {
     Delivery.State.QUEUED: gettext_lazy("%(issue)s: waits to be sent"),
     Delivery.State.SKIPPED: gettext_lazy("%(issue)s: left out, because you had paused or left"),
 }
+JOINED = [Consent.Kind.CONFIRMED, Consent.Kind.IMPORTED]
 CAN_COME_AGAIN = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.FAILED}
 
 
 def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
-    """A reader's deliveries, newest first. token: of the page; "" for no buttons."""
-    copies = _copies(reader)
-    numbers = [copy.mailing_id for copy in copies]
+    """The letters to a reader, newest first, with reports about them. token: of the page; "" for no buttons."""
+    copies, reports = _copies(reader), _reports(reader)
+    numbers = [*(copy.mailing_id for copy in copies), *filter(None, reports)]
     mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk(numbers)
     asked = {row.issue_id: row for row in OnceMore.objects.filter(subscriber=reader)}
     listed: set[int] = set()  # keys of issues: a correction is a delivery of the same issue
@@ -46,21 +49,44 @@ def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
             can_ask = token and reader.is_reader and not {mailing.issue_id} & (listed | asked.keys())
             button = _button(token, mailing) if can_ask and copy.state in CAN_COME_AGAIN else None
             listed.add(mailing.issue_id)
-            lines.append(_line(mailing, copy, row, button))
+            reported = (*_of_again(row), *map(_report, reports.pop(mailing.pk, ())))
+            lines.append(_line(mailing, copy, reported, button))
+    other = (_of_report(one, mailings) for found in reports.values() for one in found)
+    lines = sorted((*lines, *_first_letters(reader), *_of_signing_up(reader), *other), key=_moment, reverse=True)
     where = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
     intro = where % {"sender": Publication.objects.current().sender_email}
-    return DataChapter("letters", _("Where is my letter?"), (*lines, *_first_letters(reader)), intro=intro)
+    return DataChapter("letters", _("Where is my letter?"), tuple(lines), intro=intro)
 
 
 def _copies(reader: Subscriber) -> list[Delivery]:
     return list(Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX])
 
 
-def _line(mailing: Mailing, copy: Delivery, again: OnceMore | None, button: DataButton | None) -> DataLine:
+def _line(mailing: Mailing, copy: Delivery, more: Iterable[str], button: DataButton | None) -> DataLine:
     said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
-    words = str(WORDS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
+    words = str(WORDS[Delivery.State(copy.state)]) % {"issue": _name(mailing)}
     moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
-    return DataLine(moment, words, tuple(filter(None, (said, *_of_again(again)))), button=button)
+    return DataLine(moment, words, tuple(filter(None, (said, *more))), button=button)
+
+
+def _moment(line: DataLine) -> float:
+    return line.at.timestamp() if line.at else 0
+
+
+def _name(mailing: Mailing) -> str:
+    is_correction = mailing.kind == Mailing.Kind.CORRECTION
+    return _("Correction, %(issue)s") % {"issue": mailing.issue} if is_correction else str(mailing.issue)
+
+
+def _of_signing_up(reader: Subscriber) -> Iterator[DataLine]:
+    sent = str(WORDS[Delivery.State.SENT])
+    if asked_at := reader.confirmation_sent_at:
+        is_notice = reader.is_reader and reader.confirmed_at is not None and asked_at > reader.confirmed_at
+        name = _("Notice that you are a reader already") if is_notice else _("Confirmation of your sign-up")
+        yield DataLine(asked_at, sent % {"issue": name})
+    imported = Q(source__startswith="import ")  # those are marked as welcomed without a letter
+    if reader.welcomed_at and reader.consents.filter(kind__in=JOINED).exclude(imported).exists():
+        yield DataLine(reader.welcomed_at, sent % {"issue": _("Letter of welcome")})
 
 
 def _first_letters(reader: Subscriber) -> Iterable[DataLine]:
@@ -84,6 +110,25 @@ def _of_again(row: OnceMore | None) -> Iterable[str]:
         yield _("Could not be sent once more: %s") % row.reply
 
 
+def _reports(reader: Subscriber) -> dict[int | None, list[Event]]:
+    """Events by the reader's address hash, by mailing."""
+    found: defaultdict[int | None, list[Event]] = defaultdict(list)
+    for one in Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]:
+        found[one.mailing_id].append(one)
+    return found
+
+
+def _report(event: Event) -> str:
+    return " ".join(filter(None, (_local(event.at), event.get_kind_display(), event.words)))
+
+
+def _of_report(event: Event, mailings: Mapping[int, Mailing]) -> DataLine:
+    """A report about another letter, or about a copy that is no longer stored."""
+    mailing, what = mailings.get(event.mailing_id or 0), event.get_kind_display()
+    named = _("%(what)s: %(detail)s") % {"what": _name(mailing), "detail": what} if mailing else what
+    return DataLine(event.at, named, tuple(filter(None, [event.words])))
+
+
 def _local(moment: datetime) -> str:
     return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
 
@@ -94,7 +139,8 @@ def _button(token: str, mailing: Mailing) -> DataButton:
 
 def feedback_chapter(reader: Subscriber, token: str) -> DataChapter:
     given = Feedback.objects.filter(subscriber=reader).select_related("issue").order_by("-given_at")[:LINES_MAX]
-    lines = (DataLine(one.given_at, f"{one.issue}: {one.get_answer_display()}") for one in given)
+    said = _("%(what)s: %(detail)s")
+    lines = (DataLine(one.given_at, said % {"what": one.issue, "detail": one.get_answer_display()}) for one in given)
     return DataChapter("feedback", _("What you said of issues"), tuple(lines))
 
 
@@ -115,13 +161,6 @@ def _of_quotes(reader: Subscriber) -> Iterator[DataLine]:
     for one in Quote.objects.filter(subscriber=reader).select_related("issue")[:LINES_MAX]:
         what = _("Asked whether it may be quoted: %s") % one.passage
         yield DataLine(one.asked_at, what, (one.get_state_display(), *([str(one.issue)] if one.issue else ())))
-
-
-def reports_chapter(reader: Subscriber, token: str) -> DataChapter:
-    """Events by the reader's address hash."""
-    listed = Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]
-    lines = (DataLine(one.at, one.get_kind_display(), tuple(filter(None, [one.words]))) for one in listed)
-    return DataChapter("reports", _("What was reported of your letters"), tuple(lines))
 
 
 @private_view
