@@ -28,43 +28,31 @@ class NoticeSection:
     body: str
 
 
-def server_sentence(place: str) -> str:
-    """place: where the server stands, if the author has said so."""
-    if not place:
-        return _("On the server of this site.")
-    return _("On the server of this site, which stands here: %(place)s.") % {"place": place}
+def signup_words(publication: Publication, place: str) -> str:
+    """The text around a sign-up form, for the consent record. place: page of the form; "embed": another site.
 
-
-def form_words(*, asks_name: bool = False) -> list[str]:
-    """The texts of templates/subscribers/_signup_form.html."""
-    return [
+    The form's own text is that of templates/subscribers/_signup_form.html.
+    """
+    name, promise = publication.name, publication.promise
+    before = {
+        "subscribe": [_("Subscribe to %(name)s") % {"name": name}, promise],
+        "home": [promise or name],
+        "embed": [name, promise],
+        **{page: [_("Get %(name)s in your inbox") % {"name": name}, promise] for page in INVITATIONS},
+    }
+    form = [
         _("Your e-mail address"),
-        *([_("Your name, if you like")] if asks_name else []),
+        _("Your name, if you like") if publication.asks_name else "",
         _("Subscribe"),
         _("Free. You confirm by e-mail first, and leave with one click."),
         _("What happens to your address"),
     ]
-
-
-def signup_words(place: str, *, name: str, promise: str, asks_name: bool = False) -> str:
-    """The text around a sign-up form, for the consent record. place: page of the form; "embed": another site."""
-    form = form_words(asks_name=asks_name)
-    if place == "subscribe":
-        steps = [
-            _("You get a letter with a link. Only its owner can confirm an address."),
-            _("Open the link and press the button: that is all."),
-            _("Then each new issue comes to you. Every one has a link to pause or to leave."),
-        ]
-        lines = [_("Subscribe to %(name)s") % {"name": name}, promise, *form, *steps]
-    elif place == "home":
-        lines = [promise or name, *form]
-    elif place == "embed":
-        lines = [name, promise, *form]
-    elif place in INVITATIONS:
-        lines = [_("Get %(name)s in your inbox") % {"name": name}, promise, *form]
-    else:
-        lines = form
-    return "\n".join(line for line in lines if line)
+    steps = [
+        _("You get a letter with a link. Only its owner can confirm an address."),
+        _("Open the link and press the button: that is all."),
+        _("Then each new issue comes to you. Every one has a link to pause or to leave."),
+    ]
+    return "\n".join(filter(None, [*before.get(place, []), *form, *(steps if place == "subscribe" else [])]))
 
 
 def confirm_words(name: str) -> str:
@@ -238,8 +226,9 @@ def _purpose(facts: NoticeFacts) -> str:
 
 
 def _whereabouts(facts: NoticeFacts) -> str:
+    placed = _("On the server of this site, which stands here: %(place)s.") % {"place": facts.place}
     said = [
-        server_sentence(facts.place),
+        placed if facts.place else _("On the server of this site."),
         _("Programs there use it to send letters and to answer you; the author and who helps see it at their desk."),
     ]
     if facts.providers:

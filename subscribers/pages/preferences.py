@@ -170,10 +170,10 @@ def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> 
 @private_view
 @require_POST
 @same_origin
-def how_heard(request: HttpRequest, token: str) -> HttpResponse:
+@by_fresh_token
+def how_heard(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Store the optional answer to how a new reader heard of the newsletter."""
-    subscriber = Subscriber.objects.for_fresh_token(token, timezone.now())
-    if subscriber is None or not subscriber.is_reader or not Publication.objects.current().asks_heard:
+    if not subscriber.is_reader or not Publication.objects.current().asks_heard:
         return invalid_link(request, token, "mine")
     if is_over_limit("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
         return too_many_requests(request, seconds=DAY)
@@ -228,9 +228,7 @@ def move(request: HttpRequest, token: str) -> HttpResponse:
         enqueue_on_commit(tasks.send_confirmations)
     if change.undone_at:
         return closed_page(request, "undone", status=410)
-    if change.confirmed_at:
-        return render(request, "subscribers/moved.html", {"change": change})
-    if not change.can_confirm(now):
+    if not (change.confirmed_at or change.can_confirm(now)):
         return closed_page(request, "address", status=410)
     return render(request, "subscribers/move.html", {"change": change})
 

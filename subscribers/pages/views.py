@@ -78,9 +78,8 @@ def _receive_signup(request: HttpRequest) -> HttpResponse:
     if not found.is_open:
         return _challenge_page(request, form, found)
     _sign_up(request, form, found.send_at)
-    return render(
-        request, "subscribers/check_mailbox.html", _mailbox_context(request, form) | {"send_at": found.send_at}
-    )
+    context = _mailbox_context(request, form.typed) | {"send_at": found.send_at}
+    return render(request, "subscribers/check_mailbox.html", context)
 
 
 def _signup_page(
@@ -135,13 +134,8 @@ def _challenge_page(request: HttpRequest, form: SignupForm, found: Admission) ->
 
 
 def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
-    publication, place, now = Publication.objects.current(), form.cleaned_data["place"] or "page", timezone.now()
-    words = signup_words(
-        place,
-        name=publication.name,
-        promise=publication.promise,
-        asks_name=publication.asks_name,
-    )
+    place, now = form.cleaned_data["place"] or "page", timezone.now()
+    words = signup_words(Publication.objects.current(), place)
     inviter = _inviter(form.cleaned_data["invite"])
     source = " ".join(filter(None, [f"web:{place}", origins.INVITED if inviter else "", _origin(request)]))
     how, who = consent_details(request, source, words), signup.Newcomer(form.cleaned_data["name"], inviter)
@@ -171,11 +165,11 @@ def consent_details(request: HttpRequest, source: str, text: str = "") -> Consen
     return ConsentDetails(source, text, client_address(request) or None, privacy.notice_text() if text else "")
 
 
-def _mailbox_context(request: HttpRequest, form: SignupForm) -> dict[str, object]:
+def _mailbox_context(request: HttpRequest, email: str) -> dict[str, object]:
     """Context of the result page; without a mail server, it links to the outbox."""
     at_home = not settings.MAIL_URL and is_trial_user(request)
     sender = Publication.objects.current().sender[1]
-    return {"email": form.typed, "sender": sender, "shows_outbox": at_home}
+    return {"email": email, "sender": sender, "shows_outbox": at_home}
 
 
 # --- Confirming ---
@@ -190,7 +184,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if subscriber is None:
         return _spent_or_invalid(request, token)
     if not subscriber.can_confirm(timezone.now()):
-        return closed_page(request, "expired", status=410)
+        return _expired_link(request, subscriber)
     if request.method == "POST":
         words = confirm_words(Publication.objects.current().name)
         subscriber.confirm(timezone.now(), consent_details(request, "link", words))
@@ -198,10 +192,30 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscribers/confirm.html", {"subscriber": subscriber})
 
 
-def confirmed_page(request: HttpRequest, subscriber: Subscriber, *, is_said: bool = False) -> HttpResponse:
-    """Welcome a reader, and ask how they heard of us, if the author wants to know."""
-    context: dict[str, object] = {"subscriber": subscriber, "is_said": is_said}
-    if Publication.objects.current().asks_heard and not is_said:
+def _expired_link(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
+    """Mail a new link on POST, to the address that the old one was mailed to."""
+    if request.method != "POST":
+        return closed_page(request, "expired", status=410)
+    answer = render(request, "subscribers/check_mailbox.html", _mailbox_context(request, subscriber.masked))
+    return _mail_new_link(request, subscriber) or answer
+
+
+def _mail_new_link(request: HttpRequest, subscriber: Subscriber) -> HttpResponse | None:
+    """Queue a confirmation; return a redirect to the closed sign-up while nobody is taken."""
+    if not Publication.objects.current().takes_readers:
+        return redirect("subscribers:subscribe")
+    if signup.sign_up(subscriber.email, consent_details(request, "link"), timezone.now()):
+        enqueue_on_commit(tasks.send_confirmations)
+    return None
+
+
+def confirmed_page(
+    request: HttpRequest, subscriber: Subscriber, *, is_said: bool = False, is_back: bool = False
+) -> HttpResponse:
+    """Welcome a reader, and ask a new one how they heard of us, if the author wants to know."""
+    is_back = is_back or subscriber.has_come_back
+    context: dict[str, object] = {"subscriber": subscriber, "is_said": is_said, "is_back": is_back}
+    if Publication.objects.current().asks_heard and not (is_said or is_back):
         context |= {"token": subscriber.fresh_token(timezone.now()), "sentence_max": SENTENCE_MAX}
     return render(request, "subscribers/confirmed.html", context)
 
@@ -212,7 +226,8 @@ def _spent_or_invalid(request: HttpRequest, token: str) -> HttpResponse:
     if subscriber is None or not subscriber.has_spent(token):
         return invalid_link(request)
     if subscriber.is_reader and request.method == "POST":
-        return render(request, "subscribers/confirmed.html", {"subscriber": subscriber})
+        context = {"subscriber": subscriber, "is_back": subscriber.has_come_back}
+        return render(request, "subscribers/confirmed.html", context)
     return closed_page(request, "confirmed" if subscriber.is_reader else "spent", status=410)
 
 
@@ -281,11 +296,7 @@ def come_back(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.for_token(token, "unsubscribe")
     if subscriber is None or subscriber.state != Subscriber.State.UNSUBSCRIBED:
         return invalid_link(request, token, "unsubscribe")
-    if not Publication.objects.current().takes_readers:
-        return redirect("subscribers:subscribe")
-    if signup.sign_up(subscriber.email, consent_details(request, "link"), timezone.now()):
-        enqueue_on_commit(tasks.send_confirmations)
-    return left_page(request, subscriber, is_asked=True)
+    return _mail_new_link(request, subscriber) or left_page(request, subscriber, is_asked=True)
 
 
 @private_view
@@ -300,7 +311,7 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
         return closed_page(request, "undo", status=410)
     if request.method == "POST":
         subscriber.undo(timezone.now(), consent_details(request, "undo"))
-        return render(request, "subscribers/back.html", {"subscriber": subscriber})
+        return confirmed_page(request, subscriber, is_back=True)
     return render(request, "subscribers/undo.html", {"subscriber": subscriber})
 
 

@@ -1,7 +1,7 @@
 """A reader's letters, feedback and replies, as chapters of their own data; and the request of an issue."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.db.models import Q
@@ -38,7 +38,7 @@ CAN_COME_AGAIN = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.
 def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
     """The letters to a reader, newest first, with reports about them. token: of the page; "" for no buttons."""
     copies, reports = _copies(reader), _reports(reader)
-    numbers = [*(copy.mailing_id for copy in copies), *filter(None, reports)]
+    numbers = [copy.mailing_id for copy in copies]
     mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk(numbers)
     asked = {row.issue_id: row for row in OnceMore.objects.filter(subscriber=reader)}
     listed: set[int] = set()  # keys of issues: a correction is a delivery of the same issue
@@ -51,7 +51,7 @@ def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
             listed.add(mailing.issue_id)
             reported = (*_of_again(row), *map(_report, reports.pop(mailing.pk, ())))
             lines.append(_line(mailing, copy, reported, button))
-    other = (_of_report(one, mailings) for found in reports.values() for one in found)
+    other = (DataLine(one.at, one.get_kind_display(), (one.words,)) for found in reports.values() for one in found)
     lines = sorted((*lines, *_first_letters(reader), *_of_signing_up(reader), *other), key=_moment, reverse=True)
     where = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
     intro = where % {"sender": Publication.objects.current().sender_email}
@@ -120,13 +120,6 @@ def _reports(reader: Subscriber) -> dict[int | None, list[Event]]:
 
 def _report(event: Event) -> str:
     return " ".join(filter(None, (_local(event.at), event.get_kind_display(), event.words)))
-
-
-def _of_report(event: Event, mailings: Mapping[int, Mailing]) -> DataLine:
-    """A report about another letter, or about a copy that is no longer stored."""
-    mailing, what = mailings.get(event.mailing_id or 0), event.get_kind_display()
-    named = _("%(what)s: %(detail)s") % {"what": _name(mailing), "detail": what} if mailing else what
-    return DataLine(event.at, named, tuple(filter(None, [event.words])))
 
 
 def _local(moment: datetime) -> str:
