@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -49,9 +50,9 @@ def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
             can_ask = token and reader.is_reader and not {mailing.issue_id} & (listed | asked.keys())
             button = _button(token, mailing) if can_ask and copy.state in CAN_COME_AGAIN else None
             listed.add(mailing.issue_id)
-            reported = (*_of_again(row), *map(_report, reports.pop(mailing.pk, ())))
-            lines.append(_line(mailing, copy, reported, button))
-    other = (DataLine(one.at, one.get_kind_display(), (one.words,)) for found in reports.values() for one in found)
+            reported = [f"{_local(one.at)} {_report(one)}" for one in reports.pop(mailing.pk, ())]
+            lines.append(_line(mailing, copy, [*_of_again(row), *reported], button))
+    other = (DataLine(one.at, _report(one)) for found in reports.values() for one in found)
     lines = sorted((*lines, *_first_letters(reader), *_of_signing_up(reader), *other), key=_moment, reverse=True)
     where = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
     intro = where % {"sender": Publication.objects.current().sender_email}
@@ -111,7 +112,7 @@ def _of_again(row: OnceMore | None) -> Iterable[str]:
 
 
 def _reports(reader: Subscriber) -> dict[int | None, list[Event]]:
-    """Events by the reader's address hash, by mailing."""
+    """Events by the reader's address hash, by mailing; those of other letters by None."""
     found: defaultdict[int | None, list[Event]] = defaultdict(list)
     for one in Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]:
         found[one.mailing_id].append(one)
@@ -119,11 +120,11 @@ def _reports(reader: Subscriber) -> dict[int | None, list[Event]]:
 
 
 def _report(event: Event) -> str:
-    return " ".join(filter(None, (_local(event.at), event.get_kind_display(), event.words)))
+    return " ".join(filter(None, (event.get_kind_display(), event.words)))
 
 
 def _local(moment: datetime) -> str:
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
 def _button(token: str, mailing: Mailing) -> DataButton:

@@ -156,7 +156,7 @@ def test_a_report_stands_with_the_issue_that_it_is_about(reader):
     told = lines(reader)
 
     assert {line.what for line in told} == {f"{mailing.issue}: sent", "was sent back"}
-    assert "2026-11-24 16:00 delivered to the reader's server 250 ok" in str(told)
+    assert "Nov. 24, 2026, 16:00 delivered to the reader's server 250 ok" in str(told)
 
 
 # --- Once more ---
@@ -182,7 +182,7 @@ def test_an_issue_comes_once_more_with_a_message_id_of_its_own(client, reader, m
     )
     assert "List-Unsubscribe" in letter.extra_headers
     assert (row.sent_at, row.due_at) == (NOW, None)
-    assert "Sent once more on 2026-11-24" in str(lines(reader))
+    assert "Sent once more on Nov. 24, 2026" in str(lines(reader))
 
 
 def test_it_comes_once_however_often_it_is_asked_for(client, reader, mailoutbox):
