@@ -40,8 +40,8 @@ SIGNED_MAX = 400  # characters of a signed form field
 
 # Salts of signed form fields.
 STAMP_SALT = "subscribers.stamp"
-PERSON_SALT = "subscribers.person"
-TICKET_SALT = "subscribers.ticket"
+PERSON_SALT = "subscribers.person"  # of the second button
+TICKET_SALT = "subscribers.ticket"  # of the proof-of-work page: without a proof, the mail may queue instead
 
 
 def sign_timestamp(now: datetime) -> str:
@@ -49,14 +49,9 @@ def sign_timestamp(now: datetime) -> str:
     return Signer(salt=STAMP_SALT).sign(str(int(now.timestamp())))
 
 
-def sign_person_pass(email: str, now: datetime) -> str:
-    """The value that the second button sends."""
-    return Signer(salt=PERSON_SALT).sign(f"{int(now.timestamp())} {email}")
-
-
-def sign_waiting_ticket(email: str, now: datetime) -> str:
-    """The value that the proof-of-work page sends: without a proof, the mail may queue instead."""
-    return Signer(salt=TICKET_SALT).sign(f"{int(now.timestamp())} {email}")
+def sign_address(salt: str, email: str, now: datetime) -> str:
+    """The value that the button of a follow-up page sends."""
+    return Signer(salt=salt).sign(f"{int(now.timestamp())} {email}")
 
 
 class AddressField(forms.CharField):

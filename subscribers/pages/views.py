@@ -28,7 +28,7 @@ from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import origins, pending_unsubscribes, privacy, signup, tasks
 from subscribers.addresses import LENGTH_MAX
-from subscribers.forms import NAME_MAX, ReaderAddressForm, SignupForm, sign_person_pass, sign_waiting_ticket
+from subscribers.forms import NAME_MAX, PERSON_SALT, TICKET_SALT, ReaderAddressForm, SignupForm, sign_address
 from subscribers.links import DATA_LINK_MINUTES
 from subscribers.models import LinkWish, Sentence, Subscriber
 from subscribers.models.consents import ConsentDetails
@@ -128,9 +128,12 @@ def _challenge_page(request: HttpRequest, form: SignupForm, found: Admission) ->
     email, now = form.cleaned_data["email"], timezone.now()
     context = {"email": form.typed, "is_crowded": found.is_crowded, "carried": _carried(request, form)}
     if found.step is SignupStep.PROOF:
-        context |= {"sum": json.dumps(signup.make_challenge(email, now)), "ticket": sign_waiting_ticket(email, now)}
+        context |= {
+            "sum": json.dumps(signup.make_challenge(email, now)),
+            "ticket": sign_address(TICKET_SALT, email, now),
+        }
         return render(request, "subscribers/proof.html", context)
-    return render(request, "subscribers/person.html", context | {"person": sign_person_pass(email, now)})
+    return render(request, "subscribers/person.html", context | {"person": sign_address(PERSON_SALT, email, now)})
 
 
 def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
