@@ -125,14 +125,8 @@ def privacy_notice(facts: NoticeFacts) -> list[NoticeSection]:
     facts_by_name = vars(facts) | {"days": FORGET_AFTER.days}
     return [
         NoticeSection(_("Who keeps it"), _("%(author)s, publisher of %(name)s. Write to %(contact)s.") % facts_by_name),
-        NoticeSection(
-            _("What for, and by what right"),
-            _purpose(facts),
-        ),
-        NoticeSection(
-            _("What is kept"),
-            _kept(facts),
-        ),
+        NoticeSection(_("What for, and by what right"), _purpose(facts)),
+        NoticeSection(_("What is kept"), _kept(facts)),
         NoticeSection(_("How long"), _time(facts)),
         NoticeSection(_("Where, and who sees it"), _whereabouts(facts)),
         NoticeSection(_("What is not done"), _not_done(facts)),
@@ -195,21 +189,18 @@ def _kept(facts: NoticeFacts) -> str:
     if facts.has_webhooks:
         kept = _more(kept, _("Besides, what the mail service reports of a letter: arrived, refused, called unwanted."))
     if facts.counts_links:
-        kept = _more(kept, _counted())
+        counted = _(
+            "Besides, how often a link of an issue was followed, as a number for each day. Such a link leads over this "
+            "site and is the same in every letter, so that nobody can see who has followed it. Until midnight a salted "
+            "hash of network and browser is kept beside it, to count nobody twice; then hash and salt are deleted. "
+            "Whoever lets their browser ask not to be tracked (Global Privacy Control, Do Not Track) is not counted."
+        )
+        kept = _more(kept, counted)
     if facts.asks:
         kept = _more(kept, _("Besides, how you heard of it, if you say so."))
     if facts.invites:
         kept = _more(kept, _("How many readers came by your link, as a number; who, only until they confirm."))
     return kept
-
-
-def _counted() -> str:
-    return _(
-        "Besides, how often a link of an issue was followed, as a number for each day. Such a link leads over this "
-        "site and is the same in every letter, so that nobody can see who has followed it. Until midnight a salted "
-        "hash of network and browser is kept beside it, to count nobody twice; then hash and salt are deleted. Whoever "
-        "lets their browser ask not to be tracked (Global Privacy Control, Do Not Track) is not counted."
-    )
 
 
 def _more(text: str, more: str) -> str:

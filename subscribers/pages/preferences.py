@@ -36,7 +36,6 @@ from subscribers.pages.views import (
 )
 
 PURPOSE = "preferences"
-DONE = {"paused", "resumed", "link"}  # values of ?done=
 
 type View = Callable[[HttpRequest, Subscriber, str], HttpResponse]
 
@@ -118,7 +117,7 @@ def _preferences_page(
         "token": subscriber.token(PURPOSE),
         "is_paused": subscriber.is_paused(timezone.now()),
         "pause_form": pause_form or OwnPauseForm(today=timezone.localdate()),
-        "done": what if (what := request.GET.get("done")) in DONE else "",
+        "done": request.GET.get("done"),
         "minutes": DATA_LINK_MINUTES,
     }
     return render(request, "subscribers/preferences.html", context, status=422 if pause_form else 200)
@@ -126,7 +125,6 @@ def _preferences_page(
 
 SHOWN_MAX = 30  # lines of a chapter; downloads have all
 PER_DAY = 5  # change mails per reader, and per new address
-MINE_DONE = {"name", "address", "again", "not-again"}  # values of ?done=
 
 
 @private_view
@@ -207,7 +205,7 @@ def _mine_page(
         "invites": Publication.objects.current().invites,
         "invited": own_data.invited_count(subscriber),
         "waits_for": subscriber.address_changes.waiting(timezone.now()).first(),
-        "done": what if (what := request.GET.get("done")) in MINE_DONE else "",
+        "done": request.GET.get("done"),
     }
     has_error = any(form is not None and form.errors for form in (name_form, address_form))
     return render(request, "subscribers/mine.html", context, status=422 if has_error else 200)
@@ -249,9 +247,6 @@ def undo_move(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscribers/undo_move.html", {"change": change})
 
 
-NAME = "my-data"  # file name of downloads
-
-
 @private_view
 @require_safe
 @by_fresh_token
@@ -270,7 +265,7 @@ def download_csv(request: HttpRequest, reader: Subscriber, token: str) -> HttpRe
 
 
 def _attached(response: HttpResponse, kind: str) -> HttpResponse:
-    response.headers["Content-Disposition"] = f'attachment; filename="{NAME}.{kind}"'
+    response.headers["Content-Disposition"] = f'attachment; filename="my-data.{kind}"'
     return response
 
 

@@ -92,8 +92,8 @@ def _signup_page(
         "name": form.data.get("name", "")[:NAME_MAX],
         "came": _origin(request),
         "invite": getattr(form, "cleaned_data", {}).get("invite", invite),
+        "opens_at": retry_time(closed_for, timezone.now()) if closed_for else "",
     }
-    context["opens_at"] = retry_time(closed_for, timezone.now()) if closed_for else ""
     response = render(request, "subscribers/subscribe.html", context, status=status)
     if closed_for:
         response.headers["Retry-After"] = str(closed_for)
@@ -137,20 +137,14 @@ def _challenge_page(request: HttpRequest, form: SignupForm, found: Admission) ->
 
 
 def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
-    place, now = form.cleaned_data["place"] or "page", timezone.now()
-    words = signup_words(Publication.objects.current(), place)
-    inviter = _inviter(form.cleaned_data["invite"])
+    publication, place, now = Publication.objects.current(), form.cleaned_data["place"] or "page", timezone.now()
+    words, invite = signup_words(publication, place), form.cleaned_data["invite"]
+    inviter = Subscriber.objects.for_token(invite, "invite") if invite and publication.invites else None
     source = " ".join(filter(None, [f"web:{place}", origins.INVITED if inviter else "", _origin(request)]))
     how, who = consent_details(request, source, words), signup.Newcomer(form.cleaned_data["name"], inviter)
     if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, who=who):
         signup.count_mail(now)
         enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
-
-
-def _inviter(token: str) -> Subscriber | None:
-    """The inviting reader; None while invitations are off."""
-    invites = token and Publication.objects.current().invites
-    return Subscriber.objects.for_token(token, "invite") if invites else None
 
 
 def _origin(request: HttpRequest) -> str:
