@@ -26,11 +26,11 @@ class AddressError(ValueError):
 
 
 def normalise(text: str) -> str:
-    """The spelling to store and mail: NFC, domain in lower-case ASCII. Raises AddressError."""
+    """The spelling to store and mail: NFKC, domain in lower-case ASCII, no full stop after it. Raises AddressError."""
     text = text.strip()
     if len(text) > LENGTH_MAX:
         raise AddressError(_("This address is too long. An address has at most 254 characters."))
-    text = nfc(text)
+    text = nfkc(text).replace("。", ".").rstrip(".")
     if len(text) <= _ORDINARY_LENGTH_MAX and _ORDINARY.fullmatch(text):
         return text
     _refuse_obvious(text)

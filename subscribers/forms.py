@@ -9,13 +9,23 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature, Signer
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail import tokens
 from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.models import Publication
 from subscribers import origins
-from subscribers.addresses import LENGTH_MAX, AddressError, is_disposable, normalise, one_line, suggested_address
+from subscribers.addresses import (
+    LENGTH_MAX,
+    AddressError,
+    display_address,
+    is_disposable,
+    normalise,
+    one_line,
+    suggested_address,
+)
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
@@ -30,8 +40,8 @@ SIGNED_MAX = 400  # characters of a signed form field
 
 # Salts of signed form fields.
 STAMP_SALT = "subscribers.stamp"
-PERSON_SALT = "subscribers.person"
-TICKET_SALT = "subscribers.ticket"
+PERSON_SALT = "subscribers.person"  # of the second button
+TICKET_SALT = "subscribers.ticket"  # of the proof-of-work page: without a proof, the mail may queue instead
 
 
 def sign_timestamp(now: datetime) -> str:
@@ -39,14 +49,9 @@ def sign_timestamp(now: datetime) -> str:
     return Signer(salt=STAMP_SALT).sign(str(int(now.timestamp())))
 
 
-def sign_person_pass(email: str, now: datetime) -> str:
-    """The value that the second button sends."""
-    return Signer(salt=PERSON_SALT).sign(f"{int(now.timestamp())} {email}")
-
-
-def sign_waiting_ticket(email: str, now: datetime) -> str:
-    """The value that the proof-of-work page sends: without a proof, the mail may queue instead."""
-    return Signer(salt=TICKET_SALT).sign(f"{int(now.timestamp())} {email}")
+def sign_address(salt: str, email: str, now: datetime) -> str:
+    """The value that the button of a follow-up page sends."""
+    return Signer(salt=salt).sign(f"{int(now.timestamp())} {email}")
 
 
 class AddressField(forms.CharField):
@@ -64,10 +69,26 @@ class AddressField(forms.CharField):
             raise ValidationError(str(error)) from error
 
 
-class SignupForm(forms.Form):
+class ReaderAddressForm(forms.Form):
+    """An address typed by a reader; one that looks mistyped is asked about before it is used."""
+
+    email = AddressField(label=_("Your e-mail address"))
+    sure = forms.CharField(required=False)  # the suggested address was declined
+
+    @property
+    def typed(self) -> str:
+        """The address as people write it, for the page that answers."""
+        return display_address(self.cleaned_data["email"])
+
+    @property
+    def suggestion(self) -> str:
+        """A corrected address to suggest; "" if there is none or it was declined."""
+        return "" if self.cleaned_data["sure"] else suggested_address(self.cleaned_data["email"])
+
+
+class SignupForm(ReaderAddressForm):
     """The form of `{% signup_form %}`, with the fields that its follow-up pages send along."""
 
-    email = AddressField()
     website = forms.CharField(required=False)  # honeypot: hidden
     place = forms.CharField(required=False)
     stamp = forms.CharField(required=False)
@@ -77,7 +98,6 @@ class SignupForm(forms.Form):
     came = forms.CharField(required=False)
     name = forms.CharField(required=False)
     invite = forms.CharField(required=False)  # token of the inviting reader
-    sure = forms.CharField(required=False)  # the suggested address was declined
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
@@ -87,11 +107,6 @@ class SignupForm(forms.Form):
 
     def clean_place(self) -> str:
         return "".join(char for char in self.cleaned_data["place"][:PLACE_MAX] if char.isascii() and char.isalnum())
-
-    @property
-    def suggestion(self) -> str:
-        """A corrected address to suggest; "" if there is none or it was declined."""
-        return "" if self.cleaned_data["sure"] else suggested_address(self.cleaned_data["email"])
 
     def clean_name(self) -> str:
         """The name, or "" if it looks like an advertisement: anybody can sign up a stranger's address with it."""
@@ -122,10 +137,6 @@ class SignupForm(forms.Form):
         return email == self.cleaned_data["email"] and age is not None and 0 <= age <= PASS_SECONDS_MAX
 
 
-class RequestLinkForm(forms.Form):
-    email = AddressField(label=_("Your e-mail address"))
-
-
 class NameForm(forms.Form):
     name = forms.CharField(label=_("Your name"), max_length=NAME_MAX, required=False)
 
@@ -133,7 +144,7 @@ class NameForm(forms.Form):
         return one_line(self.cleaned_data["name"])
 
 
-class AddressForm(forms.Form):
+class AddressForm(ReaderAddressForm):
     email = AddressField(label=_("Your new address"))
 
     def __init__(self, *args: Any, subscriber: Subscriber, **kwargs: Any) -> None:
@@ -196,7 +207,15 @@ class ReaderAddForm(ReaderChangeForm):
             )
         if Suppression.objects.filter(address_hash=known_as).exists():
             raise ValidationError(_("This address must not be mailed: see the suppressed addresses."))
+        if (meant := suggested_address(email)) and "sure" not in self.data:
+            raise ValidationError(self._question(email, meant.rpartition("@")[2]))
         return email
+
+    def _question(self, email: str, domain: str) -> SafeString:
+        box = format_html(
+            '<input type="checkbox" name="sure" value="yes"> {}', _("No, it is %(email)s") % {"email": email}
+        )
+        return format_html("{} <label>{}</label>", _("Is it %(domain)s?") % {"domain": domain}, box)
 
 
 class SuppressionForm(CleanTextModelForm):

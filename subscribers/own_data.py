@@ -8,15 +8,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
-from subscribers import privacy
+from subscribers import growth, origins, privacy
 from subscribers.exporting import csv_table
 from subscribers.models import Act, Invited, Pause, Subscriber, Suppression
 from subscribers.models.tags import join_tags
 
 LINES_MAX = 2000  # of a chapter
+WAYS: dict[str, Promise] = {  # by Consent.source up to a colon
+    "link": gettext_lazy("link in a letter"),
+    "link in the new mailbox": gettext_lazy("link in a letter"),
+    "link in the former mailbox": gettext_lazy("link in a letter to the former address"),
+    "one click": gettext_lazy("button of a mail program"),
+    "page": gettext_lazy("page to unsubscribe"),
+    "undo": gettext_lazy("button to come back"),
+    "mail": gettext_lazy("by a mail"),
+    "by the author": gettext_lazy("by the author"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,12 +40,12 @@ class DataButton:
 
 @dataclass(frozen=True)
 class DataLine:
-    """An item of data. notes: text below it."""
+    """An item of data. stored: what only the files have, as it is stored."""
 
     at: datetime | None
     what: str
     details: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    stored: tuple[str, ...] = ()
     button: DataButton | None = None
 
 
@@ -60,7 +71,7 @@ def add_chapter(source: ChapterSource) -> None:
 
 
 def all_chapters(reader: Subscriber, token: str) -> list[DataChapter]:
-    """All chapters, also empty ones."""
+    """All chapters, also empty ones, which only files have."""
     return [*(source(reader, token) for source in SOURCES), _record(reader), _said(reader), _written(reader)]
 
 
@@ -98,11 +109,11 @@ def _rows(reader: Subscriber) -> Iterator[list[str]]:
         yield ["reader", "", name, str(text or "")]
     for chapter in all_chapters(reader, ""):
         for line in chapter.lines:
-            yield [chapter.name, _iso(line.at) or "", line.what, " | ".join(line.details)]
+            yield [chapter.name, _iso(line.at) or "", line.what, " | ".join(line.details + line.stored)]
 
 
 def _plain(line: DataLine) -> dict[str, Any]:
-    return {"at": _iso(line.at), "what": line.what, "details": list(line.details)}
+    return {"at": _iso(line.at), "what": line.what, "details": [*line.details, *line.stored]}
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -120,18 +131,29 @@ def _record(reader: Subscriber) -> DataChapter:
 
 def _consents(reader: Subscriber) -> Iterator[DataLine]:
     for one in reader.consents.select_related("text", "notice").order_by("-pk")[:LINES_MAX]:
-        how = _("through: %s") % one.source if one.source else ""
         address = _("from the IP address %s") % one.ip if one.ip else ""
         shown = _("the form said: %s") % " / ".join(one.text.words.splitlines()) if one.text else ""
         notice = _("privacy notice: version %s") % privacy.notice_version(one.notice.words) if one.notice else ""
-        yield DataLine(one.at, one.get_kind_display(), tuple(filter(None, (how, address, shown, notice))))
+        details = tuple(filter(None, (_way(one.source), address, shown, notice)))
+        yield DataLine(one.at, one.get_kind_display(), details, stored=(one.source,))
+
+
+def _way(source: str) -> str:
+    """Consent.source in words."""
+    kind, name = origins.classify_origin(source)
+    way, _colon, detail = source.partition(": ")
+    if kind == "other":
+        way = str(WAYS.get(way, way))
+    else:
+        way, detail = str(growth.LABELS[kind]), growth.label(kind, name) if name else detail
+    return _("%(what)s: %(detail)s") % {"what": way, "detail": detail} if detail else way
 
 
 def _moves(reader: Subscriber) -> Iterator[DataLine]:
     for change in reader.address_changes.all()[:LINES_MAX]:
-        yield DataLine(change.asked_at, _("Asked to move to %s") % change.email)
+        yield DataLine(change.asked_at, _("Asked to move to %s") % change)
         if change.confirmed_at:
-            yield DataLine(change.confirmed_at, _("Moved to %(to)s") % {"to": change.email})
+            yield DataLine(change.confirmed_at, _("Moved to %(to)s") % {"to": change})
         if change.undone_at:
             yield DataLine(change.undone_at, _("Took the move back"))
 

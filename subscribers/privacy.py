@@ -28,85 +28,31 @@ class NoticeSection:
     body: str
 
 
-def server_sentence(place: str) -> str:
-    """place: where the server stands, if the author has said so."""
-    if not place:
-        return _("On the server of this site.")
-    return _("On the server of this site, which stands here: %(place)s.") % {"place": place}
+def signup_words(publication: Publication, place: str) -> str:
+    """The text around a sign-up form, for the consent record. place: page of the form; "embed": another site.
 
-
-def signup_notice(*, name: str, author: str, contact: str, place: str = "") -> list[NoticeSection]:
-    """The short notice on the sign-up page.
-
-    name: of the publication. contact: e-mail address for requests. place: where the server stands.
-
-    Source: Taiwan's Personal Data Protection Act (個人資料保護法) section 8 I 1-6, section 3.
+    The form's own text is that of templates/subscribers/_signup_form.html.
     """
-    return [
-        NoticeSection(_("Who keeps it"), _("%(author)s, publisher of %(name)s.") % {"author": author, "name": name}),
-        NoticeSection(_("What for"), _("To send you the newsletter you asked for. For nothing else.")),
-        NoticeSection(
-            _("What is kept"),
-            _(
-                "Your e-mail address; your name, if you give one; when you agreed, from which IP address, on which "
-                "page, and by which link or site you came; which issues went out to you, what your mail server "
-                "answered, and what you said of them."
-            ),
-        ),
-        NoticeSection(
-            _("How long, where, who sees it"),
-            _(
-                "Until you leave and ask for it to be deleted. %(server)s Besides, the mail service that delivers the "
-                "letters gets your address; nobody else does."
-            )
-            % {"server": server_sentence(place)},
-        ),
-        NoticeSection(
-            _("Your rights"),
-            _(
-                "You may see, copy, correct, stop or delete what is kept about you: by the links in every letter, "
-                "by “Your preferences” at the foot of every page, or by writing to %(contact)s."
-            )
-            % {"contact": contact},
-        ),
-        NoticeSection(
-            _("If you would rather not"),
-            _("Without an address no letter can reach you. Everything stays free to read on this site."),
-        ),
-    ]
-
-
-def form_words(*, asks_name: bool = False) -> list[str]:
-    """The texts of templates/subscribers/_signup_form.html."""
-    return [
+    name, promise = publication.name, publication.promise
+    before = {
+        "subscribe": [_("Subscribe to %(name)s") % {"name": name}, promise],
+        "home": [promise or name],
+        "embed": [name, promise],
+        **{page: [_("Get %(name)s in your inbox") % {"name": name}, promise] for page in INVITATIONS},
+    }
+    form = [
         _("Your e-mail address"),
-        *([_("Your name, if you like")] if asks_name else []),
+        _("Your name, if you like") if publication.asks_name else "",
         _("Subscribe"),
         _("Free. You confirm by e-mail first, and leave with one click."),
         _("What happens to your address"),
     ]
-
-
-def signup_words(place: str, *, name: str, promise: str, notes: list[NoticeSection], asks_name: bool = False) -> str:
-    """The text around a sign-up form, for the consent record. place: page of the form; "embed": another site."""
-    form = form_words(asks_name=asks_name)
-    if place == "subscribe":
-        steps = [
-            _("You get a letter with a link. Only its owner can confirm an address."),
-            _("Open the link and press the button: that is all."),
-            _("Then each new issue comes to you. Every one has a link to pause or to leave."),
-        ]
-        noted = [line for note in notes for line in (note.heading, note.body)]
-        lines = [_("Subscribe to %(name)s") % {"name": name}, promise, *form, *steps, *noted]
-    elif place == "home":
-        lines = [promise or name, *form]
-    elif place == "embed":
-        lines = [name, promise, *form]
-    elif place in INVITATIONS:
-        lines = [_("Get %(name)s in your inbox") % {"name": name}, promise, *form]
-    else:
-        lines = form
-    return "\n".join(line for line in lines if line)
+    steps = [
+        _("You get a letter with a link. Only its owner can confirm an address."),
+        _("Open the link and press the button: that is all."),
+        _("Then each new issue comes to you. Every one has a link to pause or to leave."),
+    ]
+    return "\n".join(filter(None, [*before.get(place, []), *form, *(steps if place == "subscribe" else [])]))
 
 
 def confirm_words(name: str) -> str:
@@ -179,14 +125,8 @@ def privacy_notice(facts: NoticeFacts) -> list[NoticeSection]:
     facts_by_name = vars(facts) | {"days": FORGET_AFTER.days}
     return [
         NoticeSection(_("Who keeps it"), _("%(author)s, publisher of %(name)s. Write to %(contact)s.") % facts_by_name),
-        NoticeSection(
-            _("What for, and by what right"),
-            _purpose(facts),
-        ),
-        NoticeSection(
-            _("What is kept"),
-            _kept(facts),
-        ),
+        NoticeSection(_("What for, and by what right"), _purpose(facts)),
+        NoticeSection(_("What is kept"), _kept(facts)),
         NoticeSection(_("How long"), _time(facts)),
         NoticeSection(_("Where, and who sees it"), _whereabouts(facts)),
         NoticeSection(_("What is not done"), _not_done(facts)),
@@ -249,21 +189,18 @@ def _kept(facts: NoticeFacts) -> str:
     if facts.has_webhooks:
         kept = _more(kept, _("Besides, what the mail service reports of a letter: arrived, refused, called unwanted."))
     if facts.counts_links:
-        kept = _more(kept, _counted())
+        counted = _(
+            "Besides, how often a link of an issue was followed, as a number for each day. Such a link leads over this "
+            "site and is the same in every letter, so that nobody can see who has followed it. Until midnight a salted "
+            "hash of network and browser is kept beside it, to count nobody twice; then hash and salt are deleted. "
+            "Whoever lets their browser ask not to be tracked (Global Privacy Control, Do Not Track) is not counted."
+        )
+        kept = _more(kept, counted)
     if facts.asks:
         kept = _more(kept, _("Besides, how you heard of it, if you say so."))
     if facts.invites:
         kept = _more(kept, _("How many readers came by your link, as a number; who, only until they confirm."))
     return kept
-
-
-def _counted() -> str:
-    return _(
-        "Besides, how often a link of an issue was followed, as a number for each day. Such a link leads over this "
-        "site and is the same in every letter, so that nobody can see who has followed it. Until midnight a salted "
-        "hash of network and browser is kept beside it, to count nobody twice; then hash and salt are deleted. Whoever "
-        "lets their browser ask not to be tracked (Global Privacy Control, Do Not Track) is not counted."
-    )
 
 
 def _more(text: str, more: str) -> str:
@@ -280,8 +217,9 @@ def _purpose(facts: NoticeFacts) -> str:
 
 
 def _whereabouts(facts: NoticeFacts) -> str:
+    placed = _("On the server of this site, which stands here: %(place)s.") % {"place": facts.place}
     said = [
-        server_sentence(facts.place),
+        placed if facts.place else _("On the server of this site."),
         _("Programs there use it to send letters and to answer you; the author and who helps see it at their desk."),
     ]
     if facts.providers:

@@ -18,7 +18,6 @@ class DeliveryConfig(AppConfig):
         from subscribers.models import consents  # noqa: PLC0415 - as above
 
         own_data.add_chapter(own_letters.letters_chapter)
-        own_data.add_chapter(own_letters.reports_chapter)
         own_data.add_chapter(own_letters.feedback_chapter)
         own_data.add_chapter(own_letters.replies_chapter)
         consents.before_erasing(quoting.withdraw_quotes)

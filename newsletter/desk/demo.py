@@ -203,7 +203,7 @@ def _invite_readers(sample: SampleIssue) -> None:
     numbers = range(first, FIRST_READERS + sample.number) if sample.number <= SENT else range(first, READERS + 1)
     for reader in Subscriber.objects.bulk_create(_reader(number, joined_at) for number in numbers):
         if reader.is_reader:
-            Consent.objects.add(reader, Consent.Kind.IMPORTED, ConsentDetails("demo"), joined_at)
+            Consent.objects.add(reader, Consent.Kind.IMPORTED, ConsentDetails("by hand"), joined_at)
 
 
 def _reader(number: int, at: datetime) -> Subscriber:

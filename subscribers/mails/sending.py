@@ -3,20 +3,19 @@
 import logging
 from abc import abstractmethod
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail import headers, letters
-from newsletter.mail.message import Mail, MailContent, build_mail
+from newsletter.mail.message import Mail, build_mail
 from newsletter.mail.queued_mail import BACKOFF_MAX, BACKOFF_MIN, AtMostOnceMail, QueuedMail, Retry, backoff
 from newsletter.mail.smtp_replies import SendFailure, classify_error, error_summary, is_invalid_message
 from newsletter.publication.models import Publication
-from subscribers.addresses import display_address, mask_address
 from subscribers.links import DATA_LINK_MINUTES
 from subscribers.models import (
     CONFIRM_WITHIN,
@@ -34,59 +33,58 @@ from subscribers.models.mail_queue import FreshLink, Unsent
 NO_NAME = ""
 
 
+SUBJECTS = {  # by template
+    "already_subscribed": _("You already receive %(name)s"),
+    "confirmation": _("Please confirm: %(name)s"),
+    "confirmation_reminder": _("Still waiting for your click: %(name)s"),
+    "address_change": _("Your new address for %(name)s"),
+    "address_changed": _("%(name)s has moved"),
+    "fresh_link": _("Your data at %(name)s: the link you asked for"),
+}
+
+
 def signup_mail(subscriber: Subscriber) -> Mail:
-    """The answer to a sign-up, in the publication's language."""
-    publication = Publication.objects.current()
-    with translation.override(publication.language), timezone.override(publication.zone):
-        letter = _letter(subscriber, publication)
+    """The answer to a sign-up."""
+    kind = "already_subscribed" if subscriber.is_reader and not subscriber.needs_reconfirmation else "confirmation"
+    context = {"subscriber": subscriber, "days": CONFIRM_WITHIN.days}
     name = subscriber.name if subscriber.is_reader else NO_NAME
-    asked = (subscriber.pk, subscriber.signup_round, subscriber.asked_times)
-    return _mail(letter, publication, to=(name, subscriber.email), ids=("signup", *asked))
+    ids = ("signup", subscriber.pk, subscriber.signup_round, subscriber.asked_times)
+    return _mail(kind, context, to=(name, subscriber.email), ids=ids)
 
 
 def reminder_mail(subscriber: Subscriber, now: datetime) -> Mail:
     """The reminder of an unconfirmed sign-up, with the same link."""
-    publication = Publication.objects.current()
     asked_at = subscriber.confirmation_sent_at or now
-    context = {"subscriber": subscriber, "publication": publication, "days": (asked_at + CONFIRM_WITHIN - now).days}
-    with translation.override(publication.language), timezone.override(publication.zone):
-        subject = _("Still waiting for your click: %(name)s") % {"name": publication.name}
-        letter = letters.render("confirmation_reminder", subject, context, base_url=settings.SITE_URL)
+    context = {"subscriber": subscriber, "days": (asked_at + CONFIRM_WITHIN - now).days}
     ids = ("remind", subscriber.pk, subscriber.signup_round)
-    return _mail(letter, publication, to=(NO_NAME, subscriber.email), ids=ids)
+    return _mail("confirmation_reminder", context, to=(NO_NAME, subscriber.email), ids=ids)
 
 
 def change_mail(change: AddressChange) -> Mail:
     """To the new address to confirm it, then to the former one."""
-    publication = Publication.objects.current()
     kind = "address_changed" if change.confirmed_at else "address_change"
     context = {
         "change": change,
         "subscriber": change.subscriber,
-        "publication": publication,
         "days": (UNDO_CHANGE_WITHIN if change.confirmed_at else CONFIRM_CHANGE_WITHIN).days,
-        "new_address": mask_address(change.email) if change.confirmed_at else display_address(change.email),
+        "new_address": change.masked if change.confirmed_at else str(change),
     }
-    with translation.override(publication.language), timezone.override(publication.zone):
-        subject = _("Your new address for %(name)s") if kind == "address_change" else _("%(name)s has moved")
-        letter = letters.render(kind, subject % {"name": publication.name}, context, base_url=settings.SITE_URL)
     name = change.subscriber.name if change.confirmed_at else NO_NAME
-    return _mail(letter, publication, to=(name, change.mailed_address), ids=(kind, change.pk))
+    return _mail(kind, context, to=(name, change.mailed_address), ids=(kind, change.pk))
 
 
 def fresh_link_mail(link: FreshLink, now: datetime) -> Mail:
     """A link to the reader's own data, valid from `now`."""
-    publication, subscriber = Publication.objects.current(), link.subscriber
-    context = {"publication": publication, "url": subscriber.data_url(now), "minutes": DATA_LINK_MINUTES}
+    context = {"url": link.subscriber.data_url(now), "minutes": DATA_LINK_MINUTES}
+    return _mail("fresh_link", context, to=(link.subscriber.name, link.subscriber.email), ids=("mine", link.pk))
+
+
+def _mail(template: str, context: dict[str, Any], *, to: tuple[str, str], ids: tuple[str | int, ...]) -> Mail:
+    """An automatic mail in the publication's language. ids: kind and numbers that make the Message-ID unique."""
+    publication, (kind, *numbers) = Publication.objects.current(), ids
     with translation.override(publication.language), timezone.override(publication.zone):
-        subject = _("Your data at %(name)s: the link you asked for") % {"name": publication.name}
-        letter = letters.render("fresh_link", subject, context, base_url=settings.SITE_URL)
-    return _mail(letter, publication, to=(subscriber.name, subscriber.email), ids=("mine", link.pk))
-
-
-def _mail(letter: MailContent, publication: Publication, *, to: tuple[str, str], ids: tuple[str | int, ...]) -> Mail:
-    """An automatic mail. ids: kind and numbers that make the Message-ID unique."""
-    kind, *numbers = ids
+        subject = str(SUBJECTS[template]) % {"name": publication.name}
+        letter = letters.render(template, subject, {"publication": publication} | context, base_url=settings.SITE_URL)
     domain = publication.sender_email.rpartition("@")[2]
     own = {"Message-ID": headers.message_id(str(kind), *numbers, domain=domain)}
     return build_mail(
@@ -96,15 +94,6 @@ def _mail(letter: MailContent, publication: Publication, *, to: tuple[str, str],
         reply_to=publication.reply_to,
         headers=headers.auto_submitted_headers() | own,
     )
-
-
-def _letter(subscriber: Subscriber, publication: Publication) -> MailContent:
-    if subscriber.is_reader and not subscriber.needs_reconfirmation:
-        name, subject = "already_subscribed", _("You already receive %(name)s")
-    else:
-        name, subject = "confirmation", _("Please confirm: %(name)s")
-    context = {"subscriber": subscriber, "publication": publication, "days": CONFIRM_WITHIN.days}
-    return letters.render(name, subject % {"name": publication.name}, context, base_url=settings.SITE_URL)
 
 
 TRIES_MAX = 8  # at a temporarily refused address; the last about two hours after the first

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail import tokens
-from subscribers.addresses import mask_address
+from subscribers.addresses import display_address, mask_address
 
 CONFIRM_CHANGE_WITHIN = timedelta(days=7)
 UNDO_CHANGE_WITHIN = timedelta(days=14)
@@ -61,7 +61,7 @@ class AddressChange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.email
+        return display_address(self.email)
 
     @property
     def confirm_url(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
 from django.db.models.lookups import IsNull
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -22,6 +22,7 @@ from subscribers.models.suppressions import Suppression, make_departure
 from subscribers.models.tags import ReaderTag, Tagging
 
 CONFIRM_WITHIN = timedelta(days=7)
+WELCOMED_ONCE_IN = timedelta(days=365)
 UNDO_WITHIN = timedelta(hours=1)  # in the same browser; later, by a mail
 FORGET_AFTER = timedelta(days=30)
 FIRST_COOL_DOWN = timedelta(minutes=10)  # the first mail may be in a spam folder
@@ -207,6 +208,11 @@ class Subscriber(ReaderLinks):
         suppressions = Suppression.objects.filter(address_hash=self.address_hash, reopened_at__isnull=False)
         return self.is_reader and suppressions.exists()
 
+    @property
+    def has_come_back(self) -> bool:
+        """Whether the reader confirmed again, and so soon that no second welcome is sent."""
+        return bool(self.welcomed_at and self.confirmed_at and self.welcomed_at < self.confirmed_at)
+
     def is_paused(self, now: datetime) -> bool:
         return self.state == self.State.PAUSED and self.paused_until is not None and self.paused_until > now
 
@@ -257,7 +263,7 @@ class Subscriber(ReaderLinks):
                 waiting,
                 state=self.State.ACTIVE,
                 confirmed_at=now,
-                welcomed_at=None,
+                welcomed_at=Case(When(welcomed_at__gt=now - WELCOMED_ONCE_IN, then="welcomed_at")),
                 welcome_due_at=None,
                 paused_until=None,
                 unsubscribed_at=None,

@@ -7,10 +7,9 @@ mailed to the reader, opens the rest: name, address, all stored data, and erasur
 from collections.abc import Callable
 from functools import wraps
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.limits.public_views import private_view, same_origin, too_many_requests
@@ -27,6 +26,7 @@ from subscribers.models.address_changes import AddressChange
 from subscribers.pages.views import (
     DAY,
     SENTENCES_PER_DAY,
+    ask_about_address,
     closed_page,
     confirmed_page,
     consent_details,
@@ -36,7 +36,6 @@ from subscribers.pages.views import (
 )
 
 PURPOSE = "preferences"
-DONE = {"paused", "resumed", "link"}  # values of ?done=
 
 type View = Callable[[HttpRequest, Subscriber, str], HttpResponse]
 
@@ -118,7 +117,7 @@ def _preferences_page(
         "token": subscriber.token(PURPOSE),
         "is_paused": subscriber.is_paused(timezone.now()),
         "pause_form": pause_form or OwnPauseForm(today=timezone.localdate()),
-        "done": what if (what := request.GET.get("done")) in DONE else "",
+        "done": request.GET.get("done"),
         "minutes": DATA_LINK_MINUTES,
     }
     return render(request, "subscribers/preferences.html", context, status=422 if pause_form else 200)
@@ -126,7 +125,6 @@ def _preferences_page(
 
 SHOWN_MAX = 30  # lines of a chapter; downloads have all
 PER_DAY = 5  # change mails per reader, and per new address
-MINE_DONE = {"name", "address", "again", "not-again"}  # values of ?done=
 
 
 @private_view
@@ -156,6 +154,8 @@ def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> 
     form = AddressForm(request.POST, subscriber=subscriber)
     if not form.is_valid():
         return _mine_page(request, subscriber, token, address_form=form)
+    if form.suggestion:
+        return ask_about_address(request, form)
     email = form.cleaned_data["email"]
     for whom in (str(subscriber.pk), address_hash(email)):
         if is_over_limit("address-change", whom, limit=PER_DAY, seconds=DAY):
@@ -168,10 +168,10 @@ def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> 
 @private_view
 @require_POST
 @same_origin
-def how_heard(request: HttpRequest, token: str) -> HttpResponse:
+@by_fresh_token
+def how_heard(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Store the optional answer to how a new reader heard of the newsletter."""
-    subscriber = Subscriber.objects.for_fresh_token(token, timezone.now())
-    if subscriber is None or not subscriber.is_reader or not Publication.objects.current().asks_heard:
+    if not subscriber.is_reader or not Publication.objects.current().asks_heard:
         return invalid_link(request, token, "mine")
     if is_over_limit("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
         return too_many_requests(request, seconds=DAY)
@@ -205,7 +205,7 @@ def _mine_page(
         "invites": Publication.objects.current().invites,
         "invited": own_data.invited_count(subscriber),
         "waits_for": subscriber.address_changes.waiting(timezone.now()).first(),
-        "done": what if (what := request.GET.get("done")) in MINE_DONE else "",
+        "done": request.GET.get("done"),
     }
     has_error = any(form is not None and form.errors for form in (name_form, address_form))
     return render(request, "subscribers/mine.html", context, status=422 if has_error else 200)
@@ -226,9 +226,7 @@ def move(request: HttpRequest, token: str) -> HttpResponse:
         enqueue_on_commit(tasks.send_confirmations)
     if change.undone_at:
         return closed_page(request, "undone", status=410)
-    if change.confirmed_at:
-        return render(request, "subscribers/moved.html", {"change": change})
-    if not change.can_confirm(now):
+    if not (change.confirmed_at or change.can_confirm(now)):
         return closed_page(request, "address", status=410)
     return render(request, "subscribers/move.html", {"change": change})
 
@@ -249,9 +247,6 @@ def undo_move(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscribers/undo_move.html", {"change": change})
 
 
-NAME = "my-data"  # file name of downloads
-
-
 @private_view
 @require_safe
 @by_fresh_token
@@ -270,7 +265,7 @@ def download_csv(request: HttpRequest, reader: Subscriber, token: str) -> HttpRe
 
 
 def _attached(response: HttpResponse, kind: str) -> HttpResponse:
-    response.headers["Content-Disposition"] = f'attachment; filename="{NAME}.{kind}"'
+    response.headers["Content-Disposition"] = f'attachment; filename="my-data.{kind}"'
     return response
 
 
@@ -291,12 +286,6 @@ def erase(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
 @cached_page()
 @require_safe
 def privacy_page(request: HttpRequest) -> HttpResponse:
-    """Show the notice in all languages, the publication's first."""
-    own = Publication.objects.current().language
-    facts, parts = privacy.NoticeFacts.now(), []
-    for language in sorted((code for code, _name in settings.LANGUAGES), key=lambda code: code != own):
-        with translation.override(language):
-            heading = translation.gettext("What happens to your data")
-            parts.append({"language": language, "heading": heading, "notices": privacy.privacy_notice(facts)})
-    context = {"parts": parts, "version": privacy.notice_version(privacy.notice_text())}
+    notices = privacy.privacy_notice(privacy.NoticeFacts.now())
+    context = {"notices": notices, "version": privacy.notice_version(privacy.notice_text())}
     return render(request, "subscribers/privacy.html", context)

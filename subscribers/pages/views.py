@@ -28,12 +28,12 @@ from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import origins, pending_unsubscribes, privacy, signup, tasks
 from subscribers.addresses import LENGTH_MAX
-from subscribers.forms import NAME_MAX, RequestLinkForm, SignupForm, sign_person_pass, sign_waiting_ticket
+from subscribers.forms import NAME_MAX, PERSON_SALT, TICKET_SALT, ReaderAddressForm, SignupForm, sign_address
 from subscribers.links import DATA_LINK_MINUTES
-from subscribers.models import CONFIRM_WITHIN, LinkWish, Sentence, Subscriber
+from subscribers.models import LinkWish, Sentence, Subscriber
 from subscribers.models.consents import ConsentDetails
 from subscribers.models.notes import SENTENCE_LENGTH_MAX as SENTENCE_MAX
-from subscribers.privacy import NoticeSection, confirm_words, signup_notice, signup_words
+from subscribers.privacy import confirm_words, signup_words
 from subscribers.signup import Admission, SignupStep
 
 MINUTES_10, DAY = 600, 86_400  # seconds
@@ -73,14 +73,13 @@ def _receive_signup(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _signup_page(request, form, status=422)
     if form.suggestion:
-        return _suggest_address(request, form)
+        return ask_about_address(request, form, **_carried(request, form, "stamp", "website"))
     found = _admit(request, form, timezone.now())
     if not found.is_open:
         return _challenge_page(request, form, found)
     _sign_up(request, form, found.send_at)
-    return render(
-        request, "subscribers/check_mailbox.html", _mailbox_context(request, form) | {"send_at": found.send_at}
-    )
+    context = _mailbox_context(request, form.typed) | {"send_at": found.send_at}
+    return render(request, "subscribers/check_mailbox.html", context)
 
 
 def _signup_page(
@@ -91,22 +90,26 @@ def _signup_page(
         "form": form,
         "email": form.data.get("email", typed[:LENGTH_MAX]),
         "name": form.data.get("name", "")[:NAME_MAX],
-        "notices": _notices(),
         "came": _origin(request),
         "invite": getattr(form, "cleaned_data", {}).get("invite", invite),
+        "opens_at": retry_time(closed_for, timezone.now()) if closed_for else "",
     }
-    context["opens_at"] = retry_time(closed_for, timezone.now()) if closed_for else ""
     response = render(request, "subscribers/subscribe.html", context, status=status)
     if closed_for:
         response.headers["Retry-After"] = str(closed_for)
     return response
 
 
-def _suggest_address(request: HttpRequest, form: SignupForm) -> HttpResponse:
-    """Offer a correction of an address that looks mistyped; nothing is stored or counted yet."""
-    context = {name: form.cleaned_data[name] for name in ("email", "name", "place", "stamp", "website", "invite")}
-    context |= {"came": _origin(request), "meant": form.suggestion, "domain": form.suggestion.rpartition("@")[2]}
+def ask_about_address(request: HttpRequest, form: ReaderAddressForm, **carried: str) -> HttpResponse:
+    """Suggest a correction of an address that looks mistyped; nothing is stored or counted yet."""
+    domain = form.suggestion.rpartition("@")[2]
+    context = {"email": form.typed, "meant": form.suggestion, "domain": domain, "carried": carried}
     return render(request, "subscribers/meant.html", context)
+
+
+def _carried(request: HttpRequest, form: SignupForm, *more: str) -> dict[str, str]:
+    """What a further page of the sign-up sends along."""
+    return {name: form.cleaned_data[name] for name in ("place", "name", "invite", *more)} | {"came": _origin(request)}
 
 
 def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:
@@ -123,35 +126,25 @@ def _challenge_page(request: HttpRequest, form: SignupForm, found: Admission) ->
     if found.step is SignupStep.CLOSED:
         return _signup_page(request, form, status=429, closed_for=found.seconds)
     email, now = form.cleaned_data["email"], timezone.now()
-    context = {"email": email, "place": form.cleaned_data["place"], "is_crowded": found.is_crowded}
-    context |= {"came": _origin(request), "name": form.cleaned_data["name"], "invite": form.cleaned_data["invite"]}
+    context = {"email": form.typed, "is_crowded": found.is_crowded, "carried": _carried(request, form)}
     if found.step is SignupStep.PROOF:
-        context |= {"sum": json.dumps(signup.make_challenge(email, now)), "ticket": sign_waiting_ticket(email, now)}
+        context |= {
+            "sum": json.dumps(signup.make_challenge(email, now)),
+            "ticket": sign_address(TICKET_SALT, email, now),
+        }
         return render(request, "subscribers/proof.html", context)
-    return render(request, "subscribers/person.html", context | {"person": sign_person_pass(email, now)})
+    return render(request, "subscribers/person.html", context | {"person": sign_address(PERSON_SALT, email, now)})
 
 
 def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
     publication, place, now = Publication.objects.current(), form.cleaned_data["place"] or "page", timezone.now()
-    words = signup_words(
-        place,
-        name=publication.name,
-        promise=publication.promise,
-        notes=_notices(),
-        asks_name=publication.asks_name,
-    )
-    inviter = _inviter(form.cleaned_data["invite"])
+    words, invite = signup_words(publication, place), form.cleaned_data["invite"]
+    inviter = Subscriber.objects.for_token(invite, "invite") if invite and publication.invites else None
     source = " ".join(filter(None, [f"web:{place}", origins.INVITED if inviter else "", _origin(request)]))
     how, who = consent_details(request, source, words), signup.Newcomer(form.cleaned_data["name"], inviter)
     if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, who=who):
         signup.count_mail(now)
         enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
-
-
-def _inviter(token: str) -> Subscriber | None:
-    """The inviting reader; None while invitations are off."""
-    invites = token and Publication.objects.current().invites
-    return Subscriber.objects.for_token(token, "invite") if invites else None
 
 
 def _origin(request: HttpRequest) -> str:
@@ -169,19 +162,11 @@ def consent_details(request: HttpRequest, source: str, text: str = "") -> Consen
     return ConsentDetails(source, text, client_address(request) or None, privacy.notice_text() if text else "")
 
 
-def _mailbox_context(request: HttpRequest, form: SignupForm) -> dict[str, object]:
+def _mailbox_context(request: HttpRequest, email: str) -> dict[str, object]:
     """Context of the result page; without a mail server, it links to the outbox."""
     at_home = not settings.MAIL_URL and is_trial_user(request)
     sender = Publication.objects.current().sender[1]
-    return {"email": form.cleaned_data["email"], "sender": sender, "shows_outbox": at_home, "days": CONFIRM_WITHIN.days}
-
-
-def _notices() -> list[NoticeSection]:
-    publication = Publication.objects.current()
-    contact = publication.reply_to or publication.sender_email
-    return signup_notice(
-        name=publication.name, author=publication.author, contact=contact, place=publication.data_place
-    )
+    return {"email": email, "sender": sender, "shows_outbox": at_home}
 
 
 # --- Confirming ---
@@ -196,7 +181,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if subscriber is None:
         return _spent_or_invalid(request, token)
     if not subscriber.can_confirm(timezone.now()):
-        return closed_page(request, "expired", status=410)
+        return _expired_link(request, subscriber)
     if request.method == "POST":
         words = confirm_words(Publication.objects.current().name)
         subscriber.confirm(timezone.now(), consent_details(request, "link", words))
@@ -204,10 +189,30 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscribers/confirm.html", {"subscriber": subscriber})
 
 
-def confirmed_page(request: HttpRequest, subscriber: Subscriber, *, is_said: bool = False) -> HttpResponse:
-    """Welcome a reader, and ask how they heard of us, if the author wants to know."""
-    context: dict[str, object] = {"subscriber": subscriber, "is_said": is_said}
-    if Publication.objects.current().asks_heard and not is_said:
+def _expired_link(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
+    """Mail a new link on POST, to the address that the old one was mailed to."""
+    if request.method != "POST":
+        return closed_page(request, "expired", status=410)
+    answer = render(request, "subscribers/check_mailbox.html", _mailbox_context(request, subscriber.masked))
+    return _mail_new_link(request, subscriber) or answer
+
+
+def _mail_new_link(request: HttpRequest, subscriber: Subscriber) -> HttpResponse | None:
+    """Queue a confirmation; return a redirect to the closed sign-up while nobody is taken."""
+    if not Publication.objects.current().takes_readers:
+        return redirect("subscribers:subscribe")
+    if signup.sign_up(subscriber.email, consent_details(request, "link"), timezone.now()):
+        enqueue_on_commit(tasks.send_confirmations)
+    return None
+
+
+def confirmed_page(
+    request: HttpRequest, subscriber: Subscriber, *, is_said: bool = False, is_back: bool = False
+) -> HttpResponse:
+    """Welcome a reader, and ask a new one how they heard of us, if the author wants to know."""
+    is_back = is_back or subscriber.has_come_back
+    context: dict[str, object] = {"subscriber": subscriber, "is_said": is_said, "is_back": is_back}
+    if Publication.objects.current().asks_heard and not (is_said or is_back):
         context |= {"token": subscriber.fresh_token(timezone.now()), "sentence_max": SENTENCE_MAX}
     return render(request, "subscribers/confirmed.html", context)
 
@@ -218,7 +223,8 @@ def _spent_or_invalid(request: HttpRequest, token: str) -> HttpResponse:
     if subscriber is None or not subscriber.has_spent(token):
         return invalid_link(request)
     if subscriber.is_reader and request.method == "POST":
-        return render(request, "subscribers/confirmed.html", {"subscriber": subscriber})
+        context = {"subscriber": subscriber, "is_back": subscriber.has_come_back}
+        return render(request, "subscribers/confirmed.html", context)
     return closed_page(request, "confirmed" if subscriber.is_reader else "spent", status=410)
 
 
@@ -287,11 +293,7 @@ def come_back(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.for_token(token, "unsubscribe")
     if subscriber is None or subscriber.state != Subscriber.State.UNSUBSCRIBED:
         return invalid_link(request, token, "unsubscribe")
-    if not Publication.objects.current().takes_readers:
-        return redirect("subscribers:subscribe")
-    if signup.sign_up(subscriber.email, consent_details(request, "link"), timezone.now()):
-        enqueue_on_commit(tasks.send_confirmations)
-    return left_page(request, subscriber, is_asked=True)
+    return _mail_new_link(request, subscriber) or left_page(request, subscriber, is_asked=True)
 
 
 @private_view
@@ -306,7 +308,7 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
         return closed_page(request, "undo", status=410)
     if request.method == "POST":
         subscriber.undo(timezone.now(), consent_details(request, "undo"))
-        return render(request, "subscribers/back.html", {"subscriber": subscriber})
+        return confirmed_page(request, subscriber, is_back=True)
     return render(request, "subscribers/undo.html", {"subscriber": subscriber})
 
 
@@ -348,15 +350,16 @@ PER_NETWORK = 10  # link requests in ten minutes
 @same_origin
 def request_link(request: HttpRequest) -> HttpResponse:
     """Request a fresh link by address; response and response time do not depend on the address."""
-    form = RequestLinkForm(request.POST if request.method == "POST" else None)
+    form = ReaderAddressForm(request.POST if request.method == "POST" else None)
     context = {"form": form, "minutes": DATA_LINK_MINUTES, "email": ""}
     if request.method == "POST" and form.is_valid():
+        if form.suggestion:
+            return ask_about_address(request, form)
         now, who = timezone.now(), client_network(client_address(request))
         if seconds := retry_after_seconds("door", who, limit=PER_NETWORK, seconds=MINUTES_10, now=now):
             return too_many_requests(request, seconds=seconds)
-        email: str = form.cleaned_data["email"]
-        context["email"] = email
-        LinkWish.objects.keep(email, now)
+        context["email"] = form.typed
+        LinkWish.objects.keep(form.cleaned_data["email"], now)
         enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
     response = render(request, "subscribers/door.html", context, status=422 if form.errors else 200)
     response.headers["Cache-Control"] = "no-store"

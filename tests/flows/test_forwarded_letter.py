@@ -47,7 +47,7 @@ def test_a_stranger_with_a_forwarded_letter_learns_nothing_and_moves_nothing(pag
     assert "r•••@e•••.org" in page.content()
     assert_accessible(page)
 
-    page.get_by_role("button", name="Mail me a link to change them").click()
+    page.get_by_role("button", name="Mail me a link").click()
     page.get_by_text("one with a link is on its way").wait_for()
     assert shows(page, OWNER, "/mine/") == []
     assert sent_to(STRANGER) == ""
@@ -63,7 +63,7 @@ def test_a_stranger_with_a_forwarded_letter_learns_nothing_and_moves_nothing(pag
 
 def test_the_owner_moves_by_a_fresh_link_and_his_old_letters_tell_nothing_of_it(page, letter):
     page.goto(letter)
-    page.get_by_role("button", name="Mail me a link to change them").click()
+    page.get_by_role("button", name="Mail me a link").click()
     page.get_by_text("one with a link is on its way").wait_for()
     fresh = link_to("/mine/", sent_to(OWNER))
     page.goto(fresh)

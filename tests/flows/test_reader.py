@@ -168,7 +168,7 @@ def come_back_and_be_told_once(clock):
 def move(page, clock):
     clock.move_to(datetime(2027, 9, 4, 2, tzinfo=UTC))
     page.goto(link_to("/preferences/", mails_to(ADDRESS)[-1].body))
-    page.get_by_role("button", name="Mail me a link to change them").click()
+    page.get_by_role("button", name="Mail me a link").click()
     page.goto(link_to("/mine/", mails_to(ADDRESS)[-1].body))
     page.get_by_label("Your new address").fill(MOVED)
     page.get_by_role("button", name="Change").click()
@@ -193,7 +193,7 @@ def forward_a_letter(site, page, clock):
     page.goto(link_to("/unsubscribe/", letter))
     assert "Unsubscribe" in page.content()
     page.goto(link_to("/preferences/", letter))
-    page.get_by_role("button", name="Mail me a link to change them").click()
+    page.get_by_role("button", name="Mail me a link").click()
     assert "/mine/" not in page.content()
     assert "/mine/" in mails_to(MOVED)[-1].body  # to the owner, not to the friend
     assert Subscriber.objects.values().get() == before
@@ -221,7 +221,7 @@ def take_everything_along_and_be_forgotten(site, page, clock):
     with page.expect_download() as download:
         page.get_by_role("link", name="JSON", exact=True).click()
     kept = json.loads(download.value.path().read_text())
-    assert (kept["address"], len(kept["letters"])) == (MOVED, 4)
+    assert (kept["address"], len(kept["letters"])) == (MOVED, 6)
     assert {"Paused", "End of the pause", "confirmed"} <= {line["what"] for line in kept["record"]}
 
     page.get_by_role("link", name="Delete everything about me").click()

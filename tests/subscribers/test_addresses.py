@@ -35,6 +35,9 @@ from tests.support.cpu import cpu_seconds
         ("reader@bücher.example", "reader@xn--bcher-kva.example"),
         ("o'brien@example.org", "o'brien@example.org"),
         ("reader@mail.test", "reader@mail.test"),
+        ("ｒｅａｄｅｒ＠ｇｍａｉｌ．ｃｏｍ", "reader@gmail.com"),
+        ("reader@gmail。com。", "reader@gmail.com"),
+        ("reader@example.org.", "reader@example.org"),
     ],
 )
 def test_an_address_is_stored_in_one_spelling(typed, stored):

@@ -84,6 +84,17 @@ def test_an_address_that_cannot_be_added_is_explained(admin_client, email, answe
     assert response.context["adminform"].form.errors == {"email": [answer]}
 
 
+def test_a_slip_of_the_author_is_asked_about(admin_client):
+    typed = {"email": "gipi@hotmial.com", "consent": "at the fair"}
+    asked = admin_client.post(READERS + "add/", typed)
+    before = Subscriber.objects.exists()
+    admin_client.post(READERS + "add/", typed | {"sure": "yes"})
+
+    assert "Is it hotmail.com?" in asked.text
+    assert '<input type="checkbox" name="sure" value="yes">' in asked.text
+    assert (before, Subscriber.objects.get().email) == (False, "gipi@hotmial.com")
+
+
 def test_of_a_reader_only_name_and_tags_are_typed_by_the_author(admin_client):
     reader = make_subscriber("reader@example.org")
 

@@ -10,7 +10,7 @@ from django.core import mail
 from django.utils import timezone
 
 from subscribers import signup, tasks
-from subscribers.forms import sign_timestamp, sign_waiting_ticket
+from subscribers.forms import TICKET_SALT, sign_address, sign_timestamp
 from subscribers.models import Subscriber
 from tests.factories import make_publication
 from tests.subscribers.conftest import NOW
@@ -118,7 +118,7 @@ def test_the_page_says_when_the_letter_leaves(client, monkeypatch):
     make_publication(time_zone="Asia/Taipei")
     monkeypatch.setattr(signup, "BUTTONS", 0)
     page = client.post(
-        "/subscribe/", form("reader@example.org") | {"ticket": sign_waiting_ticket("reader@example.org", NOW)}
+        "/subscribe/", form("reader@example.org") | {"ticket": sign_address(TICKET_SALT, "reader@example.org", NOW)}
     )
 
     assert "waits its turn and leaves at 16:02" in page.text
@@ -222,7 +222,7 @@ def test_every_page_is_valid_and_sends_no_foreign_request(client, monkeypatch, l
 
     page = client.post("/subscribe/", form("reader@example.org"))
     waiting = client.post(
-        "/subscribe/", form("other@example.org") | {"ticket": sign_waiting_ticket("other@example.org", NOW)}
+        "/subscribe/", form("other@example.org") | {"ticket": sign_address(TICKET_SALT, "other@example.org", NOW)}
     )
 
     assert_valid(page.text)
@@ -260,7 +260,7 @@ def test_a_ticket_is_for_its_own_address(client, monkeypatch):
     monkeypatch.setattr(signup, "FREE", 0)
 
     page = client.post(
-        "/subscribe/", form("x@example.org") | {"ticket": sign_waiting_ticket("reader@example.org", NOW)}
+        "/subscribe/", form("x@example.org") | {"ticket": sign_address(TICKET_SALT, "reader@example.org", NOW)}
     )
 
     assert what_is_asked(page) == "proof"

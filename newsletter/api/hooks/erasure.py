@@ -22,8 +22,9 @@ def calls_chapter(reader: Subscriber, token: str) -> DataChapter:
 
 
 def _call_line(call: Call) -> DataLine:
+    what = _("%(what)s: %(detail)s") % {"what": call.hook.host, "detail": call.get_event_display()}
     with_address = (_("with your address"),) if call.hook.shows_addresses else ()
-    return DataLine(call.at, f"{call.hook.host}: {call.get_event_display()}", (call.get_state_display(), *with_address))
+    return DataLine(call.at, what, (call.get_state_display(), *with_address))
 
 
 def hosts_with_addresses() -> list[str]:

@@ -1,12 +1,15 @@
-"""A reader's deliveries, feedback, replies and reports, as chapters of their own data; and the request of an issue."""
+"""A reader's letters, feedback and replies, as chapters of their own data; and the request of an issue."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,7 +19,7 @@ from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, Onc
 from newsletter.delivery.models.replies import Feedback
 from newsletter.limits.public_views import private_view, same_origin
 from newsletter.publication.models import Publication
-from subscribers.models import Subscriber
+from subscribers.models import Consent, Subscriber
 from subscribers.own_data import LINES_MAX, DataButton, DataChapter, DataLine
 from subscribers.pages.preferences import redirect_done
 from subscribers.pages.views import invalid_link
@@ -29,12 +32,13 @@ STATE_TEXTS: dict[int, Promise] = {
     Delivery.State.QUEUED: gettext_lazy("%(issue)s: waits to be sent"),
     Delivery.State.SKIPPED: gettext_lazy("%(issue)s: left out, because you had paused or left"),
 }
+JOINED = [Consent.Kind.CONFIRMED, Consent.Kind.IMPORTED]
 REPEATABLE_STATES = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.FAILED}
 
 
 def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
-    """A reader's deliveries, newest first. token: of the page; "" for no buttons."""
-    copies = _copies(reader)
+    """The letters to a reader, newest first, with reports about them. token: of the page; "" for no buttons."""
+    copies, reports = _copies(reader), _reports(reader)
     numbers = [copy.mailing_id for copy in copies]
     mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk(numbers)
     asked = {row.issue_id: row for row in OnceMore.objects.filter(subscriber=reader)}
@@ -46,21 +50,44 @@ def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
             can_ask = token and reader.is_reader and not {mailing.issue_id} & (listed | asked.keys())
             button = _button(token, mailing) if can_ask and copy.state in REPEATABLE_STATES else None
             listed.add(mailing.issue_id)
-            lines.append(_copy_line(mailing, copy, row, button))
+            reported = [f"{_local_time(one.at)} {_report(one)}" for one in reports.pop(mailing.pk, ())]
+            lines.append(_copy_line(mailing, copy, [*_once_more_notes(row), *reported], button))
+    other = (DataLine(one.at, _report(one)) for found in reports.values() for one in found)
+    lines = sorted((*lines, *_course_lines(reader), *_of_signing_up(reader), *other), key=_moment, reverse=True)
     where = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
     intro = where % {"sender": Publication.objects.current().sender_email}
-    return DataChapter("letters", _("Where is my letter?"), (*lines, *_course_lines(reader)), intro=intro)
+    return DataChapter("letters", _("Where is my letter?"), tuple(lines), intro=intro)
 
 
 def _copies(reader: Subscriber) -> list[Delivery]:
     return list(Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX])
 
 
-def _copy_line(mailing: Mailing, copy: Delivery, again: OnceMore | None, button: DataButton | None) -> DataLine:
+def _copy_line(mailing: Mailing, copy: Delivery, more: Iterable[str], button: DataButton | None) -> DataLine:
     reply = _("The mail server answered: %s") % copy.reply if copy.reply else ""
-    text = str(STATE_TEXTS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
+    text = str(STATE_TEXTS[Delivery.State(copy.state)]) % {"issue": _name(mailing)}
     moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
-    return DataLine(moment, text, tuple(filter(None, (reply, *_once_more_notes(again)))), button=button)
+    return DataLine(moment, text, tuple(filter(None, (reply, *more))), button=button)
+
+
+def _moment(line: DataLine) -> float:
+    return line.at.timestamp() if line.at else 0
+
+
+def _name(mailing: Mailing) -> str:
+    is_correction = mailing.kind == Mailing.Kind.CORRECTION
+    return _("Correction, %(issue)s") % {"issue": mailing.issue} if is_correction else str(mailing.issue)
+
+
+def _of_signing_up(reader: Subscriber) -> Iterator[DataLine]:
+    sent = str(STATE_TEXTS[Delivery.State.SENT])
+    if asked_at := reader.confirmation_sent_at:
+        is_notice = reader.is_reader and reader.confirmed_at is not None and asked_at > reader.confirmed_at
+        name = _("Notice that you are a reader already") if is_notice else _("Confirmation of your sign-up")
+        yield DataLine(asked_at, sent % {"issue": name})
+    imported = Q(source__startswith="import ")  # those are marked as welcomed without a letter
+    if reader.welcomed_at and reader.consents.filter(kind__in=JOINED).exclude(imported).exists():
+        yield DataLine(reader.welcomed_at, sent % {"issue": _("Letter of welcome")})
 
 
 def _course_lines(reader: Subscriber) -> Iterable[DataLine]:
@@ -84,8 +111,20 @@ def _once_more_notes(row: OnceMore | None) -> Iterable[str]:
         yield _("Could not be sent once more: %s") % row.reply
 
 
+def _reports(reader: Subscriber) -> dict[int | None, list[Event]]:
+    """Events by the reader's address hash, by mailing; those of other letters by None."""
+    found: defaultdict[int | None, list[Event]] = defaultdict(list)
+    for one in Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]:
+        found[one.mailing_id].append(one)
+    return found
+
+
+def _report(event: Event) -> str:
+    return " ".join(filter(None, (event.get_kind_display(), event.words)))
+
+
 def _local_time(moment: datetime) -> str:
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
 def _button(token: str, mailing: Mailing) -> DataButton:
@@ -94,7 +133,8 @@ def _button(token: str, mailing: Mailing) -> DataButton:
 
 def feedback_chapter(reader: Subscriber, token: str) -> DataChapter:
     given = Feedback.objects.filter(subscriber=reader).select_related("issue").order_by("-given_at")[:LINES_MAX]
-    lines = (DataLine(one.given_at, f"{one.issue}: {one.get_answer_display()}") for one in given)
+    said = _("%(what)s: %(detail)s")
+    lines = (DataLine(one.given_at, said % {"what": one.issue, "detail": one.get_answer_display()}) for one in given)
     return DataChapter("feedback", _("What you said of issues"), tuple(lines))
 
 
@@ -117,13 +157,6 @@ def _quote_lines(reader: Subscriber) -> Iterator[DataLine]:
     for one in Quote.objects.filter(subscriber=reader).select_related("issue")[:LINES_MAX]:
         what = _("Asked whether it may be quoted: %s") % one.passage
         yield DataLine(one.asked_at, what, (one.get_state_display(), *([str(one.issue)] if one.issue else ())))
-
-
-def reports_chapter(reader: Subscriber, token: str) -> DataChapter:
-    """Events by the reader's address hash."""
-    listed = Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]
-    lines = (DataLine(one.at, one.get_kind_display(), tuple(filter(None, [one.words]))) for one in listed)
-    return DataChapter("reports", _("What was reported of your letters"), tuple(lines))
 
 
 @private_view

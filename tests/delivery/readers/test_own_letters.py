@@ -9,11 +9,13 @@ from django.utils import timezone, translation
 
 from newsletter.delivery import tasks
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.models import Answer, Delivery, Mailing, OnceMore, Reply, course
+from newsletter.delivery.models import Answer, Delivery, Event, Mailing, OnceMore, Reply, course
 from newsletter.delivery.models.replies import KEPT_FOR, RAW_KEPT_FOR, Feedback
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.readers import own_letters
 from subscribers import privacy
+from subscribers.models import Consent, Subscriber
+from subscribers.models.consents import ConsentDetails
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +121,44 @@ def test_what_was_thought_of_an_issue_is_told(reader):
     assert line.what.endswith(": helpful")
 
 
+def test_every_letter_to_a_reader_stands_there_by_its_name(reader):
+    issue, corrected = sent(reader).issue, sent(reader, kind=Mailing.Kind.CORRECTION).issue
+    Subscriber.objects.update(confirmation_sent_at=NOW - timedelta(hours=2), confirmed_at=NOW, welcomed_at=NOW)
+    reader.refresh_from_db()
+    Consent.objects.add(reader, Consent.Kind.CONFIRMED, ConsentDetails("link"), NOW)
+
+    told = [line.what for line in lines(reader)]
+
+    assert sorted(told) == sorted(
+        [
+            f"{issue}: sent",
+            f"Correction, {corrected}: sent",
+            "Letter of welcome: sent",
+            "Confirmation of your sign-up: sent",
+        ]
+    )
+    assert told[-1].startswith("Confirmation")
+
+
+def test_whoever_came_by_an_import_got_no_letter_of_welcome():
+    reader = make_subscriber("b@example.org", confirmed_at=NOW, welcomed_at=NOW)
+    Consent.objects.add(reader, Consent.Kind.IMPORTED, ConsentDetails("import on 2026-11-24"), NOW)
+
+    assert lines(reader) == ()
+
+
+def test_a_report_stands_with_the_issue_that_it_is_about(reader):
+    mailing = sent(reader)
+    known = {"source": "postmark", "address_hash": reader.address_hash, "at": NOW}
+    Event.objects.create(source_id="1", kind="delivered", mailing_id=mailing.pk, words="250 ok", **known)
+    Event.objects.create(source_id="2", kind="bounced", **known)
+
+    told = lines(reader)
+
+    assert {line.what for line in told} == {f"{mailing.issue}: sent", "was sent back"}
+    assert "Nov. 24, 2026, 16:00 delivered to the reader's server 250 ok" in str(told)
+
+
 # --- Once more ---
 
 
@@ -142,7 +182,7 @@ def test_an_issue_comes_once_more_with_a_message_id_of_its_own(client, reader, m
     )
     assert "List-Unsubscribe" in letter.extra_headers
     assert (row.sent_at, row.due_at) == (NOW, None)
-    assert "Sent once more on 2026-11-24" in str(lines(reader))
+    assert "Sent once more on Nov. 24, 2026" in str(lines(reader))
 
 
 def test_it_comes_once_however_often_it_is_asked_for(client, reader, mailoutbox):

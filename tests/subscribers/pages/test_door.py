@@ -148,6 +148,24 @@ def test_every_page_leads_there(client, db):
     assert path_of("https://news.example.org/preferences/") == DOOR
 
 
+def test_the_door_says_what_it_opens(client, reader):
+    opens = "See what was sent, change your address, download or delete your data"
+    pages = [client.get(DOOR), client.get(path_of(reader.preferences_url))]
+
+    assert [opens in body(page) for page in pages] == [True, True]
+    assert ["write to" in body(page) for page in pages] == [False, False]
+
+
+def test_every_page_before_and_after_a_letter_says_how_many_come(client, ask, sign_up, reader):
+    letter = path_of(reader.preferences_url)
+    pages = [client.get(DOOR), ask("reader@example.org"), client.get("/subscribe/"), sign_up("b@example.org")]
+    pages += [client.get(letter), client.post(f"{letter}link/", follow=True)]
+    reader.unsubscribe(NOW)
+    pages.append(client.post(f"{path_of(reader.unsubscribe_url)}back/"))
+
+    assert ["three letters a day" in body(page) for page in pages] == [True] * 7
+
+
 def test_an_old_link_leads_there_too(client, db):
     page = client.get("/mine/0AAAAAAAAAAAAAAAA/")
 

@@ -171,7 +171,7 @@ def test_what_is_no_other_address_is_said_beside_the_field(ask, typed):
     response = ask(typed)
 
     assert response.status_code == 422
-    assert 'id="email-error"' in body(response)
+    assert 'id="id_email-error"' in body(response)
     assert not AddressChange.objects.exists()
 
 

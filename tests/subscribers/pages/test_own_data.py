@@ -9,6 +9,7 @@ import pytest
 
 from subscribers import own_data
 from subscribers.models import Consent, Note, Subscriber, Suppression, address_hash
+from subscribers.models.consents import ConsentDetails
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.pages.test_views import body
 
@@ -87,6 +88,36 @@ def test_every_model_that_names_a_reader_is_told_or_is_no_fact_about_them(mine):
     keys = {one.get_accessor_name() or one.name for one in Subscriber._meta.related_objects}
 
     assert {key.removesuffix("_set") for key in keys} - shown - passing == set()
+
+
+def test_only_chapters_with_something_in_them_are_shown(client, reader):
+    page = body(client.get(path_of(reader.data_url(NOW))))
+
+    assert re.findall(r'<h2 id="(\w+)-title">', page) == ["address", "letters", "record", "row"]
+    assert "Nothing." not in page
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("web:post /p/7/ from t.co", "another site: t.co"),
+        ("web:home /", "page: home page"),
+        ("web:post", "form on the site"),
+        ("web:home / utm_source=talk", "campaign: talk"),
+        ("by hand: at the fair", "added by hand: at the fair"),
+        ("link", "link in a letter"),
+        ("one click", "button of a mail program"),
+    ],
+)
+def test_the_way_of_a_consent_is_said_in_words_and_the_file_has_it_as_it_is_stored(client, reader, source, said):
+    Consent.objects.add(reader, Consent.Kind.CONFIRMED, ConsentDetails(source), NOW)
+    mine = path_of(reader.data_url(NOW))
+
+    page = body(client.get(mine))
+
+    assert f'<p class="hint">{said}</p>' in page
+    assert "web:" not in page
+    assert source in client.get(f"{mine}data.json").content.decode()
 
 
 def test_it_is_erased_only_when_it_is_meant(client, mine, reader):

@@ -7,9 +7,10 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from newsletter.issues.models import StartingPoint
-from subscribers.models import Subscriber
+from subscribers.models import LinkWish, Subscriber
+from subscribers.models.address_changes import AddressChange
 from tests.factories import make_post, make_publication
-from tests.subscribers.conftest import path_of
+from tests.subscribers.conftest import NOW, path_of
 from tests.support.page_checks import assert_accessible_in_both_schemes
 
 OTHER_SITE = '<a href="%s/?utm_source=x">A newsletter</a>'
@@ -66,6 +67,39 @@ def test_a_machine_that_presses_the_question_s_button_costs_one_more(client):
     answer = client.post("/subscribe/", {"email": "gipi@gmail.com", "sure": "yes"})
 
     assert "I am a person, subscribe me" in answer.text
+
+
+@pytest.fixture
+def pages(client, reader):
+    """The URL of each page with a field for an address, by what a request at it stores."""
+    return {LinkWish: "/preferences/", AddressChange: path_of(reader.data_url(NOW)) + "address/"}
+
+
+@pytest.mark.parametrize("stored", [LinkWish, AddressChange])
+def test_a_slip_is_asked_about_wherever_an_address_is_typed(client, pages, stored):
+    asked = client.post(pages[stored], {"email": "gipi@hotmial.com"})
+    before = stored.objects.exists()
+    client.post(pages[stored], hidden_fields(asked) | {"email": "gipi@hotmial.com"})
+
+    assert "Is it hotmail.com?" in text_of(asked)
+    assert (before, stored.objects.count()) == (False, 1)
+
+
+def test_no_browser_refuses_an_address_that_the_page_would_take(client, reader):
+    """A browser wants a narrow @, and no 。 at the end."""
+    for path in ("/", "/subscribe/", "/embed/", "/preferences/", path_of(reader.data_url(NOW))):
+        forms = [form for form in re.findall(r"<form.*?</form>", client.get(path).text, re.DOTALL) if "email" in form]
+        assert forms, path
+        assert all("novalidate" in form for form in forms), path
+
+
+def test_an_address_is_shown_as_it_was_typed(client, sign_up, pages):
+    answers = [sign_up("gipi@例子.台灣"), sign_up("gipi@例子.台灣", stamp="")]
+    answers.append(client.post(pages[LinkWish], {"email": "gipi@例子.台灣"}))
+    answers.append(client.post(pages[AddressChange], {"email": "gipi@例子.台灣"}, follow=True))
+
+    assert ["gipi@例子.台灣" in one.text for one in answers] == [True] * 4
+    assert ["xn--" in re.sub(r"<input[^>]*>", "", one.text) for one in answers] == [False] * 4
 
 
 # --- Where they came from ---
