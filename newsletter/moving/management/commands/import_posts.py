@@ -27,7 +27,7 @@ from newsletter.issues.archiving import (
 from newsletter.moving import converting
 from newsletter.moving.folder.layout import Damaged, is_folder_of_posts
 from newsletter.moving.taking import posts
-from newsletter.moving.taking.account import Entry, MoveReport, as_data, as_page
+from newsletter.moving.taking.account import Entry, MoveReport, as_page
 from newsletter.moving.taking.linking import GHOST_URL
 from newsletter.moving.taking.posts import MoveResult
 from newsletter.posts.models import Image
@@ -47,9 +47,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--as-issues", action="store_true", help="make issues of the archive of what was mailed; nothing is mailed"
         )
-        parser.add_argument(
-            "--report", type=Path, metavar="FILE", help="write the account as a page (.html), and beside it as JSON"
-        )
+        parser.add_argument("--report", type=Path, metavar="FILE", help="write the account as a page (.html)")
 
     def handle(self, *args: Any, path: Path, dry_run: bool, **options: Any) -> None:
         with _folder(path, self, options) as folder:
@@ -65,7 +63,7 @@ class Command(BaseCommand):
         if options["as_issues"]:
             self._archive(made, dry_run=dry_run)
         if options["report"]:
-            _write_report(made.account, options["report"])
+            options["report"].with_suffix(".html").write_text(as_page(made.account), "utf-8")
         self._conclude(made)
 
     def _archive(self, made: MoveResult, *, dry_run: bool) -> None:
@@ -145,12 +143,6 @@ def _folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> Iterat
         yield own / "posts"
     finally:
         shutil.rmtree(own)
-
-
-def _write_report(account: MoveReport, path: Path) -> None:
-    page, data = path.with_suffix(".html"), path.with_suffix(".json")
-    page.write_text(as_page(account), "utf-8")
-    data.write_text(json.dumps(as_data(account), ensure_ascii=False, indent=1), "utf-8")
 
 
 def _ask_for_site(account: MoveReport) -> None:
