@@ -1,6 +1,5 @@
 """Pages for importing posts: upload, dry run, import, and the report."""
 
-import re
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,8 +33,6 @@ from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
 from subscribers.importers.csv_file import FileError
 
-_SITE = re.compile(r"https?://[\w.-]{1,190}(?::\d{1,5})?(?:/[^\s?#]*)?", re.IGNORECASE)
-
 
 class PostUploadForm(forms.Form):
     """The file that another program gave."""
@@ -59,11 +56,13 @@ class PostUploadForm(forms.Form):
 class TrialForm(forms.Form):
     """Where the posts were read until now, and whether their pictures are asked for there."""
 
-    site = forms.CharField(
+    site = forms.URLField(
         label=gettext_lazy("Where the posts were read until now"),
         label_suffix="",
         max_length=200,
         required=False,
+        assume_scheme="https",
+        error_messages={"invalid": gettext_lazy("This is no address of a site. It begins with https://.")},
         widget=forms.URLInput({"placeholder": "https://"}),
         help_text=gettext_lazy("Links between your posts are known by it, and lead to the new place afterwards."),
     )
@@ -75,12 +74,7 @@ class TrialForm(forms.Form):
     )
 
     def clean_site(self) -> str:
-        site: str = self.cleaned_data["site"].strip()
-        if site and "://" not in site:
-            site = f"https://{site}"
-        if site and not _SITE.fullmatch(site):
-            raise ValidationError(_("This is no address of a site. It begins with https://."))
-        return site.rstrip("/")
+        return str(self.cleaned_data["site"]).rstrip("/")
 
 
 # --- What the page of an import shows ---
@@ -132,13 +126,13 @@ def kinds(found: PostImport) -> list[str]:
     counts = found.counts
     if not counts:
         return [ngettext("%d text", "%d texts", found.total) % found.total] if found.total else []
-    said = [
-        (counts.get("posts", 0), ngettext("%d post", "%d posts", counts.get("posts", 0))),
-        (counts.get("pages", 0), ngettext("%d page", "%d pages", counts.get("pages", 0))),
-        (counts.get("drafts", 0), ngettext("%d draft", "%d drafts", counts.get("drafts", 0))),
-        (counts.get("pictures", 0), ngettext("%d picture", "%d pictures", counts.get("pictures", 0))),
-    ]
-    return [words % number for number, words in said if number]
+    said = (
+        ("posts", ngettext("%d post", "%d posts", counts.get("posts", 0))),
+        ("pages", ngettext("%d page", "%d pages", counts.get("pages", 0))),
+        ("drafts", ngettext("%d draft", "%d drafts", counts.get("drafts", 0))),
+        ("pictures", ngettext("%d picture", "%d pictures", counts.get("pictures", 0))),
+    )
+    return [words % counts[name] for name, words in said if counts.get(name)]
 
 
 def rows_of(totals: dict[str, list[int]]) -> list[ThingCount]:

@@ -333,9 +333,9 @@ def read_post(folder: Path, name: str, zone: tzinfo) -> PostFile:
     found = {}
     for key, typed in data.items():
         try:
-            found[key] = _READ[key](typed, zone)
+            found[key] = _KEYS[key][0](typed, zone)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            why = f"{typed!r:.80} is no {_NAMES.get(key, 'text')}" if key in _READ else "it has no place in a post"
+            why = f"{typed!r:.80} is no {_KEYS[key][1]}" if key in _KEYS else "it has no place in a post"
             raise InvalidPost(f"{name}, line {_line_of(key, head)}: `{key:.80}`: {why}") from error
     return PostFile(**found, body=body)
 
@@ -373,6 +373,10 @@ def _table(typed: Any, zone: tzinfo) -> dict[str, str]:
     return {key: _text_of(value, zone) for key, value in typed.items()}
 
 
+def _tag_pages(typed: Any, zone: tzinfo) -> tuple[TagPage, ...]:
+    return tuple(TagPage(**_table(one, zone)) for one in typed)
+
+
 def _mailed(typed: Any, zone: tzinfo) -> Mailed:
     data = _table(typed, zone)
     at = _moment(data.pop("at"), zone)
@@ -382,26 +386,19 @@ def _mailed(typed: Any, zone: tzinfo) -> Mailed:
 
 
 _TRUTHS = {"true": True, "false": False, "": False}
-_READ: dict[str, Callable[[Any, tzinfo], Any]] = {
-    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt"), _text_of),
-    **dict.fromkeys(("tags", "addresses"), _texts),
-    **dict.fromkeys(("is_web_only", "is_unlisted"), lambda typed, _zone: _TRUTHS[typed.lower()]),
-    "slug": _slug,
-    "date": _moment,
-    "tag_pages": lambda typed, zone: tuple(TagPage(**_table(one, zone)) for one in typed),
-    "links": _table,
-    "mailed": _mailed,
-}
-_NAMES = {
-    "date": "date, as 2026-11-28 or 2026-11-28T08:30+08:00",
-    "slug": "slug: it has Latin letters, digits and hyphens",
-    "is_web_only": "`true` or `false`",
-    "is_unlisted": "`true` or `false`",
-    "tags": "list of texts",
-    "addresses": "list of texts",
-    "links": "table of texts",
-    "tag_pages": "list of `name`, `slug` and `address`",
-    "mailed": "mailing with `subject`, `at` and `preheader`",
+_TEXT = (_text_of, "text")
+_TEXTS = (_texts, "list of texts")
+_TRUTH = (lambda typed, _zone: _TRUTHS[typed.lower()], "`true` or `false`")
+# By key: what reads its value, and what that has to be.
+_KEYS: dict[str, tuple[Callable[[Any, tzinfo], Any], str]] = {
+    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt"), _TEXT),
+    **dict.fromkeys(("tags", "addresses"), _TEXTS),
+    **dict.fromkeys(("is_web_only", "is_unlisted"), _TRUTH),
+    "slug": (_slug, "slug: it has Latin letters, digits and hyphens"),
+    "date": (_moment, "date, as 2026-11-28 or 2026-11-28T08:30+08:00"),
+    "tag_pages": (_tag_pages, "list of `name`, `slug` and `address`"),
+    "links": (_table, "table of texts"),
+    "mailed": (_mailed, "mailing with `subject`, `at` and `preheader`"),
 }
 
 

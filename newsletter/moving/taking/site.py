@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from newsletter.delivery.ledger import restore_detection
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.replies import ReplyMail
-from newsletter.issues import archiving
+from newsletter.issues import search
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.moving.folder import exporting, numbers, places, texts
 from newsletter.moving.folder.layout import TEXT_BYTES, Damaged
@@ -161,24 +162,13 @@ def _known(rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
 
 def _load_copies(folder: ExportReader) -> int:
     """Load the copies of every mailing, after the mailings and their batches; return how many."""
-    count = 0
+    count, fields = 0, exporting.copies_fields()
+    whole = [*_fields_named(Delivery, ["mailing"]), *fields]
     for mailing_id in Mailing.objects.order_by("pk").values_list("pk", flat=True):
-        if exporting.copies_file(mailing_id) in folder.files:
-            count += _load_copies_of(folder, mailing_id)
+        if (file := exporting.copies_file(mailing_id)) in folder.files:
+            rows = zip(repeat(mailing_id), read_rows(folder, file, fields), strict=False)
+            count += insert_rows(Delivery, whole, ([pk, *row] for pk, row in rows))
     return count
-
-
-def _load_copies_of(folder: ExportReader, mailing_id: int) -> int:
-    whole = [field for field in Delivery._meta.concrete_fields if field.name == "mailing"] + exporting.copies_fields()
-    return insert_rows(
-        Delivery,
-        whole,
-        ([mailing_id, *row] for row in read_rows(folder, exporting.copies_file(mailing_id), exporting.copies_fields())),
-    )
-
-
-# Here a column that is empty means that the mail is due at once.
-DUE_AT_ONCE = ("welcome_due_at", "Pause", "CourseCopy")
 
 
 def _let_go_of_mails(now: datetime) -> int:
@@ -191,23 +181,16 @@ def _let_go_of_mails(now: datetime) -> int:
             welcomes.update(welcomed_at=now, welcome_due_at=None),
             Pause.objects.filter(is_due, settled_at=None, until__lte=now).update(settled_at=now, due_at=None),
             CourseCopy.objects.open().filter(is_due, planned_for__lte=now).update(stopped_at=now, due_at=None),
-            *(_empty_due(sheet.label, now) for sheet in SHEETS),
+            *(_empty_due(sheet.model, now) for sheet in SHEETS if sheet.model not in {Pause, CourseCopy}),
         ]
     )
 
 
-def _empty_due(label: str, now: datetime) -> int:
-    """Clear a model's `…due_at` columns that have passed."""
-    model = next(sheet.model for sheet in SHEETS if sheet.label == label)
-    columns = [
-        field.attname
-        for field in model._meta.concrete_fields
-        if isinstance(field, DateTimeField) and field.attname.endswith("due_at") and model.__name__ not in DUE_AT_ONCE
-    ]
-    rows = model._base_manager
-    return sum(
-        rows.filter(**{f"{name}__lte": now}).update(**{name: None}) for name in columns if name not in DUE_AT_ONCE
-    )
+def _empty_due(model: type[Model], now: datetime) -> int:
+    """Clear a model's `…due_at` columns that have passed. Where an empty one is due at once, it is settled above."""
+    fields = [field.attname for field in model._meta.concrete_fields if isinstance(field, DateTimeField)]
+    due = [name for name in fields if name.endswith("due_at") and name != "welcome_due_at"]
+    return sum(model._base_manager.filter(**{f"{name}__lte": now}).update(**{name: None}) for name in due)
 
 
 class ImportRefused(Exception):
@@ -245,7 +228,7 @@ def bring_in(root: Path, now: datetime) -> BroughtIn:
             unsent = _let_go_of_mails(now)
             restore_detection.block_sending(exported_at, now)
             caches["pages"].clear()  # the publication, as this process knew it
-            index.rebuild_index(archiving.search_documents())
+            index.rebuild_index(search.search_documents())
             has_secret = places.put_files(folder)  # last: what is committed is whole
     except DatabaseError as error:
         raise Damaged(f"the database refuses what is in it: {str(error).partition(chr(10))[0]}") from error
