@@ -18,10 +18,10 @@ from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, Col
 from subscribers.importers.rows import InvalidRow, ReaderRow, RowReader
 
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
-MARKS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+UTF16_BOMS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
 NATIONAL: Final = ("cp950", "cp932", "gb18030")  # Excel in Taiwan, Japan and China, without a mark
 WESTERN: Final = "cp1252"
-NAMES: Final = {
+ENCODING_NAMES: Final = {
     "utf-8-sig": "UTF-8",
     "utf-16": "UTF-16",
     "utf-16-le": "UTF-16",
@@ -33,7 +33,7 @@ NAMES: Final = {
 }
 # Three letters with accents in a row are in no western name: the file is no text, or of another country.
 NOT_WESTERN: Final = re.compile(rb"[\x80-\xff]{3}")
-SIGN: Final = re.compile(r"sep=([,;\t])\s*")
+SEP_LINE: Final = re.compile(r"sep=([,;\t])\s*")
 # Characters that stand in many names and texts of Taiwan and of China.
 COMMON: Final = frozenset(
     "王李张張刘劉陈陳杨楊赵趙黄黃周吴吳徐孙孫胡朱高林何郭马馬罗羅梁宋郑鄭谢謝韩韓唐冯馮于董萧蕭程曹袁邓鄧许許傅沈"
@@ -83,7 +83,7 @@ def encoding_of(path: Path) -> str:
         first = file.read(SAMPLE)
     if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(NO_TABLES):
         raise FileError(_("This is no table of readers. Posts move in under Settings, “Move in”."))
-    if first[:2] in MARKS:
+    if first[:2] in UTF16_BOMS:
         return "utf-16"
     if b"\0" in first:
         return _utf_16(path, first)
@@ -171,7 +171,7 @@ def first_line(file: TextIO) -> tuple[str, str, int]:
     Excel reads a first line such as “sep=;” as the delimiter.
     """
     line = file.readline()
-    if found := SIGN.fullmatch(line):
+    if found := SEP_LINE.fullmatch(line):
         return file.readline(), found[1], 2
     return line, max(DELIMITERS, key=line.count), 1
 
@@ -194,7 +194,7 @@ def opened(
 
 
 LINES_MAX = 50  # below the first one of a note; a longer one is a quotation mark that is not closed
-LINES_OF = {"note": LINES_MAX, "name": 1, "first_name": 1, "last_name": 1}  # other fields have none
+FIELD_LINES_MAX = {"note": LINES_MAX, "name": 1, "first_name": 1, "last_name": 1}  # other fields have none
 REFUSED_BECAUSE: Final = "refused_because"
 
 
@@ -216,7 +216,7 @@ class Table:
             raise not_csv(error, 1, 1) from error
         except ColumnError as error:
             raise FileError(str(error)) from error
-        self.encoding = NAMES.get(encoding, encoding)
+        self.encoding = ENCODING_NAMES.get(encoding, encoding)
         self.names = [name.strip() for name in heading]
         self._width, self._first = len(heading), list[str]()  # the first line, when it is a row already
         if "email" not in self.columns.places:
@@ -228,7 +228,7 @@ class Table:
         return not self._first
 
     @property
-    def written(self) -> str:
+    def dialect(self) -> str:
         return f"{self.encoding}, {DELIMITERS[self._delimiter]}"
 
     def bytes_read(self) -> int:
@@ -267,9 +267,9 @@ class Table:
         lines_of = [LINES_MAX] * self._width
         for field, places in self.columns.places.items():
             for place in set(places) - self.columns.kept.keys():
-                lines_of[place] = LINES_OF.get(field, 0)
+                lines_of[place] = FIELD_LINES_MAX.get(field, 0)
         for start, end, cells in self._records():
-            if end > start and any(map(self._takes_in, cells, chain(lines_of, repeat(LINES_MAX)))):
+            if end > start and any(map(self._has_open_quote, cells, chain(lines_of, repeat(LINES_MAX)))):
                 text = _(
                     "Line %(start)d: a quotation mark opens here and is closed in line %(end)d."
                     " Is one missing or too many?"
@@ -316,7 +316,7 @@ class Table:
         except (csv.Error, UnicodeDecodeError) as error:
             raise not_csv(error, start, reader.line_num + before) from error
 
-    def _takes_in(self, cell: str, most: int) -> bool:
+    def _has_open_quote(self, cell: str, most: int) -> bool:
         """A cell that seems to hold other rows: a quotation mark is open. most: lines allowed below its first."""
         below = cell.splitlines()[1:]
         is_row = any("@" in line and line.count(self._delimiter) >= self._width - 1 > 0 for line in below)

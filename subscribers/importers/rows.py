@@ -14,52 +14,24 @@ from django.utils.translation import gettext as _
 from newsletter.mail.characters import without_control
 from subscribers.addresses import AddressError, normalise, one_line
 from subscribers.importers.columns import COLUMNS, Columns, ExportFormat, plain
+from subscribers.importers.dates import read_date
 from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
-# “2024/5/1 下午 3:14:15”: Google Forms and Excel in Taiwan, Hong Kong and Japan.
-SHEET: Final = re.compile(
-    r"(?P<year>\d{4})[/.](?P<month>\d{1,2})[/.](?P<day>\d{1,2})"
-    r"(?:[ T](?P<half>上午|下午|午前|午後)? ?(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?)?"
-)
-# “01.05.2024 15:14:15”: the same in German. Dots say that the day comes first; with slashes nobody knows.
-DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,? (\d{1,2}:\d\d(?::\d\d)?))?")
-# “2024-05-01 10:00:00.12 +0200 CEST”: how Go writes a time, and listmonk so exports it.
-OF_GO: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)\d{0,3} ([+-]\d{4}) [A-Z+-][A-Z\d]*")
-AFTERNOON: Final = {"下午", "午後"}
-NEVER: Final = ("0000-00-00", "0001-01-01")  # what MySQL and Go write for no time at all
-FAR: Final = datetime(9000, 1, 1, tzinfo=UTC)  # later times cannot be shown in every zone
+NEVER: Final = ("0000-00-00", "0001-01-01", "0001/", "01.01.0001")  # what programs write for no time at all
 
 
 def moment(text: str) -> datetime | None:
-    """A time, None for none; raise ValueError for what is no time. One without a zone is UTC.
+    """A time, None for none; raise ValueError for what is no time.
 
-    That is how every program writes it; a spreadsheet writes the local time of its author.
+    One without a zone is UTC, as programs write it; a spreadsheet writes the local time of its author.
     """
     if not text or text.startswith(NEVER):
         return None
-    if text[4:5] == "-":
-        at = datetime.fromisoformat(OF_GO.sub(r"\1\2", text).removesuffix(" UTC"))
-    elif found := SHEET.fullmatch(DOTTED.sub(r"\3/\2/\1 \4", text).rstrip()):
-        return _of_a_sheet(found)
-    elif text.isascii() and text.isdecimal() and len(text) in {10, 13}:  # since 1970, in seconds or thousandths
-        at = datetime.fromtimestamp(int(text[:10]), UTC)
-    else:
-        at = datetime.fromisoformat(text)
-    try:
-        return min(at.replace(tzinfo=at.tzinfo or UTC), FAR).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(text) from error
-
-
-def _of_a_sheet(found: re.Match[str]) -> datetime | None:
-    if int(found["year"]) <= 1:  # what .NET writes for no time at all, as a sheet shows it
-        return None
-    hour = int(found["hour"] or 0)
-    if found["half"]:
-        hour = hour % 12 + 12 * (found["half"] in AFTERNOON)
-    date = (int(found["year"]), int(found["month"]), int(found["day"]))
-    at = datetime(*date, hour, int(found["minute"] or 0), int(found["second"] or 0), tzinfo=UTC)
-    return min(at, FAR).replace(tzinfo=timezone.get_default_timezone()).astimezone(UTC)
+    is_of_a_sheet = re.match(r"\d{1,4}[/.]", text)
+    at = read_date(text, timezone.get_default_timezone() if is_of_a_sheet else UTC)
+    if at is None:
+        raise ValueError(text)
+    return at.astimezone(UTC)
 
 
 def _words(*lines: str) -> tuple[str, ...]:

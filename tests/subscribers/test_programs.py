@@ -228,7 +228,7 @@ def test_utf_16_without_a_mark_is_read(file, heading, encoding):
     with csv_file.opened(file(f"{heading}\na@x.tw,小明\n".encode(encoding))) as table:
         (row,) = table.rows()
 
-    assert (row.email, row.name, table.written) == ("a@x.tw", "小明", "UTF-16, commas")
+    assert (row.email, row.name, table.dialect) == ("a@x.tw", "小明", "UTF-16, commas")
 
 
 def test_utf_16_that_cannot_be_read_is_called_so(file):
@@ -309,7 +309,7 @@ def test_what_is_no_text_is_of_no_encoding(file):
         ("01.01.0001 00:00:00", None),
         ("9999-12-31T23:59:59Z", datetime(9000, 1, 1, tzinfo=UTC)),
         ("9999-12-31T23:59:59-12:00", datetime(9000, 1, 1, tzinfo=UTC)),
-        ("9999/12/31", datetime(8999, 12, 31, 16, tzinfo=UTC)),
+        ("9999/12/31", datetime(9000, 1, 1, tzinfo=UTC)),
     ],
 )
 def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, at):
@@ -322,7 +322,7 @@ def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, 
     "text", ["31/01/2027", "2024/13/1", "yesterday", "2024/5/1 25:00", "31.13.2024", "00010101T000000+0800"]
 )
 def test_what_is_no_time_is_none(text):
-    with pytest.raises(ValueError, match=r"time|range|2027|yesterday|month|hour|0001"):
+    with pytest.raises(ValueError, match=f"^{text.replace('+', '.')}$"):
         moment(text)
 
 

@@ -172,7 +172,7 @@ class Version:
     note: str = ""
     is_mailed: bool = False
     is_correction: bool = False
-    is_later: bool = False  # replaced an earlier text while the mailing was paused
+    is_replacement: bool = False  # replaced an earlier text while the mailing was paused
     withheld_at: datetime | None = None
     changes: Sequence[DiffPart] = ()  # since the previous shown version
     is_compared: bool = False  # there is a previous shown version
@@ -220,7 +220,7 @@ def _mailed(issue: Issue) -> Iterator[Version]:
                 readers=readers + (known.readers if known else 0),
                 note=mailing.note,
                 is_mailed=True,
-                is_later=mailing.pk in late,
+                is_replacement=mailing.pk in late,
                 is_correction=mailing.kind == Mailing.Kind.CORRECTION,
                 withheld_at=hidden.get(mailing.content_hash),
                 parts=known.parts if known else parse_letter(without_name_slots(mailing.html)),

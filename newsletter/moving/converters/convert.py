@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
+from shutil import copyfileobj
 from sys import stdout
 from threading import Lock, Thread
 from zoneinfo import ZoneInfo
@@ -19,16 +20,20 @@ from django.conf import settings
 
 from newsletter.mail.characters import nfc, without_control
 from newsletter.moving.converters.converter import BODY_MAX, ConvertedPost
-from newsletter.moving.converters.detection import detected
-from newsletter.moving.converters.files import Rejected
+from newsletter.moving.converters.detection import detected, files_at
+from newsletter.moving.converters.files import Files, InFolder, Rejected
 from newsletter.moving.converters.html.converting import count_rendered
 from newsletter.moving.converters.pictures import FileFinder, Finder, PictureCopier, WebFinder
 from newsletter.moving.counting import count_words
 from newsletter.moving.folder.layout import (
+    ACCOUNT,
+    PICTURES,
+    POSTS,
     Account,
     PostAccount,
     PostFile,
     Remark,
+    new_file,
     whole,
     write_account,
     write_post,
@@ -59,8 +64,12 @@ def convert(
     report: Report = lambda _done, _of: None,
 ) -> None:
     """Write what lies at `path` as a folder of posts, which must not be there yet. Raises Rejected."""
+    files = files_at(path)
+    if files.has(ACCOUNT):
+        _unpack(files, folder)
+        return
     converter = detected(path, zone, site)
-    finders: list[Finder] = [*converter.finders, *map(FileFinder.below, pictures)]
+    finders: list[Finder] = [*converter.finders, *(FileFinder(InFolder(one)) for one in pictures)]
     finders += [WebFinder(converter.site)] if fetch else []
     count = sum(1 for _post in converter.posts())
     if not count:
@@ -72,6 +81,15 @@ def convert(
             writing.write(number, name, read)
             report(number, count)
         write_account(part, account)
+
+
+def _unpack(files: Files, folder: Path) -> None:
+    """Copy a folder of posts, as one that was packed. Raises Rejected."""
+    with whole(folder) as part:
+        for name in files.names:
+            if name == ACCOUNT or name.startswith((f"{POSTS}/", f"{PICTURES}/")):
+                with files.open(name) as source, new_file(part, name) as target:
+                    copyfileobj(source, target)
 
 
 class _Writing:

@@ -13,13 +13,13 @@ from typing import Any, Self
 from django.utils.text import slugify
 
 from newsletter.moving.converters.converter import ConvertedPost, Converter
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import TEXT_MAX, Files, Rejected
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.pictures import GHOST_URL
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Mailed, Remark, TagPage
 from newsletter.posts.text.measures import slug_from_title
+from subscribers.importers.dates import read_date
 
 type Row = dict[str, Any]
 
@@ -29,8 +29,8 @@ SOURCES = {"lexical", "mobiledoc", "markdown", "plaintext"}
 TEXTS = SOURCES | {"html"}  # every post of Ghost has one of them
 PUBLISHED = {"published", "sent", "scheduled"}
 OPEN = {"public", ""}
-# What other sites and search engines get beside what readers see.
-FOR_OTHERS = (
+# What search engines and other sites show of a post.
+SHARING_FIELDS = (
     *("meta_title", "og_title", "og_description", "og_image"),
     *("twitter_title", "twitter_description", "twitter_image"),
 )
@@ -81,13 +81,11 @@ def read_ghost_json(text: str) -> GhostExport:
     if not isinstance(data, dict) or not isinstance(data.get("posts"), list):
         raise Rejected("it has no posts of Ghost in it")
     tables = {
-        name: [row for row in rows if isinstance(row, dict)] for name, rows in data.items() if _is_read(name, rows)
+        name: [row for row in rows if isinstance(row, dict)]
+        for name, rows in data.items()
+        if name in {"posts", *TABLES} and isinstance(rows, list)
     }
     return GhostExport(tables.pop("posts"), tables)
-
-
-def _is_read(name: str, rows: Any) -> bool:
-    return name in {"posts", *TABLES} and isinstance(rows, list)
 
 
 class Ghost(Converter):
@@ -125,7 +123,7 @@ class Ghost(Converter):
             self._with_site(row),
             self._with_site(self.export.by("posts_meta", "post_id").get(str(row.get("id")), row)),
         )
-        page = page_of(row)
+        page = rendered_html(row)
         body, remarks = convert_html(_EDITOR.sub("", _GATED.sub(_gated, page)))
         is_page = row.get("type") == "page" or bool(row.get("page"))
         at = self._published_at(row, remarks)
@@ -151,7 +149,7 @@ class Ghost(Converter):
             addresses=self._addresses(row, at),
             mailed=self._mailed(row, meta, at),
             original=count_html(page),
-            remarks=(*remarks, *self._without_place(row, meta)),
+            remarks=(*remarks, *self._unsupported_fields(row, meta)),
         )
 
     def _with_site(self, row: Row) -> Row:
@@ -193,13 +191,17 @@ class Ghost(Converter):
             found.append(re.sub(r":(\w+)", lambda part: values.get(part[1], part[1]), pattern))
         return tuple(dict.fromkeys(found))
 
-    def _without_place(self, row: Row, meta: Row) -> Iterator[Remark]:
-        values = {name: str(meta.get(name) or row.get(name) or "").strip() for name in (*FOR_OTHERS, "canonical_url")}
-        has_no_place = [name if name in FOR_OTHERS else f"{name} ({value})" for name, value in values.items() if value]
+    def _unsupported_fields(self, row: Row, meta: Row) -> Iterator[Remark]:
+        values = {
+            name: str(meta.get(name) or row.get(name) or "").strip() for name in (*SHARING_FIELDS, "canonical_url")
+        }
+        unsupported = [
+            name if name in SHARING_FIELDS else f"{name} ({value})" for name, value in values.items() if value
+        ]
         authors = [str(one["name"]).strip() for one in self.export.joined(row, "users", "posts_authors", "author_id")]
-        has_no_place += [f"its authors: {', '.join(authors)}"] if len(authors) > 1 else []
-        if has_no_place:
-            yield Remark("has no place here", ", ".join(has_no_place), is_loss=False)
+        unsupported += [f"its authors: {', '.join(authors)}"] if len(authors) > 1 else []
+        if unsupported:
+            yield Remark("has no place here", ", ".join(unsupported), is_loss=False)
         code = [name for name in ("codeinjection_head", "codeinjection_foot") if str(row.get(name) or "").strip()]
         if code:
             yield Remark("code that was put into its page stays away", ", ".join(code))
@@ -221,7 +223,7 @@ _WRITTEN = re.compile(
 )
 
 
-def page_of(post: Row) -> str:
+def rendered_html(post: Row) -> str:
     """The HTML that Ghost rendered at the last save. Raises Rejected for a source without HTML."""
     page = str(post.get("html") or "")
     if page.strip():

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import ConvertedPost, Converter
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.html.tree import Node, parse, serialised
 from newsletter.moving.counting import count_html, difference
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.text.measures import slug_from_title
+from subscribers.importers.dates import read_date
 
 STORY_MAX = 20 * 1024**2  # bytes
 _NUMBER = re.compile(r"-?([0-9a-f]{8,14})(?:\.html)?$")

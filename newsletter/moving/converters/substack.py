@@ -12,11 +12,11 @@ from django.utils.text import slugify
 
 from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import ConvertedPost, Converter
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Mailed, Remark
+from subscribers.importers.dates import read_date
 
 TABLE = "posts.csv"
 TABLE_MAX, TEXT_MAX = 50 * 1024**2, 20 * 1024**2  # bytes

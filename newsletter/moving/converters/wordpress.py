@@ -15,13 +15,13 @@ from xml.etree import ElementTree
 from django.utils.text import slugify
 
 from newsletter.moving.converters.converter import ConvertedPost, Converter
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.wordpress_html import Attachment, as_html, with_galleries
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Remark, TagPage
 from newsletter.posts.text.measures import slug_from_title
+from subscribers.importers.dates import read_date
 
 MENDED_MAX = 300 * 1024**2  # bytes
 ITEM_MAX = 20_000_000  # characters of one text
@@ -162,7 +162,7 @@ class WordPress(Converter):
     def read_post(self, item: WxrItem) -> ConvertedPost:
         if item["wp:status"] == "trash":
             raise Rejected("it was in the trash there")
-        remarks = list(_without_place(item))
+        remarks = list(_unsupported_fields(item))
         typed = with_galleries(item["content:encoded"], item["wp:post_id"], self.pictures, self.blocks)
         html = as_html(typed, item.meta.get("footnotes", ""), remarks)
         body, lost = convert_html(html)
@@ -237,7 +237,7 @@ def _plain(html: str) -> str:
     return " ".join(re.sub(r"<[^>]{0,500}>", " ", unescape(html)).split())
 
 
-def _without_place(item: WxrItem) -> Iterator[Remark]:
+def _unsupported_fields(item: WxrItem) -> Iterator[Remark]:
     """Yield what WordPress keeps beside a text: comments of readers, and fields that its author added."""
     own = {name: " ".join(value.split())[:40] for name, value in item.meta.items() if not name.startswith("_")}
     known = {"footnotes", *DESCRIPTIONS}

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from django.utils.text import slugify
 
 from newsletter.mail.characters import single_line
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.markdown.front_matter import Value
 from newsletter.moving.folder.layout import Remark, TagPage
 from newsletter.posts.markdown.lines import without_closing_hashes
 from newsletter.posts.text.measures import slug_from_title
+from subscribers.importers.dates import read_date
 
 YES, NO = {"true", "yes", "on", "1", "y"}, {"false", "no", "off", "0", "n"}
 # Keys that say who may read: it is a draft if they are yes; if they are no; or if they have any other word than these.

@@ -148,19 +148,10 @@ def through(words: Words, named: Named, inner: str) -> str:
     return inner
 
 
-_BOXES = [
-    "notice",
-    "admonition",
-    "alert",
-    "callout",
-    "note",
-    "tip",
-    "warning",
-    "info",
-    "important",
-    "caution",
-    "danger",
-]
+_BOXES = (
+    *("notice", "admonition", "alert", "callout", "danger", "info"),
+    *CALLOUT_TITLES,
+)
 PAIRS: dict[str, Hold] = {
     **{name: partial(_box, name=name) for name in _BOXES},
     **dict.fromkeys(("quote", "blockquote", "pullquote"), _quote),
