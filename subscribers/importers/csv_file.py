@@ -35,7 +35,7 @@ ENCODING_NAMES: Final = {
 NOT_WESTERN: Final = re.compile(rb"[\x80-\xff]{3}")
 SEP_LINE: Final = re.compile(r"sep=([,;\t])\s*")
 # Characters that stand in many names and texts of Taiwan and of China.
-COMMON: Final = frozenset(
+COMMON_CHARACTERS: Final = frozenset(
     "王李张張刘劉陈陳杨楊赵趙黄黃周吴吳徐孙孫胡朱高林何郭马馬罗羅梁宋郑鄭谢謝韩韓唐冯馮于董萧蕭程曹袁邓鄧许許傅沈"
     "曾彭吕呂苏蘇卢盧蒋蔣蔡贾賈丁魏薛叶葉阎閻余潘杜戴夏钟鍾汪田任姜范方石姚谭譚廖邹鄒熊金陆陸郝孔白崔康毛邱秦江史"
     "顾顧侯邵孟龙龍万萬段雷钱錢汤湯尹黎易常武乔喬贺賀赖賴龚龔文欧歐阳陽伟偉芳娜秀英敏静靜丽麗强強磊军軍洋勇艳艷杰"
@@ -55,10 +55,10 @@ BIG5_FIRST: Final = range(0xA4, 0xC7)
 GB2312_FIRST: Final = range(0xB0, 0xD8)
 HAN_SIGN: Final = re.compile("[\u3400-\u9fff]")
 KANA_SIGN: Final = re.compile("[\u3040-\u30ff]")
-QUOTES: Final = "‘’“”–—…"  # in Windows-1252
+WESTERN_QUOTES: Final = "‘’“”–—…"  # in Windows-1252
 # Measured on made files of four names and more: none of Taiwan or China was read wrongly, one in 20 was refused.
-MARGIN: Final = 0.5  # of commonness, between the best encoding and the next one
-PLAUSIBLE: Final = {WESTERN: 0, "cp932": 1.5, "cp950": 2.2, "gb18030": 2.2}  # below it stands Korean or Russian
+COMMONNESS_MARGIN: Final = 0.5  # of commonness, between the best encoding and the next one
+COMMONNESS_MIN: Final = {WESTERN: 0, "cp932": 1.5, "cp950": 2.2, "gb18030": 2.2}  # below it stands Korean or Russian
 PIECE: Final = 1 << 20
 SAMPLE: Final = 10_000  # octets
 # How files begin that are no tables: JSON, XML and HTML, ZIP, PDF, and Word of old.
@@ -108,7 +108,7 @@ def _national(path: Path, first: bytes) -> str:
     scores = sorted(((_known_names(first, one), _commonness(sample, one), one) for one in fitting), reverse=True)
     names, commonness, encoding = scores[0] if scores else (0, 0.0, "")
     _names, other, _encoding = next((one for one in scores[1:] if one[0] == names), (0, 0.0, ""))
-    if not names and (commonness < PLAUSIBLE.get(encoding, 1) or commonness - other < MARGIN):
+    if not names and (commonness < COMMONNESS_MIN.get(encoding, 1) or commonness - other < COMMONNESS_MARGIN):
         raise FileError(_("It is not certain how the file is encoded. Save it as “CSV UTF-8” and try again."))
     return encoding
 
@@ -136,8 +136,8 @@ def _commonness(octets: bytes, encoding: str) -> float:
 def _is_common(sign: str) -> int:
     if HAN_SIGN.match(sign):
         levels = _stands_in(sign, "big5", BIG5_FIRST) + _stands_in(sign, "gb2312", GB2312_FIRST)
-        return levels + 2 * (sign in COMMON)
-    return 4 if KANA_SIGN.match(sign) or sign in QUOTES or (sign < "\u0250" and sign.isalpha()) else 0
+        return levels + 2 * (sign in COMMON_CHARACTERS)
+    return 4 if KANA_SIGN.match(sign) or sign in WESTERN_QUOTES or (sign < "\u0250" and sign.isalpha()) else 0
 
 
 def _stands_in(sign: str, encoding: str, rows: range) -> bool:

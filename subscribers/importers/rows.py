@@ -66,7 +66,7 @@ STATES: Final = {
 STATE_OF: Final = {word: state for state, words in STATES.items() for word in words}
 YES: Final = frozenset({"true", "yes", "y", "t", "1", "on", "x", "是", "有", "已", "ja", "はい"})
 NO: Final = frozenset({"false", "no", "n", "f", "0", "off", "否", "無", "未", "nein", "いいえ"})
-GRAVITY: Final = ("active", "pending", "paused", "unsubscribed", "manual", "bounced", "complained", "erased")
+SEVERITY: Final = ("active", "pending", "paused", "unsubscribed", "manual", "bounced", "complained", "erased")
 MUST_NOT_BE_MAILED: Final = frozenset({"bounced", "complained", "manual", "erased"})
 
 # Further words of suppression lists; “soft” and the like may be mailed.
@@ -136,11 +136,11 @@ def _lenient(read: ReadState, word: str) -> str | None:
         return None
 
 
-ESCAPED = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet from computing a cell
+FORMULA_ESCAPES = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet from computing a cell
 NAME_LENGTH_MAX = 80  # characters; the field of Subscriber
 CELL_LENGTH_MAX = 500  # characters of a cell that are read; the longest that means anything is an address
 SHORTEST_TIME = 5  # characters; a shorter word is a yes or a no
-EMPTY = ("{}", "[]", "null")  # how programs write that there is nothing in a column of many things
+EMPTY_CELLS = ("{}", "[]", "null")  # how programs write that there is nothing in a column of many things
 
 type Get = Callable[[list[str]], str]  # the first cell of a field that says something
 
@@ -209,11 +209,11 @@ class RowReader:
         found = [read(word) for place, read in self._states if cells[place] and (word := _cell(cells[place]))]
         states, columns = [state for state in found if state], self._columns
         if columns.is_list:
-            gravest = max(states, key=GRAVITY.index, default=columns.floor)
+            gravest = max(states, key=SEVERITY.index, default=columns.floor)
             return LISTED_AS.get(gravest, gravest)
         if columns.proofs and not any(cells[place].strip() for place in columns.proofs):
             states.append("pending")
-        return max(columns.floor, *states, key=GRAVITY.index) if states else columns.floor
+        return max(columns.floor, *states, key=SEVERITY.index) if states else columns.floor
 
     def _paused_until(self, cells: list[str]) -> datetime:
         until = _moment_or_error(self._get["paused_until"](cells))
@@ -232,7 +232,7 @@ class RowReader:
         """The note of a row, and the cells that are kept to be read, each behind the name of its column."""
         parts = [self._get["note"](cells)]
         for place, name in self._kept:
-            if (cell := _cell(cells[place])) and cell not in EMPTY:
+            if (cell := _cell(cells[place])) and cell not in EMPTY_CELLS:
                 parts.append(f"{name}: {cell}" if name else cell)
         return without_control("\n".join(filter(None, parts)))
 
@@ -261,7 +261,7 @@ def _getter(places: list[int]) -> Get:
 
 def _cell(text: str) -> str:
     cell = text.strip()[:CELL_LENGTH_MAX]
-    return cell[1:] if cell.startswith(ESCAPED) else cell
+    return cell[1:] if cell.startswith(FORMULA_ESCAPES) else cell
 
 
 @lru_cache(maxsize=1024)  # the same cell stands in many rows

@@ -25,10 +25,10 @@ type Row = dict[str, Any]
 
 # What is read beside posts; others hold revisions of all texts, and what readers did.
 TABLES = {"settings", "posts_meta", "emails", "tags", "posts_tags", "users", "authors", "posts_authors"}
-SOURCES = {"lexical", "mobiledoc", "markdown", "plaintext"}
-TEXTS = SOURCES | {"html"}  # every post of Ghost has one of them
+SOURCE_COLUMNS = {"lexical", "mobiledoc", "markdown", "plaintext"}
+TEXT_COLUMNS = SOURCE_COLUMNS | {"html"}  # every post of Ghost has one of them
 PUBLISHED = {"published", "sent", "scheduled"}
-OPEN = {"public", ""}
+PUBLIC = {"public", ""}
 # What search engines and other sites show of a post.
 SHARING_FIELDS = (
     *("meta_title", "og_title", "og_description", "og_image"),
@@ -64,15 +64,15 @@ class GhostExport:
         return [row for row in named if row.get("visibility") != "internal" and not str(row["name"]).startswith("#")]
 
 
-def _lean(row: Row) -> Row:
+def _without_sources(row: Row) -> Row:
     """Drop what is not needed as soon as it is read: the sources of a post that has a page."""
-    return {name: value for name, value in row.items() if name not in SOURCES} if row.get("html") else row
+    return {name: value for name, value in row.items() if name not in SOURCE_COLUMNS} if row.get("html") else row
 
 
 def read_ghost_json(text: str) -> GhostExport:
     """The tables of an export: `{"db":[{"data":…}]}`, before 1.0 `{"data":…}`. Raises Rejected."""
     try:
-        whole = json.loads(text, object_hook=_lean)
+        whole = json.loads(text, object_hook=_without_sources)
     except (ValueError, RecursionError) as error:
         raise Rejected(f"it is no JSON: {error}") from error
     found = whole.get("db", whole) if isinstance(whole, dict) else {}
@@ -108,7 +108,7 @@ class Ghost(Converter):
                 if files.is_one or files.size(name) > TEXT_MAX:
                     raise
                 continue
-            if any(TEXTS & set(row) for row in export.posts) or (files.is_one and not export.posts):
+            if any(TEXT_COLUMNS & set(row) for row in export.posts) or (files.is_one and not export.posts):
                 return cls(files, zone, site, export=export)
             if files.is_one:  # other programs' exports have a list called posts too
                 raise Rejected("it has no posts of Ghost in it")
@@ -124,7 +124,7 @@ class Ghost(Converter):
             self._with_site(self.export.by("posts_meta", "post_id").get(str(row.get("id")), row)),
         )
         page = rendered_html(row)
-        body, remarks = convert_html(_EDITOR.sub("", _GATED.sub(_gated, page)))
+        body, remarks = convert_html(_CARD_COMMENT.sub("", _GATED.sub(_gated, page)))
         is_page = row.get("type") == "page" or bool(row.get("page"))
         at = self._published_at(row, remarks)
         title = str(row.get("title") or "")
@@ -162,7 +162,7 @@ class Ghost(Converter):
         status, visibility = str(row.get("status") or ""), str(row.get("visibility") or "")
         if status not in PUBLISHED:
             return None
-        if visibility not in OPEN:
+        if visibility not in PUBLIC:
             remarks.append(Remark("it was not for everybody, so it is a draft", visibility))
             return None
         if status == "sent":
@@ -216,9 +216,9 @@ class Ghost(Converter):
 _GATED = re.compile(
     r"<!--kg-gated-block:begin (?P<whom>[^>]{0,300})-->(?P<inner>.*?)<!--kg-gated-block:end-->", re.DOTALL
 )
-_EDITOR = re.compile(r"<!--\s*kg-card-(?:begin|end)\b[^>]{0,100}-->")
+_CARD_COMMENT = re.compile(r"<!--\s*kg-card-(?:begin|end)\b[^>]{0,100}-->")
 # What an empty draft has none of: words, pictures and cards in Lexical; words and cards in Mobiledoc.
-_WRITTEN = re.compile(
+_HAS_CONTENT = re.compile(
     r'"(?:text|src|url|html|markdown|code)"\s*:\s*"[^"]|\],\s*\d+,\s*"[^"]|"cards"\s*:\s*\[\s*\[|"type"\s*:\s*"paywall"'
 )
 
@@ -228,7 +228,7 @@ def rendered_html(post: Row) -> str:
     page = str(post.get("html") or "")
     if page.strip():
         return page
-    if any(_WRITTEN.search(str(post.get(name) or "")) for name in ("lexical", "mobiledoc")) or post.get("markdown"):
+    if any(_HAS_CONTENT.search(str(post.get(name) or "")) for name in ("lexical", "mobiledoc")) or post.get("markdown"):
         raise Rejected("the export has no page of it; save it in Ghost and export again")
     return f"<p>{escape(str(post.get('plaintext') or ''))}</p>"
 

@@ -108,7 +108,7 @@ def _in_the_text(address: str) -> FoundPicture | None:
     return FoundPicture(f"picture.{match['form']}", lambda: data)
 
 
-_HERE = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for such a site
+_OUR_ADDRESS = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for such a site
 
 
 class PictureCopier:
@@ -121,7 +121,7 @@ class PictureCopier:
         """The text with the new addresses of its pictures. beside: the folder of the text."""
 
         def new(address: str, is_picture: bool) -> str:
-            return self.place(address, beside, remarks) if is_picture and not _HERE.match(address) else ""
+            return self.place(address, beside, remarks) if is_picture and not _OUR_ADDRESS.match(address) else ""
 
         return with_addresses(body, new)
 

@@ -38,7 +38,8 @@ class Substack(Converter):
     @cached_property
     def rows(self) -> dict[str, Row]:
         text = self.files.text(self.files.ending_in(TABLE), TABLE_MAX)
-        rows = ({str(key).strip(): str(value or "").strip() for key, value in row.items()} for row in _table(text))
+        table = csv.DictReader(io.StringIO(text))
+        rows = ({str(key).strip(): str(value or "").strip() for key, value in row.items()} for row in table)
         return {row["post_id"]: row for row in rows if row.get("post_id")}
 
     @cached_property
@@ -96,10 +97,6 @@ class Substack(Converter):
         """The post that a link means: on Substack all have `/p/` in their address."""
         found = re.match(r"https://[\w-]{1,63}\.substack\.com/p/([\w-]{1,200})", url)
         return self.sources.get(found[1], "") if found and not self.site else ""
-
-
-def _table(text: str) -> Iterator[dict[str | None, str | list[str] | None]]:
-    yield from csv.DictReader(io.StringIO(text))
 
 
 def _mailed(row: Row, title: str) -> Mailed | None:

@@ -26,15 +26,15 @@ from subscribers.importers.dates import read_date
 MENDED_MAX = 300 * 1024**2  # bytes
 ITEM_MAX = 20_000_000  # characters of one text
 PROLOGUE_MAX = 1 << 20  # bytes before the first element
-TEXTS = {"post", "page"}
-NO_TEXTS = {"attachment", "revision", "nav_menu_item", "custom_css"}
+TEXT_TYPES = {"post", "page"}
+TYPES_WITHOUT_TEXT = {"attachment", "revision", "nav_menu_item", "custom_css"}
 TERM_PAGES = {"post_tag": "tag", "category": "category"}  # by kind of term: where its page was
 PUBLISHED = {"publish", "future"}
-DESCRIPTIONS = ("_yoast_wpseo_metadesc", "rank_math_description", "_aioseo_description", "_seopress_titles_desc")
+DESCRIPTION_KEYS = ("_yoast_wpseo_metadesc", "rank_math_description", "_aioseo_description", "_seopress_titles_desc")
 FEED = "it is a feed, which has the latest posts at most; take the export of the program"
 _CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_BARE = re.compile(rb"&(?!#?\w{1,32};)")
+_BARE_AMPERSAND = re.compile(rb"&(?!#?\w{1,32};)")
 
 
 class InvalidXml(Rejected):
@@ -178,7 +178,7 @@ class WordPress(Converter):
             title=title,
             body=body,
             slug=_slug(item["wp:post_name"], title),
-            summary=_plain(item["excerpt:encoded"] or next(filter(None, map(item.meta.get, DESCRIPTIONS)), "")),
+            summary=_plain(item["excerpt:encoded"] or next(filter(None, map(item.meta.get, DESCRIPTION_KEYS)), "")),
             tags=tuple(page.name for page in pages),
             tag_pages=tuple(page for page in pages if page.slug),
             date=self._published_at(item, remarks),
@@ -216,7 +216,7 @@ def _mended(data: bytes) -> bytes:
     if len(data) > MENDED_MAX:
         raise Rejected("it is no XML that can be read: it is too large to be mended")
     parts = _CDATA.split(_CONTROL.sub(b"", data))
-    return b"".join(part if part.startswith(b"<![CDATA[") else _BARE.sub(b"&amp;", part) for part in parts)
+    return b"".join(part if part.startswith(b"<![CDATA[") else _BARE_AMPERSAND.sub(b"&amp;", part) for part in parts)
 
 
 def _attachment(item: WxrItem) -> Attachment:
@@ -227,9 +227,9 @@ def _attachment(item: WxrItem) -> Attachment:
 def _is_text(item: WxrItem) -> bool:
     """Posts and pages; of plug-ins' own kinds those that are published and have a text."""
     kind = item["wp:post_type"]
-    if kind in TEXTS:
+    if kind in TEXT_TYPES:
         return True
-    is_its_own = not kind or kind.startswith("wp_") or kind in NO_TEXTS
+    is_its_own = not kind or kind.startswith("wp_") or kind in TYPES_WITHOUT_TEXT
     return not is_its_own and item["wp:status"] == "publish" and bool(item["content:encoded"])
 
 
@@ -240,7 +240,7 @@ def _plain(html: str) -> str:
 def _unsupported_fields(item: WxrItem) -> Iterator[Remark]:
     """Yield what WordPress keeps beside a text: comments of readers, and fields that its author added."""
     own = {name: " ".join(value.split())[:40] for name, value in item.meta.items() if not name.startswith("_")}
-    known = {"footnotes", *DESCRIPTIONS}
+    known = {"footnotes", *DESCRIPTION_KEYS}
     shown = [f"{name} ({value})" for name, value in own.items() if value and name not in known][:8]
     shown += [f"its comments: {item.comments}"] if item.comments else []
     if shown:

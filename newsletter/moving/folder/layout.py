@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, tzinfo
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -238,7 +239,7 @@ def new_file(root: Path, name: str) -> Iterator[IO[bytes]]:
         yield target
 
 
-def part_of(place: Path) -> Path:
+def partial_path(place: Path) -> Path:
     """A temporary sibling, renamed to `place` once it is whole."""
     return place.with_name(f".{place.name}.part")
 
@@ -251,7 +252,7 @@ def whole(place: Path) -> Iterator[Path]:
     """
     if place.is_symlink() or (place.exists() and not (place.is_dir() and not any(place.iterdir()))):
         raise FileExistsError(f"{place} is there already, and is not empty: nothing is ever written over it")
-    part = part_of(place)
+    part = partial_path(place)
     shutil.rmtree(part, ignore_errors=True)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part.mkdir(mode=0o700)
@@ -268,7 +269,7 @@ def whole(place: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def open_file(root: Path, name: str) -> Iterator[IO[bytes]]:
+def open_file(root: Path, name: str) -> Iterator[BufferedReader]:
     """Yield a file of the folder. Raises Damaged for one that is missing, no plain file, or reached over a link."""
     refuse_name(name)
     path = root
@@ -280,7 +281,7 @@ def open_file(root: Path, name: str) -> Iterator[IO[bytes]]:
         descriptor = os.open(root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise Damaged(f"{name} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb", COPIED_BYTES) as source:
+    with os.fdopen(descriptor, "rb") as source:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Damaged(f"{name} is no file")
         yield source

@@ -67,7 +67,7 @@ class ExportReader:
                 raise Damaged(f"{name} is not what was written")
 
     @contextmanager
-    def open(self, name: str) -> Iterator[IO[bytes]]:
+    def open(self, name: str) -> Iterator[io.BufferedReader]:
         """Yield a file's octets. Raises Damaged for one that is missing, a link, or longer than it was."""
         if name not in self.files:
             raise Damaged(f"{name} is not in {MANIFEST}")

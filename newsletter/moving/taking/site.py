@@ -79,9 +79,9 @@ def _load_sheet(folder: ExportReader, sheet: Sheet) -> int:
     if sheet.file not in folder.files:
         return 0
     rows = read_rows(folder, sheet.file, sheet.fields)
-    apart = APART.get(sheet.label)
-    fields = [*sheet.fields, *_fields_named(sheet.model, sheet.apart)]
-    count = insert_rows(sheet.model, fields, apart(folder, sheet, rows) if apart else rows)
+    with_files = FILE_COLUMNS.get(sheet.label)
+    fields = [*sheet.fields, *_fields_named(sheet.model, sheet.file_columns)]
+    count = insert_rows(sheet.model, fields, with_files(folder, sheet, rows) if with_files else rows)
     if count != folder.files[sheet.file].get("rows"):
         raise Damaged(f"{sheet.file} has {count} rows in place of {folder.files[sheet.file].get('rows')}")
     return count
@@ -103,7 +103,7 @@ def _with_mails(folder: ExportReader, _sheet: Sheet, rows: Iterator[list[Any]]) 
     return ([pk, folder.octets(texts.reply_file(pk), MAIL_BYTES)] for (pk,) in rows)
 
 
-APART: dict[str, Callable[[ExportReader, Sheet, Iterator[list[Any]]], Iterator[list[Any]]]] = {
+FILE_COLUMNS: dict[str, Callable[[ExportReader, Sheet, Iterator[list[Any]]], Iterator[list[Any]]]] = {
     Mailing._meta.label: _with_letters,
     ReplyMail._meta.label: _with_mails,
 }
@@ -171,7 +171,7 @@ def _load_copies(folder: ExportReader) -> int:
     return count
 
 
-def _let_go_of_mails(now: datetime) -> int:
+def _cancel_due_mails(now: datetime) -> int:
     """Cancel every mail that is due by now; return how many."""
     is_due = Q(due_at=None) | Q(due_at__lte=now)
     welcomes = Subscriber.objects.filter(Q(welcome_due_at=None) | Q(welcome_due_at__lte=now), welcomed_at=None)
@@ -198,7 +198,7 @@ class ImportRefused(Exception):
 
 
 @dataclass(frozen=True)
-class BroughtIn:
+class ImportedSite:
     """The result. unsent: mails that were due at the old site and are cancelled.
 
     has_secret: links in old mails work here; None if the export has no keys.
@@ -211,7 +211,7 @@ class BroughtIn:
     has_secret: bool | None
 
 
-def bring_in(root: Path, now: datetime) -> BroughtIn:
+def import_site(root: Path, now: datetime) -> ImportedSite:
     """Load an export in one transaction. Nothing is sent until the author decides on the desk.
 
     After a kill, run it again: the database is unchanged. Raises Damaged or ImportRefused.
@@ -223,9 +223,9 @@ def bring_in(root: Path, now: datetime) -> BroughtIn:
     folder.verify()
     try:
         with transaction.atomic():
-            _make_room()
+            _empty_installation()
             counts = fill(folder)
-            unsent = _let_go_of_mails(now)
+            unsent = _cancel_due_mails(now)
             restore_detection.block_sending(exported_at, now)
             caches["pages"].clear()  # the publication, as this process knew it
             index.rebuild_index(search.search_documents())
@@ -233,7 +233,7 @@ def bring_in(root: Path, now: datetime) -> BroughtIn:
     except DatabaseError as error:
         raise Damaged(f"the database refuses what is in it: {str(error).partition(chr(10))[0]}") from error
     pictures = len(folder.below(places.PICTURES))
-    return BroughtIn(exported_at, counts, pictures, unsent, has_secret if folder.below(places.KEYS) else None)
+    return ImportedSite(exported_at, counts, pictures, unsent, has_secret if folder.below(places.KEYS) else None)
 
 
 def _moment(folder: ExportReader) -> datetime:
@@ -249,15 +249,15 @@ def _refuse_newer(folder: ExportReader) -> None:
         raise ImportRefused(f"the export is of a newer version of this program, which knows {name}: update first")
 
 
-def _make_room() -> None:
+def _empty_installation() -> None:
     """Raise ImportRefused if there is content; remove what an installation has from its beginning."""
-    content: list[type[Model]] = [Post, Issue, *(sheet.model for sheet in SHEETS if not sheet.is_begun)]
+    content: list[type[Model]] = [Post, Issue, *(sheet.model for sheet in SHEETS if not sheet.has_initial_rows)]
     if found := next((model for model in content if model._base_manager.exists()), None):
         what = f"it has rows of {found._meta.label}"
         raise ImportRefused(
             f"this installation is not empty: {what}. Bring it into a new one, with a DATA_DIR of its own"
         )
     for sheet in SHEETS:
-        if sheet.is_begun:
+        if sheet.has_initial_rows:
             sheet.model._base_manager.all().delete()
     Publication.objects.all().delete()

@@ -110,17 +110,17 @@ def convert(path: Path, folder: Path, command: BaseCommand, options: dict[str, A
             raise CommandError(f"{place} is no folder")
     if not path.exists():
         raise CommandError(f"{path} does not exist")
-
-    def progress(done: int, of: int) -> None:
-        if command.stderr.isatty():
-            command.stderr.write(f"{done:,} of {of:,}", ending="\r")
-
     zone = Publication.objects.current().zone
     given = {name: options[name] for name in ("site", "pictures", "fetch")}
     try:
-        converting.run_converter(path, folder, zone=zone, progress=progress, **given)
+        converting.run_converter(path, folder, zone=zone, progress=partial(_progress, command), **given)
     except converting.ConversionError as error:
         raise CommandError(f"{path}: {error}") from error
+
+
+def _progress(command: BaseCommand, done: int, of: int | None = None) -> None:
+    if command.stderr.isatty():
+        command.stderr.write(f"{done:,} of {of:,}" if of else f"{done:,}", ending="\r")
 
 
 @contextmanager
@@ -156,10 +156,8 @@ def _ask_for_site(account: MoveReport) -> None:
 
 
 def _report(command: BaseCommand, numbers: Iterator[int], entry: Entry) -> None:
-    """Write why a post is not as it was, if it is new or changed; on a terminal, how many are done."""
-    number = next(numbers)
-    if command.stderr.isatty():
-        command.stderr.write(f"{number:,}", ending="\r")
+    """Write why a post is not as it was, if it is new or changed."""
+    _progress(command, next(numbers))
     if entry.outcome == "rejected":
         command.stdout.write(f"{entry.name}: rejected: {entry.reason}")
     elif entry.outcome != "unchanged":
