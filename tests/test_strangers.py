@@ -83,7 +83,7 @@ def csv_table(text: str) -> None:
     columns = ("email", "name", "tags", "status", "created_at", "paused_until", "unsubscribed_at")
     cell = '"' + text.replace('"', '""') + '"'
     table = f"{','.join(columns)}\n" + f"{','.join([cell] * len(columns))}\na@example.org,{cell},{cell}\n"
-    assert list(csv_file.Table(BytesIO(table.encode()), "utf-8").rows())
+    assert list(csv_file.Table(BytesIO(table.encode()), "utf-8").rows_and_cells())
     refusing(lambda line: csv_file.Table(BytesIO(line.encode()), "utf-8"), csv_file.FileError)(text)
 
 

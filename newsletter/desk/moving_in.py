@@ -292,7 +292,7 @@ def numbers(request: HttpRequest, pk: int) -> HttpResponse:
     if not may_change(found):
         return redirect("admin:move_in_import", pk)
     lines = [NumberForm(request.POST if request.method == "POST" else None, instance=row) for row in shown]
-    if request.method != "POST" or not _are_free(found, lines):
+    if request.method != "POST" or not _validate_numbers(found, lines):
         context = {"found": found, "lines": lines, "shown": shown, "has_errors": any(line.errors for line in lines)}
         status = 400 if request.method == "POST" else 200
         return page(request, "numbers", context | {"title": _("Numbers of the issues")}, status=status)
@@ -308,8 +308,11 @@ def may_change(found: PostImport) -> bool:
     return found.state == PostImport.State.TRIED or is_stuck
 
 
-def _are_free(found: PostImport, lines: list[NumberForm]) -> bool:
-    """Whether all numbers can be used: none is typed twice, stands on another page, or belongs to an issue."""
+def _validate_numbers(found: PostImport, lines: list[NumberForm]) -> bool:
+    """Add an error to each number that is typed twice, stands on another page, or belongs to an issue.
+
+    Returns whether all forms are valid.
+    """
     typed = Counter(line.cleaned_data["number"] for line in lines if line.is_valid())
     others = found.entries.exclude(pk__in=[line.instance.pk for line in lines])
     for rows in (others, Issue.objects.all()):

@@ -234,12 +234,8 @@ class Table:
     def bytes_read(self) -> int:
         return self._file.tell()
 
-    def rows(self) -> Iterator[ReaderRow | InvalidRow]:
-        """Yield each row of the file; blank lines are none."""
-        return (row for row, _cells in self.rows_and_cells())
-
     def rows_and_cells(self, skipped: int = 0) -> Iterator[tuple[ReaderRow | InvalidRow, list[str]]]:
-        """Yield each row with its cells as they stand in the file, but for the first ones."""
+        """Yield each row with its cells as they stand in the file, but for the first ones. Blank lines are none."""
         for line, cells in islice(self._lines(), skipped, None):
             yield self._reader.read_row(line, cells), cells
 

@@ -163,12 +163,12 @@ def file(tmp_path):
 
 def read(path, choices=None):
     with csv_file.opened(path, *([choices] if choices else [])) as table:
-        return table.columns.program.name, list(table.rows())
+        return table.columns.program.name, [row for row, _cells in table.rows_and_cells()]
 
 
 def bring(path, choices=None, now=NOW):
     with csv_file.opened(path, *([choices] if choices else [])) as table:
-        return merging.merge(list(table.rows()), now, lambda _line, _reason: None)
+        return merging.merge([row for row, _cells in table.rows_and_cells()], now, lambda _line, _reason: None)
 
 
 @pytest.mark.parametrize("program", FILES)
@@ -226,7 +226,7 @@ def test_a_short_file_of_japan_is_read_as_such(file, name):
 @pytest.mark.parametrize("heading", ["email,name", "電子郵件,姓名"])
 def test_utf_16_without_a_mark_is_read(file, heading, encoding):
     with csv_file.opened(file(f"{heading}\na@x.tw,小明\n".encode(encoding))) as table:
-        (row,) = table.rows()
+        ((row, _cells),) = table.rows_and_cells()
 
     assert (row.email, row.name, table.dialect) == ("a@x.tw", "小明", "UTF-16, commas")
 
