@@ -11,7 +11,6 @@ from dataclasses import fields, replace
 from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
-from shutil import copyfileobj
 from sys import stdout
 from threading import Lock, Thread
 from zoneinfo import ZoneInfo
@@ -25,19 +24,8 @@ from newsletter.moving.converters.files import Files, InFolder, Rejected
 from newsletter.moving.converters.html.converting import count_rendered
 from newsletter.moving.converters.pictures import FileFinder, Finder, PictureCopier, WebFinder
 from newsletter.moving.counting import count_words
-from newsletter.moving.folder.layout import (
-    ACCOUNT,
-    PICTURES,
-    POSTS,
-    Account,
-    PostAccount,
-    PostFile,
-    Remark,
-    new_file,
-    whole,
-    write_account,
-    write_post,
-)
+from newsletter.moving.folder import layout
+from newsletter.moving.folder.layout import Account, PostAccount, PostFile, Remark, whole
 from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX, cpu_time, limit
 
 log = logging.getLogger(__name__)
@@ -65,7 +53,7 @@ def convert(
 ) -> None:
     """Write what lies at `path` as a folder of posts, which must not be there yet. Raises Rejected."""
     files = files_at(path)
-    if files.has(ACCOUNT):
+    if _is_folder_of_posts(files):
         _unpack(files, folder)
         return
     converter = detected(path, zone, site)
@@ -80,16 +68,20 @@ def convert(
         for number, (name, read) in enumerate(converter.posts(), 1):
             writing.write(number, name, read)
             report(number, count)
-        write_account(part, account)
+        layout.write_account(part, account)
+
+
+def _is_folder_of_posts(files: Files) -> bool:
+    return files.has(layout.ACCOUNT) and any(name.startswith(f"{layout.POSTS}/") for name in files.with_suffix(".md"))
 
 
 def _unpack(files: Files, folder: Path) -> None:
-    """Copy a folder of posts, as one that was packed. Raises Rejected."""
+    """Copy a folder of posts that was packed. Raises Rejected."""
     with whole(folder) as part:
         for name in files.names:
-            if name == ACCOUNT or name.startswith((f"{POSTS}/", f"{PICTURES}/")):
-                with files.open(name) as source, new_file(part, name) as target:
-                    copyfileobj(source, target)
+            if name == layout.ACCOUNT or name.startswith((f"{layout.POSTS}/", f"{layout.PICTURES}/")):
+                with layout.new_file(part, name) as target:
+                    target.write(files.read_bytes(name))
 
 
 class _Writing:
@@ -114,7 +106,7 @@ class _Writing:
         body = self.pictures.placed(post.body, post.folder, remarks)
         cover = post.cover and (self.pictures.place(post.cover, post.folder, remarks) or post.cover)
         given = {one: getattr(post, one) for one in _FIELDS} | {"body": body, "cover": cover}
-        write_post(self.folder, number, PostFile(**given))
+        layout.write_post(self.folder, number, PostFile(**given))
         self.account.posts[post.source] = PostAccount(name, post.original.numbers, tuple(remarks), lost)
 
     def _named_once(self, post: ConvertedPost) -> ConvertedPost:
