@@ -26,7 +26,7 @@ LISTS = (
     ("CONVERTERS", "newsletter/moving/converters/detection.py"),
     ("MARKS", "newsletter/moving/converters/markdown/marks.py"),
     ("COLUMNS", "subscribers/importers/columns.py"),
-    ("NEEDLESS", "subscribers/importers/columns.py"),
+    ("IGNORED_COLUMNS", "subscribers/importers/columns.py"),
     ("STATES", "subscribers/importers/rows.py"),
     ("ISSUE_SCREENS", "newsletter/desk/site.py"),
     ("MAILING_SCREENS", "newsletter/desk/site.py"),

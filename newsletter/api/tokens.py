@@ -41,7 +41,6 @@ SCOPES: dict[str, Scope] = {
     "readers:export": Scope(_("take the list of readers away"), (SEE, "subscribers.export_readers")),
     "deliveries:read": Scope(_("see which copies a reader got"), (SEE, "delivery.view_mailing")),
     "events:read": Scope(_("see bounces, complaints and other events"), (SEE, "delivery.view_mailing")),
-    "imports:write": Scope(_("import readers"), (SEE, "subscribers.add_subscriber")),
     "health:read": Scope(_("see whether the installation is well"), ("publication.view_publication",)),
 }
 
@@ -79,13 +78,13 @@ def token_of_request(environ: Mapping[str, Any], now: datetime) -> Token | None:
     return None if token is None or second_factors.is_factor_missing(token.user) else token
 
 
-PREFIX, IMPORTS = "/api/v1/", "/api/v1/imports"
+PREFIX = "/api/v1/"
 
 
 def body_limit(environ: dict[str, Any]) -> int:
     if token_of_request(environ, timezone.now()) is None:
         return body_size.PUBLIC_BYTES
-    return body_size.IMPORT_BYTES if environ.get("PATH_INFO") == IMPORTS else body_size.DESK_BYTES
+    return body_size.DESK_BYTES
 
 
 def too_large_response(request: HttpRequest, most: int) -> HttpResponse:

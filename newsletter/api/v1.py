@@ -16,7 +16,6 @@ from newsletter.api import error_handling
 from newsletter.api.endpoints import (
     events,
     health,
-    imports,
     issues,
     mailings,
     pictures,
@@ -43,7 +42,6 @@ ROUTERS = (
     readers.readers,
     suppressions.suppressions,
     events.events,
-    imports.imports,
 )
 
 api = NinjaAPI(title="Newsletter", version=VERSION, openapi_url=None, docs_url=None, parser=StrictParser())

@@ -18,8 +18,8 @@ from newsletter.delivery.models import Answer, Batch, Delivery, Event, Mailing, 
 from newsletter.delivery.models.mailing import Alert, MailingStep
 from newsletter.delivery.planning import approving, beginning
 from newsletter.issues import cadence, schedule
-from newsletter.issues.archiving import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
+from newsletter.issues.search import index_issue
 from newsletter.moving.folder import layout
 from newsletter.moving.folder.layout import PostFile
 from newsletter.moving.taking.posts import PostFolder, steps

@@ -1,9 +1,6 @@
 """Pages for importing posts: upload, dry run, import, and the report."""
 
-import json
-import re
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,14 +26,12 @@ from newsletter.desk.readers import importing
 from newsletter.issues.archiving import NUMBER_MAX
 from newsletter.issues.models import Issue
 from newsletter.limits import body_size
-from newsletter.mail.characters import single_line
 from newsletter.moving.counting import THINGS
-from newsletter.moving.taking.account import ThingCount, as_data, as_page, explain, in_words
+from newsletter.moving.taking.account import ThingCount, as_page, explain, in_words
+from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
 from subscribers.importers.csv_file import FileError
-
-_SITE = re.compile(r"https?://[\w.-]{1,190}(?::\d{1,5})?(?:/[^\s?#]*)?", re.IGNORECASE)
 
 
 class PostUploadForm(forms.Form):
@@ -61,11 +56,13 @@ class PostUploadForm(forms.Form):
 class TrialForm(forms.Form):
     """Where the posts were read until now, and whether their pictures are asked for there."""
 
-    site = forms.CharField(
+    site = forms.URLField(
         label=gettext_lazy("Where the posts were read until now"),
         label_suffix="",
         max_length=200,
         required=False,
+        assume_scheme="https",
+        error_messages={"invalid": gettext_lazy("This is no address of a site. It begins with https://.")},
         widget=forms.URLInput({"placeholder": "https://"}),
         help_text=gettext_lazy("Links between your posts are known by it, and lead to the new place afterwards."),
     )
@@ -77,12 +74,7 @@ class TrialForm(forms.Form):
     )
 
     def clean_site(self) -> str:
-        site: str = self.cleaned_data["site"].strip()
-        if site and "://" not in site:
-            site = f"https://{site}"
-        if site and not _SITE.fullmatch(site):
-            raise ValidationError(_("This is no address of a site. It begins with https://."))
-        return site.rstrip("/")
+        return str(self.cleaned_data["site"]).rstrip("/")
 
 
 # --- What the page of an import shows ---
@@ -134,13 +126,13 @@ def kinds(found: PostImport) -> list[str]:
     counts = found.counts
     if not counts:
         return [ngettext("%d text", "%d texts", found.total) % found.total] if found.total else []
-    said = [
-        (counts.get("posts", 0), ngettext("%d post", "%d posts", counts.get("posts", 0))),
-        (counts.get("pages", 0), ngettext("%d page", "%d pages", counts.get("pages", 0))),
-        (counts.get("drafts", 0), ngettext("%d draft", "%d drafts", counts.get("drafts", 0))),
-        (counts.get("pictures", 0), ngettext("%d picture", "%d pictures", counts.get("pictures", 0))),
-    ]
-    return [words % number for number, words in said if number]
+    said = (
+        ("posts", ngettext("%d post", "%d posts", counts.get("posts", 0))),
+        ("pages", ngettext("%d page", "%d pages", counts.get("pages", 0))),
+        ("drafts", ngettext("%d draft", "%d drafts", counts.get("drafts", 0))),
+        ("pictures", ngettext("%d picture", "%d pictures", counts.get("pictures", 0))),
+    )
+    return [words % counts[name] for name, words in said if counts.get(name)]
 
 
 def rows_of(totals: dict[str, list[int]]) -> list[ThingCount]:
@@ -262,36 +254,32 @@ def page(request: HttpRequest, template: str, context: dict[str, Any], *, status
 # --- The numbers of the issues ---
 
 
-NUMBERS_AT_ONCE = 100  # rows on a page: each has two fields
-SUBJECT_MAX = 200  # characters
+NUMBERS_AT_ONCE = 100  # mails on a page
 
 
-@dataclass
-class NumberRow:
-    """A mail of the past with what was typed for it, and what is wrong with that."""
+class NumberForm(CleanTextModelForm):
+    """The number and the subject with which a mail of the past becomes an issue; without a number it does not."""
 
-    row: PostImportEntry
-    number: str
-    subject: str
-    error: str = ""
+    number = forms.IntegerField(
+        min_value=1,
+        max_value=NUMBER_MAX,
+        required=False,
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off", "maxlength": 6}),
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"), gettext_lazy("This is no number of an issue.")
+        ),
+    )
 
-    @property
-    def key(self) -> str:
-        return str(self.row.place)
+    class Meta:
+        model = PostImportEntry
+        fields = ("number", "subject")
+        widgets = {"subject": forms.TextInput({"autocomplete": "off"})}
 
-    def check(self, taken: Counter[int]) -> None:
-        """Say what is wrong. taken: numbers, with how often they are in use or typed, this one included."""
-        if not self.number:
-            return
-        if self.value is None:
-            self.error = _("This is no number of an issue.")
-        elif taken[self.value] > 1:
-            self.error = _("Another issue has this number.")
+    def add_prefix(self, field_name: str) -> str:
+        return f"{field_name}-{self.instance.place}"
 
-    @property
-    def value(self) -> int | None:
-        is_number = self.number.isascii() and self.number.isdecimal() and 0 < int(self.number) <= NUMBER_MAX
-        return int(self.number) if is_number else None
+    def clean_subject(self) -> str:
+        return self.cleaned_data["subject"] or str(self.initial["subject"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -303,13 +291,12 @@ def numbers(request: HttpRequest, pk: int) -> HttpResponse:
     )
     if not may_change(found):
         return redirect("admin:move_in_import", pk)
-    lines = [_line(row, request.POST if request.method == "POST" else None) for row in shown]
-    if request.method != "POST":
-        return _numbers_page(request, found, lines, shown)
-    check(found, lines)
-    if any(line.error for line in lines):
-        return _numbers_page(request, found, lines, shown, status=400)
-    _keep(lines)
+    lines = [NumberForm(request.POST if request.method == "POST" else None, instance=row) for row in shown]
+    if request.method != "POST" or not _validate_numbers(found, lines):
+        context = {"found": found, "lines": lines, "shown": shown, "has_errors": any(line.errors for line in lines)}
+        status = 400 if request.method == "POST" else 200
+        return page(request, "numbers", context | {"title": _("Numbers of the issues")}, status=status)
+    PostImportEntry.objects.bulk_update([line.instance for line in lines], ["number", "subject"])
     if shown.has_next() and "begin" not in request.POST:
         return redirect(f"{request.path}?page={shown.next_page_number()}")
     return _begun(request, found)
@@ -321,29 +308,19 @@ def may_change(found: PostImport) -> bool:
     return found.state == PostImport.State.TRIED or is_stuck
 
 
-def _line(row: PostImportEntry, typed: Any) -> NumberRow:
-    if typed is None:
-        return NumberRow(row, str(row.number or ""), row.subject)
-    subject = single_line(typed.get(f"subject-{row.place}", "")).strip()[:SUBJECT_MAX]
-    return NumberRow(row, typed.get(f"number-{row.place}", "").strip(), subject or row.subject)
+def _validate_numbers(found: PostImport, lines: list[NumberForm]) -> bool:
+    """Add an error to each number that is typed twice, stands on another page, or belongs to an issue.
 
-
-def check(found: PostImport, lines: list[NumberRow]) -> None:
-    """Say of each line whose number is typed twice, stands on another page, or belongs to an issue."""
-    here = [line.value for line in lines if line.value is not None]
-    mine = {line.row.pk for line in lines}
-    beyond = found.entries.exclude(pk__in=mine).filter(number__in=here).values_list("number", flat=True)
-    taken = Counter(here)
-    taken.update(number for number in beyond if number)
-    taken.update(Issue.objects.filter(number__in=here).values_list("number", flat=True))
+    Returns whether all forms are valid.
+    """
+    typed = Counter(line.cleaned_data["number"] for line in lines if line.is_valid())
+    others = found.entries.exclude(pk__in=[line.instance.pk for line in lines])
+    for rows in (others, Issue.objects.all()):
+        typed.update(rows.filter(number__in=[*filter(None, typed)]).values_list("number", flat=True))
     for line in lines:
-        line.check(taken)
-
-
-def _keep(lines: list[NumberRow]) -> None:
-    for line in lines:
-        line.row.number, line.row.subject = line.value, line.subject
-    PostImportEntry.objects.bulk_update([line.row for line in lines], ["number", "subject"])
+        if (number := line.cleaned_data.get("number")) and typed[number] > 1:
+            line.add_error("number", _("Another issue has this number."))
+    return all(line.is_valid() for line in lines)
 
 
 def _begun(request: HttpRequest, found: PostImport) -> HttpResponse:
@@ -354,29 +331,12 @@ def _begun(request: HttpRequest, found: PostImport) -> HttpResponse:
     return redirect("admin:move_in_import", found.pk)
 
 
-def _numbers_page(
-    request: HttpRequest, found: PostImport, lines: list[NumberRow], shown: Any, status: int = 200
-) -> HttpResponse:
-    context = {"found": found, "lines": lines, "shown": shown, "has_errors": any(line.error for line in lines)}
-    return page(request, "numbers", context | {"title": _("Numbers of the issues")}, status=status)
-
-
 # --- The account as a file ---
 
 
 @require_safe
 def as_html(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(PostImport, pk=pk)
-    return _file(found, as_page(posts.account_of(found)), "text/html; charset=utf-8", "html")
-
-
-@require_safe
-def as_json(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(PostImport, pk=pk)
-    text = json.dumps(as_data(posts.account_of(found)), ensure_ascii=False, indent=1)
-    return _file(found, text, "application/json", "json")
-
-
-def _file(found: PostImport, text: str, kind: str, suffix: str) -> HttpResponse:
-    name = f"move-{timezone.localtime(found.created_at):%Y-%m-%d}-{found.pk}.{suffix}"
-    return HttpResponse(text, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    name = f"move-{timezone.localtime(found.created_at):%Y-%m-%d}-{pk}.html"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(as_page(posts.account_of(found)), headers=headers)

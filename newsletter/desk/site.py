@@ -145,7 +145,6 @@ MOVE_IN_SCREENS: tuple[Screen, ...] = (
     ("<int:pk>/go-on/", MOVE_IN(moving_in.go_on), "move_in_go_on"),
     ("<int:pk>/numbers/", MAKE_ISSUES(moving_in.numbers), "move_in_numbers"),
     ("<int:pk>/account.html", MOVE_IN(moving_in.as_html), "move_in_account_html"),
-    ("<int:pk>/account.json", MOVE_IN(moving_in.as_json), "move_in_account_json"),
 )
 
 

@@ -1,22 +1,20 @@
-"""Makes issues of the archive from mails that another program sent, and indexes issues for the search."""
+"""Makes issues of the archive from mails that another program sent."""
 
 import re
-from bisect import bisect
+from bisect import bisect, insort
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import count, groupby, islice, pairwise
+from itertools import count, pairwise
 from operator import itemgetter
 
 from django.db import transaction
 
 from newsletter.issues.models import Issue, IssueItem
+from newsletter.issues.search import index_issue
 from newsletter.mail.characters import single_line
 from newsletter.posts.models import Post
-from newsletter.posts.models.renderings import render_cached
-from newsletter.posts.search.index import Document, index_document
-from newsletter.posts.text.measures import plain_text
 
 SUBJECT_MAX, PREHEADER_MAX = 200, 150  # characters, as the columns of Issue
 NUMBER_MAX = 999_999
@@ -51,20 +49,19 @@ def with_numbers(mails: Iterable[PastMail], taken: NumbersInUse) -> list[PastMai
     """The mails by date, each with a number.
 
     The numbers of the subjects count (“#12”, “第 12 期”) if most have one and they rise with the dates. The others get
-    free numbers between those of the issues that were sent before and after them, counted from the lower one. Where
-    these do not suffice, they get numbers higher than any in use; readers find issues by date.
+    free numbers between those of the issues that were sent before and after them, counted from the lower one. Those
+    that find none there get numbers higher than any in use; readers find issues by date.
     """
     past = sorted(mails, key=lambda one: (one.at, one.source))
     numbers = [number if number not in taken else None for number in _subject_numbers(past)]
     named = ((one.at, number) for one, number in zip(past, numbers, strict=True) if number is not None)
     line = sorted([*((at, number) for number, at in taken.items() if at), *named])
-    used = {*taken, *(number for number in numbers if number is not None)}
-    places = [bisect(line, one.at, key=itemgetter(0)) for one in past]
-    for place, run in groupby((i for i, number in enumerate(numbers) if number is None), key=places.__getitem__):
-        indices = list(run)
-        for index, number in zip(indices, _free(line, place, used, len(indices)), strict=True):
-            numbers[index] = number
+    used = {*taken, *filter(None, numbers)}
+    for index, one in enumerate(past):
+        if numbers[index] is None:
+            numbers[index] = number = _free(line, one.at, used)
             used.add(number)
+            insort(line, (one.at, number))
     return [replace(one, number=number) for one, number in zip(past, numbers, strict=True)]
 
 
@@ -75,15 +72,12 @@ def _subject_numbers(past: Sequence[PastMail]) -> list[int | None]:
     return read if rises and len(named) * 2 > len(past) else [None] * len(past)
 
 
-def _free(line: Sequence[tuple[datetime, int]], place: int, used: set[int], amount: int) -> list[int]:
-    """Free numbers between the neighbours at `place`; above all used ones where these do not suffice."""
-    after_number = line[place - 1][1] if place else 0
-    if place < len(line):
-        room = [number for number in range(after_number + 1, line[place][1]) if number not in used][:amount]
-        if len(room) == amount:
-            return room
-        after_number = max(used)
-    return list(islice((number for number in count(after_number + 1) if number not in used), amount))
+def _free(line: Sequence[tuple[datetime, int]], at: datetime, used: set[int]) -> int:
+    """A free number between those of the issues before and after this day; one above all if there is none."""
+    place = bisect(line, at, key=itemgetter(0))
+    before = line[place - 1][1] if place else 0
+    number = next(number for number in count(before + 1) if number not in used)
+    return number if place == len(line) or number < line[place][1] else max(used) + 1
 
 
 def _number_in(subject: str) -> int | None:
@@ -139,26 +133,3 @@ def _make(number: int, one: PastMail, post: Post, now: datetime) -> None:
     )
     IssueItem.objects.create(issue=issue, post=post, form=IssueItem.Form.FULL)
     index_issue(issue)
-
-
-def search_document(issue: Issue) -> Document:
-    """The entry of the search index. Without a date, as an unsent issue, nobody finds it."""
-    return Document(
-        kind="issue",
-        key=issue.pk,
-        url=issue.get_absolute_url(),
-        title=issue.subject,
-        body="\n".join(plain_text(render_cached(part)) for part in (issue.introduction, issue.closing) if part),
-        published_at=issue.sent_at,
-        tags=f"第 {issue.number} 期、Issue {issue.number}、#{issue.number}",  # whichever way somebody asks for it
-        summary=issue.preheader,
-    )
-
-
-def index_issue(issue: Issue) -> None:
-    """Upsert the issue's index entry, in the transaction that changes the issue."""
-    index_document(search_document(issue))
-
-
-def search_documents() -> Iterator[Document]:
-    return map(search_document, Issue.objects.order_by("number").iterator())

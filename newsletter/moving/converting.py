@@ -10,7 +10,7 @@ from datetime import tzinfo
 from pathlib import Path
 
 import newsletter
-from newsletter.moving.folder.layout import part_of
+from newsletter.moving.folder.layout import partial_path
 from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX
 
 _ENDED = {
@@ -54,7 +54,7 @@ def run_converter(  # noqa: PLR0913 - an option of the program each
         if child.returncode:
             raise ConversionError(error or _ENDED.get(child.returncode, "the program that converts it has failed"))
     finally:
-        shutil.rmtree(part_of(folder), ignore_errors=True)  # of a process that was killed
+        shutil.rmtree(partial_path(folder), ignore_errors=True)  # of a process that was killed
 
 
 def _error(lines: Iterable[str], progress: Callable[[int, int], None] | None) -> str:

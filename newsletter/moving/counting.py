@@ -24,7 +24,7 @@ _ADDRESS = re.compile(r"(?:https?:)?//[!-;=?-~]+")
 _FILM = re.compile(
     r"https?://(?:[\w-]+\.)?(?:youtube\.com/(?:watch|embed|v|shorts|live)\b|youtu\.be/|vimeo\.com/\d)\S*"
 )
-_MARK = re.compile(r"\[?(?:\d{1,3}|[*†‡]|註\d{0,3})\]?")  # what leads to a note, and in some texts back
+_NOTE_MARK = re.compile(r"\[?(?:\d{1,3}|[*†‡]|註\d{0,3})\]?")  # what leads to a note, and in some texts back
 _ARROW = re.compile(r"[\s↩↑⏎^⤴↵\ufe0e\ufe0f]*")
 
 
@@ -84,13 +84,13 @@ def _escaped_code(found: re.Match[str]) -> str:
 
 
 # What browsers show nothing of, or not as words; and what our renderer adds by itself.
-_SILENT = frozenset(
+_INVISIBLE = frozenset(
     {
         *("script", "style", "noscript", "template", "svg", "math", "canvas", "textarea", "select", "title", "head"),
         *("video", "audio", "iframe"),
     }
 )
-_OWN = {("details", "embed"), ("a", "embed"), ("div", "toc")}
+_ADDED_BY_RENDERER = {("details", "embed"), ("a", "embed"), ("div", "toc")}
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "image", "input", "link", "meta", "param", "source", "wbr"}
 )
@@ -116,7 +116,7 @@ class _Counter(HTMLParser):
         self.open: Counter[str] = Counter()
         self.links: list[str] = []
         self.run: dict[str, str] = {}  # marks of the words just before, in this paragraph
-        self.silent: tuple[str, int] | None = None  # the element of which nothing is seen, and how often it is open
+        self.invisible: tuple[str, int] | None = None  # the element of which nothing is seen, and how often it is open
         self.hidden: list[str] = []
         self.headed = self.is_after_break = False
         self.ids: set[str] = set()
@@ -125,7 +125,7 @@ class _Counter(HTMLParser):
         self.link_text = ""
 
     def counts(self) -> Counts:
-        if self.silent:  # it never ended
+        if self.invisible:  # it never ended
             self.pieces += self.hidden
         self.things["footnotes"] += len(self.notes)
         return Counts(count_words("".join(self.pieces)), +self.things)
@@ -133,22 +133,22 @@ class _Counter(HTMLParser):
     # --- Elements ---
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self.silent:
-            name, depth = self.silent
-            self.silent = (name, depth + (tag == name))
+        if self.invisible:
+            name, depth = self.invisible
+            self.invisible = (name, depth + (tag == name))
             return
         given = {name: value or "" for name, value in attrs}
         self.ids |= {given[name] for name in ("id", "name") if given.get(name)}
-        self._edge(tag)
+        self._break_words(tag)
         self.is_after_break = tag == "br"
-        self._thing(tag, given)
-        if tag in _SILENT or any((tag, name) in _OWN for name in given.get("class", "").split()):
-            self.silent, self.hidden = (tag, 1), []
+        self._count_element(tag, given)
+        if tag in _INVISIBLE or any((tag, name) in _ADDED_BY_RENDERER for name in given.get("class", "").split()):
+            self.invisible, self.hidden = (tag, 1), []
         elif tag not in _VOID:
             self.open[tag] += 1
             self.marks.setdefault(tag, []).append(_marks(tag, given.get("style", "")))
 
-    def _thing(self, tag: str, given: dict[str, str]) -> None:
+    def _count_element(self, tag: str, given: dict[str, str]) -> None:
         classes = given.get("class", "").split()
         if tag in {"video", "audio", "iframe", "embed", "object"} or (tag in {"a", "details"} and "embed" in classes):
             self.things["embeds"] += not self.open["object"] and (tag != "iframe" or bool(given.get("src")))
@@ -169,13 +169,13 @@ class _Counter(HTMLParser):
             self.headed = False
 
     def handle_endtag(self, tag: str) -> None:
-        if self.silent:
-            name, depth = self.silent
-            self.silent = (name, depth - (tag == name)) if depth > (tag == name) else None
+        if self.invisible:
+            name, depth = self.invisible
+            self.invisible = (name, depth - (tag == name)) if depth > (tag == name) else None
             return
         if tag in _VOID or not self.open[tag]:
             return
-        self._edge(tag)
+        self._break_words(tag)
         self.open[tag] -= 1
         self.marks[tag].pop()
         if tag == "a" and self.links:
@@ -183,7 +183,7 @@ class _Counter(HTMLParser):
         if tag == "li" and self.items:
             self.things["lists"] += not self.items.pop()
 
-    def _edge(self, tag: str) -> None:
+    def _break_words(self, tag: str) -> None:
         if tag not in _WITHIN_WORDS:
             self.pieces.append(" ")
             if tag not in {"br", "img", "image", "sup"}:
@@ -192,9 +192,9 @@ class _Counter(HTMLParser):
     def _note(self, href: str) -> None:
         """Count a number that leads on to a note; an item that leads back is a note and no item of a list."""
         text = self.link_text.strip()
-        if not href.startswith("#") or not (_MARK.fullmatch(text) or _ARROW.fullmatch(text)):
+        if not href.startswith("#") or not (_NOTE_MARK.fullmatch(text) or _ARROW.fullmatch(text)):
             return
-        if href[1:] not in self.ids and _MARK.fullmatch(text):
+        if href[1:] not in self.ids and _NOTE_MARK.fullmatch(text):
             self.notes.add(href[1:])
         elif href[1:] in self.ids and self.items:
             self.items[-1] = True
@@ -202,7 +202,7 @@ class _Counter(HTMLParser):
     # --- Words ---
 
     def handle_data(self, data: str) -> None:
-        if self.silent:
+        if self.invisible:
             self.hidden.append(data)
             return
         data = _SHORT_CODES.sub(lambda found: f" {_words_within(found[0])} ", data)
@@ -258,7 +258,7 @@ _FENCE = re.compile(
 _CODE = re.compile(r"(?<!`)(?P<ticks>`++)(?P<code>[^\n](?:(?!\n[ \t]*\n).)*?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
 _SHORT_CODE = re.compile(r"\{\{[<%](?:(?!\{\{[<%]).)*?[>%]\}\}|\{%(?:(?!\{%).)*?%\}", re.DOTALL)
 _QUOTED = re.compile(r"(?<![\w-])(?:(?P<key>[\w-]+)\s*[=:]\s*)?\"(?P<words>[^\"]*)\"")
-_NO_WORDS = {"src", "alt", "href", "link", "url", "class", "id", "style", "width", "height", "attrlink"}
+_KEYS_WITHOUT_WORDS = {"src", "alt", "href", "link", "url", "class", "id", "style", "width", "height", "attrlink"}
 # One mark after the other becomes the element that it stands for; what is left is words.
 _ELEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.MULTILINE), element)
@@ -319,7 +319,7 @@ def count_markdown(text: str) -> Counts:
 def _words_within(mark: str) -> str:
     """Words that a short code shows: quoted ones, and all Han."""
     given = ((found["key"] or "", found["words"]) for found in _QUOTED.finditer(mark))
-    words = [words for key, words in given if key.lower() not in _NO_WORDS]
+    words = [words for key, words in given if key.lower() not in _KEYS_WITHOUT_WORDS]
     shown = [one for one in words if _HAN.search(one) or (" " in one.strip() and "/" not in one)]
     is_picture = re.search(r"\.(?:png|jpe?g|gif|webp|avif|svg)\b", mark)  # then bare words are what it shows
     return escape(" ".join([*shown, *([] if is_picture else _HAN.findall(_QUOTED.sub(" ", mark)))]))

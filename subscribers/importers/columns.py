@@ -44,7 +44,7 @@ class ExportFormat:
             return self.fields[name]
         if self.endings and name.endswith(self.endings):
             return LEFT_OUT
-        return FIELD_OF.get(name, LEFT_OUT if name in NEEDLESS else None)
+        return FIELD_OF.get(name, LEFT_OUT if name in IGNORED_COLUMNS else None)
 
 
 REGION: Final = _unused("state country city region zip stateprovince")  # where somebody lives, not whether they read
@@ -171,7 +171,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     KEPT: ("data", "attributes"),  # Keila's and listmonk's
 }
 # What such exports have besides, and a newsletter of ours has no place for.
-NEEDLESS: Final = frozenset(
+IGNORED_COLUMNS: Final = frozenset(
     _names(
         "id subscriberid subscriptionid metadata source address phonenumber birthday company position zipcode",
         "memberrating optinip confirmip latitude longitude gmtoff dstoff timezone cc region lastchanged leid euid",
@@ -191,7 +191,7 @@ NEEDLESS: Final = frozenset(
 FIELD_OF: Final = {name: field for field, names in COLUMNS.items() for name in names}
 STATE_FIELDS: Final = {"state", "left_at", "cleaned_at", "complained_at", "wants_mail", "refuses_mail"}
 # Columns that are something else in a suppression list than in a table of readers.
-LISTED: Final = {
+SUPPRESSION_LIST_COLUMNS: Final = {
     **dict.fromkeys(_names("address recipient recipientaddress destination"), "email"),
     **dict.fromkeys(_names("suppressionreason bouncetype classification reason code error 原因 類型"), "state"),
     **dict.fromkeys(_names("date lastupdatetime lastupdatedtime"), "consent_at"),
@@ -262,7 +262,7 @@ class Columns:
     def _field_of(self, key: str) -> str | None:
         if not self.is_list:
             return self.program.field_of(key)
-        target = LISTED.get(key) or self.program.field_of(key)
+        target = SUPPRESSION_LIST_COLUMNS.get(key) or self.program.field_of(key)
         return target if target in {"email", "consent_at", *STATE_FIELDS} else LEFT_OUT
 
     def _add(self, place: int, name: str, target: str | None) -> None:

@@ -18,10 +18,10 @@ from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, Col
 from subscribers.importers.rows import InvalidRow, ReaderRow, RowReader
 
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
-MARKS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+UTF16_BOMS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
 NATIONAL: Final = ("cp950", "cp932", "gb18030")  # Excel in Taiwan, Japan and China, without a mark
 WESTERN: Final = "cp1252"
-NAMES: Final = {
+ENCODING_NAMES: Final = {
     "utf-8-sig": "UTF-8",
     "utf-16": "UTF-16",
     "utf-16-le": "UTF-16",
@@ -33,9 +33,9 @@ NAMES: Final = {
 }
 # Three letters with accents in a row are in no western name: the file is no text, or of another country.
 NOT_WESTERN: Final = re.compile(rb"[\x80-\xff]{3}")
-SIGN: Final = re.compile(r"sep=([,;\t])\s*")
+SEP_LINE: Final = re.compile(r"sep=([,;\t])\s*")
 # Characters that stand in many names and texts of Taiwan and of China.
-COMMON: Final = frozenset(
+COMMON_CHARACTERS: Final = frozenset(
     "王李张張刘劉陈陳杨楊赵趙黄黃周吴吳徐孙孫胡朱高林何郭马馬罗羅梁宋郑鄭谢謝韩韓唐冯馮于董萧蕭程曹袁邓鄧许許傅沈"
     "曾彭吕呂苏蘇卢盧蒋蔣蔡贾賈丁魏薛叶葉阎閻余潘杜戴夏钟鍾汪田任姜范方石姚谭譚廖邹鄒熊金陆陸郝孔白崔康毛邱秦江史"
     "顾顧侯邵孟龙龍万萬段雷钱錢汤湯尹黎易常武乔喬贺賀赖賴龚龔文欧歐阳陽伟偉芳娜秀英敏静靜丽麗强強磊军軍洋勇艳艷杰"
@@ -55,10 +55,10 @@ BIG5_FIRST: Final = range(0xA4, 0xC7)
 GB2312_FIRST: Final = range(0xB0, 0xD8)
 HAN_SIGN: Final = re.compile("[\u3400-\u9fff]")
 KANA_SIGN: Final = re.compile("[\u3040-\u30ff]")
-QUOTES: Final = "‘’“”–—…"  # in Windows-1252
+WESTERN_QUOTES: Final = "‘’“”–—…"  # in Windows-1252
 # Measured on made files of four names and more: none of Taiwan or China was read wrongly, one in 20 was refused.
-MARGIN: Final = 0.5  # of commonness, between the best encoding and the next one
-PLAUSIBLE: Final = {WESTERN: 0, "cp932": 1.5, "cp950": 2.2, "gb18030": 2.2}  # below it stands Korean or Russian
+COMMONNESS_MARGIN: Final = 0.5  # of commonness, between the best encoding and the next one
+COMMONNESS_MIN: Final = {WESTERN: 0, "cp932": 1.5, "cp950": 2.2, "gb18030": 2.2}  # below it stands Korean or Russian
 PIECE: Final = 1 << 20
 SAMPLE: Final = 10_000  # octets
 # How files begin that are no tables: JSON, XML and HTML, ZIP, PDF, and Word of old.
@@ -83,7 +83,7 @@ def encoding_of(path: Path) -> str:
         first = file.read(SAMPLE)
     if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(NO_TABLES):
         raise FileError(_("This is no table of readers. Posts move in under Settings, “Move in”."))
-    if first[:2] in MARKS:
+    if first[:2] in UTF16_BOMS:
         return "utf-16"
     if b"\0" in first:
         return _utf_16(path, first)
@@ -108,7 +108,7 @@ def _national(path: Path, first: bytes) -> str:
     scores = sorted(((_known_names(first, one), _commonness(sample, one), one) for one in fitting), reverse=True)
     names, commonness, encoding = scores[0] if scores else (0, 0.0, "")
     _names, other, _encoding = next((one for one in scores[1:] if one[0] == names), (0, 0.0, ""))
-    if not names and (commonness < PLAUSIBLE.get(encoding, 1) or commonness - other < MARGIN):
+    if not names and (commonness < COMMONNESS_MIN.get(encoding, 1) or commonness - other < COMMONNESS_MARGIN):
         raise FileError(_("It is not certain how the file is encoded. Save it as “CSV UTF-8” and try again."))
     return encoding
 
@@ -136,8 +136,8 @@ def _commonness(octets: bytes, encoding: str) -> float:
 def _is_common(sign: str) -> int:
     if HAN_SIGN.match(sign):
         levels = _stands_in(sign, "big5", BIG5_FIRST) + _stands_in(sign, "gb2312", GB2312_FIRST)
-        return levels + 2 * (sign in COMMON)
-    return 4 if KANA_SIGN.match(sign) or sign in QUOTES or (sign < "\u0250" and sign.isalpha()) else 0
+        return levels + 2 * (sign in COMMON_CHARACTERS)
+    return 4 if KANA_SIGN.match(sign) or sign in WESTERN_QUOTES or (sign < "\u0250" and sign.isalpha()) else 0
 
 
 def _stands_in(sign: str, encoding: str, rows: range) -> bool:
@@ -171,7 +171,7 @@ def first_line(file: TextIO) -> tuple[str, str, int]:
     Excel reads a first line such as “sep=;” as the delimiter.
     """
     line = file.readline()
-    if found := SIGN.fullmatch(line):
+    if found := SEP_LINE.fullmatch(line):
         return file.readline(), found[1], 2
     return line, max(DELIMITERS, key=line.count), 1
 
@@ -194,7 +194,7 @@ def opened(
 
 
 LINES_MAX = 50  # below the first one of a note; a longer one is a quotation mark that is not closed
-LINES_OF = {"note": LINES_MAX, "name": 1, "first_name": 1, "last_name": 1}  # other fields have none
+FIELD_LINES_MAX = {"note": LINES_MAX, "name": 1, "first_name": 1, "last_name": 1}  # other fields have none
 REFUSED_BECAUSE: Final = "refused_because"
 
 
@@ -216,7 +216,7 @@ class Table:
             raise not_csv(error, 1, 1) from error
         except ColumnError as error:
             raise FileError(str(error)) from error
-        self.encoding = NAMES.get(encoding, encoding)
+        self.encoding = ENCODING_NAMES.get(encoding, encoding)
         self.names = [name.strip() for name in heading]
         self._width, self._first = len(heading), list[str]()  # the first line, when it is a row already
         if "email" not in self.columns.places:
@@ -228,18 +228,14 @@ class Table:
         return not self._first
 
     @property
-    def written(self) -> str:
+    def dialect(self) -> str:
         return f"{self.encoding}, {DELIMITERS[self._delimiter]}"
 
     def bytes_read(self) -> int:
         return self._file.tell()
 
-    def rows(self) -> Iterator[ReaderRow | InvalidRow]:
-        """Yield each row of the file; blank lines are none."""
-        return (row for row, _cells in self.rows_and_cells())
-
     def rows_and_cells(self, skipped: int = 0) -> Iterator[tuple[ReaderRow | InvalidRow, list[str]]]:
-        """Yield each row with its cells as they stand in the file, but for the first ones."""
+        """Yield each row with its cells as they stand in the file, but for the first ones. Blank lines are none."""
         for line, cells in islice(self._lines(), skipped, None):
             yield self._reader.read_row(line, cells), cells
 
@@ -267,9 +263,9 @@ class Table:
         lines_of = [LINES_MAX] * self._width
         for field, places in self.columns.places.items():
             for place in set(places) - self.columns.kept.keys():
-                lines_of[place] = LINES_OF.get(field, 0)
+                lines_of[place] = FIELD_LINES_MAX.get(field, 0)
         for start, end, cells in self._records():
-            if end > start and any(map(self._takes_in, cells, chain(lines_of, repeat(LINES_MAX)))):
+            if end > start and any(map(self._has_open_quote, cells, chain(lines_of, repeat(LINES_MAX)))):
                 text = _(
                     "Line %(start)d: a quotation mark opens here and is closed in line %(end)d."
                     " Is one missing or too many?"
@@ -316,7 +312,7 @@ class Table:
         except (csv.Error, UnicodeDecodeError) as error:
             raise not_csv(error, start, reader.line_num + before) from error
 
-    def _takes_in(self, cell: str, most: int) -> bool:
+    def _has_open_quote(self, cell: str, most: int) -> bool:
         """A cell that seems to hold other rows: a quotation mark is open. most: lines allowed below its first."""
         below = cell.splitlines()[1:]
         is_row = any("@" in line and line.count(self._delimiter) >= self._width - 1 > 0 for line in below)

@@ -14,52 +14,24 @@ from django.utils.translation import gettext as _
 from newsletter.mail.characters import without_control
 from subscribers.addresses import AddressError, normalise, one_line
 from subscribers.importers.columns import COLUMNS, Columns, ExportFormat, plain
+from subscribers.importers.dates import read_date
 from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
-# “2024/5/1 下午 3:14:15”: Google Forms and Excel in Taiwan, Hong Kong and Japan.
-SHEET: Final = re.compile(
-    r"(?P<year>\d{4})[/.](?P<month>\d{1,2})[/.](?P<day>\d{1,2})"
-    r"(?:[ T](?P<half>上午|下午|午前|午後)? ?(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?)?"
-)
-# “01.05.2024 15:14:15”: the same in German. Dots say that the day comes first; with slashes nobody knows.
-DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,? (\d{1,2}:\d\d(?::\d\d)?))?")
-# “2024-05-01 10:00:00.12 +0200 CEST”: how Go writes a time, and listmonk so exports it.
-OF_GO: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)\d{0,3} ([+-]\d{4}) [A-Z+-][A-Z\d]*")
-AFTERNOON: Final = {"下午", "午後"}
-NEVER: Final = ("0000-00-00", "0001-01-01")  # what MySQL and Go write for no time at all
-FAR: Final = datetime(9000, 1, 1, tzinfo=UTC)  # later times cannot be shown in every zone
+NEVER: Final = ("0000-00-00", "0001-01-01", "0001/", "01.01.0001")  # what programs write for no time at all
 
 
 def moment(text: str) -> datetime | None:
-    """A time, None for none; raise ValueError for what is no time. One without a zone is UTC.
+    """A time, None for none; raise ValueError for what is no time.
 
-    That is how every program writes it; a spreadsheet writes the local time of its author.
+    One without a zone is UTC, as programs write it; a spreadsheet writes the local time of its author.
     """
     if not text or text.startswith(NEVER):
         return None
-    if text[4:5] == "-":
-        at = datetime.fromisoformat(OF_GO.sub(r"\1\2", text).removesuffix(" UTC"))
-    elif found := SHEET.fullmatch(DOTTED.sub(r"\3/\2/\1 \4", text).rstrip()):
-        return _of_a_sheet(found)
-    elif text.isascii() and text.isdecimal() and len(text) in {10, 13}:  # since 1970, in seconds or thousandths
-        at = datetime.fromtimestamp(int(text[:10]), UTC)
-    else:
-        at = datetime.fromisoformat(text)
-    try:
-        return min(at.replace(tzinfo=at.tzinfo or UTC), FAR).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(text) from error
-
-
-def _of_a_sheet(found: re.Match[str]) -> datetime | None:
-    if int(found["year"]) <= 1:  # what .NET writes for no time at all, as a sheet shows it
-        return None
-    hour = int(found["hour"] or 0)
-    if found["half"]:
-        hour = hour % 12 + 12 * (found["half"] in AFTERNOON)
-    date = (int(found["year"]), int(found["month"]), int(found["day"]))
-    at = datetime(*date, hour, int(found["minute"] or 0), int(found["second"] or 0), tzinfo=UTC)
-    return min(at, FAR).replace(tzinfo=timezone.get_default_timezone()).astimezone(UTC)
+    is_of_a_sheet = re.match(r"\d{1,4}[/.]", text)
+    at = read_date(text, timezone.get_default_timezone() if is_of_a_sheet else UTC)
+    if at is None:
+        raise ValueError(text)
+    return at.astimezone(UTC)
 
 
 def _words(*lines: str) -> tuple[str, ...]:
@@ -94,7 +66,7 @@ STATES: Final = {
 STATE_OF: Final = {word: state for state, words in STATES.items() for word in words}
 YES: Final = frozenset({"true", "yes", "y", "t", "1", "on", "x", "是", "有", "已", "ja", "はい"})
 NO: Final = frozenset({"false", "no", "n", "f", "0", "off", "否", "無", "未", "nein", "いいえ"})
-GRAVITY: Final = ("active", "pending", "paused", "unsubscribed", "manual", "bounced", "complained", "erased")
+SEVERITY: Final = ("active", "pending", "paused", "unsubscribed", "manual", "bounced", "complained", "erased")
 MUST_NOT_BE_MAILED: Final = frozenset({"bounced", "complained", "manual", "erased"})
 
 # Further words of suppression lists; “soft” and the like may be mailed.
@@ -164,11 +136,11 @@ def _lenient(read: ReadState, word: str) -> str | None:
         return None
 
 
-ESCAPED = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet from computing a cell
+FORMULA_ESCAPES = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet from computing a cell
 NAME_LENGTH_MAX = 80  # characters; the field of Subscriber
 CELL_LENGTH_MAX = 500  # characters of a cell that are read; the longest that means anything is an address
 SHORTEST_TIME = 5  # characters; a shorter word is a yes or a no
-EMPTY = ("{}", "[]", "null")  # how programs write that there is nothing in a column of many things
+EMPTY_CELLS = ("{}", "[]", "null")  # how programs write that there is nothing in a column of many things
 
 type Get = Callable[[list[str]], str]  # the first cell of a field that says something
 
@@ -237,11 +209,11 @@ class RowReader:
         found = [read(word) for place, read in self._states if cells[place] and (word := _cell(cells[place]))]
         states, columns = [state for state in found if state], self._columns
         if columns.is_list:
-            gravest = max(states, key=GRAVITY.index, default=columns.floor)
+            gravest = max(states, key=SEVERITY.index, default=columns.floor)
             return LISTED_AS.get(gravest, gravest)
         if columns.proofs and not any(cells[place].strip() for place in columns.proofs):
             states.append("pending")
-        return max(columns.floor, *states, key=GRAVITY.index) if states else columns.floor
+        return max(columns.floor, *states, key=SEVERITY.index) if states else columns.floor
 
     def _paused_until(self, cells: list[str]) -> datetime:
         until = _moment_or_error(self._get["paused_until"](cells))
@@ -260,7 +232,7 @@ class RowReader:
         """The note of a row, and the cells that are kept to be read, each behind the name of its column."""
         parts = [self._get["note"](cells)]
         for place, name in self._kept:
-            if (cell := _cell(cells[place])) and cell not in EMPTY:
+            if (cell := _cell(cells[place])) and cell not in EMPTY_CELLS:
                 parts.append(f"{name}: {cell}" if name else cell)
         return without_control("\n".join(filter(None, parts)))
 
@@ -289,7 +261,7 @@ def _getter(places: list[int]) -> Get:
 
 def _cell(text: str) -> str:
     cell = text.strip()[:CELL_LENGTH_MAX]
-    return cell[1:] if cell.startswith(ESCAPED) else cell
+    return cell[1:] if cell.startswith(FORMULA_ESCAPES) else cell
 
 
 @lru_cache(maxsize=1024)  # the same cell stands in many rows

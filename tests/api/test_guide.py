@@ -181,15 +181,6 @@ def test_the_list_of_readers_is_taken_away(run, tmp_path, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_readers_are_imported(run, at_once, tmp_path, language):
-    (tmp_path / "readers.csv").write_text("電子郵件,姓名,電話\na@example.org,小明,2\nno address,小華,3\n")
-
-    run("Import readers", language)
-
-    assert list(Subscriber.objects.values_list("email", "name", "state")) == [("a@example.org", "小明", "active")]
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_result_of_an_issue_is_read(run, tmp_path, language):
     come(3, LONG_AGO)
     sent(7, NOW)

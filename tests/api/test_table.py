@@ -15,7 +15,6 @@ from django.test import Client
 
 from newsletter.api import v1
 from newsletter.api.tokens import SCOPES
-from newsletter.desk.models import Errand
 from newsletter.posts.models import Image
 from subscribers.models import Suppression, address_hash
 from tests.api.conftest import Program
@@ -85,13 +84,6 @@ TABLE = {
     "GET /api/v1/suppressions/{number}": Row("readers:read", CARERS),
     "DELETE /api/v1/suppressions/{number}": Row("readers:write", OWNERS),
     "GET /api/v1/events": Row("events:read", OWNERS),
-    "GET /api/v1/imports": Row("imports:write", CARERS),
-    "POST /api/v1/imports": Row("imports:write", CARERS),
-    "GET /api/v1/imports/{number}": Row("imports:write", CARERS),
-    "POST /api/v1/imports/{number}/try": Row("imports:write", CARERS, {}),
-    "POST /api/v1/imports/{number}/start": Row("imports:write", CARERS),
-    "POST /api/v1/imports/{number}/stop": Row("imports:write", CARERS),
-    "GET /api/v1/imports/{number}/refused": Row("imports:write", CARERS),
 }
 # What is open and cannot be done with what the world here has.
 NOT_NOW = {
@@ -101,13 +93,8 @@ NOT_NOW = {
     "POST /api/v1/issues/{number}/mailing/pause": 404,
     "POST /api/v1/issues/{number}/mailing/resume": 404,
     "GET /api/v1/issues/{number}/result": 404,
-    "POST /api/v1/imports": 422,  # a form, tried in test_imports.py
-    "POST /api/v1/imports/{number}/try": 409,  # its file is gone
-    "POST /api/v1/imports/{number}/start": 409,
-    "POST /api/v1/imports/{number}/stop": 409,
-    "GET /api/v1/imports/{number}/refused": 404,
 }
-FORMS = {"POST /api/v1/pictures", "POST /api/v1/imports"}
+FORMS = {"POST /api/v1/pictures"}
 GOOD = {200, 201, 202, 204}
 
 
@@ -132,7 +119,6 @@ def make_world():
         return {
             "/posts/{number}": draft.pk,
             "/issues/{number}": issue.number,
-            "/imports/{number}": Errand.objects.create(kind="import", state="draft", user=user, created_at=NOW).pk,
             "/readers/{number}": make_subscriber().pk,
             "/suppressions/{number}": make_suppression(f"barred{draft.pk}@example.org").pk,
             "/tags/{number}": draft.tags.get().pk,

@@ -210,7 +210,7 @@ TABLE |= {
     f"admin/settings/move-in/{route}": letters
     for route, letters in {
         **dict.fromkeys(("", "<int:pk>/", "<int:pk>/moving/", "<int:pk>/numbers/"), EDITORS),
-        **dict.fromkeys(("<int:pk>/account.html", "<int:pk>/account.json"), EDITORS),
+        "<int:pk>/account.html": EDITORS,
         **dict.fromkeys(("<int:pk>/try/", "<int:pk>/begin/", "<int:pk>/stop/", "<int:pk>/go-on/"), "LRRRMM"),
     }.items()
 }

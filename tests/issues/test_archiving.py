@@ -64,7 +64,7 @@ LATER, EARLIER = DAY + timedelta(days=900), DAY - timedelta(days=900)
     [
         ({41: LATER, 42: LATER + timedelta(days=14)}, [1, 2, 3]),  # free numbers below the first
         ({4: LATER}, [1, 2, 3]),
-        ({3: LATER}, [4, 5, 6]),  # two are free, three are needed
+        ({3: LATER}, [1, 2, 4]),  # two are free, three are needed
         ({1: LATER, 2: LATER, 3: None}, [4, 5, 6]),  # 3 is a draft
         ({7: EARLIER}, [8, 9, 10]),
         ({7: EARLIER, 20: LATER}, [8, 9, 10]),

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 
-from newsletter.issues.archiving import index_issue
+from newsletter.issues.search import index_issue
 from newsletter.posts.models import SearchDocument
 from newsletter.posts.search.index import index_post, search
 from tests.factories import PUBLISHED_AT, make_issue, make_post

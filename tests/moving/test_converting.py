@@ -1,6 +1,7 @@
 """An export is converted by a program of its own, with limits; whatever it is, it ends in a folder or in a sentence."""
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -30,6 +31,21 @@ def test_an_export_becomes_a_folder_and_says_how_far_it_is(tmp_path):
     assert seen == [(20, 41), (40, 41), (41, 41)]
     assert len(layout.post_names(tmp_path / "out")) == 41
     assert layout.read_account(tmp_path / "out").program == "Markdown"
+
+
+def test_a_zipped_folder_of_posts_is_taken_as_it_is(tmp_path):
+    post = layout.PostFile(source="ghost:1", title="題", addresses=("/one/",), body="內文。")
+    account = layout.Account("Ghost", posts={"ghost:1": layout.PostAccount("one", {"words": 2})})
+    layout.write_post(tmp_path / "mine", 1, post)
+    address = layout.write_picture(tmp_path / "mine", b"octets", "a.png")
+    layout.write_account(tmp_path / "mine", account)
+    shutil.make_archive(str(tmp_path / "mine"), "zip", tmp_path, "mine")
+
+    run_converter(tmp_path / "mine.zip", tmp_path / "out", zone=TAIPEI)
+
+    assert layout.read_account(tmp_path / "out") == account
+    assert layout.read_post(tmp_path / "out", "posts/0001.md", TAIPEI) == post
+    assert (tmp_path / "out" / layout.picture_file(address)).read_bytes() == b"octets"
 
 
 def test_it_sees_no_secret_of_this_process(tmp_path, monkeypatch):

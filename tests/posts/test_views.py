@@ -10,7 +10,7 @@ from django.contrib.staticfiles import finders
 from django.core.cache import caches
 from django.utils import timezone
 
-from newsletter.issues.archiving import index_issue
+from newsletter.issues.search import index_issue
 from newsletter.posts.markdown import render
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.search.index import index_post

@@ -558,7 +558,7 @@ def test_why_a_line_was_refused_is_a_whole_sentence_in_chinese(cells, reason):
     table = Table(BytesIO(f"email,state,paused_until,accepts_marketing\n{cells}\n".encode()), "utf-8")
 
     with translation.override("zh-hant"):
-        assert [row.reason for row in table.rows()] == [reason]
+        assert [row.reason for row, _cells in table.rows_and_cells()] == [reason]
 
 
 def test_a_note_may_have_lines(bring):

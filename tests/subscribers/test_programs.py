@@ -163,12 +163,12 @@ def file(tmp_path):
 
 def read(path, choices=None):
     with csv_file.opened(path, *([choices] if choices else [])) as table:
-        return table.columns.program.name, list(table.rows())
+        return table.columns.program.name, [row for row, _cells in table.rows_and_cells()]
 
 
 def bring(path, choices=None, now=NOW):
     with csv_file.opened(path, *([choices] if choices else [])) as table:
-        return merging.merge(list(table.rows()), now, lambda _line, _reason: None)
+        return merging.merge([row for row, _cells in table.rows_and_cells()], now, lambda _line, _reason: None)
 
 
 @pytest.mark.parametrize("program", FILES)
@@ -226,9 +226,9 @@ def test_a_short_file_of_japan_is_read_as_such(file, name):
 @pytest.mark.parametrize("heading", ["email,name", "電子郵件,姓名"])
 def test_utf_16_without_a_mark_is_read(file, heading, encoding):
     with csv_file.opened(file(f"{heading}\na@x.tw,小明\n".encode(encoding))) as table:
-        (row,) = table.rows()
+        ((row, _cells),) = table.rows_and_cells()
 
-    assert (row.email, row.name, table.written) == ("a@x.tw", "小明", "UTF-16, commas")
+    assert (row.email, row.name, table.dialect) == ("a@x.tw", "小明", "UTF-16, commas")
 
 
 def test_utf_16_that_cannot_be_read_is_called_so(file):
@@ -309,7 +309,7 @@ def test_what_is_no_text_is_of_no_encoding(file):
         ("01.01.0001 00:00:00", None),
         ("9999-12-31T23:59:59Z", datetime(9000, 1, 1, tzinfo=UTC)),
         ("9999-12-31T23:59:59-12:00", datetime(9000, 1, 1, tzinfo=UTC)),
-        ("9999/12/31", datetime(8999, 12, 31, 16, tzinfo=UTC)),
+        ("9999/12/31", datetime(9000, 1, 1, tzinfo=UTC)),
     ],
 )
 def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, at):
@@ -322,7 +322,7 @@ def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, 
     "text", ["31/01/2027", "2024/13/1", "yesterday", "2024/5/1 25:00", "31.13.2024", "00010101T000000+0800"]
 )
 def test_what_is_no_time_is_none(text):
-    with pytest.raises(ValueError, match=r"time|range|2027|yesterday|month|hour|0001"):
+    with pytest.raises(ValueError, match=f"^{text.replace('+', '.')}$"):
         moment(text)
 
 

@@ -23,8 +23,8 @@ from newsletter.delivery.planning.approving import (
     imported_obstacle,
     is_unsettled,
 )
-from newsletter.issues.archiving import index_issue
 from newsletter.issues.models import Issue
+from newsletter.issues.search import index_issue
 from newsletter.mail.mailers import provider_label
 from newsletter.publication.models import Publication
 

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.models.reminders import Reminder
-from newsletter.issues.archiving import index_issue
 from newsletter.issues.forms import IssueForm
 from newsletter.issues.models import Issue
+from newsletter.issues.search import index_issue
 from newsletter.mail.mailers import OUTBOX_NAME
 from newsletter.posts.json_saves import StaleText, is_autosave
 from newsletter.posts.storing import was_logged_recently

@@ -35,7 +35,7 @@ from newsletter.publication.models import Publication
 
 State, Stage = PostImport.State, PostImport.Stage
 SUFFIXES = (".json", ".xml", ".csv", ".zip", ".md", ".markdown", ".mdx")
-ANEW: dict[str, Any] = {"cursor": 0, "counts": {}, "totals": {}, "tries": 0}
+RESET: dict[str, Any] = {"cursor": 0, "counts": {}, "totals": {}, "tries": 0}
 CONVERTED = "posts"  # the folder of posts, beside the file
 type Commit = Callable[[datetime], bool]  # in a transaction, with the row of the import; returns whether it is the last
 
@@ -65,7 +65,7 @@ def take_in(name: str, pieces: Iterable[bytes], *, user: Any, now: datetime) -> 
 
 def begin_trial(found: PostImport, now: datetime, *, site: str, fetches: bool) -> bool:
     before = [State.READY, State.TRIED, State.STOPPED, State.FAILED] if found.is_trial else []
-    values = ANEW | {"state": State.WORKING, "stage": Stage.FOLDER, "begun_at": now, "ended_at": None}
+    values = RESET | {"state": State.WORKING, "stage": Stage.FOLDER, "begun_at": now, "ended_at": None}
     with transaction.atomic():
         begun = found.has_files(now) and found.move(before, site=site, fetches=fetches, error="", **values)
         if begun:
@@ -75,7 +75,7 @@ def begin_trial(found: PostImport, now: datetime, *, site: str, fetches: bool) -
 
 def begin(found: PostImport, now: datetime, *, as_issues: bool) -> bool:
     """Queue the import for a worker; False unless it was tried and its file is still there."""
-    values = ANEW | {"state": State.WORKING, "stage": Stage.POSTS, "is_trial": False, "begun_at": now}
+    values = RESET | {"state": State.WORKING, "stage": Stage.POSTS, "is_trial": False, "begun_at": now}
     with transaction.atomic():
         begun = found.has_files(now) and found.move([State.TRIED], as_issues=as_issues, **values)
         if begun:
@@ -130,7 +130,7 @@ def _enter_folder(found: PostImport, folder: PostFolder, now: datetime) -> bool:
     found.total = len(folder)
     if found.stage in {Stage.FOLDER, Stage.POSTS}:
         found.stage, found.counts, found.totals = Stage.POSTS, {}, {}
-    return _enter(found, Stage(found.stage), now)
+    return _enter_stage(found, Stage(found.stage), now)
 
 
 def _posts(found: PostImport, folder: PostFolder) -> Iterator[Commit]:
@@ -138,7 +138,7 @@ def _posts(found: PostImport, folder: PostFolder) -> Iterator[Commit]:
     with closing(steps_of(folder, seen, skipped=found.cursor)) as going:
         for step in going:
             yield partial(_take, found, step)
-    yield partial(_propose_numbers, found) if found.is_trial else partial(_enter, found, Stage.LINKS)
+    yield partial(_propose_numbers, found) if found.is_trial else partial(_enter_stage, found, Stage.LINKS)
 
 
 def _take(found: PostImport, step: PostStep, now: datetime) -> bool:
@@ -148,7 +148,7 @@ def _take(found: PostImport, step: PostStep, now: datetime) -> bool:
     return False
 
 
-def _enter(found: PostImport, stage: PostImport.Stage, _now: datetime) -> bool:
+def _enter_stage(found: PostImport, stage: PostImport.Stage, _now: datetime) -> bool:
     found.stage, found.cursor = stage, 0
     return False
 
@@ -169,7 +169,7 @@ def _links(found: PostImport, folder: PostFolder) -> Iterator[Commit]:
     links = folder.links()
     while found.cursor < len(folder.names):
         yield partial(_mend, found, folder, links)
-    yield partial(_enter, found, Stage.ISSUES) if found.as_issues else (lambda _now: True)
+    yield partial(_enter_stage, found, Stage.ISSUES) if found.as_issues else (lambda _now: True)
 
 
 def _mend(found: PostImport, folder: PostFolder, links: Links, _now: datetime) -> bool:
@@ -212,7 +212,7 @@ def keep_entry(found: PostImport, place: int, step: PostStep, entry: Entry, now:
         **(_mailed(post, now) if post and found.is_trial else {}),  # later it is what the author has corrected
     }
     PostImportEntry.objects.update_or_create(post_import=found, place=place, defaults=values)
-    _add(found, entry, kind, len(step.pictures.illustrations()) if step.pictures else 0)
+    _add(found, entry, kind, len(step.placed))
 
 
 def kind_of(post: PostFile) -> str:

@@ -212,7 +212,8 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
     found = columns_of(table, samples, request.POST if is_posted else errand.chosen)
     problem = problem_with(found) if is_posted else ""
     if is_posted and not problem:
-        try_import(errand, found)
+        if errand.begin(timezone.now(), Errand.State.TRYING, chosen={column.name: column.field for column in found}):
+            enqueue_on_commit(tasks.work_on_errands)
         return redirect("admin:reader_errand", errand.pk)
     context = {
         "errand": errand,
@@ -248,24 +249,11 @@ def problem_with(found: list[Column]) -> str:
     return ""
 
 
-def try_import(errand: Errand, found: list[Column]) -> bool:
-    chosen = {column.name: column.field for column in found}
-    is_begun = errand.begin(timezone.now(), Errand.State.TRYING, chosen=chosen)
-    if is_begun:
-        enqueue_on_commit(tasks.work_on_errands)
-    return is_begun
-
-
-def start_import(errand: Errand) -> bool:
-    is_begun = begin_import(errand, timezone.now())
-    if is_begun:
-        enqueue_on_commit(tasks.work_on_errands)
-    return is_begun
-
-
 @require_POST
 def start(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> HttpResponse:
-    if not start_import(own(request, pk, kind)):
+    if begin_import(own(request, pk, kind), timezone.now()):
+        enqueue_on_commit(tasks.work_on_errands)
+    else:
         messages.info(request, _("It was begun already, or its file is gone."))
     return redirect("admin:reader_errand", pk)
 

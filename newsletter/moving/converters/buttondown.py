@@ -13,12 +13,12 @@ from django.utils.text import slugify
 
 from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import ConvertedPost, Converter
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import Converted, convert_html
 from newsletter.moving.converters.markdown.raw_html import without_hidden_html
 from newsletter.moving.counting import Counts, count_html, count_markdown
 from newsletter.moving.folder.layout import Mailed, Remark
+from subscribers.importers.dates import read_date
 
 TEXT_MAX = 50 * 1024**2  # bytes
 SENT = {"sent", "imported", "resending", ""}

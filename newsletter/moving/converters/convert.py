@@ -19,20 +19,13 @@ from django.conf import settings
 
 from newsletter.mail.characters import nfc, without_control
 from newsletter.moving.converters.converter import BODY_MAX, ConvertedPost
-from newsletter.moving.converters.detection import detected
-from newsletter.moving.converters.files import Rejected
+from newsletter.moving.converters.detection import detected, files_at
+from newsletter.moving.converters.files import Files, InFolder, Rejected
 from newsletter.moving.converters.html.converting import count_rendered
 from newsletter.moving.converters.pictures import FileFinder, Finder, PictureCopier, WebFinder
 from newsletter.moving.counting import count_words
-from newsletter.moving.folder.layout import (
-    Account,
-    PostAccount,
-    PostFile,
-    Remark,
-    whole,
-    write_account,
-    write_post,
-)
+from newsletter.moving.folder import layout
+from newsletter.moving.folder.layout import Account, PostAccount, PostFile, Remark, whole
 from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX, cpu_time, limit
 
 log = logging.getLogger(__name__)
@@ -59,8 +52,12 @@ def convert(
     report: Report = lambda _done, _of: None,
 ) -> None:
     """Write what lies at `path` as a folder of posts, which must not be there yet. Raises Rejected."""
+    files = files_at(path)
+    if _is_folder_of_posts(files):
+        _unpack(files, folder)
+        return
     converter = detected(path, zone, site)
-    finders: list[Finder] = [*converter.finders, *map(FileFinder.below, pictures)]
+    finders: list[Finder] = [*converter.finders, *(FileFinder(InFolder(one)) for one in pictures)]
     finders += [WebFinder(converter.site)] if fetch else []
     count = sum(1 for _post in converter.posts())
     if not count:
@@ -71,7 +68,20 @@ def convert(
         for number, (name, read) in enumerate(converter.posts(), 1):
             writing.write(number, name, read)
             report(number, count)
-        write_account(part, account)
+        layout.write_account(part, account)
+
+
+def _is_folder_of_posts(files: Files) -> bool:
+    return files.has(layout.ACCOUNT) and any(name.startswith(f"{layout.POSTS}/") for name in files.with_suffix(".md"))
+
+
+def _unpack(files: Files, folder: Path) -> None:
+    """Copy a folder of posts that was packed. Raises Rejected."""
+    with whole(folder) as part:
+        for name in files.names:
+            if name == layout.ACCOUNT or name.startswith((f"{layout.POSTS}/", f"{layout.PICTURES}/")):
+                with layout.new_file(part, name) as target:
+                    target.write(files.read_bytes(name))
 
 
 class _Writing:
@@ -96,7 +106,7 @@ class _Writing:
         body = self.pictures.placed(post.body, post.folder, remarks)
         cover = post.cover and (self.pictures.place(post.cover, post.folder, remarks) or post.cover)
         given = {one: getattr(post, one) for one in _FIELDS} | {"body": body, "cover": cover}
-        write_post(self.folder, number, PostFile(**given))
+        layout.write_post(self.folder, number, PostFile(**given))
         self.account.posts[post.source] = PostAccount(name, post.original.numbers, tuple(remarks), lost)
 
     def _named_once(self, post: ConvertedPost) -> ConvertedPost:

@@ -37,19 +37,25 @@ _READERS = re.compile(  # a head with a column of addresses, in English or Chine
 _DOCUMENTS = (b"%PDF", b"\xd0\xcf\x11\xe0", b"{\\rtf")
 
 
-def detected(path: Path, zone: tzinfo, site: str = "") -> Converter:
-    """The converter of what lies at `path`. Raises Rejected with what it is not."""
+def files_at(path: Path) -> Files:
+    """The files of a ZIP or a folder, or a single one. Raises Rejected."""
     if not path.exists():
         raise Rejected("it does not exist")
-    head = b""
-    if path.is_file():
-        with path.open("rb") as opened:
-            head = opened.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
-    files = InArchive(path) if head.startswith(b"PK") else InFolder(path)
+    return InArchive(path) if path.is_file() and _head(path).startswith(b"PK") else InFolder(path)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as opened:
+        return opened.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
+
+
+def detected(path: Path, zone: tzinfo, site: str = "") -> Converter:
+    """The converter of what lies at `path`. Raises Rejected with what it is not."""
+    files = files_at(path)
     for converter in CONVERTERS:
         if found := converter.open(files, zone, site):
             return found
-    what = describe_file(head) if files.is_one else describe_files(files)
+    what = describe_file(_head(path)) if files.is_one else describe_files(files)
     raise Rejected(what or "no program is known that writes such a file")
 
 

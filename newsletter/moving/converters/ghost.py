@@ -13,24 +13,24 @@ from typing import Any, Self
 from django.utils.text import slugify
 
 from newsletter.moving.converters.converter import ConvertedPost, Converter
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import TEXT_MAX, Files, Rejected
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.pictures import GHOST_URL
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Mailed, Remark, TagPage
 from newsletter.posts.text.measures import slug_from_title
+from subscribers.importers.dates import read_date
 
 type Row = dict[str, Any]
 
 # What is read beside posts; others hold revisions of all texts, and what readers did.
 TABLES = {"settings", "posts_meta", "emails", "tags", "posts_tags", "users", "authors", "posts_authors"}
-SOURCES = {"lexical", "mobiledoc", "markdown", "plaintext"}
-TEXTS = SOURCES | {"html"}  # every post of Ghost has one of them
+SOURCE_COLUMNS = {"lexical", "mobiledoc", "markdown", "plaintext"}
+TEXT_COLUMNS = SOURCE_COLUMNS | {"html"}  # every post of Ghost has one of them
 PUBLISHED = {"published", "sent", "scheduled"}
-OPEN = {"public", ""}
-# What other sites and search engines get beside what readers see.
-FOR_OTHERS = (
+PUBLIC = {"public", ""}
+# What search engines and other sites show of a post.
+SHARING_FIELDS = (
     *("meta_title", "og_title", "og_description", "og_image"),
     *("twitter_title", "twitter_description", "twitter_image"),
 )
@@ -64,15 +64,15 @@ class GhostExport:
         return [row for row in named if row.get("visibility") != "internal" and not str(row["name"]).startswith("#")]
 
 
-def _lean(row: Row) -> Row:
+def _without_sources(row: Row) -> Row:
     """Drop what is not needed as soon as it is read: the sources of a post that has a page."""
-    return {name: value for name, value in row.items() if name not in SOURCES} if row.get("html") else row
+    return {name: value for name, value in row.items() if name not in SOURCE_COLUMNS} if row.get("html") else row
 
 
 def read_ghost_json(text: str) -> GhostExport:
     """The tables of an export: `{"db":[{"data":…}]}`, before 1.0 `{"data":…}`. Raises Rejected."""
     try:
-        whole = json.loads(text, object_hook=_lean)
+        whole = json.loads(text, object_hook=_without_sources)
     except (ValueError, RecursionError) as error:
         raise Rejected(f"it is no JSON: {error}") from error
     found = whole.get("db", whole) if isinstance(whole, dict) else {}
@@ -81,13 +81,11 @@ def read_ghost_json(text: str) -> GhostExport:
     if not isinstance(data, dict) or not isinstance(data.get("posts"), list):
         raise Rejected("it has no posts of Ghost in it")
     tables = {
-        name: [row for row in rows if isinstance(row, dict)] for name, rows in data.items() if _is_read(name, rows)
+        name: [row for row in rows if isinstance(row, dict)]
+        for name, rows in data.items()
+        if name in {"posts", *TABLES} and isinstance(rows, list)
     }
     return GhostExport(tables.pop("posts"), tables)
-
-
-def _is_read(name: str, rows: Any) -> bool:
-    return name in {"posts", *TABLES} and isinstance(rows, list)
 
 
 class Ghost(Converter):
@@ -110,7 +108,7 @@ class Ghost(Converter):
                 if files.is_one or files.size(name) > TEXT_MAX:
                     raise
                 continue
-            if any(TEXTS & set(row) for row in export.posts) or (files.is_one and not export.posts):
+            if any(TEXT_COLUMNS & set(row) for row in export.posts) or (files.is_one and not export.posts):
                 return cls(files, zone, site, export=export)
             if files.is_one:  # other programs' exports have a list called posts too
                 raise Rejected("it has no posts of Ghost in it")
@@ -125,8 +123,8 @@ class Ghost(Converter):
             self._with_site(row),
             self._with_site(self.export.by("posts_meta", "post_id").get(str(row.get("id")), row)),
         )
-        page = page_of(row)
-        body, remarks = convert_html(_EDITOR.sub("", _GATED.sub(_gated, page)))
+        page = rendered_html(row)
+        body, remarks = convert_html(_CARD_COMMENT.sub("", _GATED.sub(_gated, page)))
         is_page = row.get("type") == "page" or bool(row.get("page"))
         at = self._published_at(row, remarks)
         title = str(row.get("title") or "")
@@ -151,7 +149,7 @@ class Ghost(Converter):
             addresses=self._addresses(row, at),
             mailed=self._mailed(row, meta, at),
             original=count_html(page),
-            remarks=(*remarks, *self._without_place(row, meta)),
+            remarks=(*remarks, *self._unsupported_fields(row, meta)),
         )
 
     def _with_site(self, row: Row) -> Row:
@@ -164,7 +162,7 @@ class Ghost(Converter):
         status, visibility = str(row.get("status") or ""), str(row.get("visibility") or "")
         if status not in PUBLISHED:
             return None
-        if visibility not in OPEN:
+        if visibility not in PUBLIC:
             remarks.append(Remark("it was not for everybody, so it is a draft", visibility))
             return None
         if status == "sent":
@@ -193,13 +191,17 @@ class Ghost(Converter):
             found.append(re.sub(r":(\w+)", lambda part: values.get(part[1], part[1]), pattern))
         return tuple(dict.fromkeys(found))
 
-    def _without_place(self, row: Row, meta: Row) -> Iterator[Remark]:
-        values = {name: str(meta.get(name) or row.get(name) or "").strip() for name in (*FOR_OTHERS, "canonical_url")}
-        has_no_place = [name if name in FOR_OTHERS else f"{name} ({value})" for name, value in values.items() if value]
+    def _unsupported_fields(self, row: Row, meta: Row) -> Iterator[Remark]:
+        values = {
+            name: str(meta.get(name) or row.get(name) or "").strip() for name in (*SHARING_FIELDS, "canonical_url")
+        }
+        unsupported = [
+            name if name in SHARING_FIELDS else f"{name} ({value})" for name, value in values.items() if value
+        ]
         authors = [str(one["name"]).strip() for one in self.export.joined(row, "users", "posts_authors", "author_id")]
-        has_no_place += [f"its authors: {', '.join(authors)}"] if len(authors) > 1 else []
-        if has_no_place:
-            yield Remark("has no place here", ", ".join(has_no_place), is_loss=False)
+        unsupported += [f"its authors: {', '.join(authors)}"] if len(authors) > 1 else []
+        if unsupported:
+            yield Remark("has no place here", ", ".join(unsupported), is_loss=False)
         code = [name for name in ("codeinjection_head", "codeinjection_foot") if str(row.get(name) or "").strip()]
         if code:
             yield Remark("code that was put into its page stays away", ", ".join(code))
@@ -214,19 +216,19 @@ class Ghost(Converter):
 _GATED = re.compile(
     r"<!--kg-gated-block:begin (?P<whom>[^>]{0,300})-->(?P<inner>.*?)<!--kg-gated-block:end-->", re.DOTALL
 )
-_EDITOR = re.compile(r"<!--\s*kg-card-(?:begin|end)\b[^>]{0,100}-->")
+_CARD_COMMENT = re.compile(r"<!--\s*kg-card-(?:begin|end)\b[^>]{0,100}-->")
 # What an empty draft has none of: words, pictures and cards in Lexical; words and cards in Mobiledoc.
-_WRITTEN = re.compile(
+_HAS_CONTENT = re.compile(
     r'"(?:text|src|url|html|markdown|code)"\s*:\s*"[^"]|\],\s*\d+,\s*"[^"]|"cards"\s*:\s*\[\s*\[|"type"\s*:\s*"paywall"'
 )
 
 
-def page_of(post: Row) -> str:
+def rendered_html(post: Row) -> str:
     """The HTML that Ghost rendered at the last save. Raises Rejected for a source without HTML."""
     page = str(post.get("html") or "")
     if page.strip():
         return page
-    if any(_WRITTEN.search(str(post.get(name) or "")) for name in ("lexical", "mobiledoc")) or post.get("markdown"):
+    if any(_HAS_CONTENT.search(str(post.get(name) or "")) for name in ("lexical", "mobiledoc")) or post.get("markdown"):
         raise Rejected("the export has no page of it; save it in Ghost and export again")
     return f"<p>{escape(str(post.get('plaintext') or ''))}</p>"
 

@@ -12,7 +12,7 @@ from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import BODY_MAX, ConvertedPost, Converter
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.inlines import address
-from newsletter.moving.converters.markdown.fields import ALTS, Fields, stem_of, without_day
+from newsletter.moving.converters.markdown.fields import ALT_KEYS, Fields, stem_of, without_day
 from newsletter.moving.converters.markdown.front_matter import parse
 from newsletter.moving.converters.markdown.line_ends import ends_lines, with_hard_breaks
 from newsletter.moving.converters.markdown.marks import as_markdown
@@ -22,8 +22,8 @@ from newsletter.moving.folder.layout import Remark
 SUFFIXES = (".md", ".markdown", ".mdx", ".mkd", ".mdown")
 SETTINGS_MAX = 200_000  # bytes
 # Files of a repository or of a program that are no texts of an author, wherever they lie at the top.
-NO_TEXTS = {"readme", "license", "licence", "contributing", "changelog", "code_of_conduct", "security"}
-NO_FOLDERS = {
+IGNORED_STEMS = {"readme", "license", "licence", "contributing", "changelog", "code_of_conduct", "security"}
+IGNORED_FOLDERS = {
     *("node_modules", "vendor", "public", "_site", "themes", "scaffolds", "archetypes", "_layouts", "_includes"),
 }
 # By program: files one of which it keeps beside the texts. The first that fits counts.
@@ -105,7 +105,7 @@ class MarkdownFolder(Converter):
             is_unlisted=fields.is_page,
             is_web_only=fields.is_page,
             cover=next(iter(fields.covers), ""),
-            cover_alt=fields.text(*ALTS) if fields.covers else "",
+            cover_alt=fields.text(*ALT_KEYS) if fields.covers else "",
             folder=self._folder(name),
             addresses=fields.addresses(at),
             links=links_of(body, partial(self._source_of, name.parent)),
@@ -145,6 +145,6 @@ def _is_text(name: str, files: Files) -> bool:
     path = PurePosixPath(name)
     if files.is_one:
         return True
-    if any(part.startswith(".") or part in NO_FOLDERS for part in path.parts):
+    if any(part.startswith(".") or part in IGNORED_FOLDERS for part in path.parts):
         return False
-    return len(path.parts) > 1 or path.stem.lower() not in NO_TEXTS
+    return len(path.parts) > 1 or path.stem.lower() not in IGNORED_STEMS

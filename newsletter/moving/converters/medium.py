@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import ConvertedPost, Converter
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.html.tree import Node, parse, serialised
 from newsletter.moving.counting import count_html, difference
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.text.measures import slug_from_title
+from subscribers.importers.dates import read_date
 
 STORY_MAX = 20 * 1024**2  # bytes
 _NUMBER = re.compile(r"-?([0-9a-f]{8,14})(?:\.html)?$")
@@ -71,7 +71,7 @@ class Medium(Converter):
             body=body,
             slug=slug_from_title(title),
             summary=summary if summary != title else "",
-            tags=tuple(" ".join(tag.text.split()) for tag in page.walk() if "p-tag" in tag.classes),
+            tags=tuple(tag.line for tag in page.walk() if "p-tag" in tag.classes),
             date=read_date(published.attrs.get("datetime", ""), UTC) if published else None,
             is_unlisted=is_reply,
             addresses=tuple(dict.fromkeys(filter(None, (address, f"/p/{number[1]}" if number else "")))),
@@ -103,13 +103,14 @@ def _is_reply(content: Node, title: str) -> bool:
     """A response to another story: the title repeats its beginning; no headings, no pictures."""
     if not title:
         return True
-    begins = " ".join(content.text.split()).startswith(title.rstrip("… ."))
-    return begins and content.first("h1", "h2", "h3", "h4", "figure", "pre") is None
+    return (
+        content.line.startswith(title.rstrip("… .")) and content.first("h1", "h2", "h3", "h4", "figure", "pre") is None
+    )
 
 
 def _words_of(page: Node, name: str) -> str:
     found = page.with_class(name)
-    return " ".join(found.text.split()) if found else ""
+    return found.line if found else ""
 
 
 def _drop_head(content: Node, head: dict[str, str]) -> None:
@@ -121,5 +122,4 @@ def _drop_head(content: Node, head: dict[str, str]) -> None:
 def _is_head(child: Node | str, head: dict[str, str]) -> bool:
     if isinstance(child, str):
         return False
-    words = " ".join(child.text.split())
-    return any(words and words == text for name, text in head.items() if name in child.classes)
+    return any(text and child.line == text for name, text in head.items() if name in child.classes)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from posixpath import normpath
-from typing import Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
 from newsletter.mail.safe_http import FetchError, fetch
 from newsletter.moving.converters.addresses import with_addresses
-from newsletter.moving.converters.files import Files, InFolder, Rejected
+from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.folder.layout import Account, Remark, picture_file, write_picture
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, refuse_unusable
 
@@ -27,10 +26,6 @@ _SUBSTACK = re.compile(
 )
 
 
-class NotFound(Exception):
-    """A picture is not found or not readable; the message says why."""
-
-
 @dataclass(frozen=True)
 class FoundPicture:
     """A picture that was found, not yet read."""
@@ -38,10 +33,6 @@ class FoundPicture:
     name: str
     read: Callable[[], bytes]
     is_fetched: bool = False
-
-
-class Finder(Protocol):
-    def find(self, address: str, folder: str) -> FoundPicture | None: ...
 
 
 def candidates(address: str) -> list[str]:
@@ -60,18 +51,13 @@ class FileFinder:
 
     files: Files
 
-    @classmethod
-    def below(cls, folder: Path) -> "FileFinder":
-        return cls(InFolder(folder))
-
     def find(self, address: str, folder: str) -> FoundPicture | None:
         if urlsplit(address).scheme not in {"", "http", "https", "file"}:
             return None
         beside = (name for name in _beside(address, folder) if self.files.has(name))
         name = next(beside, "") or next(filter(None, map(self.files.ending_in, candidates(address))), "")
-        return (
-            FoundPicture(name.rpartition("/")[2], partial(self.files.read_bytes, name, BYTES_MAX + 1)) if name else None
-        )
+        read = partial(self.files.read_bytes, name, BYTES_MAX + 1)
+        return FoundPicture(name.rpartition("/")[2], read) if name else None
 
 
 def _beside(address: str, folder: str) -> list[str]:
@@ -100,11 +86,14 @@ class WebFinder:
         )
 
 
+type Finder = FileFinder | WebFinder
+
+
 def _fetched(url: str) -> bytes:
     try:
         return fetch(url, BYTES_MAX + 1, agent=AGENT)
     except FetchError as error:
-        raise NotFound(str(error)) from error
+        raise Rejected(str(error)) from error
 
 
 def _in_the_text(address: str) -> FoundPicture | None:
@@ -119,7 +108,7 @@ def _in_the_text(address: str) -> FoundPicture | None:
     return FoundPicture(f"picture.{match['form']}", lambda: data)
 
 
-_HERE = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for such a site
+_OUR_ADDRESS = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for such a site
 
 
 class PictureCopier:
@@ -132,7 +121,7 @@ class PictureCopier:
         """The text with the new addresses of its pictures. beside: the folder of the text."""
 
         def new(address: str, is_picture: bool) -> str:
-            return self.place(address, beside, remarks) if is_picture and not _HERE.match(address) else ""
+            return self.place(address, beside, remarks) if is_picture and not _OUR_ADDRESS.match(address) else ""
 
         return with_addresses(body, new)
 
@@ -142,7 +131,7 @@ class PictureCopier:
             found = self._find(address, beside)
             data = found.read()
             refuse_unusable(data)
-        except (NotFound, PictureError, Rejected) as error:
+        except (PictureError, Rejected) as error:
             shown = address if len(address) <= 500 else f"{address[:60]}…"
             remark = Remark("a picture stays at its old address", f"{shown} ({error})")
             remarks += [] if remark in remarks else [remark]
@@ -162,5 +151,5 @@ class PictureCopier:
             if found := finder.find(wanted, beside):
                 return found
         if address.startswith(GHOST_URL):
-            raise NotFound("nobody has said where the old site was")
-        raise NotFound("it is in none of the places that were searched")
+            raise Rejected("nobody has said where the old site was")
+        raise Rejected("it is in none of the places that were searched")

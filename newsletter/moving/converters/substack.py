@@ -12,11 +12,11 @@ from django.utils.text import slugify
 
 from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import ConvertedPost, Converter
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Mailed, Remark
+from subscribers.importers.dates import read_date
 
 TABLE = "posts.csv"
 TABLE_MAX, TEXT_MAX = 50 * 1024**2, 20 * 1024**2  # bytes
@@ -38,7 +38,8 @@ class Substack(Converter):
     @cached_property
     def rows(self) -> dict[str, Row]:
         text = self.files.text(self.files.ending_in(TABLE), TABLE_MAX)
-        rows = ({str(key).strip(): str(value or "").strip() for key, value in row.items()} for row in _table(text))
+        table = csv.DictReader(io.StringIO(text))
+        rows = ({str(key).strip(): str(value or "").strip() for key, value in row.items()} for row in table)
         return {row["post_id"]: row for row in rows if row.get("post_id")}
 
     @cached_property
@@ -96,10 +97,6 @@ class Substack(Converter):
         """The post that a link means: on Substack all have `/p/` in their address."""
         found = re.match(r"https://[\w-]{1,63}\.substack\.com/p/([\w-]{1,200})", url)
         return self.sources.get(found[1], "") if found and not self.site else ""
-
-
-def _table(text: str) -> Iterator[dict[str | None, str | list[str] | None]]:
-    yield from csv.DictReader(io.StringIO(text))
 
 
 def _mailed(row: Row, title: str) -> Mailed | None:

@@ -15,26 +15,26 @@ from xml.etree import ElementTree
 from django.utils.text import slugify
 
 from newsletter.moving.converters.converter import ConvertedPost, Converter
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.wordpress_html import Attachment, as_html, with_galleries
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Remark, TagPage
 from newsletter.posts.text.measures import slug_from_title
+from subscribers.importers.dates import read_date
 
 MENDED_MAX = 300 * 1024**2  # bytes
 ITEM_MAX = 20_000_000  # characters of one text
 PROLOGUE_MAX = 1 << 20  # bytes before the first element
-TEXTS = {"post", "page"}
-NO_TEXTS = {"attachment", "revision", "nav_menu_item", "custom_css"}
+TEXT_TYPES = {"post", "page"}
+TYPES_WITHOUT_TEXT = {"attachment", "revision", "nav_menu_item", "custom_css"}
 TERM_PAGES = {"post_tag": "tag", "category": "category"}  # by kind of term: where its page was
 PUBLISHED = {"publish", "future"}
-DESCRIPTIONS = ("_yoast_wpseo_metadesc", "rank_math_description", "_aioseo_description", "_seopress_titles_desc")
+DESCRIPTION_KEYS = ("_yoast_wpseo_metadesc", "rank_math_description", "_aioseo_description", "_seopress_titles_desc")
 FEED = "it is a feed, which has the latest posts at most; take the export of the program"
 _CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_BARE = re.compile(rb"&(?!#?\w{1,32};)")
+_BARE_AMPERSAND = re.compile(rb"&(?!#?\w{1,32};)")
 
 
 class InvalidXml(Rejected):
@@ -162,7 +162,7 @@ class WordPress(Converter):
     def read_post(self, item: WxrItem) -> ConvertedPost:
         if item["wp:status"] == "trash":
             raise Rejected("it was in the trash there")
-        remarks = list(_without_place(item))
+        remarks = list(_unsupported_fields(item))
         typed = with_galleries(item["content:encoded"], item["wp:post_id"], self.pictures, self.blocks)
         html = as_html(typed, item.meta.get("footnotes", ""), remarks)
         body, lost = convert_html(html)
@@ -178,7 +178,7 @@ class WordPress(Converter):
             title=title,
             body=body,
             slug=_slug(item["wp:post_name"], title),
-            summary=_plain(item["excerpt:encoded"] or next(filter(None, map(item.meta.get, DESCRIPTIONS)), "")),
+            summary=_plain(item["excerpt:encoded"] or next(filter(None, map(item.meta.get, DESCRIPTION_KEYS)), "")),
             tags=tuple(page.name for page in pages),
             tag_pages=tuple(page for page in pages if page.slug),
             date=self._published_at(item, remarks),
@@ -216,7 +216,7 @@ def _mended(data: bytes) -> bytes:
     if len(data) > MENDED_MAX:
         raise Rejected("it is no XML that can be read: it is too large to be mended")
     parts = _CDATA.split(_CONTROL.sub(b"", data))
-    return b"".join(part if part.startswith(b"<![CDATA[") else _BARE.sub(b"&amp;", part) for part in parts)
+    return b"".join(part if part.startswith(b"<![CDATA[") else _BARE_AMPERSAND.sub(b"&amp;", part) for part in parts)
 
 
 def _attachment(item: WxrItem) -> Attachment:
@@ -227,9 +227,9 @@ def _attachment(item: WxrItem) -> Attachment:
 def _is_text(item: WxrItem) -> bool:
     """Posts and pages; of plug-ins' own kinds those that are published and have a text."""
     kind = item["wp:post_type"]
-    if kind in TEXTS:
+    if kind in TEXT_TYPES:
         return True
-    is_its_own = not kind or kind.startswith("wp_") or kind in NO_TEXTS
+    is_its_own = not kind or kind.startswith("wp_") or kind in TYPES_WITHOUT_TEXT
     return not is_its_own and item["wp:status"] == "publish" and bool(item["content:encoded"])
 
 
@@ -237,10 +237,10 @@ def _plain(html: str) -> str:
     return " ".join(re.sub(r"<[^>]{0,500}>", " ", unescape(html)).split())
 
 
-def _without_place(item: WxrItem) -> Iterator[Remark]:
+def _unsupported_fields(item: WxrItem) -> Iterator[Remark]:
     """Yield what WordPress keeps beside a text: comments of readers, and fields that its author added."""
     own = {name: " ".join(value.split())[:40] for name, value in item.meta.items() if not name.startswith("_")}
-    known = {"footnotes", *DESCRIPTIONS}
+    known = {"footnotes", *DESCRIPTION_KEYS}
     shown = [f"{name} ({value})" for name, value in own.items() if value and name not in known][:8]
     shown += [f"its comments: {item.comments}"] if item.comments else []
     if shown:

@@ -155,15 +155,15 @@ def _media(found: re.Match[str]) -> str:
 
 
 _UNKNOWN = re.compile(r"(?<!\[)\[(?P<name>[a-z][a-z0-9_-]{2,40})(?:\s[^\[\]\n]{0,500})?\](?!\()")
-_ALWAYS = {"toc", "gallery", "playlist", "sitemap", "archives"}  # no word of an author's in brackets
-_WORDS = {"sic", "note", "edit", "update", "optional", "link", "http", "https"}
+SHORT_CODE_NAMES = {"toc", "gallery", "playlist", "sitemap", "archives"}  # also without arguments
+BRACKETED_WORDS = {"sic", "note", "edit", "update", "optional", "link", "http", "https"}
 
 
 def _report_unknown(text: str, remarks: list[Remark]) -> None:
     for found in _UNKNOWN.finditer(text):
         name = found["name"]
-        is_code = name in _ALWAYS or "_" in name or name.count("-") > 1
-        if name not in _WORDS and (is_code or re.search(r"=|://", found[0]) or f"[/{name}]" in text):
+        is_code = name in SHORT_CODE_NAMES or "_" in name or name.count("-") > 1
+        if name not in BRACKETED_WORDS and (is_code or re.search(r"=|://", found[0]) or f"[/{name}]" in text):
             remarks.append(Remark("a short code stays as it was typed", found[0][:80]))
 
 

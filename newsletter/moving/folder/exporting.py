@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, connections, models
+from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.recorder import MigrationRecorder
@@ -80,15 +80,6 @@ def _write_copies(folder: ExportWriter) -> int:
 
 
 HERE = Path(__file__).parent
-KINDS = {
-    **dict.fromkeys(sheets.TEXTS, "text"),
-    "BooleanField": "true or false",
-    "DateField": "day",
-    "DateTimeField": "moment",
-    "GenericIPAddressField": "IP address",
-    "JSONField": "JSON",
-    "TimeField": "time of day",
-}
 
 
 def _write_guide(folder: ExportWriter) -> None:
@@ -98,28 +89,17 @@ def _write_guide(folder: ExportWriter) -> None:
 
 
 def tables() -> str:
+    """What each column of each table means."""
     lines = ["# Tables", "", "UTF-8, RFC 4180, the heading first. An empty cell is nothing. Moments are in UTC."]
-    for sheet in SHEETS:
-        lines += _table(sheet.file, sheet.model, sheet.fields)
-    return "\n".join([*lines, *_table(f"{COPIES}/*.csv", Delivery, copies_fields())]) + "\n"
-
-
-def _table(file: str, model: type[models.Model], fields: list[Field]) -> Iterator[str]:
-    about = (model.__doc__ or "").partition("\n")[0]
-    yield from ("", f"## {file}", "")
-    if not about.startswith(f"{model.__name__}("):  # what Django writes where nobody has
-        yield from (about, "")
-    yield from (f"- `{field.attname}`: {_about(field)}" for field in fields)
+    described = [(sheet.file, sheet.fields) for sheet in SHEETS]
+    for file, fields in (*described, (f"{COPIES}/*.csv", copies_fields())):
+        lines += ["", f"## {file}", "", *(f"- `{field.attname}`: {_about(field)}" for field in fields)]
+    return "\n".join(lines) + "\n"
 
 
 def _about(field: Field) -> str:
-    words = [str(field.help_text)] if field.help_text else []
-    if field.related_model and isinstance(field.related_model, type):
-        names = {sheet.model: sheet.file for sheet in SHEETS}
-        words.append(f"that of a row in {names.get(field.related_model, str(field.related_model._meta.verbose_name))}")
-    if field.choices:
-        words.append(", ".join(f"{value} = {label}" for value, label in field.flatchoices))
-    return "; ".join([KINDS.get(field.get_internal_type(), "number"), *words])
+    choices = (f"{value} = {label}" for value, label in field.flatchoices)
+    return ", ".join([str(field.help_text or field.verbose_name), *choices])
 
 
 AT_ONCE = 200  # posts, or issues

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, tzinfo
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -238,7 +239,7 @@ def new_file(root: Path, name: str) -> Iterator[IO[bytes]]:
         yield target
 
 
-def part_of(place: Path) -> Path:
+def partial_path(place: Path) -> Path:
     """A temporary sibling, renamed to `place` once it is whole."""
     return place.with_name(f".{place.name}.part")
 
@@ -251,7 +252,7 @@ def whole(place: Path) -> Iterator[Path]:
     """
     if place.is_symlink() or (place.exists() and not (place.is_dir() and not any(place.iterdir()))):
         raise FileExistsError(f"{place} is there already, and is not empty: nothing is ever written over it")
-    part = part_of(place)
+    part = partial_path(place)
     shutil.rmtree(part, ignore_errors=True)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part.mkdir(mode=0o700)
@@ -268,7 +269,7 @@ def whole(place: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def open_file(root: Path, name: str) -> Iterator[IO[bytes]]:
+def open_file(root: Path, name: str) -> Iterator[BufferedReader]:
     """Yield a file of the folder. Raises Damaged for one that is missing, no plain file, or reached over a link."""
     refuse_name(name)
     path = root
@@ -280,7 +281,7 @@ def open_file(root: Path, name: str) -> Iterator[IO[bytes]]:
         descriptor = os.open(root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise Damaged(f"{name} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb", COPIED_BYTES) as source:
+    with os.fdopen(descriptor, "rb") as source:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Damaged(f"{name} is no file")
         yield source
@@ -333,9 +334,9 @@ def read_post(folder: Path, name: str, zone: tzinfo) -> PostFile:
     found = {}
     for key, typed in data.items():
         try:
-            found[key] = _READ[key](typed, zone)
+            found[key] = _KEYS[key][0](typed, zone)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            why = f"{typed!r:.80} is no {_NAMES.get(key, 'text')}" if key in _READ else "it has no place in a post"
+            why = f"{typed!r:.80} is no {_KEYS[key][1]}" if key in _KEYS else "it has no place in a post"
             raise InvalidPost(f"{name}, line {_line_of(key, head)}: `{key:.80}`: {why}") from error
     return PostFile(**found, body=body)
 
@@ -373,6 +374,10 @@ def _table(typed: Any, zone: tzinfo) -> dict[str, str]:
     return {key: _text_of(value, zone) for key, value in typed.items()}
 
 
+def _tag_pages(typed: Any, zone: tzinfo) -> tuple[TagPage, ...]:
+    return tuple(TagPage(**_table(one, zone)) for one in typed)
+
+
 def _mailed(typed: Any, zone: tzinfo) -> Mailed:
     data = _table(typed, zone)
     at = _moment(data.pop("at"), zone)
@@ -382,26 +387,19 @@ def _mailed(typed: Any, zone: tzinfo) -> Mailed:
 
 
 _TRUTHS = {"true": True, "false": False, "": False}
-_READ: dict[str, Callable[[Any, tzinfo], Any]] = {
-    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt"), _text_of),
-    **dict.fromkeys(("tags", "addresses"), _texts),
-    **dict.fromkeys(("is_web_only", "is_unlisted"), lambda typed, _zone: _TRUTHS[typed.lower()]),
-    "slug": _slug,
-    "date": _moment,
-    "tag_pages": lambda typed, zone: tuple(TagPage(**_table(one, zone)) for one in typed),
-    "links": _table,
-    "mailed": _mailed,
-}
-_NAMES = {
-    "date": "date, as 2026-11-28 or 2026-11-28T08:30+08:00",
-    "slug": "slug: it has Latin letters, digits and hyphens",
-    "is_web_only": "`true` or `false`",
-    "is_unlisted": "`true` or `false`",
-    "tags": "list of texts",
-    "addresses": "list of texts",
-    "links": "table of texts",
-    "tag_pages": "list of `name`, `slug` and `address`",
-    "mailed": "mailing with `subject`, `at` and `preheader`",
+_TEXT = (_text_of, "text")
+_TEXTS = (_texts, "list of texts")
+_TRUTH = (lambda typed, _zone: _TRUTHS[typed.lower()], "`true` or `false`")
+# By key: what reads its value, and what that has to be.
+_KEYS: dict[str, tuple[Callable[[Any, tzinfo], Any], str]] = {
+    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt"), _TEXT),
+    **dict.fromkeys(("tags", "addresses"), _TEXTS),
+    **dict.fromkeys(("is_web_only", "is_unlisted"), _TRUTH),
+    "slug": (_slug, "slug: it has Latin letters, digits and hyphens"),
+    "date": (_moment, "date, as 2026-11-28 or 2026-11-28T08:30+08:00"),
+    "tag_pages": (_tag_pages, "list of `name`, `slug` and `address`"),
+    "links": (_table, "table of texts"),
+    "mailed": (_mailed, "mailing with `subject`, `at` and `preheader`"),
 }
 
 

@@ -11,11 +11,12 @@ import io
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from newsletter.moving.folder import layout
 from newsletter.moving.folder.layout import COPIED_BYTES, Damaged, new_file
@@ -60,16 +61,13 @@ class ExportReader:
     def verify(self) -> None:
         """Check size and SHA-256 of every file. Raises Damaged."""
         for name, entry in self.files.items():
-            found, size = hashlib.sha256(), 0
             with self.open(name) as source:
-                while octets := source.read(COPIED_BYTES):
-                    found.update(octets)
-                    size += len(octets)
-            if size != entry["bytes"] or found.hexdigest() != entry["sha256"]:
+                found = hashlib.file_digest(source, "sha256").hexdigest()
+            if found != entry["sha256"]:
                 raise Damaged(f"{name} is not what was written")
 
     @contextmanager
-    def open(self, name: str) -> Iterator[IO[bytes]]:
+    def open(self, name: str) -> Iterator[io.BufferedReader]:
         """Yield a file's octets. Raises Damaged for one that is missing, a link, or longer than it was."""
         if name not in self.files:
             raise Damaged(f"{name} is not in {MANIFEST}")
@@ -147,12 +145,13 @@ class ExportWriter:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @contextmanager
-    def file(self, name: str) -> Iterator["HashingWriter"]:
+    def file(self, name: str) -> Iterator[IO[bytes]]:
         """Open a new file; its size and SHA-256 go into the manifest."""
         with new_file(self.root, name) as target:
-            hashed = HashingWriter(target)
-            yield hashed
-            self.files[name] = {"bytes": hashed.size, "sha256": hashed.hash.hexdigest()}
+            yield target
+        with (self.root / name).open("rb") as written:
+            digest = hashlib.file_digest(written, "sha256").hexdigest()
+            self.files[name] = {"bytes": written.tell(), "sha256": digest}
 
     def add(self, name: str, octets: bytes) -> None:
         with self.file(name) as target:
@@ -161,13 +160,12 @@ class ExportWriter:
     def copy(self, source: Path, name: str) -> None:
         """Add a file as it is. Raises FileNotFoundError if it is gone."""
         with source.open("rb") as octets, self.file(name) as target:
-            while some := octets.read(COPIED_BYTES):
-                target.write(some)
+            shutil.copyfileobj(octets, target, COPIED_BYTES)
 
     def add_rows(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
         """Write a table, the heading first; return how many rows it has."""
         count = 0
-        with self.file(name) as target, io.TextIOWrapper(cast("Any", target), "utf-8", newline="") as text:
+        with self.file(name) as target, io.TextIOWrapper(target, "utf-8", newline="") as text:
             lines = csv.writer(text)
             lines.writerow(columns)
             for count, row in enumerate(rows, 1):  # noqa: B007 - the last one is returned
@@ -179,18 +177,3 @@ class ExportWriter:
         data = {"form": FORM} | facts | {"files": dict(sorted(self.files.items()))}
         with new_file(self.root, MANIFEST) as target:
             target.write(json.dumps(data, ensure_ascii=False, indent=1).encode())
-
-
-class HashingWriter(io.RawIOBase):
-    """Passes writes on, and computes size and SHA-256."""
-
-    def __init__(self, target: IO[bytes]) -> None:
-        self.target, self.hash, self.size = target, hashlib.sha256(), 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, octets: Any, /) -> int:
-        self.hash.update(octets)
-        self.size += len(octets)
-        return self.target.write(octets)

@@ -20,7 +20,7 @@ type Field = models.Field[Any, Any]
 GUARDED = (*FORMULA_STARTS, "'")
 BOOLEANS = {"true": True, "false": False}
 # Columns of older exports that no model has any more.
-GONE = frozenset({"hub", "certified_at", "packed_at", "settled_at", "old_links_of"})
+DROPPED_COLUMNS = frozenset({"hub", "certified_at", "packed_at", "settled_at", "old_links_of"})
 
 
 class CellError(ValueError):
@@ -102,13 +102,13 @@ _READERS: dict[str, Callable[[str], Any]] = {
 class Sheet:
     """One table: its file without “.csv”, and the rows in it.
 
-    apart: columns that are files of their own. is_begun: an installation has such rows before it has any content.
+    file_columns: columns that are files of their own. has_initial_rows: an empty installation has rows, too.
     """
 
     name: str
     label: str
-    apart: tuple[str, ...] = ()
-    is_begun: bool = False
+    file_columns: tuple[str, ...] = ()
+    has_initial_rows: bool = False
 
     @property
     def model(self) -> type[models.Model]:
@@ -120,7 +120,7 @@ class Sheet:
 
     @property
     def fields(self) -> list[Field]:
-        return [field for field in self.model._meta.concrete_fields if field.name not in self.apart]
+        return [field for field in self.model._meta.concrete_fields if field.name not in self.file_columns]
 
 
 SHEETS = (
@@ -136,7 +136,7 @@ SHEETS = (
     Sheet("issues/starting_points", "issues.StartingPoint"),
     Sheet("calendar/shifts", "issues.Shift"),
     Sheet("calendar/holiday_answers", "issues.HolidayAnswer"),
-    Sheet("history", "publication.Change", is_begun=True),
+    Sheet("history", "publication.Change", has_initial_rows=True),
     Sheet("readers", "subscribers.Subscriber"),
     Sheet("readers/tags", "subscribers.ReaderTag"),
     Sheet("readers/tagged", "subscribers.Tagging"),
@@ -151,11 +151,11 @@ SHEETS = (
     Sheet("readers/invitations", "subscribers.Invitation"),
     Sheet("readers/invited", "subscribers.Invited"),
     Sheet("readers/confirmation_reminders", "subscribers.ConfirmationReminder"),
-    Sheet("readers/unsent", "subscribers.Unsent", is_begun=True),
+    Sheet("readers/unsent", "subscribers.Unsent", has_initial_rows=True),
     Sheet("readers/erased", "subscribers.Forgotten"),
-    Sheet("readers/by_day", "subscribers.DayCount", is_begun=True),
-    Sheet("readers/origins", "subscribers.OriginCount", is_begun=True),
-    Sheet("mailings", "delivery.Mailing", apart=("html", "text")),
+    Sheet("readers/by_day", "subscribers.DayCount", has_initial_rows=True),
+    Sheet("readers/origins", "subscribers.OriginCount", has_initial_rows=True),
+    Sheet("mailings", "delivery.Mailing", file_columns=("html", "text")),
     Sheet("mailings/steps", "delivery.MailingStep"),
     Sheet("mailings/batches", "delivery.Batch"),
     Sheet("mailings/breakdowns", "delivery.Breakdown"),
@@ -168,10 +168,10 @@ SHEETS = (
     Sheet("mailings/first_letters", "delivery.CourseCopy"),
     Sheet("mailings/once_more", "delivery.OnceMore"),
     Sheet("mailings/result_letters", "delivery.ResultLetter"),
-    Sheet("mailings/reminders", "delivery.Reminder", is_begun=True),
+    Sheet("mailings/reminders", "delivery.Reminder", has_initial_rows=True),
     Sheet("feedback", "delivery.Feedback"),
     Sheet("replies", "delivery.Reply"),
-    Sheet("replies/mails", "delivery.ReplyMail", apart=("body",)),
+    Sheet("replies/mails", "delivery.ReplyMail", file_columns=("body",)),
     Sheet("replies/tags", "delivery.ReplyTag"),
     Sheet("replies/answers", "delivery.Answer"),
     Sheet("replies/quotes", "delivery.Quote"),

@@ -71,7 +71,7 @@ def row_values(data: Mapping[str, Any], fields: Sequence[Field], file: str) -> l
     Raises Damaged for what no field is called, or could hold.
     """
     names = {NAMES.get(field.attname, field.attname): field for field in fields}
-    if unknown := [name for name in data if name not in names and name not in sheets.GONE]:
+    if unknown := [name for name in data if name not in names and name not in sheets.DROPPED_COLUMNS]:
         raise Damaged(f"{file} says {str(unknown[0])[:80]!r}, which this version does not know: update first")
     try:
         return [_value(field, data[name]) if name in data else field.get_default() for name, field in names.items()]

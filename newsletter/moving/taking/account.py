@@ -1,4 +1,4 @@
-"""The report of a move: counts of each post before and after, and every difference, as HTML and JSON."""
+"""The report of a move: counts of each post before and after, and every difference, as HTML."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -141,27 +141,6 @@ LABELS = {
     "footnotes": gettext_lazy("footnotes"),
     "embeds": gettext_lazy("embeds"),
 }
-
-
-def as_data(account: MoveReport) -> dict[str, Any]:
-    totals = {row.name: {"before": row.before, "after": row.after} for row in account.totals()}
-    return {
-        "program": account.program,
-        "dry_run": account.is_dry_run,
-        "summary": account.summary(),
-        "redirects": account.redirects,
-        "links": account.links,
-        "issues": account.issues,
-        "notes": account.notes,
-        "totals": totals,
-        "posts": [_as_data(entry) for entry in account.entries],
-    }
-
-
-def _as_data(entry: Entry) -> dict[str, Any]:
-    remarks = [{"what": one.what, "detail": one.detail, "is_loss": one.is_loss} for one in entry.remarks]
-    about = {"name": entry.name, "title": entry.title, "outcome": entry.outcome, "post": entry.pk}
-    return about | entry.to_json() | {"remarks": remarks}
 
 
 def as_page(account: MoveReport) -> str:

@@ -27,7 +27,7 @@ class Links:
             sources.append(file.source)
             for path in filter(None, map(normalise_path, file.addresses)):
                 self.by_address.setdefault(path, file.source)
-        self.homes = {post.source: post.get_absolute_url() for post in _lightly(sources)}
+        self.new_addresses = {post.source: post.get_absolute_url() for post in _posts_of(sources)}
 
     def mend(self, files: Iterable[PostFile]) -> int:
         """Rewrite links in the posts of these files; return how many."""
@@ -35,13 +35,13 @@ class Links:
         for some in batched(files, AT_ONCE, strict=False):
             own = {file.source: file for file in some}
             for post in Post.objects.filter(source__in=own).only("pk", "body", "source"):
-                body, count = rewrite_links(post.body, partial(self._end, file=own[post.source]))
+                body, count = rewrite_links(post.body, partial(self._new_address, file=own[post.source]))
                 if count:
                     _rewrite(post, body)
                     changed += count
         return changed
 
-    def _end(self, href: str, file: PostFile) -> str:
+    def _new_address(self, href: str, file: PostFile) -> str:
         """The post's address here with the fragment; "" for a link to no post of the move."""
         try:
             parts = urlsplit(href.removeprefix(GHOST_URL))
@@ -49,12 +49,12 @@ class Links:
             return ""
         place = f"#{parts.fragment}" if parts.fragment else ""
         is_own = not parts.netloc or parts.netloc.lower().removeprefix("www.") == self.host
-        paths = _forms(parts.path, parts.query) if is_own else []
+        paths = _redirect_paths(parts.path, parts.query) if is_own else []
         named = [file.links.get(href), *(self.by_address.get(path) for path in paths)]
-        return next((self.homes[source] + place for source in named if source in self.homes), "")
+        return next((self.new_addresses[source] + place for source in named if source in self.new_addresses), "")
 
 
-def _lightly(sources: Iterable[str]) -> Iterator[Post]:
+def _posts_of(sources: Iterable[str]) -> Iterator[Post]:
     for some in batched(sources, 500, strict=False):
         yield from Post.objects.filter(source__in=some).only("pk", "words", "source")
 
@@ -78,11 +78,8 @@ def rewrite_links(body: str, end: Callable[[str], str]) -> tuple[str, int]:
     return with_addresses(body, lead), count
 
 
-def _forms(path: str, query: str) -> list[str]:
+def _redirect_paths(path: str, query: str) -> list[str]:
     if not path.startswith("/") and not query:
         return []
-    return [
-        form
-        for form in (normalise_path(f"{path}?{query}") if query else "", normalise_path(unquote(path)))
-        if form not in {"", "/"}
-    ]
+    paths = [normalise_path(f"{path}?{query}") if query else "", normalise_path(unquote(path))]
+    return [one for one in paths if one not in {"", "/"}]

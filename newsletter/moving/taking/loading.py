@@ -25,7 +25,7 @@ def read_rows(folder: ExportReader, file: str, fields: Sequence[Field]) -> Itera
     lines = folder.rows(file)
     heading = next(lines)
     by_column = {field.attname: field for field in fields}
-    if unknown := [column for column in heading if column not in by_column and column not in sheets.GONE]:
+    if unknown := [column for column in heading if column not in by_column and column not in sheets.DROPPED_COLUMNS]:
         raise Damaged(f"{file} has the column {unknown[0]!r}, which this version does not know: update first")
     readers = [_value(field, heading) for field in fields]
     for number, line in enumerate(lines, 2):

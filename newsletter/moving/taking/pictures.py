@@ -10,7 +10,7 @@ from newsletter.posts.models import Image
 from newsletter.publication.pictures.uploads import BYTES_MAX, Picture, PictureError, prepare_picture_with_wide
 
 ALT_MAX = 200  # characters, as the library's
-_PLACE = re.compile(
+_MEDIA_ADDRESS = re.compile(
     r"(?:!\[(?P<alt>(?:\\.|[^\[\]\\])*+)\]\(<?)?(?P<address>/media/[0-9a-f]{16}/[^\s()<>\"'\[\]\\?#]{1,200})"
 )
 
@@ -41,25 +41,25 @@ class PostPictures:
 
     def __init__(self, root: Path, account: Account, pool: Executor) -> None:
         self.root, self.account, self.pool = root, account, pool
-        self.begun: dict[str, Future[Picture]] = {}
+        self.futures: dict[str, Future[Picture]] = {}
         self.placed: dict[str, Illustration | None] = {}
         self.remarks: list[Remark] = []
 
     def begin(self, *texts: str) -> None:
         """Submit the pictures of these texts to the pool."""
-        for found in _PLACE.finditer("\n".join(texts)):
+        for found in _MEDIA_ADDRESS.finditer("\n".join(texts)):
             name = picture_file(found["address"])
-            if found["address"] not in self.begun and name and (self.root / name).exists():
-                self.begun[found["address"]] = self.pool.submit(_ready, self.root, name)
+            if found["address"] not in self.futures and name and (self.root / name).exists():
+                self.futures[found["address"]] = self.pool.submit(_ready, self.root, name)
 
     def illustrations(self) -> list[Illustration]:
         return [one for one in self.placed.values() if one]
 
     def illustration(self, address: str, alt: str) -> Illustration | None:
         """Wait for a picture of the folder; None, and a remark, if it cannot be read."""
-        if address in self.begun and address not in self.placed:
+        if address in self.futures and address not in self.placed:
             try:
-                self.placed[address] = self._illustration(address, self.begun[address].result(), alt)
+                self.placed[address] = self._illustration(address, self.futures[address].result(), alt)
             except (Damaged, PictureError) as error:
                 detail = f"{self.old_address(address)} ({error})"
                 self.remarks.append(Remark("a picture stays at its old address", detail))
@@ -78,12 +78,12 @@ class PostPictures:
 
         def placed(found: re.Match[str]) -> str:
             address = found["address"]
-            if address not in self.begun:
+            if address not in self.futures:
                 return found[0]
             one = self.illustration(address, re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", found["alt"] or ""))
             return found[0].removesuffix(address) + (one.url if one else self.old_address(address))
 
-        return _PLACE.sub(placed, body)
+        return _MEDIA_ADDRESS.sub(placed, body)
 
     def old_address(self, address: str) -> str:
         return self.account.pictures.get(picture_file(address).partition("/")[2], address)
@@ -97,7 +97,7 @@ def with_old_addresses(text: str, account: Account) -> str:
         old = account.pictures.get(place, "") if place in account.fetched else ""
         return found[0].removesuffix(found["address"]) + (old or found["address"])
 
-    return _PLACE.sub(restored, text)
+    return _MEDIA_ADDRESS.sub(restored, text)
 
 
 def _ready(root: Path, name: str) -> Picture:

@@ -27,7 +27,7 @@ AHEAD, THREADS = 8, 2  # posts whose pictures are being made ready while one is 
 TITLE_MAX, SUMMARY_MAX, WORDS_MAX, SOURCE_MAX = 120, 200, 60, 200  # characters, as the columns of Post
 UNTITLED = "(no title)"
 # Version of the converters, in front of each digest: posts of another version are left alone.
-DIGEST = "5:"
+DIGEST_VERSION = "5:"
 
 
 # --- The folder ---
@@ -122,7 +122,7 @@ def digest_of(file: PostFile, account: layout.Account) -> str:
     texts = [with_old_addresses(text, account) for text in (file.cover, file.body)]
     names = ("title", "slug", "summary", "date", "is_web_only", "is_unlisted", "tags", "cover_alt", "mailed")
     parts = [*texts, *(getattr(file, name) for name in names)]
-    return DIGEST + sha256(repr(parts).encode()).hexdigest()[:30]
+    return DIGEST_VERSION + sha256(repr(parts).encode()).hexdigest()[:30]
 
 
 # --- One post ---
@@ -153,9 +153,8 @@ class PostStep:
         return self
 
     def dry_run(self) -> Entry:
-        if self.outcome in {"rejected", "unchanged"}:
-            return self._entry()
-        return self._entry(render_uncached(self.body))
+        is_as_it_was = self.outcome in {"rejected", "unchanged"}
+        return self._entry(None if is_as_it_was else render_uncached(self.body))
 
     def write(self) -> Entry:
         """Create, update or leave the post. Raises OSError if a picture cannot be stored.
@@ -166,17 +165,18 @@ class PostStep:
             return self._entry()
         html = None
         if self.outcome != "unchanged":
-            for picture in self._placed():
+            for picture in self.placed:
                 picture.write()  # no database waits for a bucket
             html = self._write(self.file)
         elif self.post.source_digest != self.digest:
             Post.objects.filter(pk=self.post.pk).update(source_digest=self.digest)
         Redirect.objects.add_for_post(self.file.addresses, self.post)
         if self.file.date:
-            _lead_tags(self.file.tag_pages)
+            _redirect_tag_pages(self.file.tag_pages)
         return self._entry(html)
 
-    def _placed(self) -> list[Illustration]:
+    @property
+    def placed(self) -> list[Illustration]:
         return self.pictures.illustrations() if self.pictures else []
 
     def _entry(self, html: str | None = None) -> Entry:
@@ -184,8 +184,7 @@ class PostStep:
         if html is None:
             return Entry(self.name, self.outcome, title, self.reason, pk)
         after, remarks = count_html(html).numbers, tuple(sorted(self.remarks, key=lambda one: not one.is_loss))
-        different = unnamed(self.was, after, remarks)
-        before = self.was.before or after
+        before, different = self.was.before or after, unnamed(self.was, after, remarks)
         lost = len(self.was.lost_words)
         return Entry(self.name, self.outcome, title, "", pk, before, after, remarks, different, lost)
 
@@ -193,7 +192,7 @@ class PostStep:
     def _write(self, file: PostFile) -> str:
         """Write the post; return the page that readers see."""
         post = self.post
-        for picture in self._placed():
+        for picture in self.placed:
             picture.keep()
         post.title, post.words, post.summary, post.body = file.title, file.slug, file.summary, self.body
         post.published_at, post.is_web_only, post.is_unlisted = file.date, file.is_web_only, file.is_unlisted
@@ -210,7 +209,7 @@ class PostStep:
         return html
 
 
-def _lead_tags(pages: tuple[TagPage, ...]) -> None:
+def _redirect_tag_pages(pages: tuple[TagPage, ...]) -> None:
     """Redirect old tag pages and their feeds."""
     tags = {tag.name: tag for tag in Tag.objects.filter(name__in=[page.name for page in pages])} if pages else {}
     ends = {page.address: tags[page.name].get_absolute_url() for page in pages if page.name in tags}
@@ -261,7 +260,9 @@ def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> Post
 def _outcome(post: Post, digest: str) -> str:
     if not post.pk:
         return "created"
-    return "unchanged" if post.source_digest == digest or not post.source_digest.startswith(DIGEST) else "updated"
+    return (
+        "unchanged" if post.source_digest == digest or not post.source_digest.startswith(DIGEST_VERSION) else "updated"
+    )
 
 
 @dataclass
@@ -285,7 +286,7 @@ def take(root: Path, *, dry_run: bool, report: Callable[[Entry], None]) -> MoveR
     made = MoveResult(MoveReport(folder.account.program, dry_run))
     for step in steps(folder, set()):
         entry = step.dry_run() if dry_run else step.write()
-        _learn(made, step)
+        _remember(made, step)
         made.account.entries.append(entry)
         report(entry)
     if not dry_run:
@@ -293,7 +294,7 @@ def take(root: Path, *, dry_run: bool, report: Callable[[Entry], None]) -> MoveR
     return made
 
 
-def _learn(made: MoveResult, step: PostStep) -> None:
+def _remember(made: MoveResult, step: PostStep) -> None:
     if step.file:
         made.days[step.file.source] = step.file.date
         made.account.redirects += len(step.file.addresses)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from newsletter.delivery.ledger import restore_detection
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.replies import ReplyMail
-from newsletter.issues import archiving
+from newsletter.issues import search
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.moving.folder import exporting, numbers, places, texts
 from newsletter.moving.folder.layout import TEXT_BYTES, Damaged
@@ -78,9 +79,9 @@ def _load_sheet(folder: ExportReader, sheet: Sheet) -> int:
     if sheet.file not in folder.files:
         return 0
     rows = read_rows(folder, sheet.file, sheet.fields)
-    apart = APART.get(sheet.label)
-    fields = [*sheet.fields, *_fields_named(sheet.model, sheet.apart)]
-    count = insert_rows(sheet.model, fields, apart(folder, sheet, rows) if apart else rows)
+    with_files = FILE_COLUMNS.get(sheet.label)
+    fields = [*sheet.fields, *_fields_named(sheet.model, sheet.file_columns)]
+    count = insert_rows(sheet.model, fields, with_files(folder, sheet, rows) if with_files else rows)
     if count != folder.files[sheet.file].get("rows"):
         raise Damaged(f"{sheet.file} has {count} rows in place of {folder.files[sheet.file].get('rows')}")
     return count
@@ -102,7 +103,7 @@ def _with_mails(folder: ExportReader, _sheet: Sheet, rows: Iterator[list[Any]]) 
     return ([pk, folder.octets(texts.reply_file(pk), MAIL_BYTES)] for (pk,) in rows)
 
 
-APART: dict[str, Callable[[ExportReader, Sheet, Iterator[list[Any]]], Iterator[list[Any]]]] = {
+FILE_COLUMNS: dict[str, Callable[[ExportReader, Sheet, Iterator[list[Any]]], Iterator[list[Any]]]] = {
     Mailing._meta.label: _with_letters,
     ReplyMail._meta.label: _with_mails,
 }
@@ -161,27 +162,16 @@ def _known(rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
 
 def _load_copies(folder: ExportReader) -> int:
     """Load the copies of every mailing, after the mailings and their batches; return how many."""
-    count = 0
+    count, fields = 0, exporting.copies_fields()
+    whole = [*_fields_named(Delivery, ["mailing"]), *fields]
     for mailing_id in Mailing.objects.order_by("pk").values_list("pk", flat=True):
-        if exporting.copies_file(mailing_id) in folder.files:
-            count += _load_copies_of(folder, mailing_id)
+        if (file := exporting.copies_file(mailing_id)) in folder.files:
+            rows = zip(repeat(mailing_id), read_rows(folder, file, fields), strict=False)
+            count += insert_rows(Delivery, whole, ([pk, *row] for pk, row in rows))
     return count
 
 
-def _load_copies_of(folder: ExportReader, mailing_id: int) -> int:
-    whole = [field for field in Delivery._meta.concrete_fields if field.name == "mailing"] + exporting.copies_fields()
-    return insert_rows(
-        Delivery,
-        whole,
-        ([mailing_id, *row] for row in read_rows(folder, exporting.copies_file(mailing_id), exporting.copies_fields())),
-    )
-
-
-# Here a column that is empty means that the mail is due at once.
-DUE_AT_ONCE = ("welcome_due_at", "Pause", "CourseCopy")
-
-
-def _let_go_of_mails(now: datetime) -> int:
+def _cancel_due_mails(now: datetime) -> int:
     """Cancel every mail that is due by now; return how many."""
     is_due = Q(due_at=None) | Q(due_at__lte=now)
     welcomes = Subscriber.objects.filter(Q(welcome_due_at=None) | Q(welcome_due_at__lte=now), welcomed_at=None)
@@ -191,23 +181,16 @@ def _let_go_of_mails(now: datetime) -> int:
             welcomes.update(welcomed_at=now, welcome_due_at=None),
             Pause.objects.filter(is_due, settled_at=None, until__lte=now).update(settled_at=now, due_at=None),
             CourseCopy.objects.open().filter(is_due, planned_for__lte=now).update(stopped_at=now, due_at=None),
-            *(_empty_due(sheet.label, now) for sheet in SHEETS),
+            *(_empty_due(sheet.model, now) for sheet in SHEETS if sheet.model not in {Pause, CourseCopy}),
         ]
     )
 
 
-def _empty_due(label: str, now: datetime) -> int:
-    """Clear a model's `…due_at` columns that have passed."""
-    model = next(sheet.model for sheet in SHEETS if sheet.label == label)
-    columns = [
-        field.attname
-        for field in model._meta.concrete_fields
-        if isinstance(field, DateTimeField) and field.attname.endswith("due_at") and model.__name__ not in DUE_AT_ONCE
-    ]
-    rows = model._base_manager
-    return sum(
-        rows.filter(**{f"{name}__lte": now}).update(**{name: None}) for name in columns if name not in DUE_AT_ONCE
-    )
+def _empty_due(model: type[Model], now: datetime) -> int:
+    """Clear a model's `…due_at` columns that have passed. Where an empty one is due at once, it is settled above."""
+    fields = [field.attname for field in model._meta.concrete_fields if isinstance(field, DateTimeField)]
+    due = [name for name in fields if name.endswith("due_at") and name != "welcome_due_at"]
+    return sum(model._base_manager.filter(**{f"{name}__lte": now}).update(**{name: None}) for name in due)
 
 
 class ImportRefused(Exception):
@@ -215,7 +198,7 @@ class ImportRefused(Exception):
 
 
 @dataclass(frozen=True)
-class BroughtIn:
+class ImportedSite:
     """The result. unsent: mails that were due at the old site and are cancelled.
 
     has_secret: links in old mails work here; None if the export has no keys.
@@ -228,7 +211,7 @@ class BroughtIn:
     has_secret: bool | None
 
 
-def bring_in(root: Path, now: datetime) -> BroughtIn:
+def import_site(root: Path, now: datetime) -> ImportedSite:
     """Load an export in one transaction. Nothing is sent until the author decides on the desk.
 
     After a kill, run it again: the database is unchanged. Raises Damaged or ImportRefused.
@@ -240,17 +223,17 @@ def bring_in(root: Path, now: datetime) -> BroughtIn:
     folder.verify()
     try:
         with transaction.atomic():
-            _make_room()
+            _empty_installation()
             counts = fill(folder)
-            unsent = _let_go_of_mails(now)
+            unsent = _cancel_due_mails(now)
             restore_detection.block_sending(exported_at, now)
             caches["pages"].clear()  # the publication, as this process knew it
-            index.rebuild_index(archiving.search_documents())
+            index.rebuild_index(search.search_documents())
             has_secret = places.put_files(folder)  # last: what is committed is whole
     except DatabaseError as error:
         raise Damaged(f"the database refuses what is in it: {str(error).partition(chr(10))[0]}") from error
     pictures = len(folder.below(places.PICTURES))
-    return BroughtIn(exported_at, counts, pictures, unsent, has_secret if folder.below(places.KEYS) else None)
+    return ImportedSite(exported_at, counts, pictures, unsent, has_secret if folder.below(places.KEYS) else None)
 
 
 def _moment(folder: ExportReader) -> datetime:
@@ -266,15 +249,15 @@ def _refuse_newer(folder: ExportReader) -> None:
         raise ImportRefused(f"the export is of a newer version of this program, which knows {name}: update first")
 
 
-def _make_room() -> None:
+def _empty_installation() -> None:
     """Raise ImportRefused if there is content; remove what an installation has from its beginning."""
-    content: list[type[Model]] = [Post, Issue, *(sheet.model for sheet in SHEETS if not sheet.is_begun)]
+    content: list[type[Model]] = [Post, Issue, *(sheet.model for sheet in SHEETS if not sheet.has_initial_rows)]
     if found := next((model for model in content if model._base_manager.exists()), None):
         what = f"it has rows of {found._meta.label}"
         raise ImportRefused(
             f"this installation is not empty: {what}. Bring it into a new one, with a DATA_DIR of its own"
         )
     for sheet in SHEETS:
-        if sheet.is_begun:
+        if sheet.has_initial_rows:
             sheet.model._base_manager.all().delete()
     Publication.objects.all().delete()

@@ -1,6 +1,5 @@
 """Posts move in on the desk: from the file, by what would happen, to what became of it."""
 
-import json
 import re
 import stat
 from datetime import timedelta
@@ -91,12 +90,9 @@ def test_the_account_can_be_taken_along(admin_client):
     pk = work().pk
 
     shown = admin_client.get(f"{MOVE_IN}{pk}/account.html")
-    data = json.loads(admin_client.get(f"{MOVE_IN}{pk}/account.json").content)
 
     assert "a form is kept as a comment" in shown.text
     assert shown.headers["Content-Disposition"].endswith(f'-{pk}.html"')
-    assert (data["summary"]["posts"], data["summary"]["losses"], data["dry_run"]) == (5, 1, True)
-    assert data["totals"]["pictures"] == {"before": 1, "after": 1}
 
 
 # --- What is refused, with the reason ---
@@ -301,16 +297,13 @@ def test_what_was_mailed_becomes_issues_with_the_numbers_that_were_corrected(adm
     press(admin_client, "try")
     work()
     proposed = press(admin_client, "begin", as_issues="1")
-    assert [line.number for line in proposed.context["lines"]] == ["2", "3"]
+    assert [line["number"].value() for line in proposed.context["lines"]] == [2, 3]
 
     wrong = numbers(admin_client, **{"number-0": "1", "number-1": "x"})
     assert wrong.status_code == 400
-    assert [line.error for line in wrong.context["lines"]] == [
-        "Another issue has this number.",
-        "This is no number of an issue.",
-    ]
+    assert wrong.text.count("Another issue has this number.") == wrong.text.count("This is no number of an issue.") == 1
     twice = numbers(admin_client, **{"number-0": "7", "number-1": "7"})
-    assert [line.error for line in twice.context["lines"]] == ["Another issue has this number."] * 2
+    assert twice.text.count("Another issue has this number.") == 2
     assert PostImport.objects.get().state == "tried"
 
     numbers(admin_client, **{"number-0": "7", "subject-0": "創刊", "number-1": "8", "subject-1": ""})

@@ -2,9 +2,9 @@
 
 import pytest
 
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Rejected
 from newsletter.moving.converters.markdown.front_matter import parse
+from subscribers.importers.dates import read_date
 from tests.moving.converters.support import TAIPEI, post_of
 
 

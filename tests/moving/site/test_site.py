@@ -160,7 +160,7 @@ def test_every_table_comes_back_as_it_was(old, moved, export):
     first = export(with_keys=True)
     new = moved()
 
-    done = site.bring_in(first, timezone.now() - timedelta(days=365))  # nothing is due yet: all is as it was
+    done = site.import_site(first, timezone.now() - timedelta(days=365))  # nothing is due yet: all is as it was
     second = export("again", with_keys=True)
 
     before, after = the_files(first), the_files(second)
@@ -178,7 +178,7 @@ def test_a_folder_of_an_older_version_is_still_taken_in(old, moved, export, tmp_
     shutil.unpack_archive(FROZEN, tmp_path / "frozen")
     moved()
 
-    done = site.bring_in(tmp_path / "frozen" / "site", timezone.now() - timedelta(days=365))
+    done = site.import_site(tmp_path / "frozen" / "site", timezone.now() - timedelta(days=365))
 
     before, after = the_files(tmp_path / "frozen" / "site"), the_files(export())
     data = json.loads(before["manifest.json"])
@@ -207,7 +207,7 @@ def test_copies_come_back_as_they_were(old, moved, export):
     folder = export()
     moved()
 
-    done = site.bring_in(folder, timezone.now())
+    done = site.import_site(folder, timezone.now())
 
     assert done.counts["deliveries"] == 5
     assert Delivery.objects.filter(mailing=mailing, **sent).count() == 2
@@ -241,7 +241,7 @@ def test_a_file_that_was_changed_is_refused(old, moved, export):
     moved()
 
     with pytest.raises(Damaged, match=f"posts/{post.name} is not what was written"):
-        site.bring_in(folder, timezone.now())
+        site.import_site(folder, timezone.now())
 
     assert not Post.objects.exists()
 
@@ -258,11 +258,11 @@ def test_what_stops_in_the_middle_has_changed_nothing_and_is_run_again(old, move
     with monkeypatch.context() as patch:
         patch.setattr(places, "put_files", full)
         with pytest.raises(OSError, match="No space"):
-            site.bring_in(folder, timezone.now())
+            site.import_site(folder, timezone.now())
     assert not Post.objects.exists()
     assert not Issue.objects.exists()
 
-    site.bring_in(folder, timezone.now())
+    site.import_site(folder, timezone.now())
     assert Mailing.objects.get().html == "<p>\x02name\x03，信\r\n</p>"
 
 
@@ -272,12 +272,12 @@ def test_a_newer_export_is_refused_and_an_older_one_gets_defaults(old, moved, ex
     moved()
     rewrite(folder, "readers.csv", lambda text: text.replace("token_salt", "newer_salt", 1))
     with pytest.raises(Damaged, match=r"readers.csv has the column 'newer_salt', which this version does not know"):
-        site.bring_in(folder, timezone.now())
+        site.import_site(folder, timezone.now())
     lines = (folder / "readers.csv").read_text().splitlines()
     older = "\r\n".join(",".join(line.split(",")[:1] + line.split(",")[2:]) for line in lines) + "\r\n"
     rewrite(folder, "readers.csv", lambda _text: older)
 
-    site.bring_in(folder, timezone.now())
+    site.import_site(folder, timezone.now())
 
     assert len(Subscriber.objects.get().token_salt) == 12
 
@@ -291,7 +291,7 @@ def test_an_export_of_a_later_migration_is_refused(old, moved, export):
     moved()
 
     with pytest.raises(site.ImportRefused, match=r"newer version of this program, which knows posts.9999_later"):
-        site.bring_in(folder, timezone.now())
+        site.import_site(folder, timezone.now())
 
 
 def test_no_mail_leaves_that_the_old_house_owed(old, moved, export):
@@ -303,7 +303,7 @@ def test_no_mail_leaves_that_the_old_house_owed(old, moved, export):
     folder = export()
     moved()
 
-    done = site.bring_in(folder, now)
+    done = site.import_site(folder, now)
     mail.outbox.clear()
     send_confirmations()
     send_welcomes()
@@ -324,7 +324,7 @@ def test_who_left_or_must_not_be_mailed_stays_so(old, moved, export):
     folder = export()
     new = moved()
 
-    site.bring_in(folder, timezone.now())
+    site.import_site(folder, timezone.now())
     restore_detection.detect_restore(timezone.now())
 
     assert (new / "departures").exists()
@@ -353,7 +353,7 @@ def test_links_in_old_letters_open_in_the_new_house(old, moved, export, settings
     folder = export(with_keys=True)
     new = moved()
 
-    done = site.bring_in(folder, timezone.now())
+    done = site.import_site(folder, timezone.now())
 
     assert done.has_secret
     assert (new / "secret_key").read_text() == settings.SECRET_KEY
@@ -368,7 +368,7 @@ def test_a_number_that_was_given_is_not_given_again(old, moved, export):
     folder = export()
     moved()
 
-    site.bring_in(folder, timezone.now())
+    site.import_site(folder, timezone.now())
 
     assert make_post("Three", words="three").pk == number + 1
 
@@ -390,7 +390,7 @@ def test_accounts_come_without_passwords_and_one_that_is_there_stays(old, moved,
     moved()
     User.objects.create_superuser("author", password="new words here")
 
-    site.bring_in(folder, timezone.now())
+    site.import_site(folder, timezone.now())
 
     author, eva = User.objects.order_by("username")
     assert author.check_password("new words here")

@@ -299,14 +299,12 @@ def test_what_does_not_fit_is_cut_and_named(folder):
     ]
 
 
-def test_the_report_is_a_page_and_data(folder, tmp_path):
+def test_the_report_is_a_page(folder, tmp_path):
     write(folder, A, posts={"x:a": PostAccount("Post 1", {"pictures": 1})})
 
     run(folder, "--report", str(tmp_path / "report"))
 
     assert "pictures: -1" in (tmp_path / "report.html").read_text()
-    data = json.loads((tmp_path / "report.json").read_text())
-    assert data["totals"]["pictures"] == {"before": 1, "after": 0}
 
 
 # --- Around the posts ---

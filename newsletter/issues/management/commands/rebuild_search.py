@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from newsletter.issues import archiving
+from newsletter.issues import search
 from newsletter.posts.search import index
 
 
@@ -14,5 +14,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
-            number = index.rebuild_index(archiving.search_documents())
+            number = index.rebuild_index(search.search_documents())
         self.stdout.write(f"{number} documents can be found.")

@@ -6,10 +6,10 @@ from itertools import groupby
 
 from newsletter.moving.converters.html.footnotes import MARK
 from newsletter.moving.converters.html.inlines import Escaping, InlineContext, inline, picture, raw_text
-from newsletter.moving.converters.html.tree import BLOCK, SPOKEN, Node, serialised
+from newsletter.moving.converters.html.tree import BLOCK, NATURAL_LANGUAGES, Node, serialised
 from newsletter.posts.markdown.figures import parse_video
 
-_CLEAN = frozenset(
+_ALLOWED_ATTRS = frozenset(
     {"href", "src", "alt", "title", "start", "colspan", "rowspan", "reversed", "datetime", "open", "dir"}
 )
 
@@ -24,7 +24,7 @@ def as_html(nodes: list[Node | str]) -> str:
 def _clean(node: Node | str) -> Node | str:
     if isinstance(node, str) or node.name == "!":
         return node
-    attrs = {name: value for name, value in node.attrs.items() if name in _CLEAN}
+    attrs = {name: value for name, value in node.attrs.items() if name in _ALLOWED_ATTRS}
     if node.name == MARK:
         return Node("sup", children=[node.attrs["number"]])
     name = {"callout": "blockquote", "b": "strong", "i": "em"}.get(node.name, node.name)
@@ -32,24 +32,24 @@ def _clean(node: Node | str) -> Node | str:
 
 
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush:|highlight-source)[-:]?\s*([\w+#.-]+)")
-_WIDE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "blockquote", "details", "hr"})
+_NO_HEADING_CONTENT = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "blockquote", "details", "hr"})
 
 
-def write_blocks(nodes: list[Node | str], place: InlineContext) -> list[str]:
-    return [block for _source, block in blocks_with_sources(nodes, place)]
+def write_blocks(nodes: list[Node | str], context: InlineContext) -> list[str]:
+    return [block for _source, block in blocks_with_sources(nodes, context)]
 
 
-def blocks_with_sources(nodes: list[Node | str], place: InlineContext) -> Iterator[tuple[list[Node | str], str]]:
+def blocks_with_sources(nodes: list[Node | str], context: InlineContext) -> Iterator[tuple[list[Node | str], str]]:
     """Yield what each block was made of, and the block."""
     for group in _groups(nodes):
         first = group[0]
         if isinstance(first, Node) and first.name in _BLOCKS:
-            block = _BLOCKS[first.name](first, place)
+            block = _BLOCKS[first.name](first, context)
         elif isinstance(first, Node) and first.name in BLOCK:
-            yield from blocks_with_sources(first.children, place)
+            yield from blocks_with_sources(first.children, context)
             continue
         else:
-            block = inline(group, place)
+            block = inline(group, context)
         if block.strip():
             yield group, block
 
@@ -68,27 +68,27 @@ def _is_block(node: Node | str) -> bool:
     return isinstance(node, Node) and (node.name in _BLOCKS or node.name in BLOCK)
 
 
-def _paragraph(node: Node, place: InlineContext) -> str:
+def _paragraph(node: Node, context: InlineContext) -> str:
     if any(isinstance(child, Node) and child.name in BLOCK for child in node.children):
-        return "\n\n".join(write_blocks(node.children, place))
-    return inline(node.children, place)
+        return "\n\n".join(write_blocks(node.children, context))
+    return inline(node.children, context)
 
 
-def _heading(node: Node, place: InlineContext) -> str:
-    if any(child.name in _WIDE for child in node.walk()):
-        return "\n\n".join(write_blocks(node.children, place))
-    words = re.sub(r"(#+)$", r"\\\1", inline(node.children, place.inside(one_line=True)).replace("\n", " "))
+def _heading(node: Node, context: InlineContext) -> str:
+    if any(child.name in _NO_HEADING_CONTENT for child in node.walk()):
+        return "\n\n".join(write_blocks(node.children, context))
+    words = re.sub(r"(#+)$", r"\\\1", inline(node.children, context.inside(one_line=True)).replace("\n", " "))
     return f"{'#' * int(node.name[1])} {words}" if words else ""
 
 
-def _quote(node: Node, place: InlineContext) -> str:
-    return _prefixed("\n\n".join(write_blocks(node.children, place)), "> ", "> ")
+def _quote(node: Node, context: InlineContext) -> str:
+    return _prefixed("\n\n".join(write_blocks(node.children, context)), "> ", "> ")
 
 
-def _callout(node: Node, place: InlineContext) -> str:
+def _callout(node: Node, context: InlineContext) -> str:
     title = node.attrs.get("title", "")
     head = f"[!NOTE] {title}\n" if title else ""
-    return _prefixed(head + "\n\n".join(write_blocks(node.children, place)), "> ", "> ")
+    return _prefixed(head + "\n\n".join(write_blocks(node.children, context)), "> ", "> ")
 
 
 def _prefixed(text: str, first: str, rest: str) -> str:
@@ -98,7 +98,7 @@ def _prefixed(text: str, first: str, rest: str) -> str:
     return "\n".join([first + lines[0], *((rest + line).rstrip() for line in lines[1:])])
 
 
-def _list(node: Node, place: InlineContext) -> str:
+def _list(node: Node, context: InlineContext) -> str:
     is_ordered, items = node.name == "ol", _items(node)
     start = node.attrs.get("start", "1")
     number = int(start) if start.isdecimal() and len(start) < 10 else 1
@@ -106,7 +106,7 @@ def _list(node: Node, place: InlineContext) -> str:
     lines = []
     for index, item in enumerate(items):
         mark = f"{number + index}. " if is_ordered else "- "
-        text = _item_text(item, place, is_loose=is_loose)
+        text = _item_text(item, context, is_loose=is_loose)
         lines.append(_prefixed(text or " ", mark, " " * len(mark)) if text else mark.rstrip())
     return ("\n\n" if is_loose else "\n").join(lines)
 
@@ -127,15 +127,15 @@ def _items(node: Node) -> list[Node]:
     return items
 
 
-def _item_text(item: Node, place: InlineContext, *, is_loose: bool) -> str:
-    blocks, box = write_blocks(item.children, place), item.first("input")
+def _item_text(item: Node, context: InlineContext, *, is_loose: bool) -> str:
+    blocks, box = write_blocks(item.children, context), item.first("input")
     text = ("\n\n" if is_loose else "\n").join(blocks)
     if box is not None and box.attrs.get("type") == "checkbox":
         return re.sub(r"^[☑☐] *", "[x] " if "checked" in box.attrs else "[ ] ", text)
     return re.sub(r"^\[(?=[ xX]\])", r"\\[", text)
 
 
-def _code_block(node: Node, place: InlineContext) -> str:
+def _code_block(node: Node, context: InlineContext) -> str:
     code = "".join(map(raw_text, node.children))
     code = code.removeprefix("\n").rstrip("\n")
     fence = "`" * max(3, max((len(run) for run in re.findall("`{3,}", code)), default=0) + 1)
@@ -149,38 +149,36 @@ def _language(node: Node) -> str:
             return found[1]
     names = ("data-lang", "data-code-block-lang", "language", "lang")
     named = next((node.attrs[name].strip() for name in names if node.attrs.get(name)), "")
-    named = "" if named.lower() in SPOKEN else named  # what `lang` says of words
+    named = "" if named.lower() in NATURAL_LANGUAGES else named  # what `lang` says of words
     return named if re.fullmatch(r"[\w+#.-]{1,20}", named) else ""
 
 
-def _figure(node: Node, place: InlineContext) -> str:
+def _figure(node: Node, context: InlineContext) -> str:
     images, caption = node.all("img"), node.first("figcaption")
-    words = " ".join(caption.text.split()) if caption else ""
-    if len(images) == 1 and not _other_than(node, images[0], caption):
+    words = caption.line if caption else ""
+    if len(images) == 1 and not _holds_more_than(node, images[0], caption):
         is_plain = caption is None or not [one for one in caption.walk() if one.name not in {"span", "p", "br", "div"}]
         link = next((one for one in node.all("a") if images[0] in one.walk()), None)
-        if is_plain and link is None:
-            return picture(images[0], caption=words)
-        if is_plain and link is not None:
-            shown = picture(images[0], caption=words)
-            return f"[{shown}]({link.attrs.get('href', '')})" if link.attrs.get("href") else shown
-        return as_html([node])
-    return "\n\n".join(write_blocks(node.children, place))
+        if not is_plain:
+            return as_html([node])
+        shown, href = picture(images[0], caption=words), link.attrs.get("href", "") if link else ""
+        return f"[{shown}]({href})" if href else shown
+    return "\n\n".join(write_blocks(node.children, context))
 
 
-def _other_than(node: Node, image: Node, caption: Node | None) -> bool:
+def _holds_more_than(node: Node, image: Node, caption: Node | None) -> bool:
     """Whether a figure holds more than a picture and its caption."""
     words_below = caption.text.strip() if caption else ""
     return node.text.strip() != words_below or bool(node.first("iframe", "pre", "blockquote", "table"))
 
 
-def _table(node: Node, place: InlineContext) -> str:
+def _table(node: Node, context: InlineContext) -> str:
     rows = [row for row in node.all("tr") if any(isinstance(cell, Node) for cell in row.children)]
     cells = [[cell for cell in row.children if isinstance(cell, Node) and cell.name in {"td", "th"}] for row in rows]
     if not cells or not _is_simple(cells, node):
         return as_html([node]) if node.text.strip() or node.first("img") else ""
-    lines = [" | ".join(_cell(cell, place) for cell in row) for row in cells]
-    sides = [_side(cell) for cell in cells[0]]
+    lines = [" | ".join(_cell(cell, context) for cell in row) for row in cells]
+    sides = [_alignment(cell) for cell in cells[0]]
     return "\n".join(f"| {line} |" for line in [lines[0], " | ".join(sides), *lines[1:]])
 
 
@@ -196,25 +194,25 @@ def _is_simple(rows: list[list[Node]], table: Node) -> bool:
     return not any(inner.name in BLOCK - {"p", "div"} for cell in cells for inner in cell.walk())
 
 
-def _cell(cell: Node, place: InlineContext) -> str:
-    own = place.inside(in_table=True, one_line=True)
+def _cell(cell: Node, context: InlineContext) -> str:
+    own = context.inside(in_table=True, one_line=True)
     return "<br>".join(part.replace("\n", " ") for part in write_blocks(cell.children, own)) or " "
 
 
-def _side(cell: Node) -> str:
+def _alignment(cell: Node) -> str:
     side = cell.attrs.get("align") or (re.findall(r"text-align:\s*(\w+)", cell.attrs.get("style", "")) or [""])[0]
     return {"left": ":--", "right": "--:", "center": ":-:"}.get(side, "---")
 
 
-def _frame(node: Node, place: InlineContext) -> str:
+def _frame(node: Node, context: InlineContext) -> str:
     source = node.attrs.get("src", "").strip()
     found = parse_video(source)
     if not source:
         return ""
-    return found.page_url if found and place.care is Escaping.LIGHT else serialised(Node("iframe", {"src": source}))
+    return found.page_url if found and context.care is Escaping.LIGHT else serialised(Node("iframe", {"src": source}))
 
 
-def _details(node: Node, place: InlineContext) -> str:
+def _details(node: Node, context: InlineContext) -> str:
     return as_html([node]) if node.text.strip() or node.first("img") else ""
 
 

@@ -19,12 +19,12 @@ type Nodes = list[Node | str]
 type Replacement = Callable[[Node, list[Remark]], Nodes | None]
 """Returns the replacement of a node; None keeps it."""
 
-ELSEWHERE = "what another site shows is a link"
-FILE = "a file that is no picture stays at its old address"
-UNKNOWN = "a box that is not known here is kept as a comment"
-BUTTON = "a button of the old program stays away"
+EMBED_IS_A_LINK = "what another site shows is a link"
+FILE_STAYS = "a file that is no picture stays at its old address"
+UNKNOWN_BOX = "a box that is not known here is kept as a comment"
+BUTTON_DROPPED = "a button of the old program stays away"
 # By the element: what readers never saw as words, or what no page here runs.
-KEPT = {
+COMMENTED_OUT = {
     "script": "a script is kept as a comment",
     "style": "a style sheet is kept as a comment",
     "form": "a form is kept as a comment",
@@ -35,9 +35,9 @@ KEPT = {
     **dict.fromkeys(("template", "noscript"), "a template is kept as a comment"),
     **dict.fromkeys(("object", "embed"), "an object is kept as a comment"),
 }
-KEPT_MAX = 2_000  # characters of what is kept as a comment
+COMMENT_MAX = 2_000  # characters of what is kept as a comment
 _GIST = re.compile(r"(https://gist\.github\.com/[\w/-]{1,200}?)\.js")
-_OF_EMBED = re.compile(r"(?:twitter|instagram|tiktok|facebook|x)\.com|t\.co")  # where scripts of embeds are
+_EMBED_SCRIPT = re.compile(r"(?:twitter|instagram|tiktok|facebook|x)\.com|t\.co")  # where scripts of embeds are
 
 
 def replace_boxes(root: Node) -> list[Remark]:
@@ -66,7 +66,7 @@ def _replaced(node: Node, remarks: list[Remark]) -> Nodes | None:
     for name in node.classes & _BY_CLASS.keys():
         if (found := _BY_CLASS[name](node, remarks)) is not None:
             return found
-    return _BY_NAME.get(node.name, _of_data_alone)(node, remarks)
+    return _BY_NAME.get(node.name, _comment_out_data_box)(node, remarks)
 
 
 def _replaced_with(
@@ -80,7 +80,7 @@ def _replaced_with(
     return after
 
 
-def _left_out(node: Node, what: str, remarks: list[Remark], *, kept: str = "", detail: str = "") -> Nodes:
+def _as_comment(node: Node, what: str, remarks: list[Remark], *, kept: str = "", detail: str = "") -> Nodes:
     """Leave a node out of what readers see, keep it in the text as a comment, and say so."""
     typed, before = (kept or serialised(node)).strip(), len(remarks)
     _replaced_with(node, [], what, detail or short(typed), remarks)
@@ -90,7 +90,7 @@ def _left_out(node: Node, what: str, remarks: list[Remark], *, kept: str = "", d
 
 def comment(typed: str) -> Node:
     """A comment that ends neither itself nor its block."""
-    typed = re.sub(r"\n\s*\n+", "\n", typed[:KEPT_MAX])
+    typed = re.sub(r"\n\s*\n+", "\n", typed[:COMMENT_MAX])
     return Node("!", children=[f" {typed.replace('--', '- -').replace('<', '‹').replace('>', '›')} "])
 
 
@@ -110,15 +110,15 @@ def link_to(href: str, words: str) -> Node:
 # --- By the name of the element ---
 
 
-def _dropped(node: Node, remarks: list[Remark]) -> Nodes:
+def _comment_out_element(node: Node, remarks: list[Remark]) -> Nodes:
     source = node.attrs.get("src", "")
-    if node.name == "script" and _OF_EMBED.search(source):
+    if node.name == "script" and _EMBED_SCRIPT.search(source):
         remarks.append(Remark("the script of an embed stays away", source))
         return []
     if node.name == "script" and (gist := _GIST.match(source)):
         after: Nodes = [paragraph(link_to(gist[1], gist[1].partition("://")[2]))]
         return _replaced_with(node, after, "a program that stands at GitHub is a link", gist[1], remarks)
-    return _left_out(node, KEPT[node.name], remarks)
+    return _as_comment(node, COMMENTED_OUT[node.name], remarks)
 
 
 def _media(node: Node, remarks: list[Remark]) -> Nodes:
@@ -129,25 +129,25 @@ def _media(node: Node, remarks: list[Remark]) -> Nodes:
 
 def _player(node: Node, remarks: list[Remark]) -> Nodes:
     """An object or embed of the years of Flash: its film, or a comment; then what it says where no player is."""
-    rest = list(_without_player(node))
-    if url := next((url for url in _played(node) if parse_video(url)), ""):
+    rest = list(_beside_the_player(node))
+    if url := next((url for url in _player_addresses(node) if parse_video(url)), ""):
         return [Node("iframe", {"src": url}), *rest]
     inner: Nodes = [Node(one.name, one.attrs) for one in node.walk() if one.name in {"param", "embed"}]
     typed = serialised(Node(node.name, node.attrs, inner))
-    _replaced_with(node, rest, KEPT["object"], short(typed), remarks)
+    _replaced_with(node, rest, COMMENTED_OUT["object"], short(typed), remarks)
     return [Node("div", children=[comment(typed)]), *rest]  # a block of its own: no paragraph has comments
 
 
-def _played(node: Node) -> Iterator[str]:
+def _player_addresses(node: Node) -> Iterator[str]:
     for one in [node, *node.walk()]:
         yield from filter(None, (one.attrs.get(name, "") for name in ("src", "data", "value")))
 
 
-def _without_player(node: Node) -> Iterator[Node | str]:
+def _beside_the_player(node: Node) -> Iterator[Node | str]:
     """Yield what an object holds beside its player; objects within it are the same for other browsers."""
     for child in node.children:
         if isinstance(child, Node) and child.name == "object":
-            yield from _without_player(child)
+            yield from _beside_the_player(child)
         elif isinstance(child, str) or not (
             child.name in {"param", "embed", "!"} or parse_video(child.attrs.get("src", ""))
         ):
@@ -178,11 +178,11 @@ def _formula(node: Node, remarks: list[Remark]) -> Nodes | None:
 def _frame(node: Node, remarks: list[Remark]) -> Nodes | None:
     source = node.attrs.get("src", "").strip()
     if source and parse_video(source) is None:
-        remarks.append(Remark(ELSEWHERE, source))
+        remarks.append(Remark(EMBED_IS_A_LINK, source))
     return None
 
 
-def _nothing(node: Node, remarks: list[Remark]) -> Nodes | None:
+def _drop_if_empty(node: Node, remarks: list[Remark]) -> Nodes | None:
     return [] if node.name == "noscript" or not (node.text.strip() or node.first("img")) else None
 
 
@@ -195,7 +195,7 @@ def _bookmark(node: Node, remarks: list[Remark]) -> Nodes | None:
     if link is None:
         return None
     parts = [node.with_class(f"kg-bookmark-{name}") for name in ("title", "description", "author", "publisher")]
-    title, description, *by = [" ".join(part.text.split()) if part else "" for part in parts]
+    title, description, *by = [part.line if part else "" for part in parts]
     href = link.attrs.get("href", "")
     lines = [description, " · ".join(word for word in by if word)]
     quote: Nodes = [paragraph(link_to(href, title or href)), *(paragraph(words) for words in lines if words)]
@@ -252,11 +252,11 @@ def _file(node: Node, remarks: list[Remark]) -> Nodes | None:
     words = (title.text.strip() if title else "") or href.rpartition("/")[2] or href
     after: Nodes = [paragraph(link_to(href, words)), *_caption(node)]
     after += [paragraph(about.text.strip())] if about and about.text.strip() else []
-    return _replaced_with(node, after, FILE, href, remarks)
+    return _replaced_with(node, after, FILE_STAYS, href, remarks)
 
 
-def _away(node: Node, remarks: list[Remark]) -> Nodes:
-    return _replaced_with(node, [], BUTTON, "", remarks, is_loss=False)
+def _drop_button(node: Node, remarks: list[Remark]) -> Nodes:
+    return _replaced_with(node, [], BUTTON_DROPPED, "", remarks, is_loss=False)
 
 
 _BACKGROUND = re.compile(r"background-image:\s*url\(['\"]?(?P<url>https?://[^'\")]{1,1000})['\"]?\)")
@@ -272,29 +272,29 @@ def _background(node: Node, remarks: list[Remark]) -> Nodes | None:
     return [paragraph(Node("img", {"src": source})), *([node] if node.text.strip() else [])]
 
 
-def _hidden(what: str, label: str) -> Replacement:
+def _comment_out(what: str, label: str) -> Replacement:
     def hide(node: Node, remarks: list[Remark]) -> Nodes:
-        return _left_out(node, what, remarks, kept=f"{label}: {serialised(node)}", detail=short(node.text))
+        return _as_comment(node, what, remarks, kept=f"{label}: {serialised(node)}", detail=short(node.text))
 
     return hide
 
 
 def _unknown(node: Node, remarks: list[Remark]) -> Nodes:
     """A block that WordPress's server filled: what is given to it (wordpress_html.py)."""
-    return _left_out(node, UNKNOWN, remarks, kept=node.text, detail=node.attrs.get("title", ""))
+    return _as_comment(node, UNKNOWN_BOX, remarks, kept=node.text, detail=node.attrs.get("title", ""))
 
 
 # --- Boxes of Substack and Medium ---
 
 
-_CALLS = re.compile(r"subscri|sign[ -]?up|share|comment|donat|gift", re.IGNORECASE)
+_CALL_TO_ACTION = re.compile(r"subscri|sign[ -]?up|share|comment|donat|gift", re.IGNORECASE)
 # What a box may say of itself, in the order in which it is written.
-_URLS = ("canonical_url", "url", "targetUrl")
-_WORDS = (
+_URL_KEYS = ("canonical_url", "url", "targetUrl")
+_TEXT_KEYS = (
     *("title", "full_text", "truncated_body_text", "body", "caption", "name", "username", "author", "subtitle"),
     *("podcastTitle", "podcast_title", "publication_name", "author_name"),
 )
-_PICTURES = ("src", "img_url", "thumbnail_url_full")
+_PICTURE_KEYS = ("src", "img_url", "thumbnail_url_full")
 
 
 def _attrs(node: Node) -> dict[str, Any]:
@@ -306,12 +306,12 @@ def _attrs(node: Node) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _call(node: Node, remarks: list[Remark]) -> Nodes | None:
+def _drop_call_to_action(node: Node, remarks: list[Remark]) -> Nodes | None:
     """Buttons and boxes that ask to subscribe or to share: they lead back to the other program."""
-    is_call = node.classes & set(_OF_PROGRAM) or _CALLS.search(
+    is_call = node.classes & set(_CALL_CLASSES) or _CALL_TO_ACTION.search(
         f"{node.attrs.get('data-attrs', '')} {serialised(node)[:2000]}"
     )
-    return _replaced_with(node, [], BUTTON, short(node.text), remarks, is_loss=False) if is_call else None
+    return _replaced_with(node, [], BUTTON_DROPPED, short(node.text), remarks, is_loss=False) if is_call else None
 
 
 def _picture(node: Node, remarks: list[Remark]) -> Nodes | None:
@@ -345,8 +345,8 @@ def _data_box(node: Node, remarks: list[Remark]) -> Nodes | None:
             node, [paragraph(link_to(href, href))], "a box of X is a link", href, remarks, is_loss=False
         )
     data = _attrs(node)
-    words, pictures = list(dict.fromkeys(_values(data, _WORDS))), list(dict.fromkeys(_values(data, _PICTURES)))
-    url = next(_values({key: data.get(key) for key in _URLS}, _URLS), "")
+    words, pictures = list(dict.fromkeys(_values(data, _TEXT_KEYS))), list(dict.fromkeys(_values(data, _PICTURE_KEYS)))
+    url = next(_values({key: data.get(key) for key in _URL_KEYS}, _URL_KEYS), "")
     is_web = url.startswith(("http://", "https://"))
     lines: Nodes = [link_to(url, (words or [url])[0]), *words[1:]] if is_web else [*words]
     if tex := next(_values(data, ("persistentExpression",)), ""):
@@ -358,7 +358,7 @@ def _data_box(node: Node, remarks: list[Remark]) -> Nodes | None:
         after = [Node("figure", children=[Node("img", {"src": one, "alt": alt})]) for one in pictures]
         after += [Node("blockquote", children=[paragraph(line) for line in lines])] if lines else []
     if not after:
-        return _of_data_alone(node, remarks)
+        return _comment_out_data_box(node, remarks)
     return _replaced_with(
         node, after, "a box of Substack is written out", next(iter(node.classes)), remarks, is_loss=False
     )
@@ -376,7 +376,7 @@ def _values(data: Any, names: tuple[str, ...]) -> Iterator[str]:
         yield from _values(inner, names)
 
 
-def _of_data_alone(node: Node, remarks: list[Remark]) -> Nodes | None:
+def _comment_out_data_box(node: Node, remarks: list[Remark]) -> Nodes | None:
     """Keep what a box without words says of itself as a comment: pages drew it by a script, and we do not know it."""
     component = node.attrs.get("data-component-name", "")
     if node.name not in {"div", "span", "p"} or not (component or "data-attrs" in node.attrs):
@@ -386,11 +386,11 @@ def _of_data_alone(node: Node, remarks: list[Remark]) -> Nodes | None:
     name = next(iter(node.attrs.get("class", "").split()), component)
     data = _attrs(node)
     typed = json.dumps(data, ensure_ascii=False) if data else node.attrs.get("data-attrs", "")
-    return _left_out(node, UNKNOWN, remarks, kept=f"{name}: {typed}", detail=name)
+    return _as_comment(node, UNKNOWN_BOX, remarks, kept=f"{name}: {typed}", detail=name)
 
 
 # What asks readers to do something at Substack; elsewhere it leads nowhere.
-_OF_PROGRAM = ("community-chat", "install-substack-app-embed", "directMessage", "community-embed")
+_CALL_CLASSES = ("community-chat", "install-substack-app-embed", "directMessage", "community-embed")
 _BY_CLASSES: dict[Replacement, tuple[str, ...]] = {
     _bookmark: ("kg-bookmark-card",),
     _callout: ("kg-callout-card",),
@@ -398,15 +398,15 @@ _BY_CLASSES: dict[Replacement, tuple[str, ...]] = {
     _button: ("kg-button-card", "wp-block-button"),
     _gallery: ("kg-gallery-card", "wp-block-gallery"),
     _file: ("kg-video-card", "kg-audio-card", "kg-file-card", "wp-block-file"),
-    _away: ("kg-product-card-rating", "kg-signup-card-form", "hide-text"),
-    _hidden("what only mails had is kept as a comment", "only in mails"): ("kg-email-only",),
-    _hidden("what only members saw is kept as a comment", "only for members"): ("kg-members-only",),
+    _drop_button: ("kg-product-card-rating", "kg-signup-card-form", "hide-text"),
+    _comment_out("what only mails had is kept as a comment", "only in mails"): ("kg-email-only",),
+    _comment_out("what only members saw is kept as a comment", "only for members"): ("kg-members-only",),
     _unknown: ("unknown-card",),
     lambda _node, _remarks: [Node("hr")]: ("wp-block-separator",),
     _background: ("kg-header-card", "section-background--image", "wp-block-cover__image-background"),
-    _call: (
+    _drop_call_to_action: (
         *("button-wrapper", "subscription-widget-wrap", "subscription-widget-wrap-editor", "captioned-button-wrap"),
-        *_OF_PROGRAM,
+        *_CALL_CLASSES,
     ),
     _picture: ("captioned-image-container",),
     _youtube: ("youtube-wrap",),
@@ -419,13 +419,19 @@ _BY_CLASSES: dict[Replacement, tuple[str, ...]] = {
     lambda node, _remarks: [Node("blockquote", children=node.children)]: ("pullquote", "callout-block"),
     lambda _node, _remarks: [Node("!", children=["members-only"])]: ("paywall-jump",),
     _formula: ("katex", "katex-display", "mwe-math-element"),
-    _nothing: ("section-divider", "wp-block-spacer", "image-link-expand", "pencraft", "aspectRatioPlaceholder-fill"),
+    _drop_if_empty: (
+        "section-divider",
+        "wp-block-spacer",
+        "image-link-expand",
+        "pencraft",
+        "aspectRatioPlaceholder-fill",
+    ),
 }
 _BY_CLASS: dict[str, Replacement] = {name: change for change, names in _BY_CLASSES.items() for name in names}
 _BY_NAME: dict[str, Replacement] = {
-    **dict.fromkeys(KEPT, _dropped),
+    **dict.fromkeys(COMMENTED_OUT, _comment_out_element),
     **dict.fromkeys(("video", "audio"), _media),
-    "noscript": _nothing,  # browsers that run scripts, nearly all, show nothing of it
+    "noscript": _drop_if_empty,  # browsers that run scripts, nearly all, show nothing of it
     **dict.fromkeys(("object", "embed"), _player),
     "math": _formula,
     "iframe": _frame,

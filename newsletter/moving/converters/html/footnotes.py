@@ -8,10 +8,10 @@ from urllib.parse import unquote
 from newsletter.moving.converters.html.tree import Node
 
 MARK = "footnote"  # the name of the node that stands where a note's number stood
-_NOTES = frozenset({"footnotes", "footnotes-list", "footnotes-sep", "wp-block-footnotes", "footnote", "fn"})
-_NO_NOTES = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "table", "figure", "nav", "section", "article"})
+_NOTE_CLASSES = frozenset({"footnotes", "footnotes-list", "footnotes-sep", "wp-block-footnotes", "footnote", "fn"})
+_NEVER_NOTES = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "table", "figure", "nav", "section", "article"})
 _NUMBER = re.compile(r"\[?(?:\d{1,3}|[*†‡]|註\d{0,3})\]?")  # what a link to a note says
-_ARROWS = "↩↑⏎^⤴︎\ufe0e\ufe0f↵ \xa0"
+_BACKLINK_SIGNS = "↩↑⏎^⤴︎\ufe0e\ufe0f↵ \xa0"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def extract_footnotes(root: Node) -> list[Footnote]:
         _put_mark(link, number, parents)
     for note in found.values():
         _cut(note.content, parents)
-        _without_ways_back(note.content)
+        _drop_backlinks(note.content)
     if found:
         _drop_empty(root)
     return list(found.values())
@@ -57,12 +57,7 @@ def _target(link: Node, named: dict[str, Node]) -> Node | None:
 
 
 def _is_within(node: Node, other: Node, parents: dict[int, Node]) -> bool:
-    here: Node | None = node
-    while here is not None:
-        if here is other:
-            return True
-        here = parents.get(id(here))
-    return False
+    return node is other or (id(node) in parents and _is_within(parents[id(node)], other, parents))
 
 
 def _note_around(target: Node, link: Node, parents: dict[int, Node]) -> Node | None:
@@ -70,7 +65,7 @@ def _note_around(target: Node, link: Node, parents: dict[int, Node]) -> Node | N
     back = {name for node in _nearby(link, parents) for name in _names(node)}
     here: Node | None = target
     for _step in range(4):
-        if here is None or not here.name or here.name in _NO_NOTES:
+        if here is None or not here.name or here.name in _NEVER_NOTES:
             return None
         ways = [a for a in [here, *here.walk()] if a.name == "a" and unquote(a.attrs.get("href", "#"))[1:] in back]
         if ways and (here.name in {"li", "div", "p", "dd", "aside"} and here.text.strip()):
@@ -105,31 +100,31 @@ def _cut(node: Node, parents: dict[int, Node]) -> None:
     holder.children = [child for child in holder.children if child is not node]
 
 
-def _without_ways_back(note: Node) -> None:
+def _drop_backlinks(note: Node) -> None:
     """Take out the arrows and the numbers that lead back."""
     for node in [note, *note.walk()]:
-        node.children = [child for child in node.children if not _leads_back(child)]
+        node.children = [child for child in node.children if not _is_backlink(child)]
 
 
-def _leads_back(child: Node | str) -> bool:
+def _is_backlink(child: Node | str) -> bool:
     if isinstance(child, str) or child.name not in {"a", "sup"}:
         return False
     link = child if child.name == "a" else child.first("a")
-    words = child.text.strip(_ARROWS + "[].()")
+    words = child.text.strip(_BACKLINK_SIGNS + "[].()")
     return bool(link and link.attrs.get("href", "").startswith("#") and (not words or words.isdigit()))
 
 
 def _drop_empty(root: Node) -> None:
     """Drop the lists and rules that held the notes."""
     for node in [root, *root.walk()]:
-        kept = [child for child in node.children if not _is_left_over(child)]
+        kept = [child for child in node.children if not _is_empty_holder(child)]
         node.children = kept
 
 
-def _is_left_over(child: Node | str) -> bool:
+def _is_empty_holder(child: Node | str) -> bool:
     if isinstance(child, str) or child.name not in {"ol", "ul", "section", "div", "hr", "footer"}:
         return False
-    is_rule = child.name == "hr" and bool(child.classes & _NOTES)
-    is_list = child.name in {"ol", "ul"} or bool(child.classes & _NOTES)
+    is_rule = child.name == "hr" and bool(child.classes & _NOTE_CLASSES)
+    is_list = child.name in {"ol", "ul"} or bool(child.classes & _NOTE_CLASSES)
     empty = not child.text.strip() and not child.first("img", "iframe", "video", "audio", "pre", MARK)
     return is_rule or (is_list and child.name != "hr" and empty)

@@ -10,7 +10,7 @@ import nh3
 
 from newsletter.mail.characters import without_control
 
-DEEPEST = 60  # elements inside each other; what is deeper loses its marks and keeps its words
+DEPTH_MAX = 60  # elements inside each other; what is deeper loses its marks and keeps its words
 # Elements that html5ever writes without an end tag, those of old HTML too (HTML, section 13.3).
 VOID = frozenset(
     {
@@ -40,7 +40,9 @@ _CODE = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 # Languages of words, not of code, as far as `lang` says them of a <pre>.
-SPOKEN = frozenset({"en", "zh", "ja", "ko", "fr", "de", "es", "zh-tw", "zh-hant", "zh-hans", "zh-cn", "en-us"})
+NATURAL_LANGUAGES = frozenset(
+    {"en", "zh", "ja", "ko", "fr", "de", "es", "zh-tw", "zh-hant", "zh-hans", "zh-cn", "en-us"}
+)
 
 
 @dataclass
@@ -80,6 +82,11 @@ class Node:
             child if isinstance(child, str) else (" " if child.name == "br" else child.text) for child in self.children
         )
 
+    @property
+    def line(self) -> str:
+        """Its words as one line."""
+        return " ".join(self.text.split())
+
 
 def parse(html: str) -> Node:
     """`html` as a tree; broken marks are mended as a browser mends them.
@@ -114,7 +121,7 @@ def with_code_escaped(html: str) -> str:
 
 def _escaped(found: re.Match[str]) -> str:
     code, language = found["code"], found["language"].lower()
-    if "<" not in code or language in SPOKEN or code.lstrip().startswith(("<code", "<span")):
+    if "<" not in code or language in NATURAL_LANGUAGES or code.lstrip().startswith(("<code", "<span")):
         return found[0]
     is_escaped = "&lt;" in code or "escaped=" in found["begin"]
     return found["begin"] + (code if is_escaped else code.replace("&", "&amp;")).replace("<", "&lt;")
@@ -122,16 +129,16 @@ def _escaped(found: re.Match[str]) -> str:
 
 def serialised(node: Node | str) -> str:
     """HTML of it, without a blank line, which would end a block of HTML in Markdown."""
-    return re.sub(r"\n(?:[ \t]*\n)+", "\n", _written(node))
+    return re.sub(r"\n(?:[ \t]*\n)+", "\n", _serialised(node))
 
 
-def _written(node: Node | str) -> str:
+def _serialised(node: Node | str) -> str:
     if isinstance(node, str):
         return escape(node, quote=False)
     if node.name == "!":
         return f"<!--{''.join(str(child) for child in node.children)}-->"
     inner = "".join(
-        child if node.name in RAW and isinstance(child, str) else _written(child) for child in node.children
+        child if node.name in RAW and isinstance(child, str) else _serialised(child) for child in node.children
     )
     if not node.name:
         return inner
@@ -149,19 +156,19 @@ class _Builder(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag in _LAZY and given.get("data-src") and (given.get("src") or "data:").startswith("data:"):
+        if tag in _LAZY_LOADED and given.get("data-src") and (given.get("src") or "data:").startswith("data:"):
             given["src"] = given["data-src"]  # shown when somebody scrolls to it
         node = Node(self._mark(tag, given.get("style", "")), given)
-        if len(self.path) < DEEPEST:
+        if len(self.path) < DEPTH_MAX:
             self.path[-1].children.append(node)
         if tag not in VOID:
-            self.path.append(node if len(self.path) < DEEPEST else self.path[-1])
+            self.path.append(node if len(self.path) < DEPTH_MAX else self.path[-1])
 
     def _mark(self, tag: str, style: str) -> str:
         """The mark that a style means: word processors write bold as a style, and `<b>` that is not bold."""
         if tag == "b" and _NORMAL.search(style):
             return "span"
-        mark = next((name for name, look in _LOOKS if tag == "span" and look.search(style)), tag)
+        mark = next((name for name, look in _MARK_BY_STYLE if tag == "span" and look.search(style)), tag)
         return tag if mark == "u" and any(node.name == "a" for node in self.path) else mark  # links are underlined
 
     def handle_endtag(self, tag: str) -> None:
@@ -176,22 +183,24 @@ class _Builder(HTMLParser):
 
 
 _NORMAL = re.compile(r"font-weight:\s*(?:normal|400)")
-_LOOKS = (
+_MARK_BY_STYLE = (
     ("strong", re.compile(r"font-weight:\s*(?:bold|[6-9]00)")),
     ("u", re.compile(r"text-decoration(?:-line)?:\s*underline")),
     ("s", re.compile(r"text-decoration(?:-line)?:\s*line-through")),
     ("em", re.compile(r"font-style:\s*italic")),
 )
 # Blocks that no mark is put into: what they hold says by itself what it is.
-_WHOLE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "details", "hr", "video", "audio", "iframe", "object"})
-_JOINED = frozenset({"strong", "b", "em", "i", "del", "s", "mark", "u", "code"})
-_SAME = {"b": "strong", "i": "em", "strike": "s", "del": "s"}  # marks of two names
-_LAZY = frozenset({"img", "iframe"})
+_NEVER_MARKED = frozenset(
+    {"figure", "table", "pre", "ul", "ol", "dl", "details", "hr", "video", "audio", "iframe", "object"}
+)
+_MARKS = frozenset({"strong", "b", "em", "i", "del", "s", "mark", "u", "code"})
+_SYNONYMS = {"b": "strong", "i": "em", "strike": "s", "del": "s"}  # marks of two names
+_LAZY_LOADED = frozenset({"img", "iframe"})
 
 
 def _unwrapped(children: list[Node | str]) -> Iterator[Node | str]:
     for child in children:
-        if isinstance(child, Node) and child.name in _JOINED | {"a", "span", "font"} and _holds_blocks(child):
+        if isinstance(child, Node) and child.name in _MARKS | {"a", "span", "font"} and _holds_blocks(child):
             yield from _unwrapped(_pushed_down(child))
         else:
             yield child
@@ -208,7 +217,7 @@ def _pushed_down(node: Node) -> list[Node | str]:
     for child in node.children:
         if isinstance(child, str):
             children.append(Node(node.name, node.attrs, [child]) if child.strip() else child)
-        elif child.name in _WHOLE or child.name == "!":
+        elif child.name in _NEVER_MARKED or child.name == "!":
             children.append(child)
         elif child.name in BLOCK:
             children.append(Node(child.name, child.attrs, [Node(node.name, node.attrs, child.children)]))
@@ -217,23 +226,23 @@ def _pushed_down(node: Node) -> list[Node | str]:
     return children
 
 
-def _once_marked(child: Node | str) -> Node | str:
+def _without_double_mark(child: Node | str) -> Node | str:
     """Unwrap a mark that holds only the same mark, as `<b><strong>`."""
     inner = child.children[0] if isinstance(child, Node) and len(child.children) == 1 else None
-    if not isinstance(child, Node) or not isinstance(inner, Node) or child.name not in _JOINED:
+    if not isinstance(child, Node) or not isinstance(inner, Node) or child.name not in _MARKS:
         return child
-    is_same = _SAME.get(inner.name, inner.name) == _SAME.get(child.name, child.name)
-    return _once_marked(inner) if is_same else child
+    is_same = _SYNONYMS.get(inner.name, inner.name) == _SYNONYMS.get(child.name, child.name)
+    return _without_double_mark(inner) if is_same else child
 
 
 def _tidied(node: Node) -> Node:
     """Join texts that touch, and marks of one kind that touch: `<b>a</b><b>b</b>` is one bold run."""
     children: list[Node | str] = []
-    for child in map(_once_marked, _unwrapped(node.children)):
+    for child in map(_without_double_mark, _unwrapped(node.children)):
         last = children[-1] if children else None
         if isinstance(child, str) and isinstance(last, str):
             children[-1] = last + child
-        elif isinstance(child, Node) and isinstance(last, Node) and _are_one(last, child):
+        elif isinstance(child, Node) and isinstance(last, Node) and _are_joinable(last, child):
             last.children.extend(child.children)
         else:
             children.append(child)
@@ -244,5 +253,5 @@ def _tidied(node: Node) -> Node:
     return node
 
 
-def _are_one(left: Node, right: Node) -> bool:
-    return left.name in _JOINED and (left.name, left.attrs) == (right.name, right.attrs)
+def _are_joinable(left: Node, right: Node) -> bool:
+    return left.name in _MARKS and (left.name, left.attrs) == (right.name, right.attrs)

@@ -11,42 +11,44 @@ from urllib.parse import urlsplit
 from django.utils.text import slugify
 
 from newsletter.mail.characters import single_line
-from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.markdown.front_matter import Value
 from newsletter.moving.folder.layout import Remark, TagPage
 from newsletter.posts.markdown.lines import without_closing_hashes
 from newsletter.posts.text.measures import slug_from_title
+from subscribers.importers.dates import read_date
 
 YES, NO = {"true", "yes", "on", "1", "y"}, {"false", "no", "off", "0", "n"}
 # Keys that say who may read: it is a draft if they are yes; if they are no; or if they have any other word than these.
 HIDES_IF_YES = {"draft", "unlisted", "hidden", "private", "ignore", "wip", "archived", "members_only", "paid"}
 HIDES_IF_NO = {"published", "publish", "public", "visible", "listed", "render"}
-STATES = {"status", "visibility", "access", "state"}
+STATE_KEYS = {"status", "visibility", "access", "state"}
 PUBLIC_STATES = {"published", "publish", "public", "visible", "open", "everyone", "all", "live", "done", *YES, ""}
-SECRETS = {"password", "passwd", "passphrase"}  # Hexo's and WordPress's ways to ask a reader for a word
+PASSWORD_KEYS = {"password", "passwd", "passphrase"}  # Hexo's and WordPress's ways to ask a reader for a word
 SUSPICIOUS = re.compile("visib|publi|draft|privat|hidden|secret|member|paywall|access|restrict|protect")
 DATE_MAX, SLUG_MAX = 80, 120  # characters
-DATES = (
+DATE_KEYS = (
     *("date", "published_at", "publishdate", "pubdate", "pubdatetime", "date_published", "published", "created"),
     *("date.created", "date.published", "date created", "created_at", "createdat", "date_created"),
 )
-_COVERS = (
+_COVER_KEYS = (
     *("cover", "image", "photos", "cover_image", "coverimage", "featured_image", "featuredimage", "thumbnail"),
     *("banner", "header_image", "index_img", "heroimage", "hero_image", "feature_image", "featureimage", "top_img"),
     *("banner_img", "header.image", "header.overlay_image", "header.teaser", "params.cover", "images"),
     *("resources.cover", "resources.featured-image", "resources.featured", "resources.feature", "resources.header"),
 )
-_INNER = ("image", "src", "url", "path", "feature", "file", "teaser")  # of a cover that has keys of its own
-COVERS = (*_COVERS, *(f"{name}.{key}" for name in _COVERS for key in _INNER))
-ALTS = (*(f"{name}.alt" for name in _COVERS), "cover_alt")
-USED = {
+_COVER_PARTS = ("image", "src", "url", "path", "feature", "file", "teaser")  # of a cover that has keys of its own
+COVER_KEYS = (*_COVER_KEYS, *(f"{name}.{key}" for name in _COVER_KEYS for key in _COVER_PARTS))
+ALT_KEYS = (*(f"{name}.alt" for name in _COVER_KEYS), "cover_alt")
+KNOWN_KEYS = {
     *("title", "words", "slug", "tags", "tag", "categories", "category", "keywords", "summary", "description"),
     *("excerpt", "subtitle", "permalink", "url", "aliases", "alias", "redirect_from", "id", "subject"),
-    *(*COVERS, *ALTS, *DATES, *HIDES_IF_YES, *HIDES_IF_NO, *STATES, *SECRETS),
+    *(*COVER_KEYS, *ALT_KEYS, *DATE_KEYS, *HIDES_IF_YES, *HIDES_IF_NO, *STATE_KEYS, *PASSWORD_KEYS),
 }
 INDEX = frozenset({"index", "_index"})
 # Folders that a program takes texts from, and that no address names.
-_ROOTS = frozenset({"content", "source", "_posts", "_drafts", "src", "docs", "pages", "static", "website", "_pages"})
+_SOURCE_FOLDERS = frozenset(
+    {"content", "source", "_posts", "_drafts", "src", "docs", "pages", "static", "website", "_pages"}
+)
 _LANGUAGE = re.compile(
     r"(?P<stem>.+)\.(?P<language>(?:zh|en|pt|es|fr)-[A-Za-z]{2,4}|zh|en|ja|ko|fr|de|es|it|pt|ru|vi|th|nl|pl|tr|uk|ar)"
 )
@@ -97,8 +99,8 @@ class Fields:
         return is_in_drafts or any(self._hides(key, self.text(key).lower()) for key in self.values)
 
     def _hides(self, key: str, word: str) -> bool:
-        is_secret = key in SECRETS and word != ""
-        is_closed = key in STATES and word not in PUBLIC_STATES
+        is_secret = key in PASSWORD_KEYS and word != ""
+        is_closed = key in STATE_KEYS and word not in PUBLIC_STATES
         return is_secret or is_closed or (key in HIDES_IF_YES and word in YES) or (key in HIDES_IF_NO and word in NO)
 
     @property
@@ -124,7 +126,7 @@ class Fields:
     @cached_property
     def covers(self) -> list[str]:
         """The pictures above the text: the cover, those that Hexo shows there too (`photos`), those of other lists."""
-        return list(dict.fromkeys(one for one in self.texts(*COVERS) if one and one.lower() not in YES | NO))
+        return list(dict.fromkeys(one for one in self.texts(*COVER_KEYS) if one and one.lower() not in YES | NO))
 
     @property
     def photos(self) -> list[str]:
@@ -154,7 +156,7 @@ class Fields:
     def date(self, zone: tzinfo, remarks: list[Remark]) -> datetime | None:
         """The date; None makes a draft. A day alone is its first minute, local time."""
         in_name = _DAY.match(self.stem)
-        named = (self.text(key) for key in DATES)
+        named = (self.text(key) for key in DATE_KEYS)
         given = next((one for one in named if one and one.lower() not in YES | NO), in_name["day"] if in_name else "")
         at = read_date(given[:DATE_MAX], zone) if given else None
         if given and at is None:
@@ -163,11 +165,11 @@ class Fields:
 
     def remarks(self) -> Iterator[Remark]:
         """Yield what is not as it was: keys that say who may read, and keys that say nothing here."""
-        if self.text(*SECRETS):
+        if self.text(*PASSWORD_KEYS):
             yield Remark("it was behind a password, so it is a draft")
         if self.is_page:
             yield Remark("a page is a post that no list shows", is_loss=False)
-        rest = {key: " ".join(self.text(key).split()) for key in self.values if key not in USED}
+        rest = {key: " ".join(self.text(key).split()) for key in self.values if key not in KNOWN_KEYS}
         for key, shown in rest.items():
             if SUSPICIOUS.search(key):
                 yield Remark("a key says nothing to this importer", f"{key} ({shown})")
@@ -189,7 +191,7 @@ class Fields:
         stem = self.name.parent.name if is_folder else own
         folders = (self.name.parent.parent if is_folder else self.name.parent).parts
         slug = self.text("slug").strip("/") or without_day(stem)
-        prefix = "".join(f"/{part}" for part in folders if part not in _ROOTS)
+        prefix = "".join(f"/{part}" for part in folders if part not in _SOURCE_FOLDERS)
         found = [f"/{slug}"] if self.text("slug").startswith("/") else []
         found.append(f"{prefix}/{slug}")
         if at and ({"_posts", "_drafts", "blog"} & set(folders) or _DAY.match(stem)):

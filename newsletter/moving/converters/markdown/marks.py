@@ -18,15 +18,15 @@ from newsletter.moving.converters.markdown.short_codes import (
     SINGLES,
     boxed,
     folded,
-    given,
-    through,
+    parse_args,
+    unwrapped,
 )
 from newsletter.moving.folder.layout import Remark
 
-DEEPEST = 20  # marks inside each other; those beyond stay as typed
-TYPED = "a short code stays as it was typed"
-VALUE = "a value that a program writes stays as it was typed"
-LOOK = "the look of single parts stays away"
+DEPTH_MAX = 20  # marks inside each other; those beyond stay as typed
+SHORT_CODE_STAYS = "a short code stays as it was typed"
+VALUE_STAYS = "a value that a program writes stays as it was typed"
+LOOK_DROPPED = "the look of single parts stays away"
 
 
 @dataclass
@@ -45,17 +45,17 @@ class MarkedText:
 
 @dataclass(frozen=True)
 class Mark:
-    """A mark, what it becomes, and an example with its result. deepest: how often it may stand in itself."""
+    """A mark, what it becomes, and an example with its result. depth_max: how often it may stand in itself."""
 
     name: str
     pattern: re.Pattern[str]
     becomes: Callable[[MarkedText, re.Match[str]], str]
     example: str
     result: str
-    deepest: int = 1
+    depth_max: int = 1
 
     def replaced(self, text: MarkedText, typed: str) -> str:
-        for _depth in range(self.deepest):
+        for _depth in range(self.depth_max):
             before, typed = typed, self.pattern.sub(partial(self.becomes, text), typed)
             if typed == before:
                 break
@@ -71,7 +71,7 @@ def as_markdown(typed: str, *, is_mdx: bool = False) -> tuple[str, list[Remark]]
     for mark in MARKS:
         body = mark.replaced(text, body)
     body = with_html_shown(body, text.code, text.remarks)
-    _name_unknown(body, text, is_mdx=is_mdx)
+    _report_unknown(body, text, is_mdx=is_mdx)
     notes = [f"[^inline-{number}]: {words}" for number, words in enumerate(text.notes, 1)]
     body = "\n\n".join([body.rstrip(), *notes]) if notes else body
     body, lost = lead_anchors(text.code.put_back(body), text.names)
@@ -91,7 +91,7 @@ def _as_block(found: re.Match[str], block: str) -> str:
 # --- Code, and what stands as typed ---
 
 _RAW = re.compile(r"\{%-?\s*raw\s*-?%\}\n?(?P<inner>(?:(?!\{%-?\s*raw\b).)*?)\{%-?\s*endraw\s*-?%\}", re.DOTALL)
-_LITERAL = re.compile(
+_CODE = re.compile(
     rf"{CODE.pattern}|\{{\{{(?P<sign>[<%])/\*(?P<shown>[^\n]*?)\*/(?P<end>[>%]\}}\}})"  # Hugo's way to write a mark
     r"|\{\{[<%]\s*highlight\b(?P<given>[^{}\n]{0,300}?)[>%]\}\}"
     r"(?P<hugo>(?:(?!\{\{[<%]\s*highlight\b).)*?)\{\{[<%]\s*/\s*highlight\s*[>%]\}\}"
@@ -105,7 +105,7 @@ _CODE_TITLE = re.compile(
 )
 
 
-def _literal(text: MarkedText, found: re.Match[str]) -> str:
+def _hide_code(text: MarkedText, found: re.Match[str]) -> str:
     """Take code out of the text; code that a mark holds is a block of it."""
     code = text.code
     if found["fence"]:
@@ -118,7 +118,7 @@ def _literal(text: MarkedText, found: re.Match[str]) -> str:
         return code.hide(f"{{{{{found['sign']}{found['shown']}{found['end']}")
     if found["inner"] is not None:
         return code.hide(found["inner"])
-    words, named = given(found["given"] or found["args"] or "")
+    words, named = parse_args(found["given"] or found["args"] or "")
     inner = _RAW.sub(r"\g<inner>", found["hugo"] if found["hugo"] is not None else found["liquid"]).strip("\n")
     words, language = [word for word in words if word != "linenos"], named.get("lang") or named.get("language") or ""
     if not language and found["name"] != "codeblock" and words:
@@ -175,7 +175,7 @@ def _mkdocs(text: MarkedText, found: re.Match[str], depth: int = 0) -> str:
     """A box of MkDocs as ours; one that opens by a click is a fold-out."""
     title = re.search(r"[\"'](?P<words>[^\"'\n]*)[\"']", found["rest"])
     words, inner = (title["words"] if title else "").strip(), dedent(found["inner"]).strip("\n")
-    inner = _MKDOCS.sub(lambda box: _mkdocs(text, box, depth + 1), inner) if depth < DEEPEST else inner
+    inner = _MKDOCS.sub(lambda box: _mkdocs(text, box, depth + 1), inner) if depth < DEPTH_MAX else inner
     if found["mark"] == "!!!":
         box = boxed(found["kind"], words, inner)
     else:
@@ -184,7 +184,7 @@ def _mkdocs(text: MarkedText, found: re.Match[str], depth: int = 0) -> str:
 
 
 # Where the site is, in Liquid: before the path of a file, or before a tag that is one; or a filter that writes it.
-_SITE = re.compile(
+_BASE_URL = re.compile(
     r"(?:\{\{-?\s*(?:site\.(?:baseurl|url|BaseURL)|page\.baseurl|\.Site\.BaseURL)\s*(?:\|[^{}\n]{0,100})?-?\}\}\s*)+"
     r"(?:(?P<slash>/)|(?P<tag>(?=\{%-?\s*(?:link|post_url)\b)))?"
     r"|\{\{-?\s*['\"](?P<path>[^'\"\n]+)['\"]\s*\|\s*(?:relative_url|absolute_url|relURL|absURL|prepend:[^}\n]*?)\s*"
@@ -193,7 +193,7 @@ _SITE = re.compile(
 )
 
 
-def _site(text: MarkedText, found: re.Match[str]) -> str:
+def _base_url(text: MarkedText, found: re.Match[str]) -> str:
     return found["path"] or ("" if found["tag"] is not None else "/")
 
 
@@ -222,20 +222,20 @@ def _single(text: MarkedText, found: re.Match[str]) -> str:
     if name in PAIRS and not found["alone"]:
         return found[0]
     write = None if found["end"] or found["close"] else SINGLES.get(name)
-    made = write(*given((found["given"] or found["args"] or "").strip())) if write else ""
+    made = write(*parse_args((found["given"] or found["args"] or "").strip())) if write else ""
     return made or _unknown(text, found)
 
 
 def _unknown(text: MarkedText, found: re.Match[str]) -> str:
-    text.remark(TYPED, found[0])
+    text.remark(SHORT_CODE_STAYS, found[0])
     return text.code.hide(found[0])
 
 
 def _pair(text: MarkedText, found: re.Match[str]) -> str:
     hold, inner = PAIRS[(found["hugo"] or found["liquid"]).lower()], found["inner"]
-    if hold is through:
+    if hold is unwrapped:
         return dedent(inner) if inner.startswith("\n") else inner
-    return _as_block(found, hold(*given((found["given"] or found["args"] or "").strip()), dedent(inner).strip()))
+    return _as_block(found, hold(*parse_args((found["given"] or found["args"] or "").strip()), dedent(inner).strip()))
 
 
 # --- Attributes of kramdown, Goldmark and Docusaurus ---
@@ -260,7 +260,7 @@ def _attributes(text: MarkedText, found: re.Match[str]) -> str:
     if found["heading"]:
         text.names[found["name"]] = found["words"]
         return found["heading"]
-    text.remark(LOOK, found[0].strip(), is_loss=False)
+    text.remark(LOOK_DROPPED, found[0].strip(), is_loss=False)
     return ""
 
 
@@ -311,13 +311,13 @@ def _obsidian(text: MarkedText, found: re.Match[str]) -> str:
 # --- The table: in this order they are looked for ---
 
 MARKS = (
-    Mark("code", _LITERAL, _literal, "{{< highlight go >}}\nx\n{{< /highlight >}}", "```go\nx\n```\n"),
+    Mark("code", _CODE, _hide_code, "{{< highlight go >}}\nx\n{{< /highlight >}}", "```go\nx\n```\n"),
     Mark("comments", _COMMENT, _comment, "甲%%藏%%乙", "甲<!-- 藏 -->乙"),
     Mark("where the excerpt ends", _MORE, lambda _text, _found: "", "甲\n\n<!-- more -->\n乙", "甲\n\n乙"),
     Mark("MkDocs: boxes", _MKDOCS, _mkdocs, '!!! tip "題"\n    內文\n', "> [!TIP] 題\n> 內文\n\n"),
-    Mark("where the site is", _SITE, _site, "[甲]({{ site.baseurl }}/a)", "[甲](/a)"),
+    Mark("where the site is", _BASE_URL, _base_url, "[甲]({{ site.baseurl }}/a)", "[甲](/a)"),
     Mark("short codes", _TAG, _single, '{{< figure src="a.png" caption="說明" >}}', '![](a.png "說明")'),
-    Mark("short codes around a text", _PAIR, _pair, "{% note tip %}\n文\n{% endnote %}", "> [!TIP]\n> 文\n", DEEPEST),
+    Mark("short codes around a text", _PAIR, _pair, "{% note tip %}\n文\n{% endnote %}", "> [!TIP]\n> 文\n", DEPTH_MAX),
     Mark("short codes that are left", _TAG, _unknown, "{% note %}", "{% note %}"),
     Mark("formulas", _FORMULA, _formula, "甲 $x^2$ 乙", "甲 `x^2` 乙"),
     Mark("kramdown, Goldmark: attributes", _ATTRIBUTES, _attributes, "段落{: .lead}", "段落"),
@@ -341,25 +341,25 @@ _FILE_LINK = re.compile(
     r"!\[[^\[\]\n]{0,300}\]\([^()\n]{0,500}\)|(?<!\\)\]\(<(?P<spaced>[^<>\n]{1,500}?\.\w{1,6})>"
     r"|(?:(?<!\\)\]\(|\bhref=[\"'])(?P<path>[^\s<>()\"']{1,500}?\.\w{1,6})(?=[)\s\"'#?])"
 )
-_ELSEWHERE = re.compile(r"[a-zA-Z][\w+.-]*:|//|#")
-_PAGES = {"md", "mdx", "markdown", "mkd", "mdown", "html", "htm", "php", "asp", "aspx", "jsp"}
+_EXTERNAL = re.compile(r"[a-zA-Z][\w+.-]*:|//|#")
+_PAGE_SUFFIXES = {"md", "mdx", "markdown", "mkd", "mdown", "html", "htm", "php", "asp", "aspx", "jsp"}
 
 
-def _name_unknown(body: str, text: MarkedText, *, is_mdx: bool) -> None:
+def _report_unknown(body: str, text: MarkedText, *, is_mdx: bool) -> None:
     for found in _UNKNOWN.finditer(body):
-        text.remark(TYPED, found[0].strip())
+        text.remark(SHORT_CODE_STAYS, found[0].strip())
     for pattern in (_VALUE, _VALUE_OF_MDX) if is_mdx else (_VALUE,):
         for found in pattern.finditer(body):
-            text.remark(VALUE, found[0])
+            text.remark(VALUE_STAYS, found[0])
     known = {remark.detail for remark in text.remarks}
-    for path in _files(body):
+    for path in _linked_files(body):
         if path not in known:
             text.remark("a link leads to a file of the old site", path)
 
 
-def _files(body: str) -> Iterator[str]:
+def _linked_files(body: str) -> Iterator[str]:
     """Yield where links lead that name a file of the old site which is no page."""
     for found in _FILE_LINK.finditer(body):
         path = unquote(found["path"] or found["spaced"] or "")
-        if path and not _ELSEWHERE.match(path) and path.rpartition(".")[2].lower() not in _PAGES:
+        if path and not _EXTERNAL.match(path) and path.rpartition(".")[2].lower() not in _PAGE_SUFFIXES:
             yield path

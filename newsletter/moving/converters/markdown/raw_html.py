@@ -2,7 +2,7 @@
 
 import re
 
-from newsletter.moving.converters.html.boxes import ELSEWHERE
+from newsletter.moving.converters.html.boxes import EMBED_IS_A_LINK
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.markdown.code import Code
 from newsletter.moving.folder.layout import Remark
@@ -38,7 +38,7 @@ def with_html_shown(text: str, code: Code, remarks: list[Remark]) -> str:
 
     text = _MARKED.sub(_with_lines, _HIDDEN.sub(shown, text))
     urls = dict.fromkeys(found["url"] for found in _FRAME.finditer(text))
-    remarks += [Remark(ELSEWHERE, url) for url in urls if parse_video(url) is None]
+    remarks += [Remark(EMBED_IS_A_LINK, url) for url in urls if parse_video(url) is None]
     return text
 
 

@@ -19,17 +19,17 @@ _NAMED = re.compile(
     r"(?<![\w\"'])([\w-]+)\s*[=:]\s*(?:\"((?:\\.|[^\"\\])*)\"|'([^']*)'|`([^`]*)`|([^\s\"'`,]+))|\"(?:\\.|[^\"\\])*\""
 )
 _KEY = re.compile(r"[A-Za-z][\w-]*(?:=|:(?=[^\s/]))")
-_LOOKS = {"no-icon", "flat", "modern", "simple", "true", "false"}  # never a word of a title
+_STYLE_WORDS = {"no-icon", "flat", "modern", "simple", "true", "false"}  # never a word of a title
 
 type Words = list[str]
 type Named = dict[str, str]
-type Write = Callable[[Words, Named], str]
-"""Makes Markdown of what is given to a short code by its place and by name; "" if it cannot."""
-type Hold = Callable[[Words, Named, str], str]
+type WriteSingle = Callable[[Words, Named], str]
+"""Makes Markdown of the positional and the named arguments of a short code; "" if it cannot."""
+type WritePair = Callable[[Words, Named, str], str]
 """Does the same for one that holds a text."""
 
 
-def given(args: str) -> tuple[Words, Named]:
+def parse_args(args: str) -> tuple[Words, Named]:
     """Positional arguments (commas between them are dropped) and named ones."""
     try:
         found = shlex.split(args)
@@ -71,7 +71,7 @@ def _film(words: Words, named: Named, *, before: str) -> str:
     return f"\n\n{name if name.startswith('http') else before + name}\n\n" if name and "playlist" not in words else ""
 
 
-_FILMS: dict[str, Write] = {
+_FILMS: dict[str, WriteSingle] = {
     "youtube": partial(_film, before="https://www.youtube.com/watch?v="),
     "vimeo": partial(_film, before="https://vimeo.com/"),
 }
@@ -92,7 +92,7 @@ def _post_path(words: Words, named: Named) -> str:
 
 
 def _post_link(words: Words, named: Named) -> str:
-    shown = " ".join(word for word in words[1:] if word not in _LOOKS)
+    shown = " ".join(word for word in words[1:] if word not in _STYLE_WORDS)
     return f"[{shown or words[0]}]({_post_path(words, named)})" if words else ""
 
 
@@ -104,7 +104,7 @@ def _link(words: Words, named: Named) -> str:
     return f"[{' '.join(words[:place] or words[1:])}]({words[place]})"
 
 
-SINGLES: dict[str, Write] = {
+SINGLES: dict[str, WriteSingle] = {
     **dict.fromkeys(("figure", "img", "image", "asset_img"), _figure),
     **_FILMS,
     "include": _include,
@@ -135,7 +135,7 @@ def _box(words: Words, named: Named, inner: str, *, name: str) -> str:
     kinds = [*words[:1], *(named.get(key, "") for key in ("type", "kind", "context", "level")), name]
     kind = next((one for one in kinds if one.lower() in KINDS), "note")
     rest = words[1:] if words and words[0].lower() in {*KINDS, "info", "default", "primary"} else words
-    title = _first(named, "title", "header", "heading") or " ".join(word for word in rest if word not in _LOOKS)
+    title = _first(named, "title", "header", "heading") or " ".join(word for word in rest if word not in _STYLE_WORDS)
     return boxed(kind, title, inner)
 
 
@@ -144,29 +144,20 @@ def _quote(words: Words, named: Named, inner: str) -> str:
     return quoted(inner + (f"\n\n— {', '.join(by) if named else ' '.join(by)}" if by else ""))
 
 
-def through(words: Words, named: Named, inner: str) -> str:
+def unwrapped(words: Words, named: Named, inner: str) -> str:
     return inner
 
 
-_BOXES = [
-    "notice",
-    "admonition",
-    "alert",
-    "callout",
-    "note",
-    "tip",
-    "warning",
-    "info",
-    "important",
-    "caution",
-    "danger",
-]
-PAIRS: dict[str, Hold] = {
+_BOXES = (
+    *("notice", "admonition", "alert", "callout", "danger", "info"),
+    *CALLOUT_TITLES,
+)
+PAIRS: dict[str, WritePair] = {
     **{name: partial(_box, name=name) for name in _BOXES},
     **dict.fromkeys(("quote", "blockquote", "pullquote"), _quote),
     **dict.fromkeys(
         ("details", "expand", "spoiler", "collapse"),
         lambda words, named, inner: folded(_first(named, "summary", "title") or " ".join(words), inner),
     ),
-    **dict.fromkeys(("rawhtml", "raw", "html", "md", "markdown", "center", "gallery"), through),
+    **dict.fromkeys(("rawhtml", "raw", "html", "md", "markdown", "center", "gallery"), unwrapped),
 }

@@ -27,7 +27,7 @@ from newsletter.issues.archiving import (
 from newsletter.moving import converting
 from newsletter.moving.folder.layout import Damaged, is_folder_of_posts
 from newsletter.moving.taking import posts
-from newsletter.moving.taking.account import Entry, MoveReport, as_data, as_page
+from newsletter.moving.taking.account import Entry, MoveReport, as_page
 from newsletter.moving.taking.linking import GHOST_URL
 from newsletter.moving.taking.posts import MoveResult
 from newsletter.posts.models import Image
@@ -47,9 +47,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--as-issues", action="store_true", help="make issues of the archive of what was mailed; nothing is mailed"
         )
-        parser.add_argument(
-            "--report", type=Path, metavar="FILE", help="write the account as a page (.html), and beside it as JSON"
-        )
+        parser.add_argument("--report", type=Path, metavar="FILE", help="write the account as a page (.html)")
 
     def handle(self, *args: Any, path: Path, dry_run: bool, **options: Any) -> None:
         with _folder(path, self, options) as folder:
@@ -65,7 +63,7 @@ class Command(BaseCommand):
         if options["as_issues"]:
             self._archive(made, dry_run=dry_run)
         if options["report"]:
-            _write_report(made.account, options["report"])
+            options["report"].with_suffix(".html").write_text(as_page(made.account), "utf-8")
         self._conclude(made)
 
     def _archive(self, made: MoveResult, *, dry_run: bool) -> None:
@@ -112,17 +110,17 @@ def convert(path: Path, folder: Path, command: BaseCommand, options: dict[str, A
             raise CommandError(f"{place} is no folder")
     if not path.exists():
         raise CommandError(f"{path} does not exist")
-
-    def progress(done: int, of: int) -> None:
-        if command.stderr.isatty():
-            command.stderr.write(f"{done:,} of {of:,}", ending="\r")
-
     zone = Publication.objects.current().zone
     given = {name: options[name] for name in ("site", "pictures", "fetch")}
     try:
-        converting.run_converter(path, folder, zone=zone, progress=progress, **given)
+        converting.run_converter(path, folder, zone=zone, progress=partial(_progress, command), **given)
     except converting.ConversionError as error:
         raise CommandError(f"{path}: {error}") from error
+
+
+def _progress(command: BaseCommand, done: int, of: int | None = None) -> None:
+    if command.stderr.isatty():
+        command.stderr.write(f"{done:,} of {of:,}" if of else f"{done:,}", ending="\r")
 
 
 @contextmanager
@@ -147,12 +145,6 @@ def _folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> Iterat
         shutil.rmtree(own)
 
 
-def _write_report(account: MoveReport, path: Path) -> None:
-    page, data = path.with_suffix(".html"), path.with_suffix(".json")
-    page.write_text(as_page(account), "utf-8")
-    data.write_text(json.dumps(as_data(account), ensure_ascii=False, indent=1), "utf-8")
-
-
 def _ask_for_site(account: MoveReport) -> None:
     """Note that pictures stay at an address that no browser opens: the export has a word in place of its site."""
     details = (remark.detail for entry in account.entries for remark in entry.remarks)
@@ -164,10 +156,8 @@ def _ask_for_site(account: MoveReport) -> None:
 
 
 def _report(command: BaseCommand, numbers: Iterator[int], entry: Entry) -> None:
-    """Write why a post is not as it was, if it is new or changed; on a terminal, how many are done."""
-    number = next(numbers)
-    if command.stderr.isatty():
-        command.stderr.write(f"{number:,}", ending="\r")
+    """Write why a post is not as it was, if it is new or changed."""
+    _progress(command, next(numbers))
     if entry.outcome == "rejected":
         command.stdout.write(f"{entry.name}: rejected: {entry.reason}")
     elif entry.outcome != "unchanged":

@@ -36,7 +36,7 @@ class Command(BaseCommand):
             with programs.hold_locks(programs.ALL_PROGRAMS, programs.LockNote.ours()):
                 self._refuse_others()
                 preparing.migrate_database()
-                found = site.bring_in(path.absolute(), timezone.now())
+                found = site.import_site(path.absolute(), timezone.now())
         except AlreadyInUse as holder:
             raise CommandError(
                 f"Nothing was brought in: the newsletter is running ({holder}). Stop it first."
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             )
 
 
-def _summary_lines(found: site.BroughtIn) -> list[str]:
+def _summary_lines(found: site.ImportedSite) -> list[str]:
     """Counts, and the operator's next steps."""
     counts = ", ".join(f"{number:,} {word}" for word, number in found.counts.items())
     lines = [f"Brought in the export of {found.exported_at:%Y-%m-%d %H:%M} UTC: {counts}, {found.pictures:,} pictures."]
