@@ -1,4 +1,7 @@
-"""Convert the HTML of a mail to plain text with the same words and links, wrapped. Pure."""
+"""Convert the HTML of a mail to plain text with the same words and links. Pure.
+
+A paragraph is one line: the mail's encoding keeps lines short on the wire, and each client wraps to its own width.
+"""
 
 import re
 import unicodedata
@@ -7,42 +10,14 @@ from html.parser import HTMLParser
 
 from django.utils.translation import gettext as _
 
-COLUMNS = 72  # a Chinese character takes two
-OPENERS = "（「『【《〈〔［｛“‘"
-CLOSERS = "，。、；：？！）」』】》〉〕］｝…—～·％”’" + ",.;:?!)]}%"
+TABLE_COLUMNS = 72  # a Chinese character takes two
 WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
-COMBINING = r"(?:[\ufe0e\ufe0f\u20e3\u0300-\u036f\U0001f3fb-\U0001f3ff]|\u200d.)*"
-# Never broken: a URL, a word, or one character with its punctuation.
-UNIT = re.compile(
-    rf"\s+|(?:https?://|mailto:)[!-~]+(?: ?[{re.escape(CLOSERS)}]+)?|[{re.escape(OPENERS)}]*"
-    rf"(?:[^\s{WIDE}{re.escape(OPENERS)}]+|.{COMBINING})[{re.escape(CLOSERS)}]*(?:\[\d+\][{re.escape(CLOSERS)}]*)?",
-    re.DOTALL,
-)
-
-
-def wrap(text: str, *, columns: int = COLUMNS, first: str = "", rest: str | None = None) -> str:
-    """Wrap one paragraph. first, rest: prefixes of the first and of the other lines.
-
-    No line begins with 。 or ends with 「. URLs are never broken, even if the line gets too long.
-    """
-    rest = first if rest is None else rest
-    lines, line, taken, started = [], first, width(first), False
-    for unit in UNIT.findall(text):
-        if started and taken + width(unit.rstrip()) > columns:
-            lines.append(line.rstrip())
-            line = rest + unit.lstrip()
-            taken = width(line)
-        else:
-            line += unit
-            taken += width(unit)
-        started = bool(line[len(rest) :].strip())
-    return "\n".join([*lines, line.rstrip()])
 
 
 def tidy(text: str) -> str:
-    """Wrap long lines and collapse blank lines of a text template's output."""
-    lines = [wrap(line) if width(line) > COLUMNS else line.rstrip() for line in text.splitlines()]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    """Collapse the blank lines of a text template's output."""
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
 
 
 def width(text: str) -> int:
@@ -58,7 +33,7 @@ def table(rows: list[list[str]], *, headed: bool) -> str:
         return ""
     columns = max(map(len, rows))
     widths = [max(width(row[column]) for row in rows if column < len(row)) for column in range(columns)]
-    if sum(widths) + 3 * (columns - 1) > COLUMNS:
+    if sum(widths) + 3 * (columns - 1) > TABLE_COLUMNS:
         return _listed(rows, headed=headed)
     lines = ["   ".join(_padded(cell, widths[at]) for at, cell in enumerate(row)).rstrip() for row in rows]
     if headed:
@@ -71,7 +46,7 @@ def _listed(rows: list[list[str]], *, headed: bool) -> str:
     blocks = []
     for row in body:
         cells = [f"{heads[at]}：{cell}" if at < len(heads) and heads[at] else cell for at, cell in enumerate(row)]
-        blocks.append("\n".join(wrap(cell) for cell in cells))
+        blocks.append("\n".join(cells))
     return "\n\n".join(blocks)
 
 
@@ -88,6 +63,7 @@ VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "met
 APART = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
 NOTE = re.compile(r"\[(\d+)\]")  # a footnote; links have such numbers too
 BREAKING = APART | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt", "dd"}
+BREAKING |= {"figcaption"}
 MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
 # Inline elements whose title attribute is appended to their text.
 TITLED = frozenset(
@@ -99,7 +75,7 @@ RULE = "─" * 6
 def text_from_html(html: str) -> str:
     """Convert an HTML mail; the text ends in one newline.
 
-    A link that is alone in its block is followed by its URL; others get a number, and the URLs are listed at the end,
+    In a block of links alone each is followed by its URL; other links get a number, and the URLs are listed at the end,
     each once. Omitted: URLs of links with class "words-only", hidden elements, and class "html-only".
     """
     extractor = _TextExtractor()
@@ -127,7 +103,7 @@ class _TextExtractor(HTMLParser):
         self.run: list[str] = []  # text of the current block
         self.hrefs: list[tuple[str, str, int]] = []  # open links: URL, title, start in `run`
         self.shown: dict[str, int | None] = {}  # URL: its number in the list, None if shown in the text
-        self.last_link = ""  # text and URL of the last closed link
+        self.links: list[tuple[str, str]] = []  # of the block: text, URL
         self.titles: list[tuple[str, str]] = []  # of open elements in TITLED
         self.silent: list[str] = []  # open elements, from a hidden one on
         self.lists: list[_List] = []
@@ -203,7 +179,7 @@ class _TextExtractor(HTMLParser):
             self.shown.setdefault(href, None)
             return
         suffix = f"（{title}）" if title else ""
-        self.last_link = f"{words}{suffix}{LINK}{href}{LINK}"
+        self.links.append((f"{words}{suffix}", href))
         self.run.append(f"{suffix}{LINK}{href}{LINK}")  # replaced at the end of the block
 
     def _open_sup(self, given: dict[str, str]) -> None:
@@ -310,6 +286,7 @@ class _TextExtractor(HTMLParser):
         """Text since the last block, with link numbers."""
         words = _collapsed("".join(self.run))
         self.run.clear()
+        self.links.clear()
         return re.sub(f"{LINK}(.*?){LINK}", lambda match: self._number(match[1]), words)
 
     def _number(self, href: str) -> str:
@@ -321,13 +298,11 @@ class _TextExtractor(HTMLParser):
     def _flush(self, mark: str = "") -> None:
         if self.pre:
             return self._flush_code()
-        address = self._lone_address()
+        addresses = self._lone_addresses()
         if words := self._words():
             first, rest = self._prefixes()
-            lines = [wrap(line.strip(), first=first + mark, rest=rest) for line in words.split(BREAK)]
-            lines[1:] = [line.replace(first + mark, rest, 1) for line in lines[1:]]
-            if address:
-                lines.append(rest + address)
+            lines = [rest + line.strip() for line in addresses or words.split(BREAK)]
+            lines[0] = first + mark + lines[0].removeprefix(rest)
             self._put("\n".join(lines))
         return None
 
@@ -338,13 +313,15 @@ class _TextExtractor(HTMLParser):
             _first, rest = self._prefixes()
             self._put("\n".join(f"{rest}    {line}".rstrip() for line in code.splitlines()))
 
-    def _lone_address(self) -> str:
-        """The URL if one link is the whole block and the URL was not shown before."""
-        whole, href = _collapsed("".join(self.run)), self.last_link.removesuffix(LINK).rpartition(LINK)[2]
-        if not href or whole != self.last_link or href in self.shown:
-            return ""
-        self.shown[href] = None
-        return href
+    def _lone_addresses(self) -> list[str]:
+        """Each link's words and URL, on lines of their own, if the block has nothing else and its URLs are new."""
+        whole, fresh = _collapsed("".join(self.run)), {href for _words, href in self.links} - self.shown.keys()
+        for words, href in self.links:
+            whole = whole.replace(f"{words}{LINK}{href}{LINK}", "", 1)
+        if whole.strip(" ·") or len(fresh) < len(self.links):
+            return []
+        self.shown |= dict.fromkeys(fresh)
+        return [line for link in self.links for line in link]
 
     def _prefixes(self) -> tuple[str, str]:
         """Prefixes of the first and the other lines of a block; consumes the bullet."""
