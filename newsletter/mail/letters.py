@@ -7,7 +7,7 @@ from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
 
 from newsletter.buckets import PicturesUnavailable
-from newsletter.mail import colours, html, plaintext, spacing
+from newsletter.mail import colours, html, plaintext, spacing, unbroken
 from newsletter.mail.message import MailContent, shorten_subject, shouting_letters
 
 DEFAULT_LOOK = "letter"  # one of templates/email/_*.css
@@ -57,6 +57,8 @@ def _page(name: str, subject: str, context: Mapping[str, Any], *, base_url: str,
             raise
     values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or DEFAULT_LOOK}.css"
     whole = spacing.autospace_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
+    name_shown = getattr(context.get("publication"), "name", "")
+    whole = unbroken.keep_name(unbroken.keep_endings(whole), name_shown)
     return _Page(subject, values, names, whole, html.for_old_clients(whole))
 
 
