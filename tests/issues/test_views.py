@@ -89,6 +89,16 @@ def test_an_issue_is_read_as_it_was_composed(client):
     assert page.text.count("第一段。") == 1  # of the link: its first sentence
 
 
+def test_the_sections_of_a_post_are_below_its_title(client):
+    issue = make_issue(make_post("談槓桿", body="## 一節\n\n### 一段"), sent_at=PUBLISHED_AT)
+
+    headings = re.findall(
+        r"<(h\d) [^>]*id=[^>]*>(?:<a[^>]*>)?(談槓桿|一節|一段)<", client.get(issue.get_absolute_url()).text
+    )
+
+    assert headings == [("h2", "談槓桿"), ("h3", "一節"), ("h4", "一段")]
+
+
 def test_a_post_that_an_issue_only_names_or_begins_has_a_way_on(client):
     whole, begun, named = make_post("全文"), make_post("開頭"), make_post("只有名字")
     issue = make_issue(whole, sent_at=PUBLISHED_AT)

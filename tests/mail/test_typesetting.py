@@ -1,6 +1,6 @@
 import pytest
 
-from newsletter.mail.unbroken import NOWRAP, keep_endings, keep_name
+from newsletter.mail.typesetting import LATIN_FONT, NOWRAP, keep_endings, keep_name, narrow_quotes
 
 
 def kept(html: str) -> str:
@@ -62,3 +62,9 @@ def test_the_name_stays_whole_in_text_alone():
 @pytest.mark.parametrize("name", ["The Long View", "十一個字以上的名字會超出手機", ""])
 def test_a_name_that_may_break_is_left_alone(name):
     assert keep_name(f"<body>{name}", name) == f"<body>{name}"
+
+
+def test_latin_quotes_are_set_in_a_latin_font_but_in_code():
+    page = narrow_quotes("<title>’</title><body><p>don’t</p><pre>“a”</pre><code>’</code>")
+
+    assert page == f"<title>’</title><body><p>don{LATIN_FONT}’</span>t</p><pre>“a”</pre><code>’</code>"

@@ -1,4 +1,4 @@
-"""Keep short runs of text on one line: the end of a paragraph and the name of the publication. Pure."""
+"""Set text that is Chinese and Latin: ends of paragraphs, the publication's name, Latin quotes. Pure."""
 
 import re
 from functools import lru_cache
@@ -10,6 +10,7 @@ from newsletter.mail.spacing import HAN, INLINE_TAGS, LATIN
 
 NOWRAP: Final = '<span style="white-space: nowrap">'
 NAME_MAX: Final = 20  # columns: ten Han, which fit a line of the narrowest phone's largest title
+LATIN_FONT: Final = '<span style="font-family: Arial, Helvetica, sans-serif">'
 SHORTEST: Final = 10  # characters that a line of a phone may not hold
 
 TAG: Final = re.compile("<[^>]*>")
@@ -54,16 +55,23 @@ def _kept(text: str, span: str) -> str:
 
 def keep_name(html: str, name: str, span: str = NOWRAP) -> str:
     """Keep a Chinese `name` on one line wherever the body of a page or mail shows it."""
-    if not (pattern := _name_pattern(name)):
+    if not HAN_ANY.search(name) or width(name) > NAME_MAX:
         return html
+    return _spanned(html, re.escape(escape(name)), span)
+
+
+def narrow_quotes(html: str) -> str:
+    """Set ’ and “ ” in a Latin font: Chinese fonts draw them as wide as a Han. In Taiwan, Chinese quotes are 「」."""
+    return _spanned(html, "[‘’“”]", LATIN_FONT)
+
+
+def _spanned(html: str, pattern: str, span: str) -> str:
+    """Put what `pattern` finds in the text of a document's body into a span."""
     head, body, rest = html.partition("<body")
-    return head + body + pattern.sub(lambda found: f"{span}{found[0]}</span>" if found["name"] else found[0], rest)
+    return head + body + _in_text(pattern).sub(lambda found: f"{span}{found[2]}</span>" if found[2] else found[0], rest)
 
 
 @lru_cache(maxsize=8)
-def _name_pattern(name: str) -> re.Pattern[str] | None:
-    """The name in text; what is no text matches too, and before it."""
-    if not HAN_ANY.search(name) or width(name) > NAME_MAX:
-        return None
-    skipped = r"<(script|style|textarea|option|svg)\b.*?</\1>|<[^>]*>"
-    return re.compile(rf"{skipped}|(?P<name>{re.escape(escape(name))})", re.DOTALL)
+def _in_text(pattern: str) -> re.Pattern[str]:
+    """What is no text matches too, and first."""
+    return re.compile(rf"<(script|style|textarea|option|svg|pre|code)\b.*?</\1>|<[^>]*>|({pattern})", re.DOTALL)
