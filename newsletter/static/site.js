@@ -32,10 +32,18 @@ function offerSchemes(button) {
   });
 }
 
+function offerShare(button) {
+  if (!navigator.share) return;
+  button.parentElement.hidden = false;
+  // Who closes the sheet again has shared nothing: that is no error.
+  button.addEventListener("click", () => navigator.share({ url: button.dataset.share }).catch(() => {}));
+}
+
 function offerCopy(button) {
   if (!navigator.clipboard) return;
   const label = button.textContent;
   button.parentElement.hidden = false;
+  for (const shown of document.querySelectorAll(".share-address")) shown.hidden = true;
   button.setAttribute("aria-live", "polite");
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
@@ -89,6 +97,7 @@ function leaveTornRagged() {
 leaveTornRagged();
 wide.addEventListener("change", leaveTornRagged);
 document.querySelectorAll("[data-auto]").forEach(offerSchemes);
+document.querySelectorAll("[data-share]").forEach(offerShare);
 document.querySelectorAll("[data-copy]").forEach(offerCopy);
 document.querySelectorAll("[data-print]").forEach(offerPrint);
 document.querySelectorAll(".signup[method]").forEach(tellOrigin);

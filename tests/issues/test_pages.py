@@ -229,25 +229,25 @@ def test_a_chosen_scheme_holds_on_the_next_page_and_before_its_first_paint(visit
     assert visit.context.cookies() == []
 
 
-@pytest.mark.exhaustive
-def test_a_post_can_be_printed_and_its_address_copied(visit, pages):
+def test_a_post_is_shared_by_the_phones_own_sheet_by_line_or_by_its_address(visit, pages):
     path = next(path for path in pages if path.startswith("/p/"))
-    # A page of http: has no clipboard, and a browser without a window prints nothing.
+    # A page of http: has no clipboard, and a browser without a window no sheet.
     visit.add_init_script(
         """const writeText = async (text) => { window.copied = text; };
         Object.defineProperty(navigator, "clipboard", {value: {writeText}});
-        window.print = () => { window.printed = true; };"""
+        navigator.share = async ({url}) => { window.shared = url; };"""
     )
     visit.goto(SITE + path)
     copy, label = visit.locator("[data-copy]"), visit.locator("[data-copy]").text_content()
 
-    visit.locator("[data-print]").press("Enter")
+    visit.locator("[data-share]").press("Enter")
     copy.press("Enter")
 
-    assert visit.evaluate("window.printed") is True
+    assert visit.evaluate("window.shared").endswith(path)
     assert visit.evaluate("window.copied").endswith(path)
     assert copy.text_content() == copy.get_attribute("data-copied") != label
     assert copy.get_attribute("aria-live") == "polite"
+    assert visit.locator(".share").inner_text().split("\n")[1:] == ["分享", "LINE", "已複製"]
 
 
 @pytest.mark.exhaustive
