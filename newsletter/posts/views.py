@@ -91,10 +91,9 @@ def search(request: HttpRequest) -> HttpResponse:
     if number > 1 and not found.results:  # beyond the last page, whose query cannot say how many there are
         number, found = 1, look_up(query, now=now, limit=PER_PAGE)
     page = Paginator(range(found.total), PER_PAGE).get_page(number)
-    context = {"query": query, "page": page, "results": found.results}
-    if query and not found.results:
-        context["alike"] = close_words(query, now)
-    return render(request, "posts/search.html", context)
+    alike = close_words(query, now) if query and not found.results else []
+    shown = {"query": query, "page": page, "results": found.results, "alike": alike}
+    return render(request, "posts/search.html", shown)
 
 
 @private_view
