@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.schedule import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
 from newsletter.issues.schedule import Shift as Shift  # noqa: PLC0414
+from newsletter.mail.html import demote_headings
 from newsletter.posts.models import Image, Post, PostQuerySet, attach_covers
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
@@ -194,8 +195,8 @@ class IssueItem(models.Model):
 
     @property
     def html(self) -> SafeString:
-        """The post's HTML with prefixed ids, because footnote ids repeat between posts."""
-        return prefix_ids(self.post.html, f"p{self.post_id}")
+        """The post's HTML below a title in h2, with prefixed ids, because footnote ids repeat between posts."""
+        return prefix_ids(demote_headings(self.post.html), f"p{self.post_id}")
 
 
 class KeptText(models.Model):

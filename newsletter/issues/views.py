@@ -30,8 +30,10 @@ SHARE_URLS = {
 }
 
 
-def _newest_posts(now: datetime) -> list[Post]:
-    return attach_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST_POSTS_MAX])
+def _newest_posts(now: datetime, *, without: Issue | None = None) -> list[Post]:
+    """Those of the issue are left out."""
+    shown = [item.post_id for item in without.items.all()] if without else []
+    return attach_renderings(Post.objects.listed(now).exclude(pk__in=shown).prefetch_related("tags")[:NEWEST_POSTS_MAX])
 
 
 @cached_page(Post.objects.next_change)
@@ -43,7 +45,7 @@ def render_home(request: HttpRequest) -> HttpResponse:
     """The home page, uncached."""
     now = timezone.now()
     latest = next(iter(attach_reading_minutes(Issue.objects.archived().for_listing(now)[:1])), None)
-    posts = _newest_posts(now)
+    posts = _newest_posts(now, without=latest)
     ahead = schedule.upcoming(Publication.objects.current(), now)
     response = render(request, "issues/home.html", {"issue": latest, "posts": posts, "ahead": ahead})
     response.changes_at = ahead.changes_at  # type: ignore[attr-defined]  # read by `cached_page`

@@ -7,7 +7,7 @@ from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
 
 from newsletter.buckets import PicturesUnavailable
-from newsletter.mail import colours, html, plaintext, spacing
+from newsletter.mail import colours, html, plaintext, spacing, typesetting
 from newsletter.mail.message import MailContent, shorten_subject, shouting_letters
 
 DEFAULT_LOOK = "letter"  # one of templates/email/_*.css
@@ -57,7 +57,14 @@ def _page(name: str, subject: str, context: Mapping[str, Any], *, base_url: str,
             raise
     values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or DEFAULT_LOOK}.css"
     whole = spacing.autospace_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
+    whole = _typeset(whole, context.get("publication"))
     return _Page(subject, values, names, whole, html.for_old_clients(whole))
+
+
+def _typeset(whole: str, publication: Any) -> str:
+    whole = typesetting.keep_name(typesetting.keep_endings(whole), getattr(publication, "name", ""))
+    # An English mail has Latin fonts first.
+    return whole if getattr(publication, "language", "") == "en" else typesetting.narrow_quotes(whole)
 
 
 def unspaced_names(publication: Any) -> tuple[str, ...]:

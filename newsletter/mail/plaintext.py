@@ -1,4 +1,7 @@
-"""Convert the HTML of a mail to plain text with the same words and links, wrapped. Pure."""
+"""Convert the HTML of a mail to plain text with the same words and links. Pure.
+
+A paragraph is one line: the mail's encoding keeps lines short on the wire, and each client wraps to its own width.
+"""
 
 import re
 import unicodedata
@@ -7,42 +10,14 @@ from html.parser import HTMLParser
 
 from django.utils.translation import gettext as _
 
-COLUMNS = 72  # a Chinese character takes two
-OPENERS = "（「『【《〈〔［｛“‘"
-CLOSERS = "，。、；：？！）」』】》〉〕］｝…—～·％”’" + ",.;:?!)]}%"
+TABLE_COLUMNS = 72  # a Chinese character takes two
 WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
-COMBINING = r"(?:[\ufe0e\ufe0f\u20e3\u0300-\u036f\U0001f3fb-\U0001f3ff]|\u200d.)*"
-# Never broken: a URL, a word, or one character with its punctuation.
-UNBROKEN = re.compile(
-    rf"\s+|(?:https?://|mailto:)[!-~]+(?: ?[{re.escape(CLOSERS)}]+)?|[{re.escape(OPENERS)}]*"
-    rf"(?:[^\s{WIDE}{re.escape(OPENERS)}]+|.{COMBINING})[{re.escape(CLOSERS)}]*(?:\[\d+\][{re.escape(CLOSERS)}]*)?",
-    re.DOTALL,
-)
-
-
-def wrap(text: str, *, columns: int = COLUMNS, first: str = "", rest: str | None = None) -> str:
-    """Wrap one paragraph. first, rest: prefixes of the first and of the other lines.
-
-    No line begins with 。 or ends with 「. URLs are never broken, even if the line gets too long.
-    """
-    rest = first if rest is None else rest
-    lines, line, taken, started = [], first, display_width(first), False
-    for unit in UNBROKEN.findall(text):
-        if started and taken + display_width(unit.rstrip()) > columns:
-            lines.append(line.rstrip())
-            line = rest + unit.lstrip()
-            taken = display_width(line)
-        else:
-            line += unit
-            taken += display_width(unit)
-        started = bool(line[len(rest) :].strip())
-    return "\n".join([*lines, line.rstrip()])
 
 
 def tidy(text: str) -> str:
-    """Wrap long lines and collapse blank lines of a text template's output."""
-    lines = [wrap(line) if display_width(line) > COLUMNS else line.rstrip() for line in text.splitlines()]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    """Collapse the blank lines of a text template's output."""
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
 
 
 def display_width(text: str) -> int:
@@ -58,7 +33,7 @@ def aligned_table(rows: list[list[str]], *, headed: bool) -> str:
         return ""
     columns = max(map(len, rows))
     widths = [max(display_width(row[column]) for row in rows if column < len(row)) for column in range(columns)]
-    if sum(widths) + 3 * (columns - 1) > COLUMNS:
+    if sum(widths) + 3 * (columns - 1) > TABLE_COLUMNS:
         return _table_as_list(rows, headed=headed)
     lines = [
         "   ".join(cell + " " * (widths[at] - display_width(cell)) for at, cell in enumerate(row)).rstrip()
@@ -74,7 +49,7 @@ def _table_as_list(rows: list[list[str]], *, headed: bool) -> str:
     blocks = []
     for row in body:
         cells = [f"{heads[at]}：{cell}" if at < len(heads) and heads[at] else cell for at, cell in enumerate(row)]
-        blocks.append("\n".join(wrap(cell) for cell in cells))
+        blocks.append("\n".join(cells))
     return "\n\n".join(blocks)
 
 
@@ -100,6 +75,7 @@ BLOCK_TAGS = SEPARATED_TAGS | {
     "dt",
     "dd",
 }
+BLOCK_TAGS |= {"figcaption"}
 HEADING_MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
 # Inline elements whose title attribute is appended to their text.
 TITLED_TAGS = frozenset(
@@ -111,7 +87,7 @@ RULE = "─" * 6
 def text_from_html(html: str) -> str:
     """Convert an HTML mail; the text ends in one newline.
 
-    A link that is alone in its block is followed by its URL; others get a number, and the URLs are listed at the end,
+    In a block of links alone each is followed by its URL; other links get a number, and the URLs are listed at the end,
     each once. Omitted: URLs of links with class "words-only", hidden elements, and class "html-only".
     """
     extractor = _TextExtractor()
@@ -139,7 +115,7 @@ class _TextExtractor(HTMLParser):
         self.texts: list[str] = []  # of the current block
         self.hrefs: list[tuple[str, str, int]] = []  # open links: URL, title, start in `texts`
         self.shown: dict[str, int | None] = {}  # URL: its number in the list, None if shown in the text
-        self.last_link = ""  # text and URL of the last closed link
+        self.links: list[tuple[str, str]] = []  # of the block: text, URL
         self.titles: list[tuple[str, str]] = []  # of open elements in TITLED
         self.silent: list[str] = []  # open elements, from a hidden one on
         self.lists: list[_List] = []
@@ -215,7 +191,7 @@ class _TextExtractor(HTMLParser):
             self.shown.setdefault(href, None)
             return
         suffix = f"（{title}）" if title else ""
-        self.last_link = f"{text}{suffix}{LINK_MARK}{href}{LINK_MARK}"
+        self.links.append((f"{text}{suffix}", href))
         self.texts.append(f"{suffix}{LINK_MARK}{href}{LINK_MARK}")  # replaced at the end of the block
 
     def _open_sup(self, given: dict[str, str]) -> None:
@@ -324,6 +300,7 @@ class _TextExtractor(HTMLParser):
         """Text since the last block, with link numbers."""
         text = _collapsed("".join(self.texts))
         self.texts.clear()
+        self.links.clear()
         return re.sub(f"{LINK_MARK}(.*?){LINK_MARK}", lambda match: self._number(match[1]), text)
 
     def _number(self, href: str) -> str:
@@ -335,13 +312,11 @@ class _TextExtractor(HTMLParser):
     def _flush(self, mark: str = "") -> None:
         if self.pre:
             return self._flush_code()
-        address = self._lone_address()
+        addresses = self._lone_addresses()
         if text := self._take_text():
             first, rest = self._prefixes()
-            lines = [wrap(line.strip(), first=first + mark, rest=rest) for line in text.split(BREAK_MARK)]
-            lines[1:] = [line.replace(first + mark, rest, 1) for line in lines[1:]]
-            if address:
-                lines.append(rest + address)
+            lines = [rest + line.strip() for line in addresses or text.split(BREAK_MARK)]
+            lines[0] = first + mark + lines[0].removeprefix(rest)
             self._put("\n".join(lines))
         return None
 
@@ -352,13 +327,15 @@ class _TextExtractor(HTMLParser):
             _first, rest = self._prefixes()
             self._put("\n".join(f"{rest}    {line}".rstrip() for line in code.splitlines()))
 
-    def _lone_address(self) -> str:
-        """The URL if one link is the whole block and the URL was not shown before."""
-        whole, href = _collapsed("".join(self.texts)), self.last_link.removesuffix(LINK_MARK).rpartition(LINK_MARK)[2]
-        if not href or whole != self.last_link or href in self.shown:
-            return ""
-        self.shown[href] = None
-        return href
+    def _lone_addresses(self) -> list[str]:
+        """Each link's text and URL, on lines of their own, if the block has nothing else and its URLs are new."""
+        whole, fresh = _collapsed("".join(self.texts)), {href for _words, href in self.links} - self.shown.keys()
+        for text, href in self.links:
+            whole = whole.replace(f"{text}{LINK_MARK}{href}{LINK_MARK}", "", 1)
+        if whole.strip(" ·") or len(fresh) < len(self.links):
+            return []
+        self.shown |= dict.fromkeys(fresh)
+        return [line for link in self.links for line in link]
 
     def _prefixes(self) -> tuple[str, str]:
         """Prefixes of the first and the other lines of a block; consumes the bullet."""

@@ -17,6 +17,7 @@ from newsletter.page_cache.pages import cached_page, requested_page
 from newsletter.posts.models import Post, PostQuerySet, Tag, attach_covers, attach_renderings
 from newsletter.posts.redirects import find_redirect
 from newsletter.posts.responsive_images import responsive_pictures
+from newsletter.posts.search.index import close_words
 from newsletter.posts.search.index import search as look_up
 from newsletter.publication import sharing
 
@@ -50,10 +51,9 @@ def post(request: HttpRequest, number: int) -> HttpResponse:
     if request.path != found.get_absolute_url():
         return find_redirect(request) or redirect(found, permanent=True)
     listed = Post.objects.none() if found.is_unlisted else Post.objects.listed(now)
-    older, newer = listed.neighbours(found)
     prefetch_related_objects([found], "tags", "issues")
-    related = attach_covers(attach_renderings([found, *listed.related(found, READ_MORE)]))[1:]
-    return render(request, "posts/post.html", {"post": found, "older": older, "newer": newer, "related": related})
+    newest = attach_covers(attach_renderings([found, *listed.exclude(pk=found.pk)[:READ_MORE]]))[1:]
+    return render(request, "posts/post.html", {"post": found, "newest": newest})
 
 
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
@@ -91,7 +91,9 @@ def search(request: HttpRequest) -> HttpResponse:
     if number > 1 and not found.results:  # beyond the last page, whose query cannot say how many there are
         number, found = 1, look_up(query, now=now, limit=PER_PAGE)
     page = Paginator(range(found.total), PER_PAGE).get_page(number)
-    return render(request, "posts/search.html", {"query": query, "page": page, "results": found.results})
+    alike = close_words(query, now) if query and not found.results else []
+    shown = {"query": query, "page": page, "results": found.results, "alike": alike}
+    return render(request, "posts/search.html", shown)
 
 
 @private_view

@@ -139,7 +139,10 @@ class LookForm(PublicationForm):
         label=_("Your face"),
         required=False,
         widget=forms.ClearableFileInput({"accept": "image/jpeg,image/png,image/gif,image/webp"}),
-        help_text=_("A photograph at the head of every issue by mail, beside the name. It is cut to a square."),
+        help_text=_(
+            "A photograph beside your name: at the head of every issue by mail, above a post and on the page about "
+            "you. It is cut to a square."
+        ),
     )
 
     class Meta(PublicationForm.Meta):

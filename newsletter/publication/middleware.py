@@ -14,6 +14,7 @@ from django.utils.csp import CSP
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from newsletter.limits import body_size
+from newsletter.mail import typesetting
 from newsletter.page_cache.compression import accepts_gzip
 from newsletter.publication import stylesheet
 from newsletter.publication.models import Publication
@@ -51,6 +52,21 @@ class PublicationMiddleware:
         with Publication.objects.used(publication), language, zone:
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", publication.language)
+        return response
+
+
+class WholeNameMiddleware:
+    """Keep the publication's name on one line wherever a reader's page shows it; the innermost middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_page = response.headers.get("Content-Type", "").startswith("text/html") and not response.streaming
+        if is_page and not request.path.startswith(("/desk/", "/admin/")):
+            name = Publication.objects.current().name
+            response.content = typesetting.keep_name(response.content.decode(), name, '<span class="name">')
         return response
 
 

@@ -32,10 +32,18 @@ function offerSchemes(button) {
   });
 }
 
+function offerShare(button) {
+  if (!navigator.share) return;
+  button.parentElement.hidden = false;
+  // Who closes the sheet again has shared nothing: that is no error.
+  button.addEventListener("click", () => navigator.share({ url: button.dataset.share }).catch(() => {}));
+}
+
 function offerCopy(button) {
   if (!navigator.clipboard) return;
   const label = button.textContent;
   button.parentElement.hidden = false;
+  for (const shown of document.querySelectorAll(".share-address")) shown.hidden = true;
   button.setAttribute("aria-live", "polite");
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
@@ -58,7 +66,38 @@ function tellOrigin(form) {
   form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "came", value: `from ${host}` }));
 }
 
+// A paragraph is left ragged if a line of it would be stretched by more than this share.
+const STRETCH_MAX = 0.06;
+const wide = matchMedia("(min-width: 44rem)");
+
+function isTorn(paragraph) {
+  const range = document.createRange();
+  range.selectNodeContents(paragraph);
+  const { top, right } = paragraph.getBoundingClientRect();
+  const height = parseFloat(getComputedStyle(paragraph).lineHeight);
+  const lines = [];
+  for (const box of range.getClientRects()) {
+    const line = Math.floor(((box.top + box.bottom) / 2 - top) / height);
+    lines[line] = Math.max(lines[line] ?? 0, box.right);
+  }
+  const { left } = range.getBoundingClientRect();
+  return lines.slice(0, -1).some((end) => right - end > STRETCH_MAX * (end - left));
+}
+
+function leaveTornRagged() {
+  if (!wide.matches) return;
+  const paragraphs = [...document.querySelectorAll(":is(.prose, .part) :is(p, li, dd)")];
+  for (const one of paragraphs) one.classList.add("ragged");
+  const torn = paragraphs.map(isTorn);
+  paragraphs.forEach((one, place) => {
+    one.classList.toggle("ragged", torn[place]);
+  });
+}
+
+leaveTornRagged();
+wide.addEventListener("change", leaveTornRagged);
 document.querySelectorAll("[data-auto]").forEach(offerSchemes);
+document.querySelectorAll("[data-share]").forEach(offerShare);
 document.querySelectorAll("[data-copy]").forEach(offerCopy);
 document.querySelectorAll("[data-print]").forEach(offerPrint);
 document.querySelectorAll(".signup[method]").forEach(tellOrigin);

@@ -35,7 +35,7 @@ def han(text: str) -> int:
 
 
 def test_there_is_something_on_every_page():
-    assert Post.objects.published(NOW).count() == 16
+    assert Post.objects.published(NOW).count() == 18
     assert Post.objects.drafts().count() == 1
     assert list(Issue.objects.archived().values_list("number", flat=True)) == [5, 4, 3, 2, 1]
     assert list(Issue.objects.unsent().values_list("number", flat=True)) == [6]
@@ -169,4 +169,4 @@ def test_a_second_load_changes_nothing():
 
     assert again is False
     assert Post.objects.filter(title="改過的題目").exists()
-    assert (Post.objects.count(), Issue.objects.count(), Subscriber.objects.count()) == (17, 6, 14)
+    assert (Post.objects.count(), Issue.objects.count(), Subscriber.objects.count()) == (19, 6, 14)

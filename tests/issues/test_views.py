@@ -33,7 +33,8 @@ def test_home_promises_and_shows_the_latest_issue_and_posts(client):
     assert ">每兩週一封信。</h1>" in page.text
     assert f'<a href="{latest.get_absolute_url()}">最新一期</a>' in page.text
     assert "這一期談提問。" in page.text
-    assert f'<a href="{post.get_absolute_url()}">最新文章</a>' in page.text
+    assert page.text.count(f'<a href="{post.get_absolute_url()}">最新文章</a>') == 1
+    assert page.text.count("/start-here/") == 1
     assert 'action="/subscribe/"' in page.text
     assert "還沒寄" not in page.text
 
@@ -60,7 +61,12 @@ def test_the_archive_goes_by_year_and_number(client):
         ("2025", ""),
         ("", "第一"),
     ]
-    assert "2 issues so far." in page.text
+    assert re.findall(r'href="(/issues/2026[./][^"]*)"', page.text) == [
+        "/issues/2026/",
+        "/issues/2026/",
+        "/issues/2026.epub",
+        "/issues/2026/print/",
+    ]
     assert "未寄" not in page.text
 
 
@@ -89,6 +95,16 @@ def test_an_issue_is_read_as_it_was_composed(client):
     assert page.text.count("第一段。") == 1  # of the link: its first sentence
 
 
+def test_the_sections_of_a_post_are_below_its_title(client):
+    issue = make_issue(make_post("談槓桿", body="## 一節\n\n### 一段"), sent_at=PUBLISHED_AT)
+
+    headings = re.findall(
+        r"<(h\d) [^>]*id=[^>]*>(?:<a[^>]*>)?(談槓桿|一節|一段)<", client.get(issue.get_absolute_url()).text
+    )
+
+    assert headings == [("h2", "談槓桿"), ("h3", "一節"), ("h4", "一段")]
+
+
 def test_a_post_that_an_issue_only_names_or_begins_has_a_way_on(client):
     whole, begun, named = make_post("全文"), make_post("開頭"), make_post("只有名字")
     issue = make_issue(whole, sent_at=PUBLISHED_AT)
@@ -113,7 +129,7 @@ def test_a_year_goes_by_month_and_tells_how_each_issue_begins(client):
     assert months == re.findall(r'<h2 id="month-(\d+)"', page.text) == ["2", "3", "4"]  # Taipei's February
     assert page.text.index("冬天。") < page.text.index("春天的一句。")
     assert "2025 年合訂本" in page.text
-    assert "data-print" in page.text
+    assert "data-share" in page.text
 
 
 def test_a_sent_issue_keeps_back_a_post_that_became_a_draft(client):

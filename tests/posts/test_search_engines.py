@@ -62,8 +62,6 @@ for number, (title, body) in enumerate(given["posts"]):
     post = Post.objects.create(title=title, body=body, published_at=at, is_unlisted=number % 10 == 4)
     index_post(post)
 hits = {query: [r.key for r in search(query, now=now, limit=999).results] for query in given["queries"]}
-for post in Post.objects.filter(pk__in=(1, 2, 3, 10)):
-    hits[f"related {post.pk}"] = [one.pk for one in Post.objects.listed(now).related(post, 3)]
 found = {}
 for query in given["exact"]:
     like = SearchDocument.objects.filter(folded__contains=fold(query), post__in=Post.objects.listed(now))
@@ -143,12 +141,3 @@ def test_the_index_lives_and_dies_with_the_transaction(by_engine, engine):
     hits = by_engine[engine]["hits"]
 
     assert (hits["inside"], hits["outside"]) == (1, 0)
-
-
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-def test_related_posts_are_neither_the_post_itself_nor_drafts(by_engine, engine):
-    drafts = set(range(10, 61, 10))
-    for key in (1, 2, 3, 10):
-        found = by_engine[engine]["hits"][f"related {key}"]
-        assert len(found) == 3
-        assert not {key, *drafts} & set(found)

@@ -30,6 +30,7 @@ from newsletter.issues.volumes.epub import (
     TocEntry,
     to_xhtml,
 )
+from newsletter.mail.typesetting import keep_endings
 from newsletter.posts.models import Image, Post, attach_renderings
 from newsletter.posts.models.images import BYTES_MAX
 from newsletter.posts.models.renderings import render_cached
@@ -165,6 +166,7 @@ def _read(path: str) -> bytes | None:
 
 
 COVER = "cover.png"
+KEPT = '<span class="kept">'  # few reading devices know `text-wrap: pretty`
 SAFE_IN_URL = "%/:?@!$&'()*+,;=~-._"
 _HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 _POST = re.compile(r"/p/([0-9]{1,10})[^/]*/")
@@ -217,7 +219,8 @@ def _chapters(contents: YearContents, pictures: BookPictures) -> Iterator[BookCh
     link = _links(contents)
 
     def xhtml(html: str) -> str:
-        return to_xhtml(html, link=link, picture=pictures.show, absent=_("picture"), film=_("film"))
+        html = to_xhtml(html, link=link, picture=pictures.show, absent=_("picture"), film=_("film"))
+        return keep_endings(html, KEPT)
 
     for bound in contents.issues():
         issue = bound.issue

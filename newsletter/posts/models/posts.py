@@ -1,7 +1,6 @@
 """Posts, tags, and the search documents of both."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
@@ -111,22 +110,6 @@ class PostQuerySet(models.QuerySet["Post"]):
     def listed(self, now: datetime) -> "PostQuerySet":
         """Posts shown in lists, feeds, search and sitemap, newest first: published and not unlisted."""
         return self.published(now).filter(is_unlisted=False)
-
-    def neighbours(self, post: "Post") -> "tuple[Post | None, Post | None]":
-        """Previous and next of these posts by date, without their texts; None at the ends."""
-        at, by_date = post.published_at, self.defer("body")
-        older = by_date.filter(Q(published_at__lt=at) | Q(pk__lt=post.pk), published_at__lte=at)
-        newer = by_date.filter(Q(published_at__gt=at) | Q(pk__gt=post.pk), published_at__gte=at)
-        return older.first(), newer.reverse().first()
-
-    def related(self, post: "Post", limit: int) -> "list[Post]":
-        """Posts to read next: most shared tags first, then newest."""
-        tagged = Post.tags.through.objects.filter(tag__in=post.tags.values("pk"))
-        shared = Counter(tagged.values_list("post_id", flat=True))
-        newest_first = self.exclude(pk=post.pk).values_list("pk", flat=True)  # index-only scan
-        numbers = sorted(newest_first, key=lambda pk: -shared[pk])[:limit]
-        by_number = self.in_bulk(numbers)
-        return [by_number[number] for number in numbers]
 
     def scheduled(self, now: datetime) -> "PostQuerySet":
         return self.filter(published_at__gt=now).order_by("published_at", "pk")

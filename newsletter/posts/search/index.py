@@ -5,9 +5,11 @@ PostgreSQL's tsvector as a generated column. Call `index_post` in the transactio
 call.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, cast
 
 from django.db import connection
@@ -19,6 +21,7 @@ from newsletter.posts.search.snippets import SnippetPart, mark_hits, snippet
 from newsletter.posts.text.measures import plain_text
 
 POINTS = {"folded_title": 6, "folded_tags": 2, "folded_summary": 1}  # per term found in the column
+LATIN_WORD, ALIKE = re.compile(r"[A-Za-z][A-Za-z0-9+#-]{2,}"), 0.75
 TOKENS_MAX = 60_000  # per document; a tsvector holds 1 MB, and real posts have less than a tenth of this
 # Long columns are read for one page only. `key` is the post's id, and stands before them in the row.
 _PAGE = """
@@ -139,6 +142,13 @@ def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0, finds
     rows = list(SearchDocument.objects.raw(*_statement(wanted, now, shown, limit, offset)))
     total = rows[0].total if rows else 0  # type: ignore[attr-defined]
     return ResultPage([_result(row, wanted) for row in rows], total)
+
+
+def close_words(query: str, now: datetime) -> list[str]:
+    """Up to three Latin words of public titles and tags that are spelt much like `query`."""
+    listed = SearchDocument.objects.filter(post__in=Post.objects.listed(now)).values_list("title", "tags")
+    known = {word.lower(): word for row in listed for word in LATIN_WORD.findall(" ".join(row))}
+    return [known[word] for word in get_close_matches(query.lower(), known, cutoff=ALIKE)]
 
 
 def _statement(wanted: list[QueryTerm], now: datetime, shown: str, limit: int, offset: int) -> tuple[str, list[Any]]:

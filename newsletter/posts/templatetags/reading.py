@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from newsletter.mail.typesetting import keep_endings
 from newsletter.posts.models import Post, Tag
 from newsletter.posts.models.renderings import render_cached
 from newsletter.posts.search.index import SearchResult
@@ -45,6 +46,13 @@ def phrases(title: str) -> str:
 @register.filter
 def first_sentence(excerpt: str) -> str:
     return measures.first_sentence(excerpt)
+
+
+@register.filter
+def beside_picture(excerpt: str) -> SafeString:
+    """A paragraph that fills the lines beside a picture: `text-wrap: pretty` would break them early."""
+    shown = keep_endings(f'<p class="posts-excerpt beside">{escape(excerpt)}</p>', '<span class="name">')
+    return mark_safe(shown)  # noqa: S308  # nosec B308, B703  # escaped
 
 
 @register.simple_tag(takes_context=True)

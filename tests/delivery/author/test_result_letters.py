@@ -151,7 +151,7 @@ def test_the_letter_says_what_the_page_knows(box):
         assert "1 was refused at once." in part
         assert "before: 20, 20, 20, 20, 20, 20" in part
         assert "opened" not in part.lower()
-    assert "第三段&lt;b&gt;很受用&lt;/b&gt;。<br>謝謝。" in html
+    assert "第三段&lt;b&gt;很受用&lt;/b&gt;。<br>" in html
     assert "> 第三段<b>很受用</b>。" in text
 
 

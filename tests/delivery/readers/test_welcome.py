@@ -135,4 +135,4 @@ def test_the_welcome_calls_its_reader_by_name_and_who_gave_none_by_the_authors_w
     assert "Ming & Co, glad you are here." in named.text
     assert "Ming &amp; Co, glad you are here." in named.html
     assert "friend, glad you are here." in unnamed.text
-    assert "朋友，你好。" in unnamed.html
+    assert "朋友，你好。" in unnamed.text

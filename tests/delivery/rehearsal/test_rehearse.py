@@ -195,7 +195,7 @@ def test_a_letter_that_is_too_large_is_an_error_with_advice(publication):
 
     assert remark.level == "error"
     assert remark.hint == "Set post 1 to excerpt."
-    assert remark.text.startswith("The HTML has 97.0\xa0KB: 132 % of"), remark.text
+    assert remark.text.startswith("The HTML has 97.4\xa0KB: 133 % of"), remark.text
 
 
 def test_links_to_others_are_kept_for_later(publication):

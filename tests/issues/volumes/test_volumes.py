@@ -120,6 +120,17 @@ def test_a_year_is_a_book_whose_contents_lead_to_every_post(client):
     assert "下期見。" in read(volume, "issue-8.xhtml")
 
 
+def test_the_sections_of_a_post_are_below_its_title_and_no_paragraph_ends_in_one_character(client):
+    make_issue(make_post("談槓桿", body="## 一節\n\n把一段話寫得夠長，才看得出結尾。"), number=7, sent_at=SENT_AT)
+
+    book = read(opened(client.get("/issues/2026.epub")), "issue-7.xhtml")
+    printable = b"".join(client.get("/issues/2026/print/").streaming_content).decode()
+
+    assert re.findall(r"<(h\d)[^>]*>([^<]+)<", book) == [("h1", "第 7 期"), ("h2", "談槓桿"), ("h3", "一節")]
+    assert '<span class="kept">結尾。</span></p>' in book
+    assert re.findall(r"<(h\d)[^>]*>(談槓桿|一節)<", printable) == [("h3", "談槓桿"), ("h4", "一節")]
+
+
 def test_a_book_has_a_cover_of_its_own_which_old_devices_find_too(client):
     make_issue(make_post(), number=7, sent_at=SENT_AT)
 

@@ -64,34 +64,3 @@ def test_a_changed_text_has_another_rendering():
     post.body = "乙"
 
     assert post.html == "<p>乙</p>"
-
-
-def related(post, limit=3):
-    return Post.objects.listed(NOW).related(post, limit)
-
-
-def test_related_posts_share_tags_and_then_come_the_newest():
-    post = make_post("混合專家架構", tags=("ai",))
-    tagged = make_post("別的", tags=("ai",), published_at=PUBLISHED_AT - 2 * DAY)
-    other = make_post("無關", published_at=PUBLISHED_AT - DAY)
-    make_post("草稿", tags=("ai",), published_at=None)
-    make_post("不公開", tags=("ai",), is_unlisted=True)
-
-    assert related(post) == [tagged, other]
-    assert related(post, 1) == [tagged]
-
-
-def test_more_shared_tags_come_first_and_then_what_is_newer():
-    post = make_post("甲", tags=("ai", "work"))
-    older, newer = (make_post("乙", tags=("ai",), published_at=PUBLISHED_AT - n * DAY) for n in (2, 1))
-    both = make_post("丙", tags=("ai", "work"), published_at=PUBLISHED_AT - 3 * DAY)
-    make_post("丁", tags=("ai", "work"), published_at=NOW + DAY)
-
-    assert related(post, 9) == [both, newer, older]
-
-
-def test_a_post_without_tags_has_the_newest_beside_it():
-    post = make_post()
-    old, new = (make_post(published_at=PUBLISHED_AT - n * DAY) for n in (2, 1))
-
-    assert related(post) == [new, old]

@@ -104,7 +104,7 @@ def test_the_author_and_the_contact_are_named(client):
 
     page = body(client.get(PAGE))
 
-    assert "Gipi, publisher of Gipi電子報. Write to reply@gipi.tw." in page
+    assert 'Gipi, publisher of <span class="name">Gipi電子報</span>. Write to reply@gipi.tw.' in page
 
 
 def test_a_consent_names_the_notice_that_was_shown(sign_up, client, reader, provider):
