@@ -536,7 +536,7 @@ def _is_complete(facts: DeskFacts) -> bool:
 CHECKLIST_RULES: tuple[ChecklistRule, ...] = (
     ChecklistRule(
         gettext_lazy("Set the sender"),
-        gettext_lazy("The name and the address that readers see. It needs a domain of your own."),
+        gettext_lazy("The address that your letters come from. It needs a domain of your own."),
         frozenset({"sender"}),
         lambda facts: not facts.lacks_sender,
     ),

@@ -144,16 +144,15 @@ class Publication(models.Model):
         WEIGHT = "weight", _("A picture heavier than it should be")
         SPACING = "spacing", _("Spaces between Chinese and Latin")
 
-    name = models.CharField(_("name"), max_length=80, default="Gipi電子報")
+    name = models.CharField(_("name"), max_length=80, default="")  # empty until its owner has said it: is_set_up
     promise = models.CharField(
         _("promise"),
         max_length=160,
         blank=True,
-        default="每兩週一封信，談管理、產品與 AI。",
         help_text=_("One sentence that tells a stranger what arrives, and how often."),
     )
     about = models.TextField(_("about"), blank=True, help_text=_("Markdown. Shown on the about page."))
-    author = models.CharField(_("author"), max_length=80, default="Gipi")
+    author = models.CharField(_("author"), max_length=80, default="")
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default="zh-hant")
     time_zone = models.CharField(_("time zone"), max_length=64, default="Asia/Taipei", validators=[validate_time_zone])
 
@@ -410,6 +409,11 @@ class Publication(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether its owner has said whose it is. Until then readers see one page, and nothing can be scheduled."""
+        return bool(self.name)
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:

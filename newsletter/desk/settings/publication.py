@@ -133,19 +133,19 @@ def preview(request: HttpRequest, kind: str) -> HttpResponse:
         publication = form.save(commit=False)
     with Publication.objects.used(publication):
         if kind == SITE:
-            return _site(request)
+            return site_page(request)
         if kind == COURSE and not course.course_mailings(publication):
             return render(request, "desk/settings/no_preview.html")
-        return _letter(request, MAILS[kind]())
+        return letter_page(request, MAILS[kind]())
 
 
 @csp_override(PAGE_CSP)
-def _site(request: HttpRequest) -> HttpResponse:
+def site_page(request: HttpRequest) -> HttpResponse:
     return render_home(request)
 
 
 @csp_override(MAIL_CSP)
-def _letter(request: HttpRequest, mail: Mail) -> HttpResponse:
+def letter_page(request: HttpRequest, mail: Mail) -> HttpResponse:
     return html_frame(outbox.body_part(mail.message().as_bytes(), "html"))
 
 
