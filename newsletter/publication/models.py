@@ -115,8 +115,8 @@ class Publication(models.Model):
         NOT = "not", _("nowhere")
 
     class HeadingFont(models.TextChoices):
-        SANS = "sans", _("without serifs (黑體)")
-        SERIF = "serif", _("with serifs (明體)")
+        SANS = "sans", _("without serifs")
+        SERIF = "serif", _("with serifs")
 
     class Crawlers(models.TextChoices):
         """What robots.txt asks of AI crawlers."""
@@ -324,7 +324,7 @@ class Publication(models.Model):
     terms = models.TextField(
         _("terms"),
         blank=True,
-        help_text=_("One a line: 數據 → 資料. What you do not write, and what you write instead."),
+        help_text=_("One a line: e-mail → email. What you do not write, and what you write instead."),
     )
     checks_off = models.JSONField(
         _("what the format check keeps quiet about"),

@@ -332,7 +332,7 @@ def _closed_mailing() -> Mailing:
 
 
 def _mail() -> str:
-    letter = MailContent("題", "<html><head></head><body>x</body></html>", "x\n")
+    letter = MailContent("Leverage", "<html><head></head><body>x</body></html>", "x\n")
     headers = {"Message-ID": "<1@example.org>", "Date": "Tue, 24 Nov 2026 08:00:00 +0800"}
     mail = build_mail(letter, sender=("Gipi", "news@example.org"), to=("", READER), reply_to="", headers=headers)
     mailers["default"].send_messages([mail])

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.csp import CSP
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods
@@ -31,6 +31,7 @@ from newsletter.issues.models import Issue
 from newsletter.issues.views import render_home
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
+from newsletter.mail.salutations import SAMPLE_NAME
 from newsletter.mail.views import MAIL_CSP, html_frame
 from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.forms import (
@@ -59,7 +60,8 @@ def course_choices() -> list[tuple[int, str]]:
     known = dict(newest.values_list("issue__number", "issue__subject"))
     chosen = sent.filter(issue__number__in=Publication.objects.current().course)
     known |= dict(chosen.values_list("issue__number", "issue__subject"))
-    return [(number, f"{number}｜{subject}") for number, subject in known.items()]
+    title = pgettext("title", "Issue %(number)s: %(subject)s")
+    return [(number, title % {"number": number, "subject": subject}) for number, subject in known.items()]
 
 
 class NewcomersForm(SignupSettingsForm):
@@ -154,7 +156,7 @@ def _welcome() -> Mail:
 
 
 def _welcome_by_name() -> Mail:
-    return welcome.build_welcome(example_reader(READER, "王小明"), timezone.now())
+    return welcome.build_welcome(example_reader(READER, str(SAMPLE_NAME)), timezone.now())
 
 
 def _mail() -> Mail:
