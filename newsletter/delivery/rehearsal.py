@@ -370,7 +370,7 @@ EXAMPLE_READERS = (
         gettext_lazy("Maximiliane Anne-Sophie von Wolkenstein-Trostburg (Senior Director of Product Management)"),
         f"{'anne-sophie.' * 5}a@correspondence.example.org",
     ),
-    (gettext_lazy('Anna "Ann" Miller, \'Boss\' <boss> \\ O\'Neill; a=?b?='), "o'neill+news@example.org"),
+    (gettext_lazy("Anna \"Ann\" Miller, 'Boss' <boss> \\ O'Neill; a=?b?="), "o'neill+news@example.org"),
     (gettext_lazy("Zoë Çağlar-Nuñez 🍣 𝒜𝓃𝓃𝒶"), "yoshinoya@example.org"),
     ("A" * 80, "a@example.org"),
 )
