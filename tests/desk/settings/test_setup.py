@@ -13,7 +13,7 @@ from newsletter.desk.settings.setup import suggested_name
 from newsletter.operation.accounts import author
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
-from tests.support.page_checks import assert_valid
+from tests.support.page_checks import assert_accessible_in_both_schemes, assert_valid
 
 pytestmark = pytest.mark.django_db
 HAN = re.compile(r"[\u3400-\u9fff]")
@@ -173,3 +173,34 @@ def test_a_newsletter_that_has_its_name_is_asked_nothing(client):
 )
 def test_the_address_suggests_a_name(url, name):
     assert suggested_name(url) == name
+
+
+@pytest.mark.browser
+def test_both_previews_follow_what_is_typed_and_the_browser_names_its_zone(desk, server):
+    make_publication(name="", author="", promise="", language="zh-hant")
+    desk.set_viewport_size({"width": 320, "height": 640})
+    home, letter = (desk.frame_locator(f"[name=look-{kind}]") for kind in ("site", "welcome"))
+
+    desk.goto(f"{server.url}/admin/")
+    assert desk.get_by_label("Time zone").input_value() == "Asia/Taipei"
+    assert_accessible_in_both_schemes(desk)
+    assert desk.evaluate("document.documentElement.scrollWidth") <= 320
+    desk.get_by_label("Name of the newsletter").press_sequentially("Morning Notes")
+    home.get_by_role("link", name="Morning Notes").wait_for()
+    letter.get_by_role("paragraph").filter(has_text="You are now a reader of Morning Notes.").wait_for()
+    desk.get_by_label("Every week", exact=True).check()
+    desk.get_by_label("Name of the newsletter").press("Enter")
+
+    assert desk.url == f"{server.url}/admin/posts/post/add/"
+    assert Publication.objects.get().cadence_days == 7
+    desk.goto(f"{server.url}/")
+    assert "Morning Notes" in desk.title()
+
+
+@pytest.mark.browser
+def test_the_quiet_page_has_no_barrier(server, page):
+    make_publication(name="")
+
+    page.goto(f"{server.url}/")
+
+    assert_accessible_in_both_schemes(page)
