@@ -16,10 +16,6 @@ from tests.support.postgres import Postgres
 from tests.support.product import Product
 
 TEMPLATE = "migrated"  # the name of a database
-SET_UP = """
-from newsletter.publication.models import Publication
-Publication.objects.create(name="Gipi電子報", author="Gipi", promise="每兩週一封信，談管理、產品與 AI。")
-"""
 
 
 def migrated_file() -> Path:
@@ -28,7 +24,7 @@ def migrated_file() -> Path:
     def migrate(draft: Path) -> None:
         with TemporaryDirectory() as folder:
             product = Product(Path(folder, "product"))
-            _make(product)
+            product.migrate()
             shutil.copy(product.data / "newsletter.sqlite3", draft)
 
     return cached_file("product.sqlite3", migrate)
@@ -40,7 +36,7 @@ def restore_migrated(postgres: Postgres, url: str) -> None:
     def migrate(draft: Path) -> None:
         other = postgres.new_database()
         with TemporaryDirectory() as folder:
-            _make(Product(Path(folder, "product"), database_url=other))
+            Product(Path(folder, "product"), database_url=other).migrate()
         _run(postgres, "pg_dump", "--format=custom", "--no-owner", f"--file={draft}", other)
         postgres.drop(other)
 
@@ -71,11 +67,6 @@ def migrated_postgres(postgres: Postgres) -> Postgres:
     """The running PostgreSQL, with a database to copy."""
     restore_migrated(postgres, postgres.new_database(TEMPLATE))
     return postgres
-
-
-def _make(product: Product) -> None:
-    product.migrate()
-    product.manage("shell", "--no-imports", "-v", "0", "-c", SET_UP)
 
 
 def _run(postgres: Postgres, program: str, *words: str) -> None:

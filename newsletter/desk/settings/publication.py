@@ -17,8 +17,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.csp import CSP
 from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext, pgettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods
@@ -60,8 +60,7 @@ def course_choices() -> list[tuple[int, str]]:
     known = dict(newest.values_list("issue__number", "issue__subject"))
     chosen = sent.filter(issue__number__in=Publication.objects.current().course)
     known |= dict(chosen.values_list("issue__number", "issue__subject"))
-    title = pgettext("title", "Issue %(number)s: %(subject)s")
-    return [(number, title % {"number": number, "subject": subject}) for number, subject in known.items()]
+    return [(number, f"{number}{gettext(' | ')}{subject}") for number, subject in known.items()]
 
 
 class NewcomersForm(SignupSettingsForm):
