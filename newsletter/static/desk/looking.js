@@ -36,6 +36,8 @@ if (form && chosen) {
     });
   form.addEventListener("input", later);
   form.addEventListener("change", later);
-  if (frames.length > 1) for (const button of buttons) button.hidden = true;
-  else mark();
+  if (frames.length > 1) {
+    for (const button of buttons) button.hidden = true;
+    addEventListener("load", () => show(buttons)); // what a form with errors holds, or a suggestion
+  } else mark();
 }

@@ -185,6 +185,10 @@ def test_both_previews_follow_what_is_typed_and_the_browser_names_its_zone(desk,
     assert desk.get_by_label("Time zone").input_value() == "Asia/Taipei"
     assert_accessible_in_both_schemes(desk)
     assert desk.evaluate("document.documentElement.scrollWidth") <= 320
+    desk.get_by_label("One sentence to your readers").fill("About reading.")
+    desk.locator("form").first.evaluate("form => { form.noValidate = true; form.requestSubmit(); }")
+    desk.get_by_text("This field is required.").wait_for()
+    home.get_by_role("heading", name="About reading.").wait_for()  # also after an error
     desk.get_by_label("Name of the newsletter").press_sequentially("Morning Notes")
     home.get_by_role("link", name="Morning Notes").wait_for()
     letter.get_by_role("paragraph").filter(has_text="You are now a reader of Morning Notes.").wait_for()
