@@ -66,7 +66,7 @@ def result(scene: "Scene") -> Mail:
 
 
 def backup(scene: "Scene") -> Mail:
-    with translation.override("zh-hant"):
+    with translation.override(Publication.objects.current().language):
         subject = translation.gettext("The nightly backup was not made")
     return nightly.build_backup_mail(
         subject, "[Errno 28] No space left on device: '/mnt/backup'", [scene.to], _moment(scene)
@@ -74,7 +74,7 @@ def backup(scene: "Scene") -> Mail:
 
 
 def silence(scene: "Scene") -> Mail:
-    with translation.override("zh-hant"):
+    with translation.override(Publication.objects.current().language):
         what = translation.gettext("%(what)s, since %(since)s.")
         hint = translation.gettext(HINT)
         said = [str(each) for each in liveness.SILENCE_EFFECTS.values()]
@@ -84,7 +84,7 @@ def silence(scene: "Scene") -> Mail:
 
 
 def troubles(scene: "Scene") -> Mail:
-    with translation.override("zh-hant"):
+    with translation.override(Publication.objects.current().language):
         finding = Finding(
             "warning",
             "spf.missing",

@@ -20,7 +20,7 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from newsletter.buckets import PicturesUnavailable
 from newsletter.delivery.ledger.claims import DeliveryRow
@@ -369,11 +369,11 @@ LEVEL_OF = {
 EXAMPLE_READERS = (
     ("", "reader@example.org"),
     (
-        "歐陽娜娜・Anne-Sophie von Wolkenstein-Trostburg（產品管理部資深總監）",
+        gettext_lazy("Maximiliane Anne-Sophie von Wolkenstein-Trostburg (Senior Director of Product Management)"),
         f"{'anne-sophie.' * 5}a@correspondence.example.org",
     ),
-    ('王 "小明", 「老闆」 <boss> \\ O\'Neill; a=?b?=', "o'neill+news@example.org"),
-    ("𠮷野家 🍣 𰻝𰻝麵", "yoshinoya@example.org"),
+    (gettext_lazy("Anna \"Ann\" Miller, 'Boss' <boss> \\ O'Neill; a=?b?="), "o'neill+news@example.org"),
+    (gettext_lazy("Zoë Çağlar-Nuñez 🍣 𝒜𝓃𝓃𝒶"), "yoshinoya@example.org"),
     ("A" * 80, "a@example.org"),
 )
 
@@ -453,7 +453,9 @@ def extreme_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
 
 
 def example_rows() -> list[DeliveryRow]:
-    return [DeliveryRow(LARGEST_ID, LARGEST_ID, address, name, is_mailable=True) for name, address in EXAMPLE_READERS]
+    return [
+        DeliveryRow(LARGEST_ID, LARGEST_ID, address, str(name), is_mailable=True) for name, address in EXAMPLE_READERS
+    ]
 
 
 def sample_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:

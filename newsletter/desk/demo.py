@@ -108,7 +108,7 @@ def _parsed(name: str) -> tuple[dict[str, Any], str]:
 
 
 def _introduce() -> Publication:
-    """Fill those fields of the publication that still have their default."""
+    """Fill those fields of the publication that still have their default. The sample needs no setup."""
     publication, _made = Publication.objects.get_or_create(pk=1)
     untouched = Publication()
     fields, about = _parsed("publication.md")

@@ -231,6 +231,14 @@ OPEN_WITHOUT_FACTOR = {
 }
 
 
+# The same for an owner who has not said yet whose newsletter this is.
+OPEN_BEFORE_SETUP = {*OPEN_WITHOUT_FACTOR, "setup", "setup_preview"}
+
+
+def _is_setup_missing(user: User) -> bool:
+    return not Publication.objects.current().is_set_up and user.has_perm("publication.change_publication")
+
+
 def guard_view[V: Callable[..., HttpResponse]](view: V) -> V:
     """Require the second factor and any re-authentication before a view of the desk."""
 
@@ -240,6 +248,8 @@ def guard_view[V: Callable[..., HttpResponse]](view: V) -> V:
         name = getattr(request.resolver_match, "url_name", None)
         if name not in OPEN_WITHOUT_FACTOR and second_factors.is_factor_missing(user):
             return redirect("admin:account")
+        if name not in OPEN_BEFORE_SETUP and _is_setup_missing(user):
+            return redirect("admin:setup")
         sessions.record_use(request, timezone.now())
         go_on = partial(view, request, *args, **kwargs)
         if is_proof_needed(request):

@@ -458,9 +458,9 @@ STEP_RULES: tuple[StepRule, ...] = (
     StepRule("paused", (WATCH,), is_underway("paused"), paused, _mailing),
     StepRule("sending", (WATCH,), is_underway("sending"), sending, _mailing),
     StepRule("held", (WATCH,), is_held, held, _mailing),
-    StepRule("sender", (SETTINGS,), lambda f, _: f.lacks_sender, sender, SENDER),
     StepRule("no_post", (ADD,), lambda f, _: f.posts == 0, no_post, _new_post),
     StepRule("first_draft", (WRITE,), has_only_drafts, first_draft, _draft),
+    StepRule("sender", (SETTINGS,), lambda f, _: f.lacks_sender, sender, SENDER),
     StepRule("left_out", (COMPOSE,), lambda f, _: f.newly > 0 and f.issue is not None, left_out, EDIT_ISSUE),
     StepRule("left_out", (BEGIN,), lambda f, _: f.newly > 0 and f.issue is None, left_out, NEW_ISSUE),
     StepRule("scheduled", (WATCH,), is_underway("scheduled"), scheduled, _mailing),
@@ -535,16 +535,16 @@ def _is_complete(facts: DeskFacts) -> bool:
 
 CHECKLIST_RULES: tuple[ChecklistRule, ...] = (
     ChecklistRule(
-        gettext_lazy("Set the sender"),
-        gettext_lazy("The name and the address that readers see. It needs a domain of your own."),
-        frozenset({"sender"}),
-        lambda facts: not facts.lacks_sender,
-    ),
-    ChecklistRule(
         gettext_lazy("Write and publish a post"),
         gettext_lazy("It stands on your site at once, and goes into the next issue."),
         frozenset({"no_post", "first_draft", "draft", "write"}),
         lambda facts: facts.published > 0,
+    ),
+    ChecklistRule(
+        gettext_lazy("Set the sender"),
+        gettext_lazy("The address that your letters come from. It needs a domain of your own."),
+        frozenset({"sender"}),
+        lambda facts: not facts.lacks_sender,
     ),
     ChecklistRule(
         gettext_lazy("Put it into an issue"),

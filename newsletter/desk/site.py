@@ -29,7 +29,7 @@ from newsletter.desk.accounts.security_alerts import SecurityEvent
 from newsletter.desk.forms import OldPasswordForm
 from newsletter.desk.issues import actions, composer, copies, listing, mailings, results, scheduling
 from newsletter.desk.readers import bulk_actions, errands, health, importing, reader_actions, replies
-from newsletter.desk.settings import overview, own_account, publication, sender_checks
+from newsletter.desk.settings import overview, own_account, publication, sender_checks, setup
 from newsletter.desk.today import today_context
 from newsletter.publication.changes import Via, acting_as
 
@@ -169,6 +169,8 @@ class DeskSite(admin.AdminSite):
             *self._screens("settings/move-in/", MOVE_IN_SCREENS),
             *self._screens_of_rooms_above(),
             *self._screens("settings/", SETTINGS_SCREENS),
+            path("setup/", self.admin_view(CHANGE_SETTINGS(setup.setup)), name="setup"),
+            path("setup/<str:kind>/", self.admin_view(CHANGE_SETTINGS(setup.preview)), name="setup_preview"),
             path("writing/check/", self.admin_view(editor_api.check_text), name="writing_check"),
             path("writing/posts/", self.admin_view(editor_api.linkable_posts), name="writing_posts"),
             path("restored/", self.admin_view(SEND(actions.decide_restored)), name="restored"),

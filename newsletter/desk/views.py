@@ -24,6 +24,7 @@ from newsletter.operation import serving
 from newsletter.operation.accounts import author, second_factors
 from newsletter.operation.metrics import may_read_metrics, metrics_text
 from newsletter.posts import redirects
+from newsletter.publication.models import Publication
 
 # --- What machines ask ---
 
@@ -100,7 +101,8 @@ def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
         login.report_event(request, SecurityEvent.TAKEN_OVER, user, addresses=addresses)
     start_session(request, user)
     login.mark_proven(request)  # the link comes from an owner or the server's operator
-    messages.success(request, _("Welcome, %(name)s. This is your desk.") % {"name": user.username})
+    if Publication.objects.current().is_set_up:
+        messages.success(request, _("Welcome, %(name)s. This is your desk.") % {"name": user.username})
     return redirect("admin:index")
 
 

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.cache import cache_control
 
 from newsletter.issues.annotations import first_sentences
@@ -46,7 +47,7 @@ def feed_entry(issue: Issue) -> FeedEntry:
     return FeedEntry(
         path=path,
         permanent_path=path,
-        title=f"{_('Issue %(number)s') % {'number': issue.number}}｜{issue.subject}",
+        title=pgettext("title", "Issue %(number)s: %(subject)s") % {"number": issue.number, "subject": issue.subject},
         summary=issue.preheader or first_sentences(issue.introduction),
         html=syndication.html_for_feed(html, syndication.absolute_url(path)),
         published_at=sent_at,

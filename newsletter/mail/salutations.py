@@ -7,6 +7,9 @@ from collections.abc import Callable
 from html import escape
 from typing import Final
 
+from django.utils.translation import pgettext_lazy
+
+SAMPLE_NAME = pgettext_lazy("a reader", "Anna Miller")  # of previews
 WORD_MAX: Final = 12  # characters
 # Special characters of Markdown, HTML and providers' template languages.
 UNSAFE: Final = r"{}\[\]<>&\"'`\\%|｜\x00-\x1f\x7f"

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from newsletter.mail.salutations import fill_fallback_words, with_name
+from newsletter.mail.salutations import SAMPLE_NAME, fill_fallback_words, with_name
 from newsletter.posts.forms import PostForm
 from newsletter.posts.image_admin import ImageAdmin
 from newsletter.posts.json_saves import (
@@ -90,7 +90,6 @@ ASIDE_SCRIPTS = tuple(
 PER_PAGE = 30  # versions
 NOW = "now"  # compare a version with the current text, not with its predecessor
 FIELDS_WITH_NAMES = {"introduction", "closing"}  # fields whose text may address readers by name
-SAMPLE_NAME = "王小明"
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -507,7 +506,7 @@ def _is_own_draft(post: Post, request: HttpRequest) -> bool:
 
 def _with_sample_name(html: str) -> str:
     """The HTML with a sample name, without ids, to show beside the plain one; "" without name slots."""
-    named = with_name(html, SAMPLE_NAME)
+    named = with_name(html, str(SAMPLE_NAME))
     return mark_safe(re.sub(r' id="[^"]*"', "", named)) if named != html else ""  # noqa: S308  # nosec B308, B703  # sanitised
 
 

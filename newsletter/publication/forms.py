@@ -2,6 +2,7 @@
 
 import zoneinfo
 from collections.abc import Callable
+from datetime import date, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -9,7 +10,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
+from django.utils.dates import WEEKDAYS
 from django.utils.functional import Promise, cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import single_line, without_control
@@ -21,6 +25,7 @@ from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, pre
 LOGO_WIDTH_MAX = 640  # pixels: sharp at 320 on a dense screen
 HOLD_MINUTES_MAX = 24 * 60
 DAYS_MIN, DAYS_MAX = 7, 366
+RHYTHMS = {7: _("Every week"), 14: _("Every two weeks"), 28: _("Every four weeks")}  # offered at the setup
 COUNTRIES = {
     "TW": _("Taiwan"),
     "HK": _("Hong Kong"),
@@ -239,6 +244,82 @@ class CadenceForm(PublicationForm):
         if minutes > HOLD_MINUTES_MAX:
             raise ValidationError(_("At most 1440 minutes, which is a day."))
         return minutes
+
+
+class RhythmForm(PublicationForm):
+    """The rhythm in three plain questions. The first slot is the next day of that name."""
+
+    cadence_days = forms.TypedChoiceField(
+        label=_("How often"), choices=list(RHYTHMS.items()), coerce=int, initial=14, widget=forms.RadioSelect
+    )
+    weekday = forms.TypedChoiceField(label=_("Day of the week"), choices=list(WEEKDAYS.items()), coerce=int, initial=1)
+
+    class Meta(PublicationForm.Meta):
+        fields: tuple[str, ...] = ("cadence_days", "cadence_at")
+        widgets: dict[str, forms.Widget] = {"cadence_at": forms.TimeInput({"type": "time"}, format="%H:%M")}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "weekday" in cleaned:
+            self.instance.cadence_anchor_on = _next_weekday(timezone.localdate(), cleaned["weekday"])
+        return cleaned
+
+
+def _next_weekday(today: date, weekday: int) -> date:
+    return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
+
+
+HOLIDAYS_OF_ZONE = {
+    "Asia/Taipei": "TW",
+    "Asia/Hong_Kong": "HK",
+    "Asia/Singapore": "SG",
+    "Asia/Kuala_Lumpur": "MY",
+    "Asia/Tokyo": "JP",
+    "America/Los_Angeles": "US",
+    "America/New_York": "US",
+    "Europe/London": "GB",
+    "Europe/Berlin": "DE",
+    "Australia/Sydney": "AU",
+}
+
+
+class SetupForm(RhythmForm):
+    """What a newsletter is asked before it begins; the rest has values that fit."""
+
+    time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=lambda: [("", _("Choose …")), *zone_groups()])
+
+    class Meta(RhythmForm.Meta):
+        fields = ("name", "author", "promise", "language", "time_zone", *RhythmForm.Meta.fields)
+        widgets = {
+            **RhythmForm.Meta.widgets,
+            "name": forms.TextInput({"autocomplete": "off", "autofocus": True}),
+            "author": forms.TextInput({"autocomplete": "name"}),
+            "promise": forms.Textarea({"rows": 2, ONE_LINE: True}),
+        }
+        labels = {
+            "name": _("Name of the newsletter"),
+            "author": _("Your name"),
+            "promise": _("One sentence to your readers"),
+        }
+        help_texts = {"promise": ""}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, example in setup_examples().items():
+            self.fields[name].widget.attrs["placeholder"] = example
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        self.instance.holiday_country = HOLIDAYS_OF_ZONE.get(cleaned.get("time_zone", ""), "")
+        return cleaned
+
+
+def setup_examples() -> dict[str, str]:
+    return {
+        "name": gettext("The Tuesday Letter"),
+        "author": gettext("Anna Miller"),
+        "promise": gettext("A letter every two weeks, about building things with other people."),
+    }
 
 
 class WritingForm(PublicationForm):

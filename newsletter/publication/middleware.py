@@ -1,6 +1,8 @@
 """Middleware: language and time zone of the publication, content security policy, static files, compression."""
 
 from collections.abc import Callable
+from copy import copy
+from http import HTTPStatus
 from wsgiref.headers import Headers
 
 from django.db import InterfaceError, OperationalError
@@ -8,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csp import ContentSecurityPolicyMiddleware
 from django.middleware.gzip import GZipMiddleware
+from django.shortcuts import render
 from django.utils import timezone, translation
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.csp import CSP
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -19,6 +22,8 @@ from newsletter.page_cache.compression import accepts_gzip
 from newsletter.publication import stylesheet
 from newsletter.publication.models import Publication
 from newsletter.publication.response_headers import PERMISSIONS, add_static_headers
+
+OPEN_BEFORE_SETUP = ("/admin/", "/api/", "/outbox/", "/static/", "/media/", "/icon.svg", "/favicon.ico")
 
 
 class PermissionsMiddleware:
@@ -34,7 +39,7 @@ class PermissionsMiddleware:
 
 
 class PublicationMiddleware:
-    """Activate the publication's language and time zone; Accept-Language is ignored."""
+    """Activate the publication's language and time zone; Accept-Language counts only until it is set up."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -48,9 +53,12 @@ class PublicationMiddleware:
             publication = Publication.objects.fresh() if version is None else Publication.objects.at(version)
         except (OperationalError, InterfaceError):  # unsubscribing works without a database; other pages answer 503
             return self.get_response(request)
+        if not publication.is_set_up:
+            publication = _in_language_of(request, publication)
         language, zone = translation.override(publication.language), timezone.override(publication.zone)
         with Publication.objects.used(publication), language, zone:
-            response = self.get_response(request)
+            is_open = publication.is_set_up or request.path.startswith(OPEN_BEFORE_SETUP)
+            response = self.get_response(request) if is_open else _soon(request)
         response.headers.setdefault("Content-Language", publication.language)
         return response
 
@@ -68,6 +76,21 @@ class WholeNameMiddleware:
             name = Publication.objects.current().name
             response.content = typesetting.keep_name(response.content.decode(), name, '<span class="name">')
         return response
+
+
+def _in_language_of(request: HttpRequest, publication: Publication) -> Publication:
+    """The publication in the browser's language: Chinese if it reads any or names none, else English."""
+    named = request.headers.get("Accept-Language", "").lower()
+    found = copy(publication)
+    found.language = translation.get_language_from_request(request) if not named or "zh" in named else "en"
+    return found
+
+
+def _soon(request: HttpRequest) -> HttpResponse:
+    status = HTTPStatus.OK if request.path == "/" else HTTPStatus.NOT_FOUND
+    response = render(request, "publication/soon.html", status=status)
+    add_never_cache_headers(response)
+    return response
 
 
 class PolicyMiddleware(ContentSecurityPolicyMiddleware):

@@ -115,8 +115,8 @@ class Publication(models.Model):
         NOT = "not", _("nowhere")
 
     class HeadingFont(models.TextChoices):
-        SANS = "sans", _("without serifs (黑體)")
-        SERIF = "serif", _("with serifs (明體)")
+        SANS = "sans", _("without serifs")
+        SERIF = "serif", _("with serifs")
 
     class Crawlers(models.TextChoices):
         """What robots.txt asks of AI crawlers."""
@@ -144,16 +144,15 @@ class Publication(models.Model):
         WEIGHT = "weight", _("A picture heavier than it should be")
         SPACING = "spacing", _("Spaces between Chinese and Latin")
 
-    name = models.CharField(_("name"), max_length=80, default="Gipi電子報")
+    name = models.CharField(_("name"), max_length=80, default="")  # empty until its owner has said it: is_set_up
     promise = models.CharField(
         _("promise"),
         max_length=160,
         blank=True,
-        default="每兩週一封信，談管理、產品與 AI。",
         help_text=_("One sentence that tells a stranger what arrives, and how often."),
     )
     about = models.TextField(_("about"), blank=True, help_text=_("Markdown. Shown on the about page."))
-    author = models.CharField(_("author"), max_length=80, default="Gipi")
+    author = models.CharField(_("author"), max_length=80, default="")
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default="zh-hant")
     time_zone = models.CharField(_("time zone"), max_length=64, default="Asia/Taipei", validators=[validate_time_zone])
 
@@ -325,7 +324,7 @@ class Publication(models.Model):
     terms = models.TextField(
         _("terms"),
         blank=True,
-        help_text=_("One a line: 數據 → 資料. What you do not write, and what you write instead."),
+        help_text=_("One a line: e-mail → email. What you do not write, and what you write instead."),
     )
     checks_off = models.JSONField(
         _("what the format check keeps quiet about"),
@@ -410,6 +409,11 @@ class Publication(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether its owner has said whose it is. Until then readers see one page, and nothing can be scheduled."""
+        return bool(self.name)
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:

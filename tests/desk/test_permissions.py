@@ -101,6 +101,8 @@ TABLE: dict[str, str] = {
     "admin/settings/sender/test/": OWNERS,
     "admin/settings/record/": OWNERS,
     "admin/settings/advanced/": OWNERS,
+    "admin/setup/": OWNERS,
+    "admin/setup/<str:kind>/": OWNERS,
     "admin/writing/check/": "LMMMMM",
     "admin/writing/posts/": WRITERS,
     "admin/restored/": EDITORS,
@@ -330,7 +332,7 @@ def _closed_mailing() -> Mailing:
 
 
 def _mail() -> str:
-    letter = MailContent("題", "<html><head></head><body>x</body></html>", "x\n")
+    letter = MailContent("Leverage", "<html><head></head><body>x</body></html>", "x\n")
     headers = {"Message-ID": "<1@example.org>", "Date": "Tue, 24 Nov 2026 08:00:00 +0800"}
     mail = build_mail(letter, sender=("Gipi", "news@example.org"), to=("", READER), reply_to="", headers=headers)
     mailers["default"].send_messages([mail])
@@ -345,6 +347,7 @@ def _addresses(keys: dict[str, int], *, closed: int, mail: str, version: int) ->
         "admin/r/<int:content_type_id>/<int:object_id>/": f"admin/r/{tag}/{keys['posts/tag']}/",
         "admin/^(?P<app_label>ROOMS)/$": "admin/posts/",
         "admin/(?P<url>.*)$": "admin/no-such-page/",
+        "admin/setup/<str:kind>/": "admin/setup/site/",
         "admin/calendar/vacation/<int:pk>/end/": "admin/calendar/vacation/1/end/",
         "admin/delivery/mailing/<int:pk>/public/": f"admin/delivery/mailing/{closed}/public/",
         "admin/delivery/mailing/<int:pk>/result.json": f"admin/delivery/mailing/{closed}/result.json",

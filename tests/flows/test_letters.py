@@ -7,12 +7,17 @@ import re
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
+import pytest
+from django.utils import translation
+
 from benchmarks.letters.collect import writer
-from benchmarks.letters.variants import ODD
-from benchmarks.letters.world import KINDS, every_mail
+from benchmarks.letters.variants import ODD, Variant
+from benchmarks.letters.world import KINDS, NOTE, Scene, every_mail
 from newsletter.delivery.letter.losses import HTML_BYTES_MAX
 from newsletter.desk import demo
 from newsletter.publication.models import Publication
+from tests.factories import make_issue, make_post
+from tests.support.english import chinese_in, speak_english
 from tests.support.letters import links_in_html, links_in_text
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -127,3 +132,19 @@ def test_every_mail_keeps_every_rule(db, tmp_path, pictures_made_once):
     assert {f"{kind}-{look}" for kind in KINDS for look in LOOKS} <= {name.removesuffix("-3-mixed") for name in mails}
     assert [(rule.__name__, name) for name, mail in mails.items() for rule in RULES if not rule(mail)] == []
     assert len({mail.message["Message-ID"] for mail in mails.values()}) == len(mails)
+
+
+@pytest.mark.exhaustive
+def test_no_mail_of_an_english_newsletter_has_a_chinese_word(db, pictures_made_once):
+    demo.load(NOW)
+    speak_english()
+    variant, found = Variant(subject="Leverage", name="Anna"), {}
+
+    for number, (kind, entry) in enumerate(KINDS.items(), 100):
+        issue = make_issue(make_post(f"Leverage {number}", body="Text."), number=number, subject="Leverage")
+        with translation.override("en"):
+            mail = entry.build(Scene(variant, issue, "reader@example.org", NOW, number)).message()
+        html = mail.get_body(("html",)).get_content()  # what the text is made of
+        found[kind] = set(chinese_in("\n".join([*map(str, mail.values()), html]))) - set(chinese_in(NOTE))
+
+    assert {kind: words for kind, words in found.items() if words and kind not in BY_HAND} == {}

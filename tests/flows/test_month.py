@@ -100,14 +100,14 @@ def test_a_month_at_the_desk(running, author, smtp, browser):
 
 def send_the_first_issue_by_the_checklist(author):
     page = author.page
-    author.follow("sender")
-    author.type("Sender address", "letter@news.example.org")
-    author.click("Save")
-
     author.follow("no_post")
     author.type("Title", FIRST)
     author.type("Text", "讓管理變省力的**四個**技巧。")
     author.click("Publish now")
+
+    author.follow("sender")
+    author.type("Sender address", "letter@news.example.org")
+    author.click("Save")
 
     author.follow("left_out")
     author.click(FIRST)  # the title of the post, offered as the subject

@@ -28,6 +28,11 @@ def _get(url: str) -> int:
         return response.status
 
 
+def _text(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=5) as response:
+        return response.read().decode()
+
+
 def test_up_runs_everything_mends_it_and_stops_it(make_product):
     """One installation, start to stop: starting it is what takes long."""
     product = make_product(is_new=True)
@@ -43,6 +48,7 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     assert f"Outbox   {product.url}/outbox/" in said
     link = next(word for word in said.split() if "/admin/start/" in word)
     assert _get(link) == 200
+    assert "這裡很快會有一份電子報" in _text(f"{product.url}/")
     assert (product.data / "site_url").read_text() == f"{product.url}\n"
     assert _get(f"{product.url}/readyz") == 200
 

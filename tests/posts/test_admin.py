@@ -295,7 +295,7 @@ def test_the_preview_of_a_greeting_shows_it_with_a_name_and_without(author):
 
     assert_valid(page)
     assert "<p>朋友，早安。<code>{name|朋友}</code>" in page
-    assert "<p>王小明，早安。<code>{name|朋友}</code>" in page
+    assert "<p>Anna Miller，早安。<code>{name|朋友}</code>" in page
     assert "A reader without a name reads" in page
 
 
@@ -303,7 +303,7 @@ def test_the_preview_of_a_post_calls_nobody(author):
     page = author.post(PREVIEW, {"body": "{name|朋友}，早安。", "field": "body"}).text
 
     assert "朋友，早安。" in page
-    assert "王小明" not in page
+    assert "Anna Miller" not in page
 
 
 def test_a_saved_draft_is_read_by_staff_only(author):

@@ -19,7 +19,7 @@ TEMPLATE = "migrated"  # the name of a database
 
 
 def migrated_file() -> Path:
-    """A migrated SQLite file to copy."""
+    """A migrated SQLite file to copy, of a newsletter that is set up."""
 
     def migrate(draft: Path) -> None:
         with TemporaryDirectory() as folder:

@@ -40,6 +40,10 @@ with redirect_stdout(out):
     call_command("mailing_status", "{number}", "--json", stdout=out)
 answer = json.loads(out.getvalue())
 """
+SET_UP = """
+from newsletter.publication.models import Publication
+Publication.objects.create(name="Gipi電子報", author="Gipi", promise="每兩週一封信，談管理、產品與 AI。")
+"""
 
 
 class Product:
@@ -139,7 +143,9 @@ class Product:
         return answer
 
     def migrate(self) -> None:
+        """Make the database, and name the newsletter: its pages are closed until that is done."""
         self.manage("migrate", "-v", "0")
+        self.manage("shell", "--no-imports", "-v", "0", "-c", SET_UP)
 
     # --- Processes ---
 

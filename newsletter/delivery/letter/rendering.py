@@ -14,6 +14,7 @@ from django.utils import timezone, translation
 from django.utils.encoding import punycode
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from newsletter.delivery.links import rewriting
 from newsletter.delivery.models import Mailing, Quote
@@ -137,9 +138,11 @@ def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
 def _preheader(issue: Issue, items: list[IssueItem]) -> str:
     """The author's preheader or the beginning; a short one is extended by titles, so that no masthead follows."""
     found = issue.preheader or _beginning(issue, items)
+    with translation.override(Publication.objects.current().language):
+        separator = _(" | ")
     for item in items:
         if len(found) < PREHEADER_MIN and item.post.title not in found:
-            found = f"{found}｜{item.post.title}" if found else item.post.title
+            found = f"{found}{separator}{item.post.title}" if found else item.post.title
     return found if len(found) <= PREHEADER_LENGTH or found == issue.preheader else f"{found[: PREHEADER_LENGTH - 1]}…"
 
 

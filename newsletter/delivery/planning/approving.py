@@ -106,6 +106,8 @@ def obstacles_without_letter(issue: Issue, send_at: datetime) -> list[str]:
     """The obstacles that need no rendering, which is most of the work."""
     if issue.imported_at:
         return [imported_obstacle(issue)]
+    if not Publication.objects.current().is_set_up:
+        return [_("The newsletter has no name yet: readers would not know whose letter it is. Set it up at the desk.")]
     if deleted := deleted_copies_obstacles(issue):
         return deleted
     posts = [item.post for item in issue.items.select_related("post")]

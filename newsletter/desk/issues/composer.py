@@ -48,6 +48,7 @@ from newsletter.issues.annotations import attach_reading_minutes
 from newsletter.issues.models import Issue, IssueItem, neighbours, prefetch_posts
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
+from newsletter.mail.salutations import SAMPLE_NAME
 from newsletter.mail.views import MAIL_CSP, html_frame
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
@@ -62,7 +63,7 @@ TABS = {
 # Recipients of the preview: label, name and address.
 READERS = {
     "": (gettext_lazy("a reader without a name"), "", "reader@example.org"),
-    "named": (gettext_lazy("a reader with a name"), "王小明", "ming.wang@example.org"),
+    "named": (gettext_lazy("a reader with a name"), SAMPLE_NAME, "ming.wang@example.org"),
     "long": (gettext_lazy("a reader with a long name"), *EXAMPLE_READERS[1]),
     "odd": (gettext_lazy("a reader with odd characters"), *EXAMPLE_READERS[2]),
     "rare": (gettext_lazy("a reader with rare characters"), *EXAMPLE_READERS[3]),
@@ -133,7 +134,7 @@ def _preview_of(request: HttpRequest, issue: Issue) -> Mailing:
 
 def _copy_for(request: HttpRequest, shown: Mailing) -> Mail:
     _label, name, address = READERS.get(request.GET.get("reader", ""), READERS[""])
-    return copy_for(shown, example_reader(address, name), ids=(shown.issue.number, 0))
+    return copy_for(shown, example_reader(address, str(name)), ids=(shown.issue.number, 0))
 
 
 @csp_override(MAIL_CSP)

@@ -17,8 +17,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.csp import CSP
 from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods
@@ -31,6 +31,7 @@ from newsletter.issues.models import Issue
 from newsletter.issues.views import render_home
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
+from newsletter.mail.salutations import SAMPLE_NAME
 from newsletter.mail.views import MAIL_CSP, html_frame
 from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.forms import (
@@ -59,7 +60,7 @@ def course_choices() -> list[tuple[int, str]]:
     known = dict(newest.values_list("issue__number", "issue__subject"))
     chosen = sent.filter(issue__number__in=Publication.objects.current().course)
     known |= dict(chosen.values_list("issue__number", "issue__subject"))
-    return [(number, f"{number}｜{subject}") for number, subject in known.items()]
+    return [(number, f"{number}{gettext(' | ')}{subject}") for number, subject in known.items()]
 
 
 class NewcomersForm(SignupSettingsForm):
@@ -133,19 +134,19 @@ def preview(request: HttpRequest, kind: str) -> HttpResponse:
         publication = form.save(commit=False)
     with Publication.objects.used(publication):
         if kind == SITE:
-            return _site(request)
+            return site_page(request)
         if kind == COURSE and not course.course_mailings(publication):
             return render(request, "desk/settings/no_preview.html")
-        return _letter(request, MAILS[kind]())
+        return letter_page(request, MAILS[kind]())
 
 
 @csp_override(PAGE_CSP)
-def _site(request: HttpRequest) -> HttpResponse:
+def site_page(request: HttpRequest) -> HttpResponse:
     return render_home(request)
 
 
 @csp_override(MAIL_CSP)
-def _letter(request: HttpRequest, mail: Mail) -> HttpResponse:
+def letter_page(request: HttpRequest, mail: Mail) -> HttpResponse:
     return html_frame(outbox.body_part(mail.message().as_bytes(), "html"))
 
 
@@ -154,7 +155,7 @@ def _welcome() -> Mail:
 
 
 def _welcome_by_name() -> Mail:
-    return welcome.build_welcome(example_reader(READER, "王小明"), timezone.now())
+    return welcome.build_welcome(example_reader(READER, str(SAMPLE_NAME)), timezone.now())
 
 
 def _mail() -> Mail:

@@ -454,7 +454,7 @@ def test_only_the_readers_of_the_segment_count(desk, many):
     assert Mailing.objects.get().segment == "+少數"
 
 
-@pytest.mark.parametrize(("reader", "greeted"), [("", "朋友，你好"), ("named", "王小明，你好")])
+@pytest.mark.parametrize(("reader", "greeted"), [("", "朋友，你好"), ("named", "Anna Miller，你好")])
 def test_the_preview_shows_the_salutation_with_and_without_a_name(desk, issue, reader, greeted):
     issue.introduction = "{稱呼|朋友}，你好：早安。"
     issue.save()

@@ -123,7 +123,7 @@ def test_issues_that_were_sent_can_be_chosen_and_are_shown_as_a_reader_gets_them
     typed = owner.post("/admin/settings/look/preview/course/", GREETED | {"course": ["4"]}).text
     saved = owner.post("/admin/settings/newcomers/", GREETED | {"course": ["4", "3"]})
 
-    assert ("3｜第3期的主旨" in page, "4｜第4期的主旨" in page) == (True, True)
+    assert ("3 | 第3期的主旨" in page, "4 | 第4期的主旨" in page) == (True, True)
     assert "a new reader gets the welcome alone" in none
     assert "題 4" in typed
     assert (saved.status_code, Publication.objects.fresh().course) == (302, [3, 4])

@@ -96,7 +96,7 @@ def _language() -> str:
 
 
 STATES: dict[str, tuple[Callable[[datetime], object], str]] = {  # by name, with the key of the step of its owner
-    "empty": (empty, "sender"),
+    "empty": (empty, "no_post"),
     "begun": (begun, "left_out"),
     "shown": (shown, "rehearsal"),
     "composed": (composed, "subject"),

@@ -194,7 +194,7 @@ def _with_command_errors(work: Callable[[], None]) -> None:
 
 def _banner() -> str:
     site_url = settings.SITE_URL
-    lines = [f"{Publication.objects.current().name} is running.", "", f"  Site     {site_url}/"]
+    lines = [f"{Publication.objects.current().name or 'The newsletter'} is running.", "", f"  Site     {site_url}/"]
     lines += [f"  Desk     {site_url}/admin/"]
     if not settings.MAIL_URL:
         lines += [f"  Outbox   {site_url}/outbox/   all mail ends here until MAIL_URL is set"]
