@@ -117,11 +117,6 @@ function onKey(field, event) {
   if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && !event.shiftKey) continueList(field, event);
 }
 
-function count(editor, field) {
-  const characters = field.value.replace(/\s/g, "").length;
-  editor.querySelector(".editor-count").textContent = say("Characters", { n: characters.toLocaleString() });
-}
-
 // Several editors on one page: each has names of its own.
 function rename(editor, suffix) {
   for (const name of ["id", "aria-labelledby", "aria-describedby"])
@@ -139,9 +134,7 @@ function build(field, index) {
     button.addEventListener("click", () => tools[button.dataset.tool](button));
   }
   field.addEventListener("keydown", (event) => onKey(field, event));
-  field.addEventListener("input", () => count(editor, field));
   field.addEventListener("paste", (event) => pasteLink(field, event));
-  count(editor, field);
 }
 
 function offerTags(form) {
