@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import nfc
@@ -104,7 +104,7 @@ class ReleaseField(forms.DateTimeField):
     is_plan = False  # which may lack its time
 
     def __init__(self) -> None:
-        super().__init__(label=pgettext_lazy("when readers see a post", "When"), required=False, widget=ReleaseInput)
+        super().__init__(label=_("Publication time"), required=False, widget=ReleaseInput)
 
     def to_python(self, value: Any) -> datetime | None:
         if value == NOW:
@@ -334,7 +334,8 @@ class DeskPostForm(PostForm):
         former: datetime | None = self.instance.published_at
         is_time = self["published_at"].data not in {"", NOW}
         plan = chosen if is_time and not self.is_release and chosen != former else None
-        if not self.is_release and plan == self.instance.planned_at:
+        is_now = self.is_release and not is_time and chosen  # that it was published says it
+        if is_now or (not self.is_release and plan == self.instance.planned_at):
             self.changed_data[:] = [name for name in self.changed_data if name != "published_at"]
         self.instance.planned_at = plan
         return chosen if self.is_release else former

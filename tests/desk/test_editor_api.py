@@ -125,7 +125,8 @@ def kept(page) -> dict[str, dict[str, str]]:
 
 
 def until_kept(page) -> None:
-    page.locator(".saving-since", has_text="Kept in this browser").wait_for()
+    page.locator(".saving-since", has_text="Not saved yet").wait_for()
+    wait_for_expression(page, "Object.keys(localStorage).some((key) => key.startsWith('unsaved:'))")
 
 
 # --- Copies in the browser ---

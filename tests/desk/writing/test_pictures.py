@@ -111,7 +111,7 @@ def test_the_library_and_the_cover_have_no_barrier_and_fit_a_small_phone(images,
         editor.set_viewport_size({"width": 320, "height": 640})
         assert editor.evaluate("document.documentElement.scrollWidth") <= 320, path
     editor.goto(server.url + reverse("admin:posts_post_change", args=[post.pk]))
-    editor.click("[data-aside]")
+    editor.click("[data-aside=tab-details]")
     assert_accessible_in_both_schemes(editor)
     editor.click("[data-aside-close]")
     open_library(editor)
