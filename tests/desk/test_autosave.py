@@ -291,7 +291,7 @@ def test_a_published_post_is_changed_for_its_author_alone_until_it_is_updated(de
     desk.goto(server.url + change(post))
     write(desk, "二。")
     until(desk, lambda: WorkingCopy.objects.filter(body="一。二。").exists())
-    desk.get_by_role("link", name="Changed; readers see the former text").wait_for()
+    desk.get_by_role("link", name="not updated yet").wait_for()
     assert Post.objects.get().body == "一。"
 
     desk.get_by_role("button", name="Update", exact=True).click()

@@ -68,7 +68,7 @@ function previewOf(editor, field) {
     draw(frame, await answer.text());
   };
   field.addEventListener("input", rested(PREVIEW_PAUSE, show));
-  field.addEventListener("scroll", () => follow(field, frame));
+  document.addEventListener("scroll", () => follow(field, frame), true); // of the field, or of the page around it
   return () => {
     frame.hidden = !frame.hidden;
     editor.classList.toggle("is-previewing", !frame.hidden);
@@ -91,7 +91,8 @@ function draw(frame, html) {
 function follow(field, frame) {
   const page = frame.contentDocument?.scrollingElement;
   if (frame.hidden || !page) return;
-  const share = field.scrollTop / Math.max(1, field.scrollHeight - field.clientHeight);
+  const above = field.scrollTop + frame.getBoundingClientRect().top - field.getBoundingClientRect().top;
+  const share = above / Math.max(1, field.scrollHeight - frame.clientHeight);
   page.scrollTop = share * (page.scrollHeight - page.clientHeight);
 }
 
