@@ -134,7 +134,9 @@ def test_after_publishing_the_next_step_is_the_one_filled_button(author):
 
     assert post.is_published(timezone.now())
     assert "Readers see “槓桿”." in page
-    filled = [one for one in HTMLParser().parse(page).iter() if {"button", "default"} & set(one.get("class", "").split())]
+    filled = [
+        one for one in HTMLParser().parse(page).iter() if {"button", "default"} & set(one.get("class", "").split())
+    ]
     words = [one.text.strip() for one in filled if "quiet" not in one.get("class")]
     assert words[0] == f"Put into issue {issue.number}"
     assert not {"Publish…", "Update", "Do as chosen above"} & set(words)

@@ -11,7 +11,6 @@ from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from tests.desk.issues.test_scheduling import _asks_nobody, author, work  # noqa: F401 - fixtures
 from tests.factories import make_issue
-from tests.support.page_checks import wait_for_expression
 
 pytestmark = pytest.mark.browser
 STOPS_MAX = 90  # presses of Tab from one thing to the next
@@ -168,7 +167,10 @@ def test_a_menu_that_a_save_has_made_anew_gives_the_focus_back(keys, server):
     issue = make_issue(make_post("乙"), number=42)
     page.goto(server.url + reverse("admin:issues_issue_change", args=[issue.pk]))
     page.locator("#id_subject").focus()
-    page.route("**/issues/issue/*/change/", lambda route: held.append(route) if route.request.method == "GET" else route.continue_())
+    page.route(
+        "**/issues/issue/*/change/",
+        lambda route: held.append(route) if route.request.method == "GET" else route.continue_(),
+    )
     page.keyboard.type("會議前先寫一頁")
     keys.press("Control+s")
     while not held:

@@ -38,6 +38,7 @@ def compose(page, parts: int) -> None:
 
 
 def put_in_picture(page, words: str) -> None:
+    page.keyboard.press("Escape")  # the tools come back
     page.click("[data-tool=picture]")
     page.get_by_role("button", name=words).click()
     page.click("[data-insert]")

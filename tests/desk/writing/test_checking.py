@@ -46,8 +46,8 @@ def test_all_of_one_kind_or_of_every_kind_are_fixed_at_once(desk):
 def test_minutes_and_size_are_told_and_nothing_is_stored(desk):
     answer = check(desk, "# 好\n\n" + "一句話。" * 400).json()
 
-    minutes, size = answer["facts"]
-    assert minutes == "3 min read"
+    length, minutes, size = answer["facts"]
+    assert (length, minutes) == ("1,201 characters", "3 min read")
     assert size.endswith("KB in the mail")
     assert check(desk, "  \n").json()["facts"] == []
     assert not Post.objects.exists()
