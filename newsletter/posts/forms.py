@@ -109,9 +109,9 @@ class ReleaseField(forms.DateTimeField):
     def to_python(self, value: Any) -> datetime | None:
         if value == NOW:
             return timezone.now()
+        if value == TIME_MISSING and not self.is_plan:
+            raise ValidationError(_("Say at what time."))
         try:
-            if value == TIME_MISSING:
-                raise ValidationError(_("Say at what time."))
             return super().to_python(value)
         except ValidationError:
             if self.is_plan:

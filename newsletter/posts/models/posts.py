@@ -187,9 +187,7 @@ class Post(models.Model):
     published_at = models.DateTimeField(
         _("published"), null=True, blank=True, help_text=_("Empty: draft. In the future: scheduled.")
     )
-    planned_at = models.DateTimeField(
-        null=True, editable=False
-    )  # chosen on the desk, and not published or scheduled yet
+    planned_at = models.DateTimeField(null=True, editable=False)  # chosen on the desk, not scheduled yet
     is_web_only = models.BooleanField(
         _("only on the web"), default=False, help_text=_("It waits for no issue, and none is proposed for it.")
     )

@@ -1,7 +1,7 @@
 // “Publish…” is a link to #publish: what is asked there takes the place of the text, and the button says what it will do.
 // Without JavaScript the link leads to the same fields below the text.
 
-import { language, wordsOf } from "./field.js";
+import { clock, language, wordsOf } from "./field.js";
 
 const form = document.getElementById("post_form");
 const aside = document.getElementById("write-aside");
@@ -19,7 +19,8 @@ function clockOf(time) {
   const date = new Date(time);
   const month = language.startsWith("zh") ? "numeric" : "short";
   const year = time.slice(0, 4) === inZone(new Date()).slice(0, 4) ? undefined : "numeric";
-  return date.toLocaleString(language, { year, month, day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const day = date.toLocaleDateString(language, { year, month, day: "numeric" });
+  return `${day} ${clock(date)}`;
 }
 
 // Return the weekday of a time and how far away it is: “Saturday, in 4 days”.

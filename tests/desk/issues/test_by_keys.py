@@ -10,7 +10,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from tests.desk.issues.test_scheduling import _asks_nobody, author, work  # noqa: F401 - fixtures
-from tests.factories import make_issue
+from tests.factories import make_issue, make_post
 
 pytestmark = pytest.mark.browser
 STOPS_MAX = 90  # presses of Tab from one thing to the next

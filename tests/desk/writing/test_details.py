@@ -43,8 +43,8 @@ def test_the_button_says_what_it_will_do_and_a_chosen_time_is_saved_by_itself(ed
     assert words == [
         "Publish now",
         "Choose a time",
-        "Publish, dated Jan 7, 2020, 08:00",
-        "Schedule for Jan 7, 2099, 08:00",
+        "Publish, dated Jan 7, 2020 08:00",
+        "Schedule for Jan 7, 2099 08:00",
     ]
     stored = Post.objects.get()
     assert (stored.published_at, f"{stored.planned_at:%Y-%m-%d %H:%M}") == (None, "2099-01-07 00:00")
