@@ -230,6 +230,8 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         """Keep the former time if it was not changed: the field does not show its seconds."""
         chosen: datetime | None = self.cleaned_data["published_at"]
         former: datetime | None = self.instance.published_at
+        if chosen != former:
+            self.instance.planned_at = None
         if chosen is None or former is None:
             return chosen
         if self["published_at"].data == NOW and self.instance.is_published(timezone.now()):
@@ -330,12 +332,12 @@ class DeskPostForm(PostForm):
 
     def clean_published_at(self) -> datetime | None:
         """The time from which readers see the post: the former one, unless a button publishes."""
+        former, before = self.instance.published_at, self.instance.planned_at
         chosen = super().clean_published_at()
-        former: datetime | None = self.instance.published_at
         is_time = self["published_at"].data not in {"", NOW}
         plan = chosen if is_time and not self.is_release and chosen != former else None
         is_now = self.is_release and not is_time and chosen  # that it was published says it
-        if is_now or (not self.is_release and plan == self.instance.planned_at):
+        if is_now or (not self.is_release and plan == before):
             self.changed_data[:] = [name for name in self.changed_data if name != "published_at"]
         self.instance.planned_at = plan
         return chosen if self.is_release else former

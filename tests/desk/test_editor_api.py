@@ -354,6 +354,7 @@ def test_the_first_save_gives_the_page_the_address_of_the_post(desk, server):
     desk.goto(f"{server.url}/admin/posts/post/add/")
     desk.evaluate("window.isStill = true")
     desk.fill("#id_title", "Leverage")
+    desk.keyboard.press("Escape")  # the tools come back
     desk.click("[data-aside=tab-details]")
     desk.fill("#id_tag_names", "管理,產品")
     write(desk, "一")

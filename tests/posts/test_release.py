@@ -126,6 +126,15 @@ def test_a_plan_without_its_time_stops_no_save_and_no_post_is_published_with_it(
     assert Post.objects.get().published_at is None
 
 
+def test_a_post_that_the_list_publishes_has_no_plan_left(author):
+    post = make_post(published_at=None, planned_at=LATER)
+
+    author.post(reverse("admin:posts_post_changelist"), {"action": "publish_now", "_selected_action": [post.pk]})
+
+    stored = Post.objects.get()
+    assert (stored.is_published(timezone.now()), stored.planned_at) == (True, None)
+
+
 def test_after_publishing_the_next_step_is_the_one_filled_button(author):
     issue = make_issue(number=5, sent_at=None)
     post = saved(author, make_post("槓桿", published_at=None), _publish="")
