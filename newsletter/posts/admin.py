@@ -564,8 +564,8 @@ def _mailing_text(post: Post) -> str:
     if issues := post.issues.all():
         return _("issue %(number)s") % {"number": max(issue.number for issue in issues)}
     if post.is_unlisted:
-        return _("unlisted")
-    return _("only on the web") if post.is_web_only else _("not mailed yet")
+        return str(_("unlisted"))
+    return str(_("only on the web") if post.is_web_only else _("not mailed yet"))
 
 
 def _incomplete_text(post: Post) -> str:

@@ -177,7 +177,10 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Post
-        fields = ("title", "body", "summary", "words", "cover", "published_at", "is_web_only", "is_unlisted")
+        fields: tuple[str, ...] = (
+            *("title", "body", "summary", "words", "cover"),
+            *("published_at", "is_web_only", "is_unlisted"),
+        )
         widgets = {
             "title": TitleTextarea(),
             "body": MarkdownTextarea(),
@@ -311,7 +314,7 @@ class DeskPostForm(PostForm):
         self.was_published = post.is_published(timezone.now())
         if "published_at" in self.fields:
             self.initial["published_at"] = post.planned_at or post.published_at
-            field = self.fields["published_at"]
+            field: Any = self.fields["published_at"]
             field.is_plan, field.widget.former = not self.is_release, field.prepare_value(post.published_at)
         if AUTOSAVE_FIELD in self.data and not {PUBLISH, UPDATE} & self.data.keys():
             is_waiting = post.state(timezone.now()) == Post.State.SCHEDULED
