@@ -396,7 +396,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
         return {"seen_at": (saved.pending_copy or saved).updated_at.isoformat()}
 
     def facts(self, saved: Post) -> dict[str, Any]:
-        return {"pending": bool(saved.pending_copy)}
+        return {"pending": bool(saved.pending_copy) or bool(saved.planned_at)}
 
     def saved_before(self, request: HttpRequest) -> int | None:
         """Primary key made by an earlier first save of the same form."""

@@ -19,7 +19,7 @@ let running = null;
 let toRefresh = ""; // the address of a page that did not come after a save
 let wanted = null; // another save was asked for while one was running
 let isLeaving = false; // the whole page is sent
-let isPending = box?.dataset.pending !== undefined; // readers see another text
+let isPending = box?.dataset.pending !== undefined; // something is saved that readers do not see: another text, or a time
 
 const part = (name) => box.querySelector(`.saving-${name}`);
 const say = wordsOf(box);
