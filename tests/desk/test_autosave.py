@@ -164,7 +164,7 @@ def test_a_composition_that_begins_while_a_save_is_under_way_goes_on(editor):
     until(editor, lambda: held)
     compose("ㄅ")
     held[0].continue_()
-    until_stored(editor, PARAGRAPHS + "一")
+    until(editor, lambda: Post.objects.filter(body=PARAGRAPHS + "一").exists())
     compose("ㄅㄚ")
     commit("吧")
     until_stored(editor, PARAGRAPHS + "一吧")

@@ -124,9 +124,15 @@ def kept(page) -> dict[str, dict[str, str]]:
     return {key: json.loads(copy)["contents"] for key, copy in stored.items()}
 
 
+HAS_COPY = """Object.entries(localStorage).some(([key, copy]) => {
+    const isSame = (name) => JSON.parse(copy).contents[name] === document.getElementById(`id_${name}`).value;
+    return key.startsWith("unsaved:") && ["title", "body"].every(isSame);
+})"""
+
+
 def until_kept(page) -> None:
     page.locator(".saving-since", has_text="Not saved yet").wait_for()
-    wait_for_expression(page, "Object.keys(localStorage).some((key) => key.startsWith('unsaved:'))")
+    wait_for_expression(page, HAS_COPY)
 
 
 # --- Copies in the browser ---

@@ -14,7 +14,7 @@ from tests.factories import make_issue, make_post, make_publication, make_subscr
 from tests.support.page_checks import assert_accessible
 
 pytestmark = pytest.mark.browser
-CLICKS_MAX = 5
+CLICKS_MAX = 6
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ def test_all_of_a_kind_are_one_step_to_undo(editor):
 
 @pytest.mark.exhaustive
 def test_what_is_typed_is_checked_and_a_place_that_has_moved_is_found(editor):
-    editor.locator("#tab-check", has_text="3").wait_for()
+    editor.locator(".aside-button", has_text="3").wait_for(state="attached")
     editor.locator("#id_body").focus()
     editor.evaluate("document.querySelector('#id_body').setSelectionRange(0, 0)")
     editor.keyboard.insert_text("一句,話。\n\n")
@@ -53,12 +53,12 @@ def test_what_is_typed_is_checked_and_a_place_that_has_moved_is_found(editor):
     editor.locator(".check-place", has_text="大家通常").first.click()
     assert editor.evaluate(SELECTED) == ","
 
-    editor.locator("#tab-check", has_text="4").wait_for()
+    editor.locator(".aside-button", has_text="4").wait_for(state="attached")
 
 
 @pytest.mark.exhaustive
 def test_nothing_is_asked_while_a_word_is_being_composed(editor):
-    editor.locator("#tab-check", has_text="3").wait_for()
+    editor.locator(".aside-button", has_text="3").wait_for(state="attached")
     asked = []
     editor.on("request", lambda request: asked.append(request) if "/writing/check/" in request.url else None)
     keys = editor.context.new_cdp_session(editor)
@@ -69,7 +69,7 @@ def test_nothing_is_asked_while_a_word_is_being_composed(editor):
 
     keys.send("Input.insertText", {"text": "你,好"})
 
-    editor.locator("#tab-check", has_text="4").wait_for()
+    editor.locator(".aside-button", has_text="4").wait_for(state="attached")
 
 
 @pytest.mark.exhaustive
@@ -117,7 +117,7 @@ def test_a_field_that_is_refused_is_shown_wherever_it_stands(editor):
 
 @pytest.mark.exhaustive
 def test_the_page_has_no_barrier_and_is_no_wider_than_a_phone(editor, server, post):
-    editor.locator("#tab-check", has_text="3").wait_for()
+    editor.locator(".aside-button", has_text="3").wait_for(state="attached")
     editor.click("[data-aside=tab-details]")
     for tab in ("Check", "Outline", "Details"):
         editor.get_by_role("tab", name=tab).click()
