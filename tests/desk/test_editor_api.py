@@ -125,7 +125,7 @@ def kept(page) -> dict[str, dict[str, str]]:
 
 
 HAS_COPY = """Object.entries(localStorage).some(([key, copy]) => {
-    const isSame = (name) => JSON.parse(copy).contents[name] === document.getElementById(`id_${name}`).value;
+    const isSame = (name) => JSON.parse(copy).contents[name] === document.getElementById(`id_${name}`)?.value;
     return key.startsWith("unsaved:") && ["title", "body"].every(isSame);
 })"""
 

@@ -58,6 +58,10 @@ function watch() {
   });
   document.addEventListener("focusout", ({ relatedTarget }) => relatedTarget || hush(false));
   document.addEventListener("keydown", onKey);
+  document.addEventListener(
+    "pointerdown",
+    ({ target }) => isText(target) || target.closest("[data-tool]") || hush(false),
+  );
   document.addEventListener("pointermove", onMove);
   // A press on a tool leaves the focus, and so the keyboard, where it is.
   form.querySelector(".editor-tools")?.addEventListener("mousedown", (event) => event.preventDefault());
