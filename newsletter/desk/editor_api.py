@@ -78,7 +78,8 @@ def _facts(body: str, publication: Publication) -> list[str]:
     html = render_uncached(body)
     paces = {"han_per_minute": publication.han_per_minute, "words_per_minute": publication.words_per_minute}
     minutes = _("%(minutes)s min read") % {"minutes": measures.reading_minutes(html, **paces)}
-    return [minutes, _("%(size)s in the mail") % {"size": file_size(encoded_size(weight_of_text(body)))}]
+    length = measures.length_text(measures.han_count(html), measures.word_count(html))
+    return [length, minutes, _("%(size)s in the mail") % {"size": file_size(encoded_size(weight_of_text(body)))}]
 
 
 def _units_before(body: str) -> list[int]:

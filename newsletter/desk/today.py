@@ -50,7 +50,7 @@ from newsletter.issues.assembly import next_number
 from newsletter.issues.models import Issue, in_no_issue
 from newsletter.operation import diagnosis, senders
 from newsletter.operation.findings import Finding
-from newsletter.posts.models import Post
+from newsletter.posts.models import Post, attach_renderings
 from newsletter.publication.models import Publication
 from subscribers import growth
 from subscribers.models import DayCount, ReaderCounts, cached_reader_counts
@@ -188,8 +188,8 @@ def _posts(user: Any, now: datetime) -> dict[str, int]:
 
 
 def _drafts(user: Any) -> list[Post]:
-    drafts = Post.objects.visible_to(user).drafts().annotate(length=Length("body")).defer("body", "summary")
-    return list(drafts.prefetch_related("issues")[:DRAFTS])
+    drafts = Post.objects.visible_to(user).drafts().defer("summary")
+    return attach_renderings(drafts.prefetch_related("issues")[:DRAFTS])
 
 
 def _last_saved(issue: Issue | None, sent: list[Mailing]) -> datetime | None:
@@ -385,8 +385,7 @@ def _left_out(found: DeskData, now: datetime) -> list[DeskRow]:
 
 
 def _draft(post: Any, facts: DeskFacts, now: datetime) -> DeskRow:
-    length = ngettext("%(count)s character", "%(count)s characters", post.length)
-    about = [next_step.since(post.updated_at, facts.zone, now), length % {"count": thousands(post.length)}]
+    about = [next_step.since(post.updated_at, facts.zone, now), post.rendering.length_text]
     about += [_("in issue %(number)s") % {"number": issue.number} for issue in list(post.issues.all())[:1]]
     return DeskRow(
         title=post.title or _("Without a title"),

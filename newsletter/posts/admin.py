@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.core.exceptions import PermissionDenied
@@ -26,7 +27,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from newsletter.mail.salutations import SAMPLE_NAME, fill_fallback_words, with_name
-from newsletter.posts.forms import PostForm
+from newsletter.posts.forms import DeskPostForm
 from newsletter.posts.image_admin import ImageAdmin
 from newsletter.posts.json_saves import (
     AUTOSAVE_DELAY,
@@ -84,7 +85,7 @@ WRITING_SCRIPTS = (  # of every page with an editor; Turndown as published on np
 )
 ASIDE_SCRIPTS = tuple(
     forms.Script(f"desk/{name}.js", type="module")
-    for name in ("title", "aside", "outline", "checking", "linking", "details")
+    for name in ("title", "aside", "publishing", "quiet", "outline", "checking", "linking", "details")
 )
 
 PER_PAGE = 30  # versions
@@ -122,7 +123,7 @@ class TagFilter(admin.RelatedOnlyFieldListFilter):
 class PostAdmin(JsonSaveAdmin, AuditedAdmin):
     """Users who may publish see all posts, others their own drafts."""
 
-    form = PostForm
+    form = DeskPostForm
     nothing_yet = _("No post yet. What you write is saved by itself.")
     summarizes_deletion = True
     continue_buttons = frozenset({ENTER_BUTTON, UPDATE, PUBLISH, KEEP})
@@ -136,7 +137,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
     actions = ("publish_now", "back_to_draft")
     fieldsets = (
         (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
-        (_("Publishing"), {"fields": ("published_at", "is_web_only", "is_unlisted"), "classes": ("aside",)}),
+        (_("Publishing"), {"fields": ("published_at", "place"), "classes": ("aside", "release-fields")}),
         (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
     )
 
@@ -168,7 +169,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
         return request.user.has_perm(PUBLISH_PERMISSION)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
-        posts = super().get_queryset(request).visible_to(request.user).prefetch_related("tags")  # type: ignore[attr-defined]
+        posts = super().get_queryset(request).visible_to(request.user).prefetch_related("tags", "issues")  # type: ignore[attr-defined]
         return posts.annotate(is_pending=Exists(WorkingCopy.objects.filter(post=OuterRef("pk"))))  # type: ignore[no-any-return]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Post | None:
@@ -213,15 +214,19 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
 
     @admin.display(description=_("state"), ordering="published_at")
     def state(self, post: Post) -> SafeString:
+        """Of a published post, whether it was mailed: that it is published, its time says."""
         state = post.state(timezone.now())
-        facts = {_("unlisted"): post.is_unlisted, _("changed, not updated yet"): post.is_pending}  # type: ignore[attr-defined]  # annotated above
+        label = _mailing_text(post) if state == Post.State.PUBLISHED else state.label
+        pending = _("changed, not updated yet") if post.is_pending else ""  # type: ignore[attr-defined]  # annotated above
         html = '<span class="state state-{}">{}</span> <span class="quiet">{}</span>'
-        return format_html(html, state.value, state.label, " · ".join(str(fact) for fact in facts if facts[fact]))
+        return format_html(html, state.value, label, pending)
 
     @admin.display(description=_("Publication time"), ordering="published_at", empty_value="")
     def published_on(self, post: Post) -> str:
-        at = post.published_at
-        return date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT") if at else ""
+        """The time; of a draft, when it was last changed."""
+        text = "%(at)s" if post.published_at else _("edited %(at)s")
+        at = timezone.localtime(post.published_at or post.updated_at)
+        return text % {"at": date_format(at, "SHORT_DATETIME_FORMAT")}
 
     @admin.display(description=_("tags"), empty_value="")
     def tag_list(self, post: Post) -> str:
@@ -275,11 +280,12 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
         shown = {
             "tags_offered": used,
             "state": post.state(timezone.now()) if post else Post.State.DRAFT,
+            "show_save": self.has_change_permission(request, post) if post else self.has_add_permission(request),
             "may_publish": request.user.has_perm("posts.publish_post") and IS_POPUP_VAR not in request.GET,
             "rest": int(AUTOSAVE_DELAY / timedelta(milliseconds=1)),
-            "show_save_and_add_another": False,
         }
         if post:
+            shown["public_address"] = settings.SITE_URL + post.get_absolute_url()
             groups = group_findings(post.body, post.findings(Publication.objects.current()))
             shown |= {"groups": groups, "safe_count": sum(group.safe for group in groups if not group.is_hint)}
         return super().render_change_form(request, context | shown, **kwargs)
@@ -289,10 +295,12 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
         self._log_publishing(request, obj)
 
     def _log_publishing(self, request: HttpRequest, post: Post) -> None:
-        if {PUBLISH, UPDATE} & request.POST.keys():
+        if {PUBLISH, UPDATE} & request.POST.keys() and post.is_published(timezone.now()):
             Change.objects.log(Change.Action.PUBLISHED, [post])
 
     def response_add(self, request: HttpRequest, obj: Post, post_url_continue: str | None = None) -> HttpResponse:
+        if self._is_release(request):
+            return self._report_release(request, obj)
         response = super().response_add(request, obj, post_url_continue)
         self._report_state(request, obj)
         return response
@@ -300,9 +308,28 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
     def response_change(self, request: HttpRequest, obj: Post) -> HttpResponse:
         if "_fix" in request.POST:
             return HttpResponseRedirect(f"{request.path}#findings")
+        if self._is_release(request):
+            return self._report_release(request, obj)
         response = super().response_change(request, obj)
         self._report_state(request, obj)
         return response
+
+    def _is_release(self, request: HttpRequest) -> bool:
+        return bool({PUBLISH, UPDATE} & request.POST.keys()) and not wants_json(request)
+
+    def _report_release(self, request: HttpRequest, post: Post) -> HttpResponse:
+        """Say what readers see now, and return to the form; after publishing, to what comes next."""
+        texts = {
+            Post.State.DRAFT: _("“{title}” is a draft: only you see it."),
+            Post.State.SCHEDULED: _("Scheduled: “{title}” is published on {at}."),
+            Post.State.PUBLISHED: _("Published: “{title}”. Readers see it at {link}."),
+        }
+        state = post.state(timezone.now())
+        at = date_format(timezone.localtime(post.published_at), "DATETIME_FORMAT") if post.published_at else ""
+        link = format_html('<a href="{0}">{0}</a>', post.get_absolute_url())
+        self.message_user(request, format_html(str(texts[state]), title=post, at=at, link=link), messages.SUCCESS)
+        address = reverse("admin:posts_post_change", args=[post.pk])
+        return HttpResponseRedirect(address if UPDATE in request.POST or state == state.DRAFT else f"{address}#publish")
 
     def _report_state(self, request: HttpRequest, post: Post) -> None:
         """Add a message about what readers see now."""
@@ -328,8 +355,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Post, form: Any, change: bool) -> None:
         """Store the form. Refuses a publication time from users who may not publish, whatever the form shows."""
-        if PUBLISH in request.POST:
-            obj.published_at = timezone.now()
+        self.refuse_unless(PUBLISH not in request.POST or self.has_publish_permission(request), "publish")
         if rule := request.POST.get("_fix"):
             publication = Publication.objects.current()
             rules = RULES.keys() - HINTS - set(publication.checks_off) if rule == "all" else {rule}
@@ -341,7 +367,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
         if not change:
             obj.created_by_id = request.user.pk
             obj.document = document_name(request) if wants_json(request) else ""
-        update_live = bool({PUBLISH, UPDATE} & request.POST.keys())
+        update_live = UPDATE in request.POST or (PUBLISH in request.POST and not form.was_published)
         write = partial(super().save_model, request, obj, form, change)
         store_text(obj, form, update_live=update_live, save_row=write, now=timezone.now())
         Revision.objects.drop_refused(obj.pk, page=document_name(request))
@@ -369,7 +395,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
         return {"seen_at": (saved.pending_copy or saved).updated_at.isoformat()}
 
     def facts(self, saved: Post) -> dict[str, Any]:
-        return {"pending": bool(saved.pending_copy)}
+        return {"pending": bool(saved.pending_copy) or bool(saved.planned_at)}
 
     def saved_before(self, request: HttpRequest) -> int | None:
         """Primary key made by an earlier first save of the same form."""
@@ -530,6 +556,15 @@ def _changed_parts(before: PostText | None, after: PostText) -> list[dict[str, A
 
 def _has_same_text(one: PostText, other: PostText) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in ("title", "summary", "body"))
+
+
+def _mailing_text(post: Post) -> str:
+    """Which issue carries a published post; or why none does."""
+    if issues := post.issues.all():
+        return _("issue %(number)s") % {"number": max(issue.number for issue in issues)}
+    if post.is_unlisted:
+        return str(_("unlisted"))
+    return str(_("only on the web") if post.is_web_only else _("not mailed yet"))
 
 
 def _incomplete_text(post: Post) -> str:

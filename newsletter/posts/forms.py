@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import TextChoices
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -55,13 +56,14 @@ class CoverField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic t
 
 
 class ReleaseInput(forms.DateTimeInput):
-    """Radio buttons (draft, now, at) and a date-time field in the publication's zone.
+    """Radio buttons (now, at, draft) and a date-time field in the publication's zone.
 
-    A time alone, as the API sends it, needs no choice; nor does one typed into a draft.
+    A time alone, as the API sends it, needs no choice.
     """
 
     use_fieldset = True
     state = Post.State.DRAFT
+    former: datetime | None = None  # since or when readers see it as of now
 
     def __init__(self) -> None:
         super().__init__({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
@@ -73,24 +75,25 @@ class ReleaseInput(forms.DateTimeInput):
         typed = data.get(name, "")
         match data.get(f"{name}_how"):
             case "draft":
-                return typed if self.state == Post.State.DRAFT else ""
+                return ""
             case "now":
                 return NOW
             case "at":
                 return typed or TIME_MISSING
-        return typed
+        return typed or (NOW if PUBLISH in data else "")
 
     def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
         return name not in data and f"{name}_how" not in data
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        how = {"": DRAFT, None: DRAFT, NOW: NOW}.get(value, AT)
+        how = {"": DRAFT, None: NOW, NOW: NOW}.get(value, AT)
         shown = {
             "name": name,
             "id": (attrs or {}).get("id"),
             "how": how,
             "at": self.format_value(value) if how == AT and value != TIME_MISSING else "",
-            "is_published": self.state == Post.State.PUBLISHED,
+            "state": self.state.value,
+            "former": self.format_value(self.former) if self.former else "",
             "attrs": {key: text for key, text in (attrs or {}).items() if key.startswith("aria-")},
             "zone": Publication.objects.current().time_zone,
         }
@@ -98,15 +101,44 @@ class ReleaseInput(forms.DateTimeInput):
 
 
 class ReleaseField(forms.DateTimeField):
+    is_plan = False  # which may lack its time
+
     def __init__(self) -> None:
         super().__init__(label=_("Publication time"), required=False, widget=ReleaseInput)
 
     def to_python(self, value: Any) -> datetime | None:
         if value == NOW:
             return timezone.now()
-        if value == TIME_MISSING:
+        if value == TIME_MISSING and not self.is_plan:
             raise ValidationError(_("Say at what time."))
-        return super().to_python(value)
+        try:
+            return super().to_python(value)
+        except ValidationError:
+            if self.is_plan:
+                return None
+            raise
+
+
+class Place(TextChoices):
+    """Where readers find a post. LINK: `is_unlisted`, SITE: `is_web_only`."""
+
+    EVERYWHERE = "everywhere", _("Site and newsletter")
+    SITE = "site", _("Only on the site")
+    LINK = "link", _("Only who has the address")
+
+
+class PlaceInput(forms.RadioSelect):
+    """Three radio buttons, of which a browser puts none back."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        hints = {
+            Place.EVERYWHERE: _("Home page, feeds and search show it, and an issue may carry it."),
+            Place.SITE: _("No issue carries it, and none is proposed for it."),
+            Place.LINK: _("Home page, feeds and search do not show it, and no issue carries it."),
+        }
+        choices = [(place.value, place.label, hint) for place, hint in hints.items()]
+        shown = {"name": name, "id": (attrs or {}).get("id"), "chosen": value, "choices": choices}
+        return render_to_string("admin/posts/_place.html", shown)
 
 
 TAGS_MAX = 10
@@ -145,7 +177,10 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Post
-        fields = ("title", "body", "summary", "words", "cover", "published_at", "is_web_only", "is_unlisted")
+        fields: tuple[str, ...] = (
+            *("title", "body", "summary", "words", "cover"),
+            *("published_at", "is_web_only", "is_unlisted"),
+        )
         widgets = {
             "title": TitleTextarea(),
             "body": MarkdownTextarea(),
@@ -157,8 +192,6 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         for name, words in PLACEHOLDERS.items():
             if name in self.fields:
                 self.fields[name].widget.attrs["placeholder"] = words
-        for name in {"is_web_only", "is_unlisted"} & self.fields.keys():  # no old values restored by the browser
-            self.fields[name].widget.attrs["autocomplete"] = "off"
         if "published_at" in self.fields:
             self.fields["published_at"].widget.state = self.instance.state(timezone.now())
         if self.instance.pk:
@@ -167,22 +200,12 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             self.initial.update({"tag_names": tags, "seen_at": self.changed_at.isoformat()})
             self._freeze_slug()
             self._show_cover()
-        if AUTOSAVE_FIELD in self.data and not {PUBLISH, UPDATE} & self.data.keys():
-            self._relax_for_autosave()
 
     @property
     def changed_at(self) -> datetime:
         """When the text that the form shows was last saved; for saved posts only."""
         at: datetime = (self.instance.pending_copy or self.instance).updated_at
         return at
-
-    def _relax_for_autosave(self) -> None:
-        """An autosave may be incomplete, and never changes the publication time."""
-        if "published_at" in self.fields:
-            self.fields["published_at"].disabled = True
-        is_waiting = self.instance.state(timezone.now()) == Post.State.SCHEDULED
-        for name in ("title", "body"):
-            self.fields[name].required = is_waiting
 
     def _show_cover(self) -> None:
         if "cover" in self.fields:
@@ -210,6 +233,8 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         """Keep the former time if it was not changed: the field does not show its seconds."""
         chosen: datetime | None = self.cleaned_data["published_at"]
         former: datetime | None = self.instance.published_at
+        if chosen != former:
+            self.instance.planned_at = None
         if chosen is None or former is None:
             return chosen
         if self["published_at"].data == NOW and self.instance.is_published(timezone.now()):
@@ -221,13 +246,17 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         return former
 
     def clean_is_unlisted(self) -> bool:
-        """A post of an issue cannot be unlisted, because the page of the issue lists it."""
         is_unlisted: bool = self.cleaned_data["is_unlisted"]
-        issue = self.instance.issues.order_by("number").first() if is_unlisted and self.instance.pk else None
-        if issue is None:
-            return is_unlisted
-        message = _("Issue %(number)s carries this post, and the archive shows all posts of an issue.")
-        raise ValidationError(message, params={"number": issue.number})
+        if is_unlisted:
+            self._refuse_unlisted_in_issue()
+        return is_unlisted
+
+    def _refuse_unlisted_in_issue(self) -> None:
+        """A post of an issue cannot be unlisted, because the page of the issue lists it."""
+        issue = self.instance.issues.order_by("number").first() if self.instance.pk else None
+        if issue:
+            message = _("Issue %(number)s carries this post, and the archive shows all posts of an issue.")
+            raise ValidationError(message, params={"number": issue.number})
 
     def clean_tag_names(self) -> list[str]:
         """Parse the names; `cleaned_data["tag_names_typed"]` keeps the typed text."""
@@ -267,6 +296,54 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             "what you typed is kept as a version."
         )
         raise ValidationError(message, code=CHANGED_ELSEWHERE, params={"at": at})
+
+
+class DeskPostForm(PostForm):
+    """The form of the desk. A chosen time is a plan, saved like text, until a button publishes."""
+
+    place = forms.ChoiceField(label=_("Where"), choices=Place, required=False, widget=PlaceInput)
+
+    class Meta(PostForm.Meta):
+        fields = tuple(name for name in PostForm.Meta.fields if name not in {"is_web_only", "is_unlisted"})
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        post = self.instance
+        self.initial["place"] = Place.LINK if post.is_unlisted else Place.SITE if post.is_web_only else Place.EVERYWHERE
+        self.is_release = PUBLISH in self.data
+        self.was_published = post.is_published(timezone.now())
+        if "published_at" in self.fields:
+            self.initial["published_at"] = post.planned_at or post.published_at
+            field: Any = self.fields["published_at"]
+            field.is_plan, field.widget.former = not self.is_release, field.prepare_value(post.published_at)
+        if AUTOSAVE_FIELD in self.data and not {PUBLISH, UPDATE} & self.data.keys():
+            is_waiting = post.state(timezone.now()) == Post.State.SCHEDULED
+            for name in ("title", "body"):  # of an incomplete draft
+                self.fields[name].required = is_waiting
+
+    def clean_place(self) -> str:
+        """Set both fields of the post; what is unlisted stays for the site alone if it was."""
+        place: str = self.cleaned_data["place"]
+        if not place:  # not in the form
+            self.changed_data[:] = [name for name in self.changed_data if name != "place"]
+            return place
+        if place == Place.LINK:
+            self._refuse_unlisted_in_issue()
+        self.instance.is_web_only = place == Place.SITE or (place == Place.LINK and self.instance.is_web_only)
+        self.instance.is_unlisted = place == Place.LINK
+        return place
+
+    def clean_published_at(self) -> datetime | None:
+        """The time from which readers see the post: the former one, unless a button publishes."""
+        former, before = self.instance.published_at, self.instance.planned_at
+        chosen = super().clean_published_at()
+        is_time = self["published_at"].data not in {"", NOW}
+        plan = chosen if is_time and not self.is_release and chosen != former else None
+        is_now = self.is_release and not is_time and chosen  # that it was published says it
+        if is_now or (not self.is_release and plan == before):
+            self.changed_data[:] = [name for name in self.changed_data if name != "published_at"]
+        self.instance.planned_at = plan
+        return chosen if self.is_release else former
 
 
 class ImageForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]

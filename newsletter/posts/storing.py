@@ -36,8 +36,8 @@ def store_text(post: Post, form: PostForm, *, update_live: bool, save_row: Calla
     if stored:
         record_versions(stored, post.pending_copy, now)
     if stored and not update_live and stored.is_published(now) and post.is_published(now):
-        if UNVERSIONED_FIELDS & set(form.changed_data):
-            fields = {name: getattr(post, name) for name in UNVERSIONED_FIELDS}
+        if {"place", *UNVERSIONED_FIELDS} & set(form.changed_data):
+            fields = {name: getattr(post, name) for name in ("planned_at", *UNVERSIONED_FIELDS)}
             Post.objects.filter(pk=post.pk).update(**fields, updated_at=now)
         _raise_if_stale(WorkingCopy.objects.store(post, form.cleaned_data["tag_names_typed"], now=now))
     else:

@@ -108,8 +108,9 @@ def write_and_publish(running, page):
     page.goto(f"{running.url}/admin/posts/post/add/")
     page.locator("[name=title]").fill("管理槓桿")
     page.locator("[name=body]").fill(BODY)
+    page.get_by_role("link", name="Publish…").click()
     page.locator("[name=_publish]").click()
-    page.wait_for_url("**/admin/posts/post/*/change/")
+    page.wait_for_url("**/admin/posts/post/*/change/#publish")
     assert_accessible(page)
 
     page.goto(f"{running.url}/posts/")

@@ -103,6 +103,7 @@ def send_the_first_issue_by_the_checklist(author):
     author.follow("no_post")
     author.type("Title", FIRST)
     author.type("Text", "讓管理變省力的**四個**技巧。")
+    author.click("Publish…", "link")
     author.click("Publish now")
 
     author.follow("sender")
@@ -129,6 +130,7 @@ def schedule_the_second_in_five_clicks(author):
     author.clicks.clear()
     author.type("Title", SECOND)
     author.type("Text", "會議開始前的五分鐘。")
+    author.click("Publish…", "link")
     author.click("Publish now")
     author.click("Begin an issue", "link")
     author.click(SECOND)
@@ -202,5 +204,6 @@ def publish_what_was_left(editor):
     """Publish the draft that the first page names."""
     editor.today()
     editor.page.get_by_role("link", name=f"Go on writing “{THIRD}”").click()
+    editor.click("Publish…", "link")
     editor.click("Publish now")
-    editor.page.get_by_role("button", name="Update").wait_for()
+    editor.page.get_by_role("heading", name=f"Readers see “{THIRD}”.").wait_for()

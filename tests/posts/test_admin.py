@@ -82,14 +82,16 @@ def test_publish_now_publishes_now_and_shows_where(author):
     post = Post.objects.get()
     assert timedelta(0) <= timezone.now() - post.published_at < timedelta(minutes=1)
     address = post.get_absolute_url()
-    assert messages_of(response)[1] == f'Readers see it at <a href="{address}">{address}</a>.'
+    link = f'<a href="{address}">{address}</a>'
+    assert messages_of(response) == [f"Published: “{post.title}”. Readers see it at {link}."]
 
 
 def test_a_later_time_is_the_publications_local_time(author):
-    response = author.post(ADD, DRAFT | {"published_at": "2099-01-07T08:00"})
+    response = author.post(ADD, DRAFT | {"published_at": "2099-01-07T08:00", "_publish": "1"})
 
-    assert Post.objects.get().published_at == datetime(2099, 1, 7, 0, 0, tzinfo=UTC)
-    assert messages_of(response)[1] == "On Jan. 7, 2099, 08:00 it will be published by itself."
+    post = Post.objects.get()
+    assert post.published_at == datetime(2099, 1, 7, 0, 0, tzinfo=UTC)
+    assert messages_of(response) == [f"Scheduled: “{post.title}” is published on Jan. 7, 2099, 08:00."]
 
 
 def test_tags_are_typed_and_made_when_new(author):
@@ -154,7 +156,7 @@ def test_a_text_that_is_too_long_is_refused_with_the_reason(author):
 
 
 def test_the_second_of_two_tabs_overwrites_nothing(author):
-    post = make_post(body="old")
+    post = make_post(body="old", published_at=None)
     seen_at = post.updated_at.isoformat()
 
     author.post(change(post), fields_of(post, body="first tab", seen_at=seen_at))
@@ -188,8 +190,20 @@ def test_the_list_costs_the_same_for_many_posts(author, django_assert_max_num_qu
     for number in range(30):
         make_post(f"post {number}", tags=("ai",))
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         author.get(LIST)
+
+
+def test_the_list_says_which_issue_carries_a_post_and_when_a_draft_was_edited(author):
+    make_issue(make_post("甲"), number=5)
+    make_post("乙", published_at=None)
+    make_post("丙"), make_post("丁", is_web_only=True)
+
+    page = author.get(LIST).text
+
+    states = re.findall(r'class="state state-\w+">([^<]+)<', page)
+    assert states == ["draft", "only on the web", "not mailed yet", "issue 5"]
+    assert "edited " in page
 
 
 def test_publishing_many_says_how_many(author):
@@ -410,7 +424,7 @@ def test_a_picture_is_never_deleted(author):
 
 
 def test_words_are_frozen_when_the_post_was_mailed(author):
-    post = make_post("AI 時代", words="leverage")
+    post = make_post("AI 時代", words="leverage", published_at=None)
     issue = make_issue(post)
     author.post(change(post), fields_of(post, words="draft-words"))
     assert Post.objects.get().words == "draft-words"

@@ -96,10 +96,10 @@ def test_updating_publishes_all_of_it_and_stays_on_the_page(author, post):
     assert "改過。" in author.get(post.get_absolute_url()).text
 
 
-def test_a_save_that_changes_the_date_alone_moves_the_date_and_no_text(author, post):
+def test_the_button_that_changes_the_date_alone_moves_the_date_and_no_text(author, post):
     earlier = post.published_at - timedelta(days=3)
 
-    save(author, post, published_at=f"{timezone.localtime(earlier):%Y-%m-%dT%H:%M}", body="改過。")
+    save(author, post, "_publish", published_at=f"{timezone.localtime(earlier):%Y-%m-%dT%H:%M}", body="改過。")
 
     post.refresh_from_db()
     assert (post.published_at, post.body, WorkingCopy.objects.get().body) == (earlier, "第一段。", "改過。")
@@ -108,7 +108,7 @@ def test_a_save_that_changes_the_date_alone_moves_the_date_and_no_text(author, p
 def test_a_post_that_is_withdrawn_has_its_working_copy_as_its_text(author, post):
     save(author, post, body="改過。")
 
-    save(author, post, published_at="")
+    save(author, post, "_publish", published_at_how="draft")
 
     post.refresh_from_db()
     assert (post.body, post.published_at, WorkingCopy.objects.count()) == ("改過。", None, 0)

@@ -159,7 +159,7 @@ def save(author: Client, post: Post, **changed: str):
 
 def test_a_published_post_is_unlisted_with_the_next_save_and_the_list_says_so(author, post):
     IssueItem.objects.filter(post=post).delete()
-    assert save(author, post, is_unlisted="on").status_code == 302
+    assert save(author, post, place="link").status_code == 302
 
     assert Post.objects.get(pk=post.pk).is_unlisted
     assert "unlisted" in author.get(reverse("admin:posts_post_changelist")).text
@@ -170,9 +170,9 @@ def test_a_post_of_an_issue_cannot_be_unlisted(author):
     post = make_post(TITLE)
     make_issue(post, number=7)
 
-    form = save(author, post, is_unlisted="on").context["adminform"].form
+    form = save(author, post, place="link").context["adminform"].form
 
-    assert form.errors == {"is_unlisted": ["Issue 7 carries this post, and the archive shows all posts of an issue."]}
+    assert form.errors == {"place": ["Issue 7 carries this post, and the archive shows all posts of an issue."]}
     assert not Post.objects.get(pk=post.pk).is_unlisted
 
 

@@ -58,7 +58,7 @@ def test_a_post_shows_what_a_reader_wants_to_know(client):
         ("字" * 2544, "en", "about 6 min (2,544 characters)"),
         ("word " * 1200, "en", "about 5 min (1,200 words)"),
         ("字" * 2544 + " word" * 126, "zh-hant", "約 7 分鐘（2,544 字）"),
-        ("字![" + "替" * 900 + "](/a.png)\n\n    " + "碼" * 900, "en", "about 1 min (1 characters)"),
+        ("字![" + "替" * 900 + "](/a.png)\n\n    " + "碼" * 900, "en", "about 1 min (1 character)"),
     ],
 )
 def test_a_post_says_how_long_it_is(client, body, language, shown):

@@ -128,11 +128,11 @@ class PostQuerySet(models.QuerySet["Post"]):
     def publish(self, now: datetime) -> int:
         """Publish drafts and scheduled posts that have a title and a text; return how many."""
         waiting = self.filter(Q(published_at__isnull=True) | Q(published_at__gt=now))
-        return waiting.exclude(Q(title="") | Q(body="")).update(published_at=now, updated_at=now)
+        return waiting.exclude(Q(title="") | Q(body="")).update(published_at=now, planned_at=None, updated_at=now)
 
     def withdraw(self, now: datetime) -> int:
         """Turn published and scheduled posts back into drafts; return how many."""
-        return self.filter(published_at__isnull=False).update(published_at=None, updated_at=now)
+        return self.filter(published_at__isnull=False).update(published_at=None, planned_at=None, updated_at=now)
 
     def previewed(self, token: str, now: datetime) -> "Post | None":
         """The post of a preview token; None if the preview is closed or expired."""
@@ -170,6 +170,7 @@ class Post(models.Model):
     published_at = models.DateTimeField(
         _("published"), null=True, blank=True, help_text=_("Empty: draft. In the future: scheduled.")
     )
+    planned_at = models.DateTimeField(null=True, editable=False)  # chosen on the desk, not scheduled yet
     is_web_only = models.BooleanField(
         _("only on the web"), default=False, help_text=_("It waits for no issue, and none is proposed for it.")
     )

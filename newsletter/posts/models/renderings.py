@@ -68,6 +68,10 @@ class Rendering(models.Model):
     def __str__(self) -> str:
         return self.key
 
+    @property
+    def length_text(self) -> str:
+        return measures.length_text(self.han_count, self.word_count)
+
     @classmethod
     def make(cls, key: str, source: str) -> "Rendering":
         """Render `source` into an unsaved row."""

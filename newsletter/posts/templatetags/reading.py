@@ -82,12 +82,8 @@ def counted(tag: Tag) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def reading_time(context: Context, post: Post) -> str:
-    """Minutes, and the length in characters or words, whichever script prevails."""
-    han, words = post.rendering.han_count, post.rendering.word_count
-    phrase = _("about %(minutes)s min (%(length)s words)")
-    if han >= words:
-        phrase = _("about %(minutes)s min (%(length)s characters)")
-    return phrase % {"minutes": post.reading_minutes(context["publication"]), "length": f"{max(han, words):,}"}
+    phrase = _("about %(minutes)s min (%(length)s)")
+    return phrase % {"minutes": post.reading_minutes(context["publication"]), "length": post.rendering.length_text}
 
 
 @register.simple_tag

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Final
 
+from django.utils.translation import ngettext
+
 from newsletter.mail.characters import nfkd
 
 HAN: Final = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -79,6 +81,15 @@ def reading_minutes(
 def minutes_to_read(han: int, words: int, *, han_per_minute: int, words_per_minute: int) -> int:
     """At least 1."""
     return max(1, math.floor(han / han_per_minute + words / words_per_minute + 0.5))
+
+
+def length_text(han: int, words: int) -> str:
+    """ "1,234 characters" or "310 words", whichever script prevails: the one way in which a length is counted."""
+    count = max(han, words)
+    phrase = ngettext("%(count)s character", "%(count)s characters", count)
+    if words > han:
+        phrase = ngettext("%(count)s word", "%(count)s words", count)
+    return phrase % {"count": f"{count:,}"}
 
 
 def excerpt(html: str, limit: int = 110) -> str:

@@ -1,11 +1,11 @@
-// What stands beside the text of a post: its parts become tabs, and on a narrow window a drawer that a button opens.
+// What belongs to a post beside its text: tabs of a panel that buttons open and fold away again, a drawer on a narrow window.
 // Without JavaScript the parts stand below the text, one under the other.
 
 const aside = document.getElementById("write-aside");
 const tabs = aside ? [...aside.querySelectorAll("[role=tab]")] : [];
 const isDrawer = matchMedia("(max-width: 68.74rem)");
 const panelOf = (tab) => document.getElementById(tab.getAttribute("aria-controls"));
-const buttons = () => document.querySelectorAll("[data-aside]"); // a save draws them anew
+const buttons = () => [...document.querySelectorAll("[data-aside]")];
 
 function choose(tab, isFocused = true) {
   for (const one of tabs) {
@@ -34,7 +34,16 @@ function close() {
   if (!aside.classList.contains("is-open")) return;
   const hasFocus = aside.contains(document.activeElement);
   show(false);
-  if (hasFocus) buttons()[0]?.focus();
+  if (hasFocus) buttons().at(-1)?.focus();
+}
+
+// The same button folds the panel away, unless it shows another tab.
+function press({ dataset }) {
+  const tab = document.getElementById(dataset.aside);
+  if (aside.classList.contains("is-open") && !panelOf(tab).hidden) return close();
+  choose(tab, false);
+  show(true);
+  aside.focus({ preventScroll: true });
 }
 
 // A field that is refused is seen, whatever tab it stands on.
@@ -43,7 +52,8 @@ function reveal(field) {
   const tab = tabs.find((one) => panelOf(one) === panel);
   if (!tab) return;
   choose(tab, false);
-  show(true);
+  if (field.closest(".release-fields")) location.hash = "#publish";
+  else show(true);
 }
 
 function watch() {
@@ -57,26 +67,20 @@ function watch() {
   }
   list.addEventListener("keydown", onKey);
   choose(tabs[0], false);
-  const showButtons = () => {
-    for (const button of buttons()) {
-      button.hidden = false;
-      button.setAttribute("aria-expanded", String(aside.classList.contains("is-open")));
-    }
-  };
-  showButtons();
-  document.addEventListener("desk:fresh", showButtons); // saving.js
   document.addEventListener("click", ({ target }) => {
     if (target.closest("[data-aside-close]")) return close();
-    if (!target.closest("[data-aside]")) return;
-    const isOpen = !aside.classList.contains("is-open");
-    show(isOpen);
-    if (isOpen) aside.focus();
+    const button = target.closest("[data-aside]");
+    if (button) press(button);
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.isComposing || event.defaultPrevented) return;
-    if (!document.querySelector("dialog[open]")) close(); // the key closes that one
+    if (!document.querySelector("dialog[open], .is-quiet")) close(); // the key closes that one, or ends the quiet
   });
   aside.addEventListener("desk:leave", () => isDrawer.matches && close()); // what was looked for is in the text
+  document.addEventListener("desk:publishing", () => {
+    choose(tabs[0], false);
+    show(false);
+  });
   const refused = aside.querySelector(".errorlist");
   if (refused) reveal(refused);
   // Only what has just been refused: the check and the outline change as well, while somebody types.

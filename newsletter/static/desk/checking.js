@@ -139,7 +139,7 @@ function show(answer) {
     (
       [...list.querySelectorAll("button")].at(Math.min(at, list.querySelectorAll("button").length - 1)) ?? field
     ).focus();
-  facts.textContent = answer.facts.map((text) => ` · ${text}`).join("");
+  facts.textContent = answer.facts.join(" · ");
   showCount(answer.count);
 }
 
@@ -171,7 +171,7 @@ const soon = rested(PAUSE, check);
 
 function watch() {
   panel.replaceChildren(told, list);
-  field.closest(".editor").querySelector(".editor-count").after(facts);
+  field.closest(".editor").querySelector(".editor-state").before(facts);
   field.addEventListener("input", () => {
     told.textContent = "";
     soon();

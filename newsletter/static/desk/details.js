@@ -1,4 +1,4 @@
-// What belongs to a post beside its text: cover, publication time, summary. Without JavaScript all of it are ordinary fields.
+// What belongs to a post beside its text: cover and summary. Without JavaScript all of it are ordinary fields.
 
 import { element, rested, widthOf } from "./field.js";
 
@@ -52,15 +52,6 @@ function watchCover() {
   addEventListener("pageshow", preview); // browsers put back what was chosen before a reload
 }
 
-// --- The time: whoever types one means it ---
-
-function watchRelease() {
-  document.addEventListener("input", ({ target }) => {
-    if (!target.matches("[data-release] [type=datetime-local]") || !target.value) return;
-    target.closest("[data-release]").querySelector("[value=at]").checked = true;
-  });
-}
-
 // --- The summary: how much of it search results show ---
 
 function gauge(field) {
@@ -82,5 +73,4 @@ function gauge(field) {
 }
 
 if (place) watchCover();
-watchRelease();
 for (const field of document.querySelectorAll("[data-gauge]")) gauge(field);

@@ -68,7 +68,7 @@ function previewOf(editor, field) {
     draw(frame, await answer.text());
   };
   field.addEventListener("input", rested(PREVIEW_PAUSE, show));
-  field.addEventListener("scroll", () => follow(field, frame));
+  document.addEventListener("scroll", () => follow(field, frame), true); // of the field, or of the page around it
   return () => {
     frame.hidden = !frame.hidden;
     editor.classList.toggle("is-previewing", !frame.hidden);
@@ -91,7 +91,8 @@ function draw(frame, html) {
 function follow(field, frame) {
   const page = frame.contentDocument?.scrollingElement;
   if (frame.hidden || !page) return;
-  const share = field.scrollTop / Math.max(1, field.scrollHeight - field.clientHeight);
+  const above = field.scrollTop + frame.getBoundingClientRect().top - field.getBoundingClientRect().top;
+  const share = above / Math.max(1, field.scrollHeight - frame.clientHeight);
   page.scrollTop = share * (page.scrollHeight - page.clientHeight);
 }
 
@@ -117,11 +118,6 @@ function onKey(field, event) {
   if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && !event.shiftKey) continueList(field, event);
 }
 
-function count(editor, field) {
-  const characters = field.value.replace(/\s/g, "").length;
-  editor.querySelector(".editor-count").textContent = say("Characters", { n: characters.toLocaleString() });
-}
-
 // Several editors on one page: each has names of its own.
 function rename(editor, suffix) {
   for (const name of ["id", "aria-labelledby", "aria-describedby"])
@@ -139,9 +135,7 @@ function build(field, index) {
     button.addEventListener("click", () => tools[button.dataset.tool](button));
   }
   field.addEventListener("keydown", (event) => onKey(field, event));
-  field.addEventListener("input", () => count(editor, field));
   field.addEventListener("paste", (event) => pasteLink(field, event));
-  count(editor, field);
 }
 
 function offerTags(form) {

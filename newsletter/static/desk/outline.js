@@ -4,6 +4,7 @@ import { element, rested } from "./field.js";
 
 const panel = document.getElementById("write-outline");
 const field = document.querySelector("textarea[data-editor][name=body]");
+const page = document.getElementById("container");
 const PAUSE = 300; // milliseconds of rest
 const HEADING = /^ {0,3}(#{2,6})[ \t]+(.+?)[ \t#]*$/;
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
@@ -65,15 +66,14 @@ function measure(place) {
   return found;
 }
 
-// Choose a part of the text and scroll it to a third of the field: a browser scrolls to a caret only when somebody types.
+// Choose a part of the text and scroll it to a third of the page: a browser scrolls to a caret only when somebody types.
 // On a narrow window the preview stands in the place of the text, and hides it: it goes off first.
 function show(from, to) {
   if (!field.checkVisibility()) field.closest(".editor").querySelector("[data-tool=preview]").click();
   const { top } = measure(from);
   field.focus({ preventScroll: true });
   field.setSelectionRange(from, to);
-  field.scrollTop = top - field.clientHeight / 3;
-  field.scrollIntoView({ block: "nearest" });
+  page.scrollTop += field.getBoundingClientRect().top + top - page.clientHeight / 3;
 }
 
 function watch() {

@@ -9,7 +9,6 @@ import { clock, language, letterOf, wordsOf } from "./field.js";
 const box = document.getElementById("saving");
 const form = document.getElementById("kept-copies")?.closest("form");
 const SEEN = ["seen_at", "seen_version"]; // fields that tell which state of the text this page has seen
-const DATES = ["published_at", "published_at_how"]; // never saved unless somebody presses a button
 const PATIENCE = 30_000; // milliseconds
 const [GAP, COLON] = language.startsWith("zh") ? ["", "："] : [" ", ": "]; // between sentences, and behind a label
 const unanswered = []; // what was sent and perhaps saved, though no answer came
@@ -20,7 +19,7 @@ let running = null;
 let toRefresh = ""; // the address of a page that did not come after a save
 let wanted = null; // another save was asked for while one was running
 let isLeaving = false; // the whole page is sent
-let isPending = box?.dataset.pending !== undefined; // readers see another text
+let isPending = box?.dataset.pending !== undefined; // something is saved that readers do not see: another text, or a time
 
 const part = (name) => box.querySelector(`.saving-${name}`);
 const say = wordsOf(box);
@@ -28,6 +27,7 @@ const say = wordsOf(box);
 function tell(text, { bad = false, login = false, both = "" } = {}) {
   if (part("said").textContent !== text) part("said").textContent = text;
   box.classList.toggle("is-bad", bad);
+  box.classList.remove("is-changed");
   const wasFocused = part("actions").contains(document.activeElement);
   part("login").hidden = !login;
   part("both").hidden = !both;
@@ -146,6 +146,8 @@ async function freshPage(address) {
 
 const FRESH = [
   ".titles-and-tools",
+  "[data-fresh=state]",
+  "[data-fresh=more]",
   "[data-fresh=buttons]",
   "[data-fresh=after-text]",
   "[data-fresh=preview-form]",
@@ -211,7 +213,6 @@ async function refresh(address, sent, isAuto = false) {
     for (const field of form.querySelectorAll("input[data-by-press]")) field.value = ""; // that is done
   }
   if (!document.querySelector("[data-letter-frame]")) exchange(".compose-letter", page); // of an issue that was new
-  if (DATES.every((name) => snapshot(form)[name] === sent[name])) exchange("[data-release]", page);
   document.title = page.title;
   const isOurs = SEEN.every((name) => form.elements[name]?.value === other.elements[name]?.value);
   if (!isOurs) return; // somebody else has saved since: the next save will say so
@@ -259,15 +260,13 @@ async function sendTwice(data) {
   return { response: second, answer: await answerOf(second) };
 }
 
-const withoutDates = (some) => Object.fromEntries(Object.entries(some ?? {}).filter(([name]) => !DATES.includes(name)));
-
 async function save(isAuto) {
   if (!isAuto) tell(say("Saving"));
   if (toRefresh) await refresh(toRefresh, base);
   const sent = snapshot(form);
   const sentRows = rowsOf(form);
-  if (isAuto && base && !unanswered.length && sentRows === baseRows && isEqual(withoutDates(sent), withoutDates(base)))
-    return;
+  if (isAuto && base && !unanswered.length && sentRows === baseRows && isEqual(sent, base))
+    return box.classList.remove("is-changed");
   const data = new FormData(form);
   if (isAuto) for (const field of [...form.elements].filter(isUnfinished)) data.delete(field.name);
   data.append(isAuto ? "_auto" : "_continue", "1");
@@ -325,22 +324,21 @@ async function settle(response, answer, sent, isAuto) {
 }
 
 function goTo({ address }) {
-  if (location.pathname !== address) history.replaceState(history.state, "", address);
+  if (location.pathname !== address) history.replaceState(history.state, "", address + location.hash);
 }
 
 async function succeed(answer, { fields: sent, rows }, isAuto) {
   const isOther = location.pathname !== answer.address || (answer.pending ?? isPending) !== isPending;
-  const dates = Object.fromEntries(DATES.filter((name) => name in (base ?? {})).map((name) => [name, base[name]]));
   unanswered.length = 0;
-  base = isAuto ? { ...sent, ...dates } : sent;
+  base = sent;
   baseRows = rows;
   isPending = answer.pending ?? isPending;
   for (const [name, value] of Object.entries(answer.seen)) form.elements[name].value = value;
   clearErrors();
   goTo(answer);
-  const detail = { document: answer.document, isWhole: isEqual(base, sent) };
-  form.dispatchEvent(new CustomEvent("desk:saved", { detail }));
+  form.dispatchEvent(new CustomEvent("desk:saved", { detail: { document: answer.document } }));
   tell(say("Saved", { time: clock(answer.at) }));
+  if (!isEqual(snapshot(form), sent)) change(); // somebody has typed on
   const hasLetter = document.querySelector("[data-items]") !== null; // made of what was saved
   if (!isAuto || isOther || hasLetter) await refresh(answer.address, sent, isAuto);
 }
@@ -384,7 +382,12 @@ function onKey(event) {
   else press();
 }
 
+// One state at a time: what is typed on is not saved yet, and what could not be saved stays so until it is.
+const change = () => box.classList.toggle("is-changed", !box.classList.contains("is-bad"));
+
 function watch() {
+  form.addEventListener("input", change);
+  form.addEventListener("change", change);
   base = document.querySelector(".errornote") ? null : snapshot(form, served);
   baseRows = rowsOf(form);
   addEventListener("keydown", onKey);

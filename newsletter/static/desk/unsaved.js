@@ -3,7 +3,7 @@
 // Words and the place of the offer: templates/admin/posts/_kept.html. Other scripts speak to this one by events of the form:
 // desk:keep (make the copy now), desk:sent (a save has begun), desk:saved (it was saved, and as what).
 
-import { clock, insert, language, wordsOf } from "./field.js";
+import { insert, language, wordsOf } from "./field.js";
 
 const KEPT = ["title", "body", "summary", "subject", "preheader", "introduction", "closing"];
 const KEEP_PAUSE = 1000; // milliseconds of rest before the copy is made
@@ -80,28 +80,14 @@ function contents(property = "value") {
 
 const isSaved = () => JSON.stringify(contents()) === saved;
 
-function note(text) {
-  const place = document.querySelector(".saving-since");
-  if (place) place.textContent = text;
-}
-
 // Return whether what stands here is safe: saved, or in a copy.
 function keep() {
   clearTimeout(timer);
   if (isSaved()) {
     forget(own());
-    note("");
     return true;
   }
-  const isKept = write(own(), contents());
-  note(isKept ? say("Kept", { time: clock(Date.now()) }) : say("Unkept"));
-  return isKept;
-}
-
-function keepSoon() {
-  clearTimeout(timer);
-  timer = setTimeout(keep, KEEP_PAUSE);
-  note(isSaved() ? "" : say("Unsaved"));
+  return write(own(), contents());
 }
 
 // --- Copies that other pages left behind ---
@@ -185,7 +171,7 @@ function warnOnLeaving() {
   form.addEventListener("input", touch);
   form.addEventListener("change", touch);
   form.addEventListener("desk:sent", () => (touchedSince = false));
-  form.addEventListener("desk:saved", ({ detail }) => (touched = touchedSince || !detail.isWhole));
+  form.addEventListener("desk:saved", () => (touched = touchedSince));
   form.addEventListener("submit", (event) => {
     if (event.defaultPrevented || event.submitter?.hasAttribute("data-preview-page")) return;
     keep();
@@ -206,7 +192,10 @@ function forgetSaved() {
 function watch() {
   // As the page came, not as it stands: browsers put back what was typed before a reload.
   saved = isRefused() ? null : JSON.stringify(contents("defaultValue"));
-  form.addEventListener("input", keepSoon);
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(keep, KEEP_PAUSE);
+  });
   form.addEventListener("desk:keep", ({ detail }) => (detail.isKept = keep()));
   let sent;
   form.addEventListener("desk:sent", () => (sent = JSON.stringify(contents())));

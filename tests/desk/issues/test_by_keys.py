@@ -10,8 +10,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from tests.desk.issues.test_scheduling import _asks_nobody, author, work  # noqa: F401 - fixtures
-from tests.factories import make_issue
-from tests.support.page_checks import wait_for_expression
+from tests.factories import make_issue, make_post
 
 pytestmark = pytest.mark.browser
 STOPS_MAX = 90  # presses of Tab from one thing to the next
@@ -109,15 +108,9 @@ def write_and_publish(keys):
     keys.press("Control+s")
     keys.page.locator(".saving-said", has_text="Saved: ").wait_for()
     assert keys.focused()["id"] == "id_body"  # the caret stays in the text
-    keys.go_to("Skip the details")
-    keys.press("Enter", "Tab")
-    assert keys.focused()["name"] == "Publish now"  # the bar: nothing of the details lies before it
-    keys.go_to("More")
-    keys.press("Enter", "Tab")
-    assert keys.focused()["name"] == "Save and close"
-    keys.press("Escape")
-    assert keys.focused()["name"] == "More"
-    keys.go_to("Publish now", "Shift+Tab")
+    keys.go_to("Publish…")  # the bar
+    keys.press("Enter")
+    keys.go_to("Publish now")
     with keys.page.expect_navigation():
         keys.press("Enter")
     post = Post.objects.get(title="會議前先寫一頁")
@@ -171,23 +164,25 @@ def cancel_in_the_hold(keys):
 def test_a_menu_that_a_save_has_made_anew_gives_the_focus_back(keys, server):
     """The page is asked for again behind a save; the author has opened the menu of the bar meanwhile."""
     page, held = keys.page, []
-    page.goto(server.url + reverse("admin:posts_post_add"))
-    page.route("**/posts/post/*/change/", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    issue = make_issue(make_post("乙"), number=42)
+    page.goto(server.url + reverse("admin:issues_issue_change", args=[issue.pk]))
+    page.locator("#id_subject").focus()
+    page.route(
+        "**/issues/issue/*/change/",
+        lambda route: held.append(route) if route.request.method == "GET" else route.continue_(),
+    )
     page.keyboard.type("會議前先寫一頁")
-    keys.press("Enter", "Control+s")
-    wait_for_expression(page, "location.pathname.endsWith('/change/')")
+    keys.press("Control+s")
     while not held:
         page.wait_for_timeout(20)  # for the page's own question
-    keys.go_to("Skip the details")
+    page.get_by_role("button", name="More", exact=True).focus()
     keys.press("Enter", "Tab")
-    keys.go_to("More")
-    keys.press("Enter", "Tab")
-    assert keys.focused()["name"] == "Save and close"
+    assert keys.focused()["name"] == "Save and preview"
 
     page.evaluate("document.querySelector('#more').dataset.before = '1'")
     held[0].continue_()
     page.locator("#more:not([data-before])").wait_for()
-    assert keys.focused()["name"] == "Save and close"
+    assert keys.focused()["name"] == "Save and preview"
     keys.press("Escape")
 
     assert keys.focused()["name"] == "More"

@@ -14,7 +14,7 @@ from tests.factories import make_issue, make_post, make_publication, make_subscr
 from tests.support.page_checks import assert_accessible
 
 pytestmark = pytest.mark.browser
-CLICKS_MAX = 5
+CLICKS_MAX = 6
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +126,7 @@ def test_a_new_post_is_in_a_scheduled_issue_after_few_clicks_and_no_word_is_type
     author.goto(server.url + reverse("admin:posts_post_add"))
     author.fill("#id_title", "會議前先寫一頁")
     author.fill("#id_body", "會議開始前的五分鐘。")
+    click("link", "Publish…")
     click("button", "Publish now")
     click("button", "Put into issue 42")
     author.wait_for_url("**/issues/issue/*/change/")

@@ -38,6 +38,7 @@ def compose(page, parts: int) -> None:
 
 
 def put_in_picture(page, words: str) -> None:
+    page.keyboard.press("Escape")  # the tools come back
     page.click("[data-tool=picture]")
     page.get_by_role("button", name=words).click()
     page.click("[data-insert]")
@@ -93,10 +94,10 @@ def test_nothing_of_five_thousand_characters_is_lost(desk, server):
     text += PARAGRAPH * (PARTS // 4)
     until_stored(page, text.strip())
 
-    page.locator(".saving-since", has_text=re.compile("^$")).wait_for(state="attached")  # the answer is here
+    page.locator(".saving-since").wait_for(state="hidden")  # the answer is here
     page.route("**/change/", lambda route: route.abort())
     write(page, "最後一句。")
-    page.locator(".saving-since", has_text="Kept in this browser").wait_for()
+    page.locator(".saving-said", has_text="This browser keeps a copy.").wait_for()
     page = context.new_page()  # the other one closes without a word
     desk.close()
     page.goto(server.url + change(Post.objects.get()))

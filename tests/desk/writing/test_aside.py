@@ -17,7 +17,7 @@ def text(editor) -> str:
 
 
 def test_a_finding_is_a_jump_and_its_fix_can_be_undone(editor):
-    editor.get_by_role("tab", name="Check").click()
+    editor.click("[data-aside=tab-check]")
     place = editor.locator(".check-place").first
     place.click()
     assert editor.evaluate(SELECTED) == ","
@@ -32,7 +32,7 @@ def test_a_finding_is_a_jump_and_its_fix_can_be_undone(editor):
 
 @pytest.mark.exhaustive
 def test_all_of_a_kind_are_one_step_to_undo(editor):
-    editor.get_by_role("tab", name="Check").click()
+    editor.click("[data-aside=tab-check]")
     editor.get_by_role("button", name="Fix all 2 of this kind").click()
     wait_for_expression(editor, "document.querySelector('#id_body').value.includes('：')")
     assert text(editor) == BODY.replace(",", "，").replace(":", "：")
@@ -45,20 +45,20 @@ def test_all_of_a_kind_are_one_step_to_undo(editor):
 
 @pytest.mark.exhaustive
 def test_what_is_typed_is_checked_and_a_place_that_has_moved_is_found(editor):
-    editor.locator("#tab-check", has_text="3").wait_for()
+    editor.locator(".aside-button", has_text="3").wait_for(state="attached")
     editor.locator("#id_body").focus()
     editor.evaluate("document.querySelector('#id_body').setSelectionRange(0, 0)")
     editor.keyboard.insert_text("一句,話。\n\n")
-    editor.get_by_role("tab", name="Check").click()
+    editor.click("[data-aside=tab-check]")
     editor.locator(".check-place", has_text="大家通常").first.click()
     assert editor.evaluate(SELECTED) == ","
 
-    editor.locator("#tab-check", has_text="4").wait_for()
+    editor.locator(".aside-button", has_text="4").wait_for(state="attached")
 
 
 @pytest.mark.exhaustive
 def test_nothing_is_asked_while_a_word_is_being_composed(editor):
-    editor.locator("#tab-check", has_text="3").wait_for()
+    editor.locator(".aside-button", has_text="3").wait_for(state="attached")
     asked = []
     editor.on("request", lambda request: asked.append(request) if "/writing/check/" in request.url else None)
     keys = editor.context.new_cdp_session(editor)
@@ -69,11 +69,12 @@ def test_nothing_is_asked_while_a_word_is_being_composed(editor):
 
     keys.send("Input.insertText", {"text": "你,好"})
 
-    editor.locator("#tab-check", has_text="4").wait_for()
+    editor.locator(".aside-button", has_text="4").wait_for(state="attached")
 
 
 @pytest.mark.exhaustive
 def test_headings_lead_to_their_lines_and_code_has_none(editor):
+    editor.click("[data-aside=tab-details]")
     editor.get_by_role("tab", name="Outline").click()
     editor.locator("#id_body").fill(BODY + "\n\n```\n## no heading\n```\n")
     editor.locator(".outline li").nth(2).wait_for()
@@ -91,7 +92,7 @@ def test_headings_lead_to_their_lines_and_code_has_none(editor):
 def test_a_phone_has_a_drawer_that_escape_closes(editor, server, post):
     editor.set_viewport_size({"width": 375, "height": 667})
     assert not editor.locator("#write-aside").is_visible()
-    opener = editor.locator("[data-aside]")
+    opener = editor.locator("[data-aside=tab-details]")
     opener.focus()
     editor.keyboard.press("Enter")
     assert editor.locator("#id_tag_names").is_visible()
@@ -105,7 +106,7 @@ def test_a_phone_has_a_drawer_that_escape_closes(editor, server, post):
 
 @pytest.mark.exhaustive
 def test_a_field_that_is_refused_is_shown_wherever_it_stands(editor):
-    editor.get_by_role("tab", name="Check").click()
+    editor.click("[data-aside=tab-check]")
     editor.evaluate("document.querySelector('#id_tag_names').value = '長'.repeat(90)")
 
     editor.locator("#id_body").focus()
@@ -116,14 +117,49 @@ def test_a_field_that_is_refused_is_shown_wherever_it_stands(editor):
 
 @pytest.mark.exhaustive
 def test_the_page_has_no_barrier_and_is_no_wider_than_a_phone(editor, server, post):
-    editor.locator("#tab-check", has_text="3").wait_for()
+    editor.locator(".aside-button", has_text="3").wait_for(state="attached")
+    editor.click("[data-aside=tab-details]")
     for tab in ("Check", "Outline", "Details"):
         editor.get_by_role("tab", name=tab).click()
         assert_accessible_in_both_schemes(editor)
     editor.set_viewport_size({"width": 320, "height": 600})
     assert editor.evaluate("document.documentElement.scrollWidth") <= 320
-    editor.locator("[data-aside]").click()
     assert_accessible_in_both_schemes(editor)
+
+
+CONTROLS = """() => [...document.querySelectorAll("a, button, input, textarea, select, summary")].filter((one) => {
+    const box = one.getBoundingClientRect();
+    return one.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && box.width > 1
+        && box.bottom > 0 && box.top < innerHeight && getComputedStyle(one).opacity !== "0";
+}).length"""
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_while_somebody_types_few_controls_are_in_sight_and_three_ways_bring_the_words_back(editor, width):
+    editor.set_viewport_size({"width": width, "height": 700})
+    editor.click("[data-aside=tab-details]")
+    editor.keyboard.press("Escape")
+    words = editor.get_by_role("link", name="Today")
+
+    def type_on():
+        editor.locator("#id_body").focus()
+        editor.keyboard.type("字")
+        words.wait_for(state="hidden")
+
+    type_on()
+    assert editor.evaluate(CONTROLS) <= 9
+    assert editor.get_by_role("link", name="Publish…").is_visible()
+    assert editor.locator(".saving-since", has_text="Not saved yet").is_visible()
+    assert editor.locator("[data-tool=bold]").is_visible() == (width == 375)
+    editor.keyboard.press("Escape")
+    words.wait_for()
+    type_on()
+    editor.get_by_role("button", name="Menu").click()
+    words.wait_for()
+    type_on()
+    editor.mouse.move(200, 300)
+    editor.mouse.move(230, 330)
+    words.wait_for()
 
 
 def test_without_javascript_all_of_it_stands_under_the_text(desk, browser, server, post):

@@ -46,12 +46,25 @@ def test_all_of_one_kind_or_of_every_kind_are_fixed_at_once(desk):
 def test_minutes_and_size_are_told_and_nothing_is_stored(desk):
     answer = check(desk, "# 好\n\n" + "一句話。" * 400).json()
 
-    minutes, size = answer["facts"]
-    assert minutes == "3 min read"
+    length, minutes, size = answer["facts"]
+    assert (length, minutes) == ("1,201 characters", "3 min read")
     assert size.endswith("KB in the mail")
     assert check(desk, "  \n").json()["facts"] == []
     assert not Post.objects.exists()
     assert not Rendering.objects.exists()
+
+
+def test_a_length_is_the_same_in_the_editor_on_the_first_page_and_in_public(client):
+    make_publication()
+    client.force_login(make_helper("editor"))
+    body = "## 標題\n\n**一句話**[在這裡](https://example.org/a)。\n\n`碼`" + " word" * 3
+    draft, post = make_post("草稿", body=body, published_at=None), make_post("槓桿", body=body)
+
+    length = check(client, draft.body).json()["facts"][0]
+
+    assert length == "8 characters"
+    assert f" · {length}" in client.get(reverse("admin:index")).text
+    assert f"({length})" in client.get(post.get_absolute_url()).text
 
 
 def test_the_size_is_about_the_one_that_the_letter_has_in_the_end(desk):

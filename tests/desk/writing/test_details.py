@@ -1,4 +1,4 @@
-"""What belongs to a post beside its text, in a browser."""
+"""Publishing as one calm flow, in a browser."""
 
 from datetime import timedelta
 
@@ -6,37 +6,65 @@ import pytest
 from django.utils import timezone
 
 from newsletter.posts.models import Post
-from tests.support.page_checks import assert_accessible
+from tests.factories import make_issue
+from tests.support.page_checks import assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
+GO = "[data-go]"
 
 
-def save(editor) -> None:
-    editor.keyboard.press("Control+s")
-    editor.locator(".saving-said", has_text="Saved: ").wait_for()
+def open_publishing(editor) -> None:
+    editor.get_by_role("link", name="Publish…").click()
+    editor.locator(GO).wait_for()
 
 
-@pytest.mark.exhaustive
-def test_a_time_that_is_typed_is_meant_and_the_post_is_scheduled(editor):
-    editor.fill("[data-release] [type=datetime-local]", "2099-01-07T08:00")
+def test_a_double_press_on_publish_publishes_nothing(editor):
+    editor.get_by_role("link", name="Publish…").dblclick()
+    editor.locator(GO).wait_for()
 
-    assert editor.get_by_role("radio", name="By itself, at a time").is_checked()
-    save(editor)
-    editor.locator(".form-state", has_text="scheduled").wait_for()
-    assert Post.objects.get().published_at.isoformat() == "2099-01-07T00:00:00+00:00"
+    assert editor.locator("#post_form textarea:visible").count() == 1  # the summary: the text has given its place
+    assert Post.objects.get().published_at is None
+    editor.keyboard.press("Escape")
+    editor.locator("#id_body:focus").wait_for()
 
 
-def test_a_post_that_was_published_now_shows_its_time_and_a_second_save_leaves_it(editor):
-    editor.get_by_role("radio", name="Now, when you press “Save”").check()
-    save(editor)
-    editor.get_by_role("radio", name="A draft again").wait_for()
-    at = Post.objects.get().published_at
+def test_the_button_says_what_it_will_do_and_a_chosen_time_is_saved_by_itself(editor, post):
+    open_publishing(editor)
+    words = [editor.inner_text(GO)]
+    editor.get_by_role("radio", name="At a time").check()
+    words.append(editor.inner_text(GO))
+    for time in ("2020-01-07T08:00", "2099-01-07T08:00"):
+        editor.fill("[type=datetime-local]", time)
+        words.append(editor.inner_text(GO))
+    editor.get_by_role("radio", name="Only on the site").check()
+    editor.locator("#post_form").dispatch_event("desk:autosave")  # as after a rest
+    editor.locator(".form-state", has_text="the time is not scheduled yet").wait_for()
 
-    assert timezone.now() - at < timedelta(minutes=1)
-    assert editor.get_by_role("radio", name="Readers see it since").is_checked()
-    assert editor.input_value("[data-release] [type=datetime-local]") == f"{timezone.localtime(at):%Y-%m-%dT%H:%M}"
-    editor.fill("#id_title", "別的標題")
-    save(editor)
-    editor.get_by_role("link", name="Changed; readers see the former text").wait_for()
-    assert Post.objects.get().published_at == at
-    assert_accessible(editor)
+    assert words == [
+        "Publish now",
+        "Choose a time",
+        "Publish, dated Jan 7, 2020 08:00",
+        "Schedule for Jan 7, 2099 08:00",
+    ]
+    stored = Post.objects.get()
+    assert (stored.published_at, f"{stored.planned_at:%Y-%m-%d %H:%M}") == (None, "2099-01-07 00:00")
+    assert stored.is_web_only
+    editor.reload()
+    assert editor.inner_text(GO) == words[-1]
+    assert_accessible_in_both_schemes(editor)
+
+
+def test_after_publishing_stands_the_address_and_the_next_step(editor, post):
+    make_issue(number=42)
+    editor.get_by_role("textbox", name="Text").press_sequentially("尾")
+    open_publishing(editor)
+    editor.locator(GO).click()
+    editor.get_by_role("heading", name="Readers see “槓桿”.").wait_for()
+
+    published = Post.objects.get()
+    assert timezone.now() - published.published_at < timedelta(minutes=1)
+    assert "尾" in published.body
+    assert editor.get_by_role("link", name=published.get_absolute_url()).is_visible()
+    assert editor.get_by_role("button", name="Put into issue 42").is_visible()
+    assert not editor.locator(GO).is_visible()  # nothing is left to do
+    assert_accessible_in_both_schemes(editor)

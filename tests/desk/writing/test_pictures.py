@@ -82,9 +82,11 @@ def test_a_picture_of_the_typed_text_can_be_the_cover_and_any_other_of_the_libra
         make_image(f"更新的 {number}")
     oldest = images[0]
     editor.reload()
+    editor.click("[data-aside=tab-details]")
     cover = editor.locator("[data-cover]")
     assert cover.locator(f"[value='{oldest.digest}']").count() == 0
     editor.locator("#id_body").fill(f"{post.body}\n\n{oldest.markdown}")
+    editor.keyboard.press("Escape")  # the panel comes back
     cover.get_by_role("radio", name="三個圓圈").check()
     assert editor.locator(".cover-shown img").get_attribute("src") == oldest.get_absolute_url()
 
@@ -111,7 +113,7 @@ def test_the_library_and_the_cover_have_no_barrier_and_fit_a_small_phone(images,
         editor.set_viewport_size({"width": 320, "height": 640})
         assert editor.evaluate("document.documentElement.scrollWidth") <= 320, path
     editor.goto(server.url + reverse("admin:posts_post_change", args=[post.pk]))
-    editor.click("[data-aside]")
+    editor.click("[data-aside=tab-details]")
     assert_accessible_in_both_schemes(editor)
     editor.click("[data-aside-close]")
     open_library(editor)

@@ -7,7 +7,7 @@ import pytest
 
 from newsletter.posts.models import Post
 from tests.factories import make_post
-from tests.support.page_checks import assert_accessible
+from tests.support.page_checks import assert_accessible, wait_for_expression
 
 pytestmark = pytest.mark.browser
 TEXT = "第一段。\n\n第二段。\n\n第三段。"
@@ -25,7 +25,7 @@ def body(page) -> str:
 
 def died(page):
     """Close a page as a killed browser does, without a word; return another, with the copies that it left."""
-    page.locator(".saving-since", has_text="Kept in this browser").wait_for()
+    wait_for_expression(page, "Object.keys(localStorage).some((key) => key.startsWith('unsaved:'))")
     other = page.context.new_page()
     page.close()
     page.context.set_offline(False)

@@ -177,7 +177,7 @@ def test_the_form_of_a_post_shows_them(author):
 
 
 def test_one_button_makes_the_safe_changes_and_saves(author):
-    post = make_post(body="舊")
+    post = make_post(body="舊", published_at=None)
     fields = {"title": post.title, "body": "看視頻,好  AI", "published_at": "", "_fix": "all"}
 
     response = author.post(reverse("admin:posts_post_change", args=[post.pk]), fields, follow=True)
@@ -216,7 +216,7 @@ def test_a_picture_may_weigh_what_its_size_asks_for(author, pixels, size, is_tol
 
 def test_what_the_author_switched_off_is_told_nowhere_and_not_changed(author):
     make_publication(checks_off=["terms", "punctuation"])
-    post = make_post(body="看視頻,好...")
+    post = make_post(body="看視頻,好...", published_at=None)
     issue = make_issue(post)
     address = reverse("admin:posts_post_change", args=[post.pk])
 
