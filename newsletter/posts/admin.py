@@ -84,7 +84,7 @@ WRITING_SCRIPTS = (  # of every page with an editor; Turndown as published on np
 )
 ASIDE_SCRIPTS = tuple(
     forms.Script(f"desk/{name}.js", type="module")
-    for name in ("title", "aside", "outline", "checking", "linking", "details")
+    for name in ("title", "aside", "outline", "checking", "mirror", "menu", "details")
 )
 
 PER_PAGE = 30  # versions
