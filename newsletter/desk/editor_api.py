@@ -1,4 +1,4 @@
-"""JSON for the scripts of the post form: format check of unsaved text, and posts to link to."""
+"""JSON for the scripts of the post form: format check of unsaved text, posts to link to, and kept texts."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from newsletter.delivery.letter.losses import encoded_size, weight_of_text
 from newsletter.desk.templatetags.figures import file_size
+from newsletter.issues.models import KeptText
 from newsletter.posts.models import BODY_MAX, Post
 from newsletter.posts.models.renderings import render_uncached
 from newsletter.posts.proofreading.check import (
@@ -140,6 +141,13 @@ def linkable_posts(request: HttpRequest) -> JsonResponse:
     else:
         chosen = list(public[:SHOWN])
     return JsonResponse({"posts": [_post_json(post, request.user, now) for post in chosen]})
+
+
+@require_GET
+def kept_texts(request: HttpRequest) -> JsonResponse:
+    """Kept texts, which the editor's menu offers by name."""
+    refuse_unless_writer(request)
+    return JsonResponse({"texts": list(KeptText.objects.values("name", "text"))})
 
 
 def _post_json(post: Post, user: Any, now: datetime) -> dict[str, str]:

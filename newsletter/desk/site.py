@@ -173,6 +173,7 @@ class DeskSite(admin.AdminSite):
             path("setup/<str:kind>/", self.admin_view(CHANGE_SETTINGS(setup.preview)), name="setup_preview"),
             path("writing/check/", self.admin_view(editor_api.check_text), name="writing_check"),
             path("writing/posts/", self.admin_view(editor_api.linkable_posts), name="writing_posts"),
+            path("writing/texts/", self.admin_view(editor_api.kept_texts), name="writing_texts"),
             path("restored/", self.admin_view(SEND(actions.decide_restored)), name="restored"),
             *self._screens("calendar/", [(route, SEND(view), name) for route, view, name in calendar.SCREENS]),
             *self._screens("subscribers/subscriber/<int:pk>/", READER_SCREENS),

@@ -85,7 +85,7 @@ WRITING_SCRIPTS = (  # of every page with an editor; Turndown as published on np
 )
 ASIDE_SCRIPTS = tuple(
     forms.Script(f"desk/{name}.js", type="module")
-    for name in ("title", "aside", "publishing", "quiet", "outline", "checking", "linking", "details")
+    for name in ("title", "aside", "publishing", "quiet", "outline", "checking", "mirror", "menu", "details")
 )
 
 PER_PAGE = 30  # versions

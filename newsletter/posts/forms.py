@@ -346,8 +346,14 @@ class DeskPostForm(PostForm):
         return chosen if self.is_release else former
 
 
+class AltForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Image
+        fields = ("alt",)
+
+
 class ImageForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
-    """An upload; one that exists already only gets the new alternative text."""
+    """An upload; one that exists already only gets the new alternative text, if there is one."""
 
     file = forms.FileField(
         label=_("File"),
@@ -381,6 +387,6 @@ class ImageForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> Image:
         alt, name = self.cleaned_data["alt"], self.cleaned_data["file"].name
         self.instance, self.is_new = Image.objects.get_or_store(self.picture, name or gettext("picture"), alt)
-        self.instance.alt = alt
+        self.instance.alt = alt or self.instance.alt
         image: Image = super().save(commit=commit)
         return image

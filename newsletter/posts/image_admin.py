@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
-from newsletter.posts.forms import ImageForm
+from newsletter.posts.forms import AltForm, ImageForm
 from newsletter.posts.models import Image, Post
 from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.forms import CleanTextModelForm
@@ -40,6 +40,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the 
     def get_urls(self) -> list[URLPattern]:
         own = [
             ("upload/", require_POST(self.upload), "posts_image_upload"),
+            ("describe/", require_POST(self.describe), "posts_image_describe"),
             ("choices/", require_GET(self.choices), "posts_image_choices"),
         ]
         screens = [path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own]
@@ -81,6 +82,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the 
 
     def upload(self, request: HttpRequest) -> JsonResponse:
         form = ImageForm(request.POST, request.FILES)
+        form.fields["alt"].required = False  # asked for afterwards, beside the picture
         if not self.has_add_permission(request):
             return JsonResponse({"error": str(_("You may not upload pictures."))}, status=403)
         if not form.is_valid():
@@ -89,6 +91,16 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the 
         image = form.save()
         enqueue_on_commit(finish_pictures)
         return JsonResponse({"url": image.get_absolute_url(), "alt": image.alt, "markdown": image.markdown})
+
+    def describe(self, request: HttpRequest) -> JsonResponse:
+        """Give a picture the alternative text that it was uploaded without; a later one is its post's alone."""
+        if not self.has_add_permission(request):
+            return JsonResponse({"error": str(_("You may not upload pictures."))}, status=403)
+        image = Image.objects.filter(digest=request.POST.get("digest", ""), alt="").first()
+        form = AltForm(request.POST, instance=image)
+        if not image or not form.is_valid():
+            return JsonResponse({}, status=400)
+        return JsonResponse({"alt": form.save().alt})
 
     def choices(self, request: HttpRequest) -> JsonResponse:
         """A page of the pictures whose alternative text or file name contains `q`, newest first."""

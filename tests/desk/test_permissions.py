@@ -105,6 +105,7 @@ TABLE: dict[str, str] = {
     "admin/setup/<str:kind>/": OWNERS,
     "admin/writing/check/": "LMMMMM",
     "admin/writing/posts/": WRITERS,
+    "admin/writing/texts/": WRITERS,
     "admin/restored/": EDITORS,
     "admin/calendar/": EDITORS,
     "admin/calendar/<int:year>/": EDITORS,
@@ -141,6 +142,7 @@ TABLE: dict[str, str] = {
     **_stock("posts/pattern", WRITERS, add=WRITERS, change=WRITERS, delete=WRITERS),
     **_stock("posts/image", WRITERS, add=WRITERS, change=WRITERS, delete=NO_ONE),
     "admin/posts/image/upload/": "LJBJBB",
+    "admin/posts/image/describe/": "LJBJBB",
     "admin/posts/image/choices/": "LJPJPP",
     **_stock("api/token", "LRPPPP", add="LRPPPP", change="LRPRRP", delete="LRPRRP")
     | {"admin/api/token/<path:object_id>/history/": "LRPRRP"},
@@ -225,7 +227,8 @@ TABLE |= {
     }.items()
 }
 POSTED = {
-    *("admin/posts/image/upload/", "admin/posts/post/preview/", "admin/posts/post/<int:pk>/preview-link/"),
+    *("admin/posts/image/upload/", "admin/posts/image/describe/"),
+    *("admin/posts/post/preview/", "admin/posts/post/<int:pk>/preview-link/"),
     *("admin/calendar/slot/<str:day>/skip/", "admin/calendar/slot/<str:day>/restore/"),
     *("admin/calendar/vacation/<int:pk>/end/", "admin/calendar/holiday/<str:day>/"),
     "admin/posts/post/<int:pk>/versions/<int:number>/restore/",

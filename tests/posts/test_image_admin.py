@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
@@ -105,3 +106,17 @@ def test_a_cover_that_is_no_picture_is_refused(author):
 
     assert "cover" in response.context["adminform"].form.errors
     assert not Post.objects.exists()
+
+
+def test_a_picture_is_uploaded_without_words_and_keeps_the_first_that_it_gets(author):
+    def upload(**fields):
+        file = SimpleUploadedFile("circles.jpg", picture("JPEG"), "image/jpeg")
+        return author.post(reverse("admin:posts_image_upload"), {"file": file} | fields).json()
+
+    digest = upload()["url"].split("/")[2]
+    assert Image.objects.get().alt == ""
+    address = reverse("admin:posts_image_describe")
+    assert author.post(address, {"digest": digest, "alt": "三個圓圈"}).json() == {"alt": "三個圓圈"}
+    assert author.post(address, {"digest": digest, "alt": "別的"}).status_code == 400
+    assert upload()["alt"] == "三個圓圈"
+    assert upload(alt="新的")["alt"] == "新的"

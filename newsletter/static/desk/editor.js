@@ -30,15 +30,27 @@ function markLines(field, mark) {
   insert(field, apart + text, from, to);
 }
 
-// Enter goes on with a list or quotation; on an empty item it ends it.
+const ITEM = /^(\s*)(?:([-*+]|>)|(\d+)([.)])) /;
+
+const nextOf = ([, indent, mark, number, end]) => `${indent}${mark ?? Number(number) + 1 + end} `;
+
+// Return what begins the next item of the list that an inner one stands in; "" if it stands in none.
+function outer(text, indent) {
+  const lines = text.split("\n").reverse();
+  const found = lines.map((line) => ITEM.exec(line)).find((item) => item && item[1].length < indent.length);
+  return found && indent ? nextOf(found) : "";
+}
+
+// Enter goes on with a list or quotation. An empty item becomes one of the outer list, or the empty line that ends the list:
+// without it, Markdown takes the next paragraph for a part of the last item.
 function continueList(field, event) {
   const [from] = linesOf(field);
   const line = field.value.slice(from, field.selectionStart);
-  const found = /^(\s*)(?:([-*+]|>)|(\d+)\.) /.exec(line);
+  const found = ITEM.exec(line);
   if (!found || field.selectionStart !== field.selectionEnd) return;
   event.preventDefault();
-  if (line === found[0]) return insert(field, "", from, field.selectionStart);
-  insert(field, `\n${found[1]}${found[2] ?? `${Number(found[3]) + 1}.`} `);
+  if (line !== found[0]) return insert(field, `\n${nextOf(found)}`);
+  insert(field, outer(field.value.slice(0, from), found[1]) || "\n", from, field.selectionStart);
 }
 
 // A link pasted over chosen words becomes their link.
@@ -68,7 +80,7 @@ function previewOf(editor, field) {
     draw(frame, await answer.text());
   };
   field.addEventListener("input", rested(PREVIEW_PAUSE, show));
-  document.addEventListener("scroll", () => follow(field, frame), true); // of the field, or of the page around it
+  addEventListener("scroll", () => follow(field, frame), { capture: true, passive: true });
   return () => {
     frame.hidden = !frame.hidden;
     editor.classList.toggle("is-previewing", !frame.hidden);
@@ -91,8 +103,12 @@ function draw(frame, html) {
 function follow(field, frame) {
   const page = frame.contentDocument?.scrollingElement;
   if (frame.hidden || !page) return;
-  const above = field.scrollTop + frame.getBoundingClientRect().top - field.getBoundingClientRect().top;
-  const share = above / Math.max(1, field.scrollHeight - frame.clientHeight);
+  const { top, height } = field.getBoundingClientRect();
+  const isWhole = height > frame.clientHeight; // the page scrolls, not the field
+  const [gone, most] = isWhole
+    ? [frame.getBoundingClientRect().top - top, height - frame.clientHeight]
+    : [field.scrollTop, field.scrollHeight - field.clientHeight];
+  const share = gone / Math.max(1, most);
   page.scrollTop = share * (page.scrollHeight - page.clientHeight);
 }
 
@@ -102,6 +118,8 @@ function toolsOf(editor, field, preview) {
   const mark = (name) => () => field.dispatchEvent(new CustomEvent("desk:mark", { detail: name })); // marks.js
   return {
     ...Object.fromEntries(["bold", "italic", "link"].map((name) => [name, mark(name)])),
+    menu: () => field.dispatchEvent(new CustomEvent("desk:menu")), // menu.js
+    done: () => field.blur(), // the keyboard of a phone goes
     heading: () => markLines(field, "## "),
     list: () => markLines(field, "- "),
     quote: () => markLines(field, "> "),
@@ -114,7 +132,7 @@ function toolsOf(editor, field, preview) {
 }
 
 function onKey(field, event) {
-  if (event.isComposing) return; // Enter that ends a word of Chinese is not ours
+  if (event.isComposing || event.keyCode === 229) return; // Enter that ends a word of Chinese is not ours
   if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && !event.shiftKey) continueList(field, event);
 }
 

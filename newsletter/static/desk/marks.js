@@ -24,7 +24,7 @@ function isPlain(text, at, length) {
 }
 
 // Return what `mark` marks in a text: [start of the first mark, end of the last one], in their order.
-function spans(text, mark) {
+export function spans(text, mark) {
   const found = [];
   let open = -1;
   for (const { 0: run, index } of text.matchAll(/`+[^`\n]*`+|\*+|\n\s*\n/g)) {

@@ -1,4 +1,4 @@
-// The headings of the text as typed, each a jump to its line; and where a place of the text is scrolled to, for all who jump.
+// The headings of the text as typed, each a jump to its line.
 
 import { element, rested } from "./field.js";
 
@@ -34,7 +34,7 @@ function draw() {
     const parts = [element("span", { text }), element("span", { text: count })];
     const button = element("button", { type: "button" }, ...parts);
     button.addEventListener("click", () => {
-      show(from, from);
+      field.dispatchEvent(new CustomEvent("desk:show", { detail: [from, from] })); // mirror.js
       panel.dispatchEvent(new CustomEvent("desk:leave", { bubbles: true }));
     });
     list.append(element("li", { className: `level-${level}` }, button));
@@ -43,42 +43,7 @@ function draw() {
   panel.replaceChildren(found.length > 1 ? list : empty);
 }
 
-// Return where a place of the text stands in the field before it is scrolled, and the height of its line; in pixels.
-function measure(place) {
-  const copy = document.createElement("div");
-  const style = getComputedStyle(field);
-  for (const name of ["font", "letterSpacing", "lineBreak", "wordBreak", "textAutospace", "padding", "tabSize"]) {
-    copy.style[name] = style[name];
-  }
-  Object.assign(copy.style, {
-    position: "absolute",
-    visibility: "hidden",
-    boxSizing: "border-box",
-    whiteSpace: "pre-wrap",
-    overflowWrap: "break-word",
-    width: `${field.clientWidth}px`,
-  });
-  const mark = element("span", { text: "\u200b" });
-  copy.append(field.value.slice(0, place), mark);
-  document.body.append(copy);
-  const found = { top: mark.offsetTop, left: mark.offsetLeft, line: mark.offsetHeight };
-  copy.remove();
-  return found;
-}
-
-// Choose a part of the text and scroll it to a third of the page: a browser scrolls to a caret only when somebody types.
-// On a narrow window the preview stands in the place of the text, and hides it: it goes off first.
-function show(from, to) {
-  if (!field.checkVisibility()) field.closest(".editor").querySelector("[data-tool=preview]").click();
-  const { top } = measure(from);
-  field.focus({ preventScroll: true });
-  field.setSelectionRange(from, to);
-  page.scrollTop += field.getBoundingClientRect().top + top - page.clientHeight / 3;
-}
-
 function watch() {
-  field.addEventListener("desk:measure", ({ detail }) => Object.assign(detail, measure(detail.place)));
-  field.addEventListener("desk:show", ({ detail: [from, to] }) => show(from, to));
   field.addEventListener("input", rested(PAUSE, draw));
   draw();
 }

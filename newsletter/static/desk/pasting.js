@@ -1,12 +1,15 @@
 // What is pasted from Google Docs, Word or a page of the web becomes Markdown: first as the plain text, then as Markdown, so that
-// undo, pressed once, gives the plain text. What has no marks but line breaks stays plain. Pictures and links: editor.js.
+// undo, pressed once, gives the plain text. What has no marks but line breaks stays plain. What does not come along is said.
 // Turndown and its tables stand in newsletter/static/turndown-*/, and know nothing of what the three leave in their HTML.
 
-import { insert } from "./field.js";
+import { insert, wordsOf } from "./field.js";
 
 const fields = document.querySelectorAll("textarea[data-editor]");
 const LONGEST = 2_000_000; // characters of HTML; more is pasted as plain text
-const TELLING = "a[href], b, strong, i, em, h1, h2, h3, h4, h5, h6, ul, ol, blockquote, pre, code, table, hr, del, s";
+const TELLING =
+  "a[href], b, strong, i, em, h1, h2, h3, h4, h5, h6, ul, ol, blockquote, pre, code, table, hr, del, s, sup, sub, film-at";
+const FILM =
+  /^(?:https?:)?\/\/(?:www\.youtube(?:-nocookie)?\.com\/embed\/([\w-]{11})|player\.vimeo\.com\/video\/(\d+))/;
 const COLUMNS_MAX = 50; // that one cell may go over
 const SPACING = /[\s\u00a0]+/g;
 const WORD_LIST = /mso-list:\s*\S*\s*level(\d+)/i;
@@ -39,6 +42,11 @@ service.addRule("cell", {
   replacement: (content, node) => `${node.previousSibling ? "" : "|"} ${content.replaceAll("|", "\\|")} |`,
 });
 service.addRule("struck", { filter: ["del", "s", "strike"], replacement: (content) => `~~${content}~~` });
+service.addRule("raised", {
+  filter: ["sup", "sub"],
+  replacement: (content, { localName }) => content && `<${localName}>${content}</${localName}>`,
+});
+service.addRule("film", { filter: "film-at", replacement: (_content, node) => `\n\n${node.dataset.url}\n\n` });
 service.addRule("picture", { filter: "img", replacement: () => "" }); // of somebody else's server: put in by hand
 // Only what would be taken for a mark of this text is escaped: Turndown's own way puts a stroke before every 「1.」 and _.
 service.escape = (text) => text.replace(/([\\*`[\]])/g, "\\$1").replace(/^(#{1,6} |> |[-+] |\d+\. )/, "\\$1");
@@ -89,6 +97,8 @@ function readStyles(page) {
     if (weight === "bold" || Number(weight) >= 600) wrap(element, "strong");
     if (styleOf(element, "font-style") === "italic") wrap(element, "em");
     if (/line-through/.test(styleOf(element, "text-decoration(?:-line)?"))) wrap(element, "del");
+    const raised = { super: "sup", sub: "sub" }[styleOf(element, "vertical-align")];
+    if (raised && !element.querySelector("sup, sub")) wrap(element, raised);
   }
   for (const element of page.querySelectorAll(":is(h1, h2, h3, h4, h5, h6) :is(b, strong)")) unwrap(element);
 }
@@ -126,6 +136,32 @@ function readWordLists(page) {
     item.append(...line.childNodes);
     levels[level].append(item);
     line.remove();
+  }
+}
+
+// Google Docs puts an inner list beside the item that it belongs to.
+function nestLists(page) {
+  for (const list of [...page.querySelectorAll(":is(ul, ol) > :is(ul, ol)")]) {
+    const item = list.previousElementSibling ?? page.createElement("li");
+    if (!item.isConnected) list.before(item);
+    item.append(list);
+  }
+}
+
+// Word of the web writes headings as paragraphs with a role.
+function readRoles(page) {
+  for (const line of [...page.querySelectorAll("p[role=heading]")])
+    rename(line, `h${Math.min(6, Math.max(1, Number(line.getAttribute("aria-level")) || 2))}`);
+}
+
+// A frame with a film becomes the address that shows it; any other frame a link to what it shows.
+function readFrames(page) {
+  for (const frame of [...page.querySelectorAll("iframe")]) {
+    const [, youtube, vimeo] = FILM.exec(frame.getAttribute("src") ?? "") ?? [];
+    const film = page.createElement("film-at");
+    film.dataset.url = youtube ? `https://www.youtube.com/watch?v=${youtube}` : `https://vimeo.com/${vimeo}`;
+    film.append("\u200b"); // Turndown drops what is empty
+    youtube || vimeo ? frame.replaceWith(film) : frame.remove();
   }
 }
 
@@ -191,7 +227,10 @@ function clean(html) {
   const found = [];
   while (comments.nextNode()) found.push(comments.currentNode);
   for (const comment of found) comment.remove(); // Word: <!--[if !supportLists]-->
+  readRoles(page);
+  readFrames(page);
   readWordLists(page);
+  nestLists(page);
   readStyles(page);
   lowerHeadings(page);
   readTables(page);
@@ -209,10 +248,8 @@ function clean(html) {
   return page.body;
 }
 
-function markdownOf(html) {
-  if (html.length > LONGEST) return "";
-  const body = clean(html);
-  if (!body.querySelector(TELLING)) return "";
+function markdownOf(body) {
+  if (!body?.querySelector(TELLING)) return "";
   const text = service
     .turndown(body)
     .replaceAll("\u00a0", " ")
@@ -222,13 +259,24 @@ function markdownOf(html) {
 
 // --- Putting it in ---
 
+// Pictures stay on somebody else's server; what only counts readers is not missed.
+function tellOfPictures(field, body) {
+  const n = body?.querySelectorAll("img:not([width='0'], [width='1'], [height='0'], [height='1'])").length ?? 0;
+  const say = wordsOf(document.getElementById("editor-parts"));
+  field.closest(".editor").querySelector(".editor-state").textContent = n
+    ? say(n > 1 ? "LeftOut" : "LeftOutOne", { n })
+    : "";
+}
+
 function onPaste(field, event) {
   if (event.defaultPrevented || !event.clipboardData) return; // a picture, or the address of a link
   const html = event.clipboardData.getData("text/html");
   const plain = event.clipboardData.getData("text/plain").replace(/\r\n?/g, "\n");
   if (!html || !plain.trim()) return;
   if (/\bdata-(?:vscode|pm-slice)\b|\bvscode-/i.test(html)) return; // source code, or Markdown of another editor
-  const text = markdownOf(html);
+  const body = html.length > LONGEST ? null : clean(html);
+  const text = markdownOf(body);
+  tellOfPictures(field, body);
   if (!text || text === plain.trim()) return;
   event.preventDefault();
   const from = field.selectionStart;

@@ -1,76 +1,248 @@
-// Pictures in a text: pasted, dropped, uploaded, or chosen from the library in a dialog, whose words are in
-// templates/admin/posts/_pictures.html. An alternative text is always asked for.
+// Pictures in a text: dropped, pasted, or chosen in the dialog of the library. They stand in the text at once, and are
+// uploaded meanwhile; what a picture says is asked for afterwards, beside it. Words: templates/admin/posts/_pictures.html.
 // Other scripts speak to this one by events: desk:picture of a text field (put one in), desk:pick of the dialog (choose one
 // for something else; detail.use is given {url, alt}).
 
-import { insert, post, wordsOf } from "./field.js";
+import { element, insert, post, replace, wordsOf } from "./field.js";
+import { mirrored, pictures, unseen } from "./mirror.js";
 
 const dialog = document.getElementById("pictures");
+const describing = document.getElementById("describing"); // the form beside a picture
 const IS_PICTURE = /^image\/(jpeg|png|gif|webp|avif)$/;
 
 const part = (selector) => dialog.querySelector(selector);
 const say = wordsOf(dialog);
-const [choosing, describing] = dialog ? ["choose", "describe"].map((name) => part(`[data-step=${name}]`)) : [];
-let use = () => {}; // what is done with the picture in the end
+const uploads = new Map(); // by the text that stands in the place of a picture: {share, shown}
+let use = () => {}; // what is done with a picture that is chosen
 let close = () => {}; // what is done when the dialog is closed
-let isForText = true; // it is put into a text: its words there may be others than in the library
-let chosen = null; // {file} to upload, or {url, alt} of the library
+let isForText = true;
 let asked = 0;
+let uploaded = 0;
+let inputs = 0; // changes of any field, by hand or by script
+let isComposing = false;
 
 // --- What is put into the text ---
 
-const escaped = (text) => text.trim().replace(/\s+/g, " ");
+const plain = (text) => text.trim().replace(/\s+/g, " ");
+const unescaped = (text = "") => text.replace(/\\(.)/g, "$1");
 
 // The title in double quotes becomes the caption; a quotation mark in it is written as Chinese or English type does.
 function markdownOf({ url, alt, caption = "" }) {
-  const title = escaped(caption)
+  const title = plain(caption)
     .replace(/"([^"]*)"/g, "“$1”")
     .replace(/"/g, "”")
     .replace(/\\/g, "\\\\");
-  return `![${escaped(alt).replace(/([\\[\]])/g, "\\$1")}](${url}${title && ` "${title}"`})`;
+  return `![${plain(alt).replace(/([\\[\]])/g, "\\$1")}](${url}${title && ` "${title}"`})`;
 }
 
-function putIn(field, picture, from, to) {
+// Put texts in as paragraphs; return what was put in.
+function putIn(field, texts, [from, to]) {
   const before = from && field.value[from - 1] !== "\n" ? "\n\n" : "";
-  insert(field, `${before}${markdownOf(picture)}\n\n`, from, to);
+  const [after] = /^\n{0,2}/.exec(field.value.slice(to));
+  const text = before + texts.join("\n\n") + "\n\n".slice(after.length);
+  insert(field, text, from, to);
+  return text;
 }
 
-// --- The two steps of the dialog ---
-
-function show(step) {
-  choosing.hidden = step !== choosing;
-  describing.hidden = step !== describing;
+// Change the text while its author is elsewhere: caret, focus and scrolling stay, and no word is broken that is composed.
+function meanwhile(field, act) {
+  if (isComposing)
+    return void addEventListener("compositionend", () => setTimeout(meanwhile, 0, field, act), { once: true });
+  const [focused, start, end] = [document.activeElement, field.selectionStart, field.selectionEnd];
+  const change = unseen(act);
+  if (change) {
+    const { from, to, text } = change;
+    const moved = (place) => (place <= from ? place : Math.max(place, to) - to + from + text.length);
+    field.setSelectionRange(moved(start), moved(end));
+  }
+  if (focused !== field) focused?.focus({ preventScroll: true });
 }
 
-function begin(options) {
+// --- Uploading ---
+
+function answerOf(file, onShare) {
+  return new Promise((done) => {
+    const request = new XMLHttpRequest(); // fetch does not say how far it is
+    const body = new FormData();
+    body.append("file", file);
+    request.open("POST", dialog.dataset.uploadUrl);
+    request.setRequestHeader("X-CSRFToken", document.querySelector("[name=csrfmiddlewaretoken]").value);
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => onShare(loaded / total);
+    request.onload = () => done(request.response ?? { error: say("Failed") });
+    request.onerror = () => done({ error: say("Failed") });
+    request.send(body);
+  });
+}
+
+function begin(file) {
+  const name = file.name.replace(/[[\]\\]/g, "");
+  const mark = `![${say("Uploading", { name })}](#upload-${++uploaded})`;
+  const reader = new FileReader(); // the policy of this page allows data:, not blob:
+  const upload = { file, share: 0, shown: "" };
+  reader.onload = () => {
+    upload.shown = reader.result;
+    drawPictures();
+  };
+  reader.readAsDataURL(file);
+  uploads.set(mark, upload);
+  return mark;
+}
+
+// As long as nobody has typed since, the pictures take the place of their marks in the same step of undo.
+function settle(batch, mark, answer) {
+  const { field, at, marks, before } = batch;
+  batch.texts[marks.indexOf(mark)] = answer.url ? markdownOf(answer) : "";
+  if (batch.value === field.value && batch.inputs === inputs) {
+    field.focus({ preventScroll: true });
+    document.execCommand("undo");
+    if (field.value === before) {
+      const change = { from: at[0], to: at[0] + batch.length };
+      change.text = putIn(field, batch.texts.filter(Boolean), at);
+      Object.assign(batch, { value: field.value, inputs, length: change.text.length });
+      return change;
+    }
+    document.execCommand("redo");
+  }
+  const from = field.value.indexOf(mark);
+  if (from < 0) return null; // taken out meanwhile
+  const text = answer.url ? markdownOf(answer) : "";
+  const change = { from, to: from + mark.length, text };
+  replace(field, change, [from, from]);
+  return change;
+}
+
+const tellOf = (field, text) => {
+  field.closest(".editor").querySelector(".editor-state").textContent = text;
+};
+
+async function putInFiles(field, files, at = [field.selectionStart, field.selectionEnd]) {
+  const chosen = [...files].filter((file) => IS_PICTURE.test(file.type));
+  if (!chosen.length) return;
+  const before = field.value;
+  const marks = chosen.map(begin);
+  const text = putIn(field, marks, at);
+  const batch = { field, at, before, marks, texts: [...marks], length: text.length, value: field.value, inputs };
+  const answers = [];
+  for (const mark of marks) {
+    const upload = uploads.get(mark);
+    const answer = await answerOf(upload.file, (share) => {
+      upload.share = share;
+      drawPictures();
+    });
+    meanwhile(field, () => settle(batch, mark, answer));
+    uploads.delete(mark);
+    tellOf(field, answer.error ? `${upload.file.name}: ${answer.error}` : "");
+    if (answer.url) answers.push(answer);
+    drawPictures();
+  }
+  if (field !== mirrored) for (const answer of answers) await describeText(field, markdownOf(answer), answer);
+}
+
+// --- What a picture says ---
+
+// Ask beside `place`, or in the middle of the window; whatever closes the form keeps what was typed.
+function describe({ url, shown = url, alt, caption }, place) {
+  const [words, below, image] = ["alt", "caption"]
+    .map((name) => describing.elements[name])
+    .concat(describing.querySelector("img"));
+  [words.value, below.value, image.src] = [alt, caption ?? "", shown];
+  below.closest("div").hidden = caption === undefined;
+  describing.showPopover();
+  const [box, own] = [place?.getBoundingClientRect(), describing.getBoundingClientRect()];
+  const within = (at, most) => `${Math.max(8, Math.min(at, most - 8))}px`;
+  describing.style.left = box
+    ? within(margin.closest(".has-room") ? box.right - own.width : box.left, innerWidth - own.width)
+    : "";
+  describing.style.top = box ? within(box.bottom + 4, innerHeight - own.height) : "";
+  describing.classList.toggle("is-beside", Boolean(box));
+  words.focus();
+  return new Promise((done) => {
+    const onToggle = ({ newState }) => {
+      if (newState !== "closed") return;
+      describing.removeEventListener("toggle", onToggle);
+      done({ alt: plain(words.value), caption: below.value });
+      for (const one of [words, below]) one.replaceWith(one.cloneNode()); // Chromium's undo goes through all fields of a page
+    };
+    describing.addEventListener("toggle", onToggle);
+  });
+}
+
+async function describeText(field, text, picture, place) {
+  const facts = { ...picture, alt: unescaped(picture.alt), caption: unescaped(picture.caption) };
+  const { alt, caption } = await describe(facts, place);
+  if (!picture.alt) learn(picture.url, alt);
+  const now = markdownOf({ url: picture.url, alt, caption });
+  const near = field.value.indexOf(text, Math.max(0, (picture.from ?? 0) - 200));
+  const from = near < 0 ? field.value.indexOf(text) : near;
+  if (from < 0 || now === text) return;
+  meanwhile(field, () => {
+    const change = { from, to: from + text.length, text: now };
+    replace(field, change, [from, from]);
+    return change;
+  });
+}
+
+// The library takes the first words that a picture gets.
+function learn(url, alt) {
+  const digest = /\/media\/([0-9a-f]+)\//.exec(url)?.[1];
+  if (digest && alt) post(dialog.dataset.describeUrl, { digest, alt }).catch(() => {});
+}
+
+// --- Beside the text ---
+
+const margin = element("div", { className: "editor-margin" });
+
+function thumbnail() {
+  const one = element("button", { type: "button" }, element("img", { alt: "", hidden: true }), element("span"));
+  one.firstChild.addEventListener("error", ({ target }) => (target.hidden = true));
+  one.firstChild.addEventListener("load", ({ target }) => {
+    target.hidden = false;
+    drawPictures();
+  });
+  one.addEventListener("click", () => {
+    const picture = pictures()[[...margin.children].indexOf(one)];
+    if (picture && !uploads.has(picture.text)) describeText(mirrored, picture.text, picture, one);
+  });
+  return one;
+}
+
+function drawPictures() {
+  if (!mirrored) return;
+  const found = pictures();
+  const places = found.map(({ el }) => [el.offsetTop, el.offsetHeight]);
+  let free = 0; // below the picture before, where they stand in a margin
+  const hasRoom = margin.closest(".has-room") !== null;
+  while (margin.children.length > found.length) margin.lastChild.remove();
+  for (const [at, { text, alt, url, el, isTight }] of found.entries()) {
+    const upload = uploads.get(text);
+    const one = margin.children[at] ?? margin.appendChild(thumbnail());
+    const [image, words] = one.children;
+    const shown = upload ? upload.shown : /^\/(?!\/)/.test(url) ? url : "";
+    if (image.getAttribute("src") !== shown) image.src = shown; // it is hidden until it has loaded
+    el.style.setProperty("--share", `${(upload?.share ?? 0) * 100}%`);
+    const missing = upload || alt.trim() ? "" : say("Missing");
+    if (words.textContent !== missing) words.textContent = missing;
+    one.ariaLabel = `${say("Describe")} ${alt}`;
+    one.hidden = url.startsWith("#") && !upload;
+    one.classList.toggle("is-tight", isTight);
+    const [top, high] = places[at];
+    one.style.top = `${hasRoom ? Math.max(top, free) : top}px`;
+    one.style.setProperty("--high", `${high}px`);
+    free = Math.max(top, free) + one.offsetHeight + 8;
+  }
+}
+
+// --- The library ---
+
+function choose(options) {
   ({ use, isForText } = options);
   close = options.close ?? (() => {});
   part("h2").textContent = isForText ? say("PutIn") : say("Cover");
-}
-
-function choose(options) {
-  begin(options);
-  part("[data-back]").hidden = false;
-  show(choosing);
+  part(".editor-file").multiple = isForText;
   dialog.showModal();
   list();
   part("input[type=search]").focus();
-}
-
-function describe(picture) {
-  chosen = picture;
-  const image = part(".editor-thumbnail");
-  if (picture.file) {
-    const reader = new FileReader(); // the policy of this page allows data:, not blob:
-    reader.onload = () => (image.src = reader.result);
-    reader.readAsDataURL(picture.file);
-  } else image.src = picture.url;
-  part("#editor-alt").value = picture.alt ?? "";
-  part("#editor-caption").value = part(".editor-problem").textContent = "";
-  part("[data-caption]").hidden = !isForText;
-  show(describing);
-  if (!dialog.open) dialog.showModal();
-  part("#editor-alt").focus();
 }
 
 function finish(picture) {
@@ -79,41 +251,13 @@ function finish(picture) {
   act(picture);
 }
 
-async function upload(file, alt) {
-  try {
-    return await (await post(dialog.dataset.uploadUrl, { file, alt })).json();
-  } catch {
-    return { error: say("Failed") };
-  }
-}
-
-async function onDescribed(event) {
-  event.preventDefault();
-  const [alt, problem, button] = ["#editor-alt", ".editor-problem", "[data-insert]"].map(part);
-  const caption = part("#editor-caption").value;
-  if (!alt.value.trim()) {
-    problem.textContent = say("NoWords");
-    return alt.focus();
-  }
-  if (chosen.url) return finish({ ...chosen, alt: alt.value, caption });
-  problem.textContent = say("Uploading");
-  button.disabled = true;
-  const answer = await upload(chosen.file, alt.value);
-  button.disabled = false;
-  if (document.activeElement === document.body) button.focus(); // it was lost while the button was off
-  problem.textContent = answer.error ?? "";
-  if (answer.url) finish({ url: answer.url, alt: answer.alt, caption });
-}
-
-// --- The library ---
-
 function card(picture) {
   const one = part("template").content.firstElementChild.cloneNode(true);
   const [button, image] = ["button", "img"].map((name) => one.querySelector(name));
   image.src = picture.thumbnail;
   one.querySelector(".pictures-words").textContent = picture.alt || picture.name;
   one.querySelector(".pictures-facts").textContent = picture.uses;
-  button.addEventListener("click", () => (isForText ? describe(picture) : finish(picture)));
+  button.addEventListener("click", () => finish(picture));
   return one;
 }
 
@@ -135,34 +279,41 @@ async function list(page = 1) {
   if (page > 1) cards[0]?.querySelector("button").focus();
 }
 
-// --- Texts ---
-
-const picturesOf = (files) => [...files].filter((file) => IS_PICTURE.test(file.type));
-
-// At the caret as it stands now: the dialog takes the focus away.
-function atCaret(field) {
-  const { selectionStart, selectionEnd } = field;
-  return (picture) => putIn(field, picture, selectionStart, selectionEnd);
+// For something else than a text: it is there when it has been uploaded and described.
+async function pickFile(file) {
+  part(".pictures-told").textContent = say("Uploading", { name: file.name });
+  const answer = await answerOf(file, () => {});
+  part(".pictures-told").textContent = answer.error ?? "";
+  if (!answer.url || !dialog.open) return;
+  const act = use;
+  dialog.close();
+  const alt = answer.alt || (await describe({ url: answer.url, alt: "" })).alt;
+  if (!answer.alt) learn(answer.url, alt);
+  act({ url: answer.url, alt });
 }
 
-// One after the other; who cancels one is asked for the next.
-async function putInFiles(field, files) {
-  for (const file of picturesOf(files)) {
-    await new Promise((done) => {
-      begin({ use: atCaret(field), isForText: true, close: done });
-      part("[data-back]").hidden = true;
-      describe({ file });
-    });
-  }
+// --- Putting it together ---
+
+// Where something is dropped; pictures follow the line that it is dropped on.
+function placeOf(field, { clientX, clientY }) {
+  const place = document.caretPositionFromPoint?.(clientX, clientY);
+  if (place?.offsetNode !== field) return undefined;
+  const end = field.value.indexOf("\n", place.offset);
+  return Array(2).fill(end < 0 ? field.value.length : end);
 }
 
 function watchText(field) {
   field.addEventListener("desk:picture", () => {
-    choose({ use: atCaret(field), isForText: true, close: () => field.focus() });
+    const at = [field.selectionStart, field.selectionEnd]; // the dialog takes the focus away
+    const usePicture = (picture) => {
+      if (picture.files) return putInFiles(field, picture.files, at);
+      putIn(field, [markdownOf(picture)], at);
+    };
+    choose({ use: usePicture, isForText: true, close: () => field.focus({ preventScroll: true }) });
   });
   field.addEventListener("paste", (event) => {
     // Word processors put a picture of the text beside the text: the text is meant.
-    if (!picturesOf(event.clipboardData.files).length || event.clipboardData.types.includes("text/plain")) return;
+    if (!event.clipboardData.files.length || event.clipboardData.types.includes("text/plain")) return;
     event.preventDefault();
     putInFiles(field, event.clipboardData.files);
   });
@@ -170,7 +321,7 @@ function watchText(field) {
   field.addEventListener("drop", (event) => {
     if (!event.dataTransfer.files.length) return;
     event.preventDefault();
-    putInFiles(field, event.dataTransfer.files);
+    putInFiles(field, event.dataTransfer.files, placeOf(field, event));
   });
 }
 
@@ -178,23 +329,16 @@ function watchDialog() {
   const chooser = part(".editor-file");
   part("[data-upload]").addEventListener("click", () => chooser.click());
   chooser.addEventListener("change", () => {
-    const [file] = picturesOf(chooser.files);
+    const files = [...chooser.files];
     chooser.value = "";
-    if (file) describe({ file });
+    if (files.length) isForText ? finish({ files }) : pickFile(files[0]);
   });
   part("[role=search]").addEventListener("submit", (event) => {
     event.preventDefault();
     list();
   });
-  describing.addEventListener("submit", onDescribed);
-  part("[data-back]").addEventListener("click", () => {
-    show(choosing);
-    if (!part(".pictures-one")) list();
-    part("input[type=search]").focus();
-  });
-  for (const button of dialog.querySelectorAll("[data-cancel]")) button.addEventListener("click", () => dialog.close());
+  part("[data-cancel]").addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => {
-    part(".editor-thumbnail").removeAttribute("src");
     const act = close;
     close = use = () => {};
     act();
@@ -202,9 +346,25 @@ function watchDialog() {
   dialog.addEventListener("desk:pick", ({ detail }) =>
     choose({ use: detail.use, isForText: false, close: detail.close }),
   );
+  describing.addEventListener("submit", (event) => {
+    event.preventDefault();
+    describing.hidePopover();
+  });
+  describing.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    describing.hidePopover();
+  });
 }
 
 if (dialog) {
   watchDialog();
   for (const field of document.querySelectorAll("textarea[data-editor]")) watchText(field);
+  document.addEventListener("input", () => inputs++, { capture: true });
+  document.addEventListener("compositionstart", () => (isComposing = true), { capture: true });
+  document.addEventListener("compositionend", () => (isComposing = false), { capture: true });
+  addEventListener("beforeunload", (event) => uploads.size && event.preventDefault());
+  mirrored?.closest(".editor").querySelector(".editor-panes").append(margin);
+  mirrored?.addEventListener("desk:drawn", drawPictures);
+  drawPictures();
 }

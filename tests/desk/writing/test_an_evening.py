@@ -38,10 +38,9 @@ def compose(page, parts: int) -> None:
 
 
 def put_in_picture(page, words: str) -> None:
-    page.keyboard.press("Escape")  # the tools come back
-    page.click("[data-tool=picture]")
+    page.keyboard.press("Control+/")
+    page.keyboard.press("Enter")
     page.get_by_role("button", name=words).click()
-    page.click("[data-insert]")
     page.locator("#pictures").wait_for(state="hidden")
 
 

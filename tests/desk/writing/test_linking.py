@@ -78,7 +78,7 @@ def open_list(editor, words: str) -> None:
     editor.locator("#id_body").fill("- ")
     editor.locator("#id_body").press("End")
     editor.keyboard.insert_text(f"[[{words}")
-    editor.locator("#linking [role=option]").first.wait_for()
+    editor.locator("#offers [role=option]").first.wait_for()
 
 
 @pytest.mark.browser
@@ -102,12 +102,12 @@ def test_keys_choose_and_put_the_link_in_by_one_step_to_undo(others, editor):
 def test_nothing_is_offered_while_a_word_is_being_composed(others, editor):
     keys = editor.context.new_cdp_session(editor)
     editor.locator("#id_body").fill("[[")
-    editor.locator("#linking [role=option]").first.wait_for()
+    editor.locator("#offers [role=option]").first.wait_for()
     keys.send("Input.imeSetComposition", {"text": "ㄌㄧˋ", "selectionStart": 3, "selectionEnd": 3})
     editor.wait_for_timeout(500)
-    assert not editor.locator("#linking").is_visible()
+    assert not editor.locator("#offers").is_visible()
 
     keys.send("Input.insertText", {"text": "力量"})
 
-    editor.locator("#linking [role=option]").first.wait_for()
+    editor.locator("#offers [role=option]").first.wait_for()
     assert value(editor) == "[[力量"

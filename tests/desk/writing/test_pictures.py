@@ -1,10 +1,13 @@
 """Pictures in a browser: chosen from the library, described, put in, and made the cover."""
 
+from base64 import b64encode
+
 import pytest
 from django.urls import reverse
 
 from newsletter.posts.models import Image, Post
 from newsletter.publication.pictures.uploads import prepare_picture
+from tests.desk.test_autosave import until
 from tests.publication.pictures.test_uploads import picture
 from tests.support.page_checks import assert_accessible, assert_accessible_in_both_schemes
 
@@ -34,39 +37,98 @@ def body(editor) -> str:
 def open_library(editor, words: str = "") -> None:
     editor.locator("#id_body").focus()
     editor.keyboard.press("Control+End")
-    editor.click("[data-tool=picture]")
+    editor.keyboard.press("Control+/")
+    editor.keyboard.press("Enter")
     editor.locator(".pictures-one").first.wait_for()
     if words:
         editor.keyboard.insert_text(words)
         editor.keyboard.press("Enter")
 
 
-def test_a_picture_of_the_library_is_found_described_and_put_in_by_keys_and_undo_takes_it_out(images, editor, post):
+def test_a_picture_of_the_library_is_put_in_by_keys_gets_a_caption_and_undo_takes_both_out(images, editor, post):
     open_library(editor, "長")
     editor.locator(".pictures-one").nth(1).wait_for(state="detached")
     assert_accessible(editor)
     for key in ("Tab", "Tab", "Tab", "Enter"):  # search, upload, the picture
         editor.keyboard.press(key)
+    assert editor.evaluate("document.activeElement.id") == "id_body"
+    url = images[1].get_absolute_url()
+    put_in = f"{post.body}\n\n![一張 \\[長\\] 桌]({url})\n\n"
+    assert body(editor) == put_in
+    editor.locator(".editor-margin button").press("Enter")
     assert editor.input_value("#editor-alt") == "一張 [長] 桌"
     assert_accessible(editor)
     editor.fill("#editor-caption", '他說 "好"')
     editor.keyboard.press("Enter")
 
-    url = images[1].get_absolute_url()
-    assert body(editor) == f'{post.body}\n\n![一張 \\[長\\] 桌]({url} "他說 “好”")\n\n'
-    assert editor.evaluate("document.activeElement.id") == "id_body"
+    until(editor, lambda: body(editor) == put_in.replace(f"({url})", f'({url} "他說 “好”")'))
+    editor.locator("#id_body").focus()
+    editor.keyboard.press("Control+z")
+    assert body(editor) == put_in
     editor.keyboard.press("Control+z")
     assert body(editor) == post.body
     assert Image.objects.get(pk=images[1].pk).alt == "一張 [長] 桌"
+
+
+DROP = """async ([names, data]) => {
+    const files = new DataTransfer();
+    const bytes = Uint8Array.from(atob(data), (one) => one.codePointAt(0));
+    for (const [index, name] of names.entries()) // a byte behind its end makes each another file, not another picture
+        files.items.add(new File([bytes, new Uint8Array([index])], name, {type: 'image/jpeg'}));
+    const field = document.querySelector('#id_body');
+    field.focus();
+    field.dispatchEvent(new DragEvent('drop', {dataTransfer: files, bubbles: true, cancelable: true}));
+    return field.value;
+}"""
+
+
+def drop(editor, *names: str) -> str:
+    data = b64encode(picture("JPEG", size=(91, 61))).decode()
+    shown: str = editor.evaluate(DROP, [names, data])
+    return shown
+
+
+def test_dropped_pictures_stand_in_the_text_at_once_and_their_words_are_asked_for_beside_them(editor, post):
+    editor.locator("#id_body").focus()
+    editor.keyboard.press("Control+End")
+
+    shown = drop(editor, "a[1].jpg", "b.jpg")
+
+    assert shown == f"{post.body}\n\n![Uploading a1.jpg…](#upload-1)\n\n![Uploading b.jpg…](#upload-2)\n\n"
+    until(editor, lambda: "#upload" not in body(editor))
+    image = Image.objects.get()
+    assert body(editor) == f"{post.body}\n\n![]({image.get_absolute_url()})\n\n![]({image.get_absolute_url()})\n\n"
+    editor.locator(".editor-margin button", has_text="Say what it shows").first.press("Enter")
+    editor.fill("#editor-alt", "三個圓圈")
+    editor.keyboard.press("Enter")
+    until(editor, lambda: "![三個圓圈]" in body(editor))
+    until(editor, lambda: Image.objects.get().alt == "三個圓圈")
+    editor.locator("#id_body").focus()
+    editor.keyboard.press("Control+z")
+    editor.keyboard.press("Control+z")
+    assert body(editor) == post.body
+
+
+def test_what_is_typed_during_an_upload_stays_where_it_is(editor, post):
+    editor.locator("#id_body").focus()
+    editor.keyboard.press("Control+End")
+    drop(editor, "a.jpg")
+    editor.keyboard.insert_text("下一段")
+    until(editor, lambda: "#upload" not in body(editor))
+    editor.keyboard.insert_text("接著寫")
+
+    assert body(editor) == f"{post.body}\n\n![]({Image.objects.get().get_absolute_url()})\n\n下一段接著寫"
 
 
 @pytest.mark.exhaustive
 def test_a_caption_stands_below_the_picture_and_a_changed_text_counts_for_this_post_alone(images, editor, post):
     open_library(editor)
     editor.click(".pictures-one >> nth=0")
+    editor.locator(".editor-margin button").press("Enter")
     editor.fill("#editor-alt", "我們的團隊")
     editor.fill("#editor-caption", "二〇二六年")
-    editor.click("[data-insert]")
+    editor.keyboard.press("Escape")
+    until(editor, lambda: "二〇二六年" in body(editor))
     editor.keyboard.press("Control+s")
     editor.locator(".saving-said", has_text="Saved: ").wait_for()
 
