@@ -55,6 +55,7 @@ class PublicationMiddleware:
             return self.get_response(request)
         if not publication.is_set_up:
             publication = _in_language_of(request, publication)
+        request.publication_name = publication.name  # type: ignore[attr-defined]  # for WholeNameMiddleware
         language, zone = translation.override(publication.language), timezone.override(publication.zone)
         with Publication.objects.used(publication), language, zone:
             is_open = publication.is_set_up or request.path.startswith(OPEN_BEFORE_SETUP)
@@ -73,7 +74,7 @@ class WholeNameMiddleware:
         response = self.get_response(request)
         is_page = response.headers.get("Content-Type", "").startswith("text/html") and not response.streaming
         if is_page and not request.path.startswith(("/desk/", "/admin/")):
-            name = Publication.objects.current().name
+            name = getattr(request, "publication_name", "")  # without a database there is none
             response.content = typesetting.keep_name(response.content.decode(), name, '<span class="name">')
         return response
 

@@ -21,7 +21,7 @@ def test_entries_are_what_a_template_would_write():
     ("language", "issue", "one", "many", "minutes"),
     [
         ("en", "Issue 1234", "1 post", "8 posts", "5 min read"),
-        ("zh-hant", "第 1234 期", "1 篇文章", "8 篇文章", "閱讀約 5 分鐘"),
+        ("zh-hant", "第 1234 期", "1 篇文章", "8 篇文章", "約 5 分鐘"),
     ],
 )
 def test_what_it_takes_is_in_words(language, issue, one, many, minutes):
