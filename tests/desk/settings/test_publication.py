@@ -45,7 +45,9 @@ VALID = {  # by page: what its form posts
     "rhythm": {
         "cadence_anchor_on": "2026-11-24",
         "cadence_at": "08:00",
+        "cadence_rule": "",
         "cadence_days": "14",
+        "holiday_country": "TW",
         "hold_minutes": "3",
         "unapproved": "wait",
     },
@@ -119,11 +121,60 @@ def test_the_next_six_slots_are_shown_in_local_time(author):
     assert "Tue 8 Dec, 08:00" in page
 
 
+WEEKLY, DATE, WEEKDAY = "FREQ=WEEKLY;BYDAY", "FREQ=MONTHLY;BYMONTHDAY", "FREQ=MONTHLY;BYDAY"
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule", "said"),
+    [
+        ({"cadence_rule": WEEKLY, "weekdays": ["TU", "FR"]}, f"{WEEKLY}=TU,FR", "every Tuesday and Friday 08:00"),
+        (
+            {"cadence_rule": DATE, "on_date": "1", "on_second_date": "15"},
+            f"{DATE}=1,15",
+            "every month on the 1st and 15th 08:00",
+        ),
+        ({"cadence_rule": DATE, "on_date": "-1"}, f"{DATE}=-1", "every month on the last day 08:00"),
+        (
+            {"cadence_rule": WEEKDAY, "which": "2", "weekday": "TU"},
+            f"{WEEKDAY}=2TU",
+            "on the second Tuesday of every month 08:00",
+        ),
+    ],
+)
+def test_a_rhythm_of_another_kind_is_kept_and_said(author, fields, rule, said):
+    author.post(page_of("rhythm"), VALID["rhythm"] | {"cadence_days": "no number"} | fields)
+
+    form = author.get(page_of("rhythm")).context["adminform"].form
+    publication = Publication.objects.get()
+    assert (publication.cadence_rule, publication.cadence_days) == (rule, 14)
+    assert {name: form[name].value() for name in fields} == fields
+    assert said in author.get("/admin/settings/").text
+    history = author.get(f"{ADMIN}1/history/").text
+    assert "Changed: how often, " in history
+
+
+def test_who_goes_back_to_every_so_many_days_has_them_as_before(author):
+    author.post(page_of("rhythm"), VALID["rhythm"] | {"cadence_rule": WEEKLY, "weekdays": ["TU"]})
+    author.post(page_of("rhythm"), VALID["rhythm"] | {"weekdays": ["TU"], "on_date": "1"})
+
+    publication = Publication.objects.get()
+    assert (publication.cadence_rule, publication.cadence_days) == ("", 14)
+
+
+@pytest.mark.parametrize("weekdays", [[], ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]])
+def test_a_week_has_an_issue_and_a_day_without_one(author, weekdays):
+    response = author.post(page_of("rhythm"), VALID["rhythm"] | {"cadence_rule": WEEKLY, "weekdays": weekdays})
+
+    assert errors_of(response) == {"weekdays": ["Choose one day or more, and leave one free."]}
+    assert Publication.objects.get().cadence_rule == ""
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
         ("cadence_days", "3", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
         ("cadence_days", "0", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
+        ("cadence_days", "", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
         ("hold_minutes", "2000", "At most 1440 minutes, which is a day."),
         (
             "bounces_to",
