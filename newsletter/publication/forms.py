@@ -232,9 +232,9 @@ class RuleForm(PublicationForm):
         if kind == RuleKind.WEEKLY:
             self.initial["weekdays"] = days
         elif kind == RuleKind.DATE:
-            self.initial |= zip(("on_date", "on_second_date"), days, strict=False)
+            self.initial.update(zip(("on_date", "on_second_date"), days, strict=False))
         elif kind == RuleKind.WEEKDAY:
-            self.initial |= {"which": days[0][:-2], "weekday": days[0][-2:]}
+            self.initial.update(which=days[0][:-2], weekday=days[0][-2:])
 
     @cached_property
     def changed_data(self) -> list[str]:
@@ -256,14 +256,14 @@ class RuleForm(PublicationForm):
 
     def _clean_rule(self, cleaned: dict[str, Any]) -> None:
         kind = RuleKind(cleaned.pop("cadence_rule"))
-        dates = {cleaned.get("on_date"), cleaned.get("on_second_date")} - {"", None}
+        dates = {cleaned.get("on_date"), cleaned.get("on_second_date")}
         days, field, message = {
             RuleKind.WEEKLY: (
                 cleaned.get("weekdays", []),
                 "weekdays",
                 _("Choose one day or more, and leave one free."),
             ),
-            RuleKind.DATE: (sorted(dates, key=DATES.index), "on_date", _("Choose a date.")),
+            RuleKind.DATE: ([date for date in DATES if date in dates], "on_date", _("Choose a date.")),
             RuleKind.WEEKDAY: ([f"{cleaned.get('which')}{cleaned.get('weekday')}"], "weekday", _("Choose a weekday.")),
         }[kind]
         rule = f"{kind}={','.join(days)}"
