@@ -227,7 +227,8 @@ class RuleForm(PublicationForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kind, days = split_rule(self.instance.cadence_rule)
+        self.rule_before = self.instance.cadence_rule
+        kind, days = split_rule(self.rule_before)
         self.initial["cadence_rule"] = kind.value
         if kind == RuleKind.WEEKLY:
             self.initial["weekdays"] = days
@@ -238,10 +239,10 @@ class RuleForm(PublicationForm):
 
     @cached_property
     def changed_data(self) -> list[str]:
-        """By fields of the model, whose names the history knows."""
-        parts = {"weekdays", "on_date", "on_second_date", "which", "weekday"}
-        changed = set(super().changed_data)
-        return [name for name in self.fields if name in changed - parts or (name == "cadence_rule" and changed & parts)]
+        """Fields of the model alone, after cleaning: a browser sends the parts of other kinds, too."""
+        parts = {"cadence_rule", "weekdays", "on_date", "on_second_date", "which", "weekday"}
+        is_new = self.is_bound and self.cleaned_data.get("cadence_rule", "") != self.rule_before
+        return ["cadence_rule"] * is_new + [name for name in super().changed_data if name not in parts]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

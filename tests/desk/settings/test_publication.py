@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from newsletter.delivery.letter.rendering import freeze
+from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
 from tests.publication.pictures.test_uploads import exif, opened, picture
@@ -159,6 +160,17 @@ def test_who_goes_back_to_every_so_many_days_has_them_as_before(author):
 
     publication = Publication.objects.get()
     assert (publication.cadence_rule, publication.cadence_days) == ("", 14)
+
+
+def test_what_a_browser_sends_of_kinds_that_were_not_chosen_is_no_change(author):
+    unchosen = {"on_date": "1", "on_second_date": "", "which": "1", "weekday": "MO"}
+    for rhythm in (VALID["rhythm"], VALID["rhythm"] | {"cadence_rule": WEEKLY, "weekdays": ["TU"]}):
+        author.post(page_of("rhythm"), rhythm)
+        before = Change.objects.count()
+
+        author.post(page_of("rhythm"), rhythm | unchosen)
+
+        assert Change.objects.count() == before
 
 
 @pytest.mark.parametrize("weekdays", [[], ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]])
