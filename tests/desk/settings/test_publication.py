@@ -184,9 +184,21 @@ def test_a_week_has_an_issue_and_a_day_without_one(author, weekdays):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("cadence_days", "3", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
-        ("cadence_days", "0", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
-        ("cadence_days", "", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
+        (
+            "cadence_days",
+            "3",
+            "Write a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
+        ),
+        (
+            "cadence_days",
+            "0",
+            "Write a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
+        ),
+        (
+            "cadence_days",
+            "",
+            "Write a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
+        ),
         ("hold_minutes", "2000", "At most 1440 minutes, which is a day."),
         (
             "bounces_to",
@@ -285,3 +297,16 @@ def test_what_is_copied_to_other_sites_has_whole_addresses(author):
     assert '<form action="https://news.example.org/subscribe/" method="post">' in page
     assert 'href="/qr/"' in page
     assert 'href="/qr.svg"' in page
+
+
+@pytest.mark.browser
+def test_only_the_days_of_the_chosen_kind_are_asked_for(desk, server):
+    desk.goto(server.url + page_of("rhythm"))
+    parts = ["#id_cadence_days", "#id_weekdays", "#id_on_date", "#id_on_second_date", "#id_which", "#id_weekday"]
+
+    shown = {}
+    for kind in ("", WEEKLY, DATE, WEEKDAY):
+        desk.select_option("#id_cadence_rule", kind)
+        shown[kind] = [part for part in parts if desk.is_visible(part)]
+
+    assert list(shown.values()) == [parts[:1], parts[1:2], parts[2:4], parts[4:]]
