@@ -35,7 +35,7 @@ from newsletter.publication.models import Publication
 
 SLOTS_SHOWN = 6  # with their forms
 YEARS_AHEAD, YEARS_BACK = 2, 50  # limits of the calendar
-DAYS_SHOWN = 120  # at least, so that something is left beside a vacation of three months
+DAYS_SHOWN = 210  # at least: six slots of a monthly rule, and something beside a vacation of three months
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ LONGEST = timedelta(days=366)
 
 
 class MoveForm(forms.Form):
-    """A new time for a slot. Asks for confirmation if another slot is fewer than seven days away."""
+    """A new time for a slot. Asks for confirmation if another slot is too close."""
 
     day = forms.DateField(label=gettext_lazy("Day"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
     time = forms.TimeField(label=gettext_lazy("Time"), widget=forms.TimeInput({"type": "time"}, format="%H:%M"))
@@ -292,9 +292,7 @@ class MoveForm(forms.Form):
         self.neighbour = cadence.conflicting_slot(self.rhythm, self.shifts, self.slot.day, day)
         if self.neighbour and not cleaned.get("anyway"):
             near = timezone.localtime(self.neighbour.shown_at, self.rhythm.zone).date()
-            text = gettext_lazy(
-                "The slot of %(day)s is fewer than seven days away. The later one then waits for your approval."
-            )
+            text = gettext_lazy("The slot of %(day)s is too close. The later one then waits for your approval.")
             self.add_error(None, ValidationError(text, params={"day": day_text(near)}))
 
 

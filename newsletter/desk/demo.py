@@ -35,6 +35,7 @@ DATA = Path(__file__).parent / "demo_data"
 SOURCE = "demo:"  # prefix of Post.source
 CLOSING = "<!-- closing -->"  # stands between introduction and closing
 SENT = 5  # issues; the next one is composed only
+A_MONTH = timedelta(days=31)
 A_WEEK = timedelta(days=7)  # minimum, even if the current fortnight has just begun
 READERS = 14  # the last one is not confirmed, the one before pauses
 FIRST_READERS = 7  # before the first issue
@@ -138,9 +139,9 @@ def _slots_before(publication: Publication, now: datetime) -> list[datetime]:
     """The last slots before `now`, one more than needed; works too if the anchor is in the future."""
     days = timedelta(days=publication.cadence_days)
     used = schedule.cadence_of(publication)
-    earlier = replace(used, anchor_on=used.anchor_on - 1000 * days)
-    found = cadence.next_slots(earlier, after=now - (SENT + 2) * days, count=SENT + 3)
-    return [slot for slot in found if slot <= now][-SENT - 1 :]
+    earlier, today = replace(used, anchor_on=used.anchor_on - 1000 * days), now.astimezone(used.zone).date()
+    found = cadence.slots_between(earlier, cadence.NO_SHIFTS, today - (SENT + 2) * max(days, A_MONTH), today)
+    return [slot.due_at for slot in found if slot.due_at <= now][-SENT - 1 :]
 
 
 @dataclass(frozen=True)

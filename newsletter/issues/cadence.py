@@ -1,6 +1,7 @@
-"""Slots of issues: every n days on the local calendar, at one local time of day. Pure.
+"""Slots of issues: every n days or by a rule on the local calendar, at one local time of day. Pure.
 
-A shift moves or skips slots; the others stay, because each is counted from the anchor, not from its predecessor.
+A shift moves or skips slots; the others stay, because each is counted from the anchor or the calendar, not from its
+predecessor.
 """
 
 import heapq
@@ -8,30 +9,61 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from itertools import count as count_from
-from itertools import groupby, islice
+from itertools import groupby, islice, pairwise
 from zoneinfo import ZoneInfo
 
-DAYS_BETWEEN = 7  # minimum between two issues, on the local calendar
+from dateutil.rrule import rrulestr
+
+DAYS_BETWEEN = 7  # minimum between two issues, on the local calendar, unless the rule itself has them closer
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Cadence:
-    """Slot k is at local time `at`, anchor_on + k·days on the calendar of `zone`, k >= 0."""
+    """Slots are at local time `at` on the calendar of `zone`, on anchor_on + k·days, or on the days of `rule`.
+
+    rule: see `publication.rhythm`; "" for none. No slot is before `anchor_on`.
+    """
 
     anchor_on: date
     at: time
     zone: ZoneInfo
     days: int
+    rule: str = ""
+
+    @property
+    def days_between(self) -> int:
+        """Fewer days between two issues are an accident: DAYS_BETWEEN, or what the author chose by the rule."""
+        return min(DAYS_BETWEEN, _shortest_distance(self.rule)) if self.rule else DAYS_BETWEEN
 
     def has(self, day: date) -> bool:
         """Whether `day` has a slot before shifts."""
-        return day >= self.anchor_on and (day - self.anchor_on).days % self.days == 0
+        return next(self.days_from(day), None) == day
 
     def first_from(self, day: date) -> date:
         """The first slot day on or after `day`."""
-        return self.anchor_on + max(0, -(-(day - self.anchor_on).days // self.days)) * timedelta(days=self.days)
+        return next(self.days_from(day))
+
+    def days_from(self, day: date) -> Iterator[date]:
+        """The slot days on or after `day`, before shifts."""
+        if self.rule:
+            return (at.date() for at in _recurrences(self.rule, max(day, self.anchor_on)))
+        first = self.anchor_on + max(0, -(-(day - self.anchor_on).days // self.days)) * timedelta(days=self.days)
+        return (first + timedelta(days=self.days * k) for k in count_from())
+
+
+def _recurrences(rule: str, first_on: date) -> Iterator[datetime]:
+    found: Iterator[datetime] = iter(rrulestr(rule, dtstart=datetime.combine(first_on, time.min)))
+    return found
+
+
+@lru_cache
+def _shortest_distance(rule: str) -> int:
+    """In days, over at least two years that begin with a leap day's."""
+    days = islice(_recurrences(rule, date(2028, 1, 1)), 60)
+    return min((after - before).days for before, after in pairwise(days))
 
 
 @dataclass(frozen=True)
@@ -103,15 +135,10 @@ def slot_on(cadence: Cadence, day: date, shifts: Shifts = NO_SHIFTS) -> Slot:
     return Slot(day, due_at, due_at, SlotStatus.KEPT)
 
 
-def _days_from(cadence: Cadence, first_on: date) -> Iterator[date]:
-    first = cadence.first_from(first_on)
-    return (first + timedelta(days=cadence.days * k) for k in count_from())
-
-
 def _slots_from(cadence: Cadence, shifts: Shifts, after: datetime) -> Iterator[datetime]:
     """Yield due times after `after`, without duplicates, in order."""
     first_on = after.astimezone(cadence.zone).date() - DAY  # a skipped clock time may fall on the next day
-    kept = (slot_on(cadence, day, shifts).at for day in _days_from(cadence, first_on) if day not in shifts.moved)
+    kept = (slot_on(cadence, day, shifts).at for day in cadence.days_from(first_on) if day not in shifts.moved)
     moved = sorted(at for day in shifts.moved if cadence.has(day) and (at := slot_on(cadence, day, shifts).at))
     times = heapq.merge(moved, (at for at in kept if at))
     return (at for at, _same in groupby(times) if at > after)
@@ -136,7 +163,7 @@ def slot_at(cadence: Cadence, shifts: Shifts, at: datetime) -> Slot | None:
 
 def slots_between(cadence: Cadence, shifts: Shifts, first_on: date, last_on: date) -> list[Slot]:
     """Slots that are due within these local days, or were before a shift, in calendar order."""
-    own = set(_until(_days_from(cadence, first_on), last_on))
+    own = set(_until(cadence.days_from(first_on), last_on))
     moved_in = {day for day, (to_on, _at) in shifts.moved.items() if cadence.has(day) and first_on <= to_on <= last_on}
     return sorted((slot_on(cadence, day, shifts) for day in own | moved_in), key=lambda slot: (slot.shown_at, slot.day))
 
@@ -149,8 +176,8 @@ def _until(days: Iterator[date], last_on: date) -> Iterator[date]:
 
 
 def conflicting_slot(cadence: Cadence, shifts: Shifts, day: date, to_on: date) -> Slot | None:
-    """The nearest other slot that is less than DAYS_BETWEEN days from `to_on`, if any."""
-    reach = timedelta(days=DAYS_BETWEEN - 1)
+    """The nearest other slot that is less than `days_between` from `to_on`, if any."""
+    reach = timedelta(days=cadence.days_between - 1)
     near = slots_between(cadence, shifts, to_on - reach, to_on + reach)
     is_near = (
         slot for slot in near if slot.day != day and slot.at and abs(_local_day(slot.at, cadence) - to_on) <= reach

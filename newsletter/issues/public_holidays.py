@@ -134,7 +134,7 @@ def _proposed_days(
 def proposed_day(cadence: Cadence, shifts: Shifts, day: date, is_out: Callable[[date], bool]) -> date | None:
     """The nearest day to which a slot could move, of two the later one.
 
-    Not in a vacation, not on a weekend unless the slot is, and at least seven days from other slots.
+    Not in a vacation, not on a weekend unless the slot is, and not too close to other slots.
     is_out: excludes holidays and past days.
     """
     steps = (step * way for step in range(1, DAYS_TRIED + 1) for way in (1, -1))

@@ -128,7 +128,13 @@ AROUND = timedelta(days=31)  # more than the length of a holiday and the reach o
 
 
 def cadence_of(publication: Publication) -> Cadence:
-    return Cadence(publication.cadence_anchor_on, publication.cadence_at, publication.zone, publication.cadence_days)
+    return Cadence(
+        publication.cadence_anchor_on,
+        publication.cadence_at,
+        publication.zone,
+        publication.cadence_days,
+        publication.cadence_rule,
+    )
 
 
 def shifts_from(publication: Publication, at: datetime) -> Shifts:

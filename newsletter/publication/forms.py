@@ -21,6 +21,7 @@ from newsletter.publication.models import Publication
 from newsletter.publication.pictures.icons import square_crop, with_halo
 from newsletter.publication.pictures.storages import media, unavailable_message
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_picture
+from newsletter.publication.rhythm import DATES, RULE, WEEKDAY_OF_CODE, WHICH, RuleKind, date_choices, split_rule
 
 LOGO_WIDTH_MAX = 640  # pixels: sharp at 320 on a dense screen
 HOLD_MINUTES_MAX = 24 * 60
@@ -214,7 +215,74 @@ def countries() -> list[tuple[Any, Any]]:
     return [("", _("no holidays")), *COUNTRIES.items(), (_("Others"), others)]
 
 
-class CadenceForm(PublicationForm):
+class RuleForm(PublicationForm):
+    """How often an issue leaves. `cadence_rule` is chosen as a kind, and cleaned to a rule with its days."""
+
+    cadence_rule = forms.ChoiceField(label=_("how often"), choices=RuleKind.choices, required=False)
+    cadence_days = forms.IntegerField(label=_("days between issues"), required=False)
+    weekdays = forms.MultipleChoiceField(
+        label=_("days of the week"),
+        choices=list(WEEKDAY_OF_CODE.items()),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    on_date = forms.ChoiceField(label=_("date of the month"), choices=date_choices, required=False)
+    on_second_date = forms.ChoiceField(
+        label=_("and on"), choices=lambda: [("", _("no other date")), *date_choices()], required=False
+    )
+    which = forms.ChoiceField(label=_("which one"), choices=list(WHICH.items()), required=False)
+    weekday = forms.ChoiceField(label=_("weekday"), choices=list(WEEKDAY_OF_CODE.items()), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rule_before = self.instance.cadence_rule
+        kind, days = split_rule(self.rule_before)
+        self.initial["cadence_rule"] = kind.value
+        if kind == RuleKind.WEEKLY:
+            self.initial["weekdays"] = days
+        elif kind == RuleKind.DATE:
+            self.initial.update(zip(("on_date", "on_second_date"), days, strict=False))
+        elif kind == RuleKind.WEEKDAY:
+            self.initial.update(which=days[0][:-2], weekday=days[0][-2:])
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """Fields of the model alone, after cleaning: a browser sends the parts of other kinds, too."""
+        parts = {"cadence_rule", "weekdays", "on_date", "on_second_date", "which", "weekday"}
+        is_new = self.is_bound and self.cleaned_data.get("cadence_rule", "") != self.rule_before
+        return ["cadence_rule"] * is_new + [name for name in super().changed_data if name not in parts]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("cadence_rule"):
+            self.errors.pop("cadence_days", None)
+            cleaned["cadence_days"] = self.instance.cadence_days
+            self._clean_rule(cleaned)
+        elif not DAYS_MIN <= (cleaned.get("cadence_days") or 0) <= DAYS_MAX:
+            message = _("Write a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.")
+            self.add_error("cadence_days", message)
+        return cleaned
+
+    def _clean_rule(self, cleaned: dict[str, Any]) -> None:
+        kind = RuleKind(cleaned.pop("cadence_rule"))
+        dates = {cleaned.get("on_date"), cleaned.get("on_second_date")}
+        days, field, message = {
+            RuleKind.WEEKLY: (
+                cleaned.get("weekdays", []),
+                "weekdays",
+                _("Choose one day or more, and leave one free."),
+            ),
+            RuleKind.DATE: ([date for date in DATES if date in dates], "on_date", _("Choose a date.")),
+            RuleKind.WEEKDAY: ([f"{cleaned.get('which')}{cleaned.get('weekday')}"], "weekday", _("Choose a weekday.")),
+        }[kind]
+        rule = f"{kind}={','.join(days)}"
+        if RULE.fullmatch(rule):
+            cleaned["cadence_rule"] = rule
+        else:
+            self.add_error(field, message)
+
+
+class CadenceForm(RuleForm):
     holiday_country = forms.ChoiceField(
         label=_("holidays of"),
         choices=countries,
@@ -224,20 +292,14 @@ class CadenceForm(PublicationForm):
 
     class Meta(PublicationForm.Meta):
         fields = (
-            *("cadence_anchor_on", "cadence_at", "cadence_days", "holiday_country"),
+            *("cadence_rule", "cadence_days", "weekdays", "on_date", "on_second_date", "which", "weekday"),
+            *("cadence_anchor_on", "cadence_at", "holiday_country"),
             *("hold_minutes", "unapproved", "tells_results"),
         )
         widgets = {
             "cadence_anchor_on": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
             "cadence_at": forms.TimeInput({"type": "time"}, format="%H:%M"),
         }
-
-    def clean_cadence_days(self) -> int:
-        days: int = self.cleaned_data["cadence_days"]
-        if not DAYS_MIN <= days <= DAYS_MAX:
-            message = _("Write a number from 7 to 366: at most one issue a week. Every two weeks is 14.")
-            raise ValidationError(message)
-        return days
 
     def clean_hold_minutes(self) -> int:
         minutes: int = self.cleaned_data["hold_minutes"]

@@ -21,6 +21,7 @@ from newsletter.mail import headers, tokens
 from newsletter.page_cache.site_version import SiteVersion as SiteVersion  # noqa: PLC0414 - registered by being imported
 from newsletter.publication import disclosure
 from newsletter.publication.changes import Change as Change  # noqa: PLC0414
+from newsletter.publication.rhythm import rhythm_text, validate_rule
 
 CACHE_KEY = "publication"
 VERSION_SECONDS = 3600
@@ -262,10 +263,13 @@ class Publication(models.Model):
     )
 
     cadence_anchor_on = models.DateField(
-        _("first slot"), default=date(2025, 1, 7), help_text=_("A date of the rhythm; all others are counted from it.")
+        _("first slot"), default=date(2025, 1, 7), help_text=_("None is before it, and days are counted from it.")
     )
     cadence_at = models.TimeField(_("time of day"), default=time(8, 0))
     cadence_days = models.PositiveSmallIntegerField(_("days between issues"), default=14)
+    cadence_rule = models.CharField(
+        _("how often"), max_length=40, blank=True, default="", db_default="", validators=[validate_rule]
+    )
     holiday_country = models.CharField(
         _("holidays of"),
         max_length=2,
@@ -418,6 +422,11 @@ class Publication(models.Model):
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(self.time_zone)
+
+    @property
+    def rhythm(self) -> str:
+        """Such as "every 14 days", in the active language."""
+        return rhythm_text(self.cadence_days, self.cadence_rule)
 
     @property
     def sender(self) -> tuple[str, str]:

@@ -154,6 +154,14 @@ def test_an_issue_is_scheduled_for_the_next_slot(program):
     assert program.get("/issues/7").json()["state"] == "scheduled"
 
 
+def test_the_next_slot_is_that_of_a_monthly_rhythm(program):
+    make_publication(cadence_rule="FREQ=MONTHLY;BYMONTHDAY=-1")
+
+    answer = schedule(program)
+
+    assert answer.json()["send_at"] == "2026-11-30T08:00:00+08:00"
+
+
 @pytest.mark.parametrize("at", ["2026-11-25T18:30:00+08:00", "2026-11-25T10:30:00Z", "2026-11-25T18:30:00"])
 def test_an_issue_is_scheduled_for_a_time_of_the_publications_zone_unless_it_names_another(program, at):
     answer = schedule(program, at=at)

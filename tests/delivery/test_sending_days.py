@@ -14,8 +14,10 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
 from newsletter.delivery.sending_days import free_slots
 from newsletter.desk.today import load_desk_data
+from newsletter.issues import cadence
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
+from tests.support.exhaustive import first_of
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
@@ -45,6 +47,33 @@ def free(count: int = 3, **known) -> list[datetime]:
 
 def test_without_a_mailing_every_slot_is_free():
     assert free() == SLOTS[:3]
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_of_rule"),
+    [
+        ("FREQ=WEEKLY;BYDAY=TU,FR", lambda day: day.weekday() in {1, 4}),
+        ("FREQ=MONTHLY;BYMONTHDAY=1,15", lambda day: day.day in {1, 15}),
+        ("FREQ=MONTHLY;BYMONTHDAY=-1", lambda day: (day + timedelta(days=1)).day == 1),
+        ("FREQ=MONTHLY;BYDAY=2TU", lambda day: day.weekday() == 1 and 8 <= day.day <= 14),
+    ],
+)
+@pytest.mark.parametrize("zone", first_of("Europe/Berlin", "America/New_York", "Asia/Taipei"))
+def test_who_takes_the_next_free_slot_again_and_again_takes_each_of_two_years_once(rule, is_of_rule, zone):
+    """At 02:30, which spring skips and autumn shows twice."""
+    begins, clock = date(2027, 1, 1), time(2, 30)
+    used = make_publication(cadence_rule=rule, cadence_anchor_on=begins, cadence_at=clock, time_zone=zone)
+    days = [begins + timedelta(days=count) for count in range(2 * 365)]
+    expected = [cadence.local_to_utc(day, clock, used.zone) for day in days if is_of_rule(day)]
+
+    taken, now = [], NOW
+    for number in range(len(expected)):
+        [at] = free_slots(used, now, 1)
+        Mailing.objects.create(issue=make_issue(number=number + 1), send_at=at, approved_at=now, state="sent")
+        taken.append(at)
+        now = at if number % 2 else now  # every second issue is scheduled behind one that still waits
+
+    assert taken == expected
 
 
 @pytest.mark.parametrize("at", [FIRST, FIRST + timedelta(hours=9), FIRST - timedelta(hours=8)])

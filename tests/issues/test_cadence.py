@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.issues import cadence, public_holidays
-from newsletter.issues.cadence import DAYS_BETWEEN, NO_SHIFTS, Cadence, Shifts, SlotStatus
+from newsletter.issues.cadence import NO_SHIFTS, Cadence, Shifts, SlotStatus
 from tests.support.exhaustive import first_of
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -122,6 +122,63 @@ def test_a_slot_that_the_clock_skips_into_the_next_day_is_found_by_its_moment():
     assert cadence.slot_at(rhythm, NO_SHIFTS, found).day == date(2026, 3, 28)
 
 
+# --- By a rule ---
+
+RULES = {  # and whether a day is of it, by the calendar alone
+    "FREQ=WEEKLY;BYDAY=TU,FR": lambda day: day.weekday() in {1, 4},
+    "FREQ=MONTHLY;BYMONTHDAY=1,15": lambda day: day.day in {1, 15},
+    "FREQ=MONTHLY;BYMONTHDAY=-1": lambda day: (day + timedelta(days=1)).day == 1,
+    "FREQ=MONTHLY;BYDAY=2TU": lambda day: day.weekday() == 1 and 8 <= day.day <= 14,
+    "FREQ=MONTHLY;BYDAY=-1SU": lambda day: day.weekday() == 6 and (day + timedelta(days=7)).day <= 7,
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("zone", ["Asia/Taipei", "Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("clock", first_of(time(2, 30), time(8)))  # the first is skipped in spring and shown twice
+def test_over_two_years_each_day_of_a_rule_has_its_slot_once(rule, zone, clock):
+    rhythm = Cadence(date(2027, 1, 1), clock, ZoneInfo(zone), 14, rule)
+    begins, every = datetime(2026, 12, 31, tzinfo=UTC), timedelta(hours=5)
+
+    awaited = [cadence.next_slot(rhythm, after=begins + every * step) for step in range(2 * 365 * 24 // 5)]
+
+    days = [date(2027, 1, 1) + timedelta(days=count) for count in range(2 * 365)]
+    expected = [cadence.local_to_utc(day, clock, rhythm.zone) for day in days if RULES[rule](day)]
+    assert [slot for slot in dict.fromkeys(awaited) if slot < datetime(2028, 12, 28, tzinfo=UTC)] == [
+        slot for slot in expected if slot < datetime(2028, 12, 28, tzinfo=UTC)
+    ]
+
+
+def test_no_slot_of_a_rule_is_before_the_first_day():
+    rhythm = Cadence(date(2027, 1, 10), time(8), TAIPEI, 14, "FREQ=MONTHLY;BYMONTHDAY=1,15")
+
+    assert not rhythm.has(date(2027, 1, 1))
+    assert cadence.next_slot(rhythm, after=at(2026, 12, 1)) == at(2027, 1, 15, 8)
+
+
+@pytest.mark.parametrize(
+    ("rule", "days"),
+    [
+        ("", 7),
+        ("FREQ=WEEKLY;BYDAY=TU", 7),
+        ("FREQ=WEEKLY;BYDAY=TU,FR", 3),
+        ("FREQ=MONTHLY;BYMONTHDAY=1,15", 7),
+        ("FREQ=MONTHLY;BYMONTHDAY=28,-1", 1),  # in a leap year
+        ("FREQ=MONTHLY;BYDAY=2TU", 7),
+    ],
+)
+def test_too_close_is_less_than_a_week_unless_the_author_chose_so(rule, days):
+    assert Cadence(date(2027, 1, 1), time(8), TAIPEI, 14, rule).days_between == days
+
+
+def test_a_slot_may_move_as_near_to_another_as_the_rule_has_them():
+    rhythm = Cadence(date(2027, 1, 1), time(8), TAIPEI, 14, "FREQ=WEEKLY;BYDAY=TU,FR")
+    tuesday, friday = date(2027, 1, 5), date(2027, 1, 8)
+
+    assert cadence.conflicting_slot(rhythm, NO_SHIFTS, tuesday, tuesday) is None
+    assert cadence.conflicting_slot(rhythm, NO_SHIFTS, tuesday, date(2027, 1, 6)).day == friday
+
+
 # --- With shifts: skipped, moved, vacations; and holidays ---
 
 FEW_ZONES = [ZoneInfo(name) for name in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Taipei")]
@@ -139,6 +196,7 @@ rhythms = st.builds(
     at=times | st.sampled_from([time(0), time(1, 30), time(2), time(2, 30), time(23, 59)]),
     zone=st.sampled_from(FEW_ZONES),
     days=st.sampled_from([7, 14, 28]) | st.integers(7, 60),
+    rule=st.sampled_from(["", "", *RULES]),
 )
 
 
@@ -146,9 +204,7 @@ rhythms = st.builds(
 def shifted(draw):
     """Return a rhythm, and shifts of some of its slots, by days and by a vacation or two."""
     rhythm = draw(rhythms)
-    slots = st.integers(0, (LAST - rhythm.anchor_on).days // rhythm.days).map(
-        lambda k: rhythm.anchor_on + timedelta(days=k * rhythm.days)
-    )
+    slots = st.dates(rhythm.anchor_on, LAST).map(rhythm.first_from)
     skipped = draw(st.frozensets(slots, max_size=8))
     moved = draw(st.dictionaries(slots, st.tuples(st.integers(-40, 40), times), max_size=8))
     starts = draw(st.lists(st.tuples(days, st.integers(0, 60)), max_size=3))
@@ -165,7 +221,7 @@ def local(at, rhythm):
 
 def thirty_years(rhythm, shifts=NO_SHIFTS):
     """Return all that is due within the thirty years, asked for as a page asks: the next ones behind a moment."""
-    count = (LAST - rhythm.anchor_on).days // rhythm.days + 1
+    count = len(cadence.slots_between(rhythm, NO_SHIFTS, rhythm.anchor_on, LAST))
     return cadence.next_slots(rhythm, shifts, after=datetime(2020, 1, 1, tzinfo=UTC), count=count)
 
 
@@ -173,10 +229,10 @@ def thirty_years(rhythm, shifts=NO_SHIFTS):
 
 
 @given(rhythms)
-def test_without_shifts_no_two_issues_are_within_seven_days(rhythm):
+def test_without_shifts_no_two_issues_are_too_close(rhythm):
     found = [local(at, rhythm).date() for at in thirty_years(rhythm)]
 
-    assert min((after - before).days for before, after in pairwise(found)) >= DAYS_BETWEEN
+    assert min((after - before).days for before, after in pairwise(found)) >= rhythm.days_between
 
 
 @given(shifted())
@@ -187,7 +243,7 @@ def test_two_are_nearer_only_where_the_author_moved_one(case):
     near = [
         {before.fate, after.fate}
         for before, after in pairwise(due)
-        if (local(after.at, rhythm).date() - local(before.at, rhythm).date()).days < DAYS_BETWEEN
+        if (local(after.at, rhythm).date() - local(before.at, rhythm).date()).days < rhythm.days_between
     ]
 
     assert all(SlotStatus.MOVED in fates for fates in near)
@@ -241,14 +297,14 @@ def test_the_next_slot_is_the_first_of_all_that_lie_behind_a_moment(case, moment
 
 
 @given(rhythms, days)
-def test_a_proposed_day_is_seven_days_or_more_from_every_other_slot(rhythm, day):
+def test_a_proposed_day_is_not_too_close_to_any_other_slot(rhythm, day):
     slot_on = rhythm.first_from(day)
 
     proposed = public_holidays.proposed_day(rhythm, NO_SHIFTS, slot_on, lambda _day: False)
 
-    others = [rhythm.first_from(slot_on + timedelta(days=1))]
-    others += [slot_on - timedelta(days=rhythm.days)] if slot_on > rhythm.anchor_on else []
-    assert proposed is None or min(abs((proposed - other).days) for other in others) >= DAYS_BETWEEN
+    near = cadence.slots_between(rhythm, NO_SHIFTS, slot_on - timedelta(days=60), slot_on + timedelta(days=60))
+    gaps = [abs((proposed - slot.day).days) for slot in near if slot.day != slot_on] if proposed else []
+    assert min(gaps, default=7) >= rhythm.days_between
 
 
 # --- Single shifts ---

@@ -22,7 +22,7 @@ from newsletter.delivery.models.reminders import MISSED_MAILED_FOR, Reminder
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import PlanningError, obstacles, obstacles_without_letter, size_obstacles
 from newsletter.issues import assembly, cadence, schedule
-from newsletter.issues.cadence import DAYS_BETWEEN, Cadence, Shifts, Slot
+from newsletter.issues.cadence import Cadence, Shifts, Slot
 from newsletter.issues.models import Issue
 from newsletter.mail.message import Mail
 from newsletter.publication.changes import Change
@@ -217,7 +217,7 @@ def _send_unanswered_letter(reminder: Reminder, now: datetime) -> bool:
 # --- Slots ---
 
 Reason = Reminder.Reason
-SLOTS_CHECKED = 3  # ahead: a moved slot may be close to its neighbours
+SLOTS_CHECKED = 5  # ahead or back: a rule or a move may have them close together
 CHECKED_BACK = timedelta(days=3)  # for slots without a reminder, because nothing was running
 RHYTHM_FIXED_BEFORE = timedelta(hours=24)  # a later change of the rhythm creates slots that nobody could meet
 
@@ -299,11 +299,12 @@ def _loss_sentence(issue: Issue, frozen: FrozenLetter) -> str:
 def _nearby_issue_time(slot_at: datetime) -> str:
     """The time of another issue too close to the slot, as text; "" if there is none."""
     publication = Publication.objects.current()
-    day, reach = slot_at.astimezone(publication.zone).date(), timedelta(days=DAYS_BETWEEN)
+    day, days = slot_at.astimezone(publication.zone).date(), schedule.cadence_of(publication).days_between
+    reach = timedelta(days=days)
     alive = Mailing.objects.filter(kind=Mailing.Kind.ISSUE).exclude(state=Mailing.State.CANCELLED)
     times = alive.filter(send_at__gt=slot_at - reach, send_at__lt=slot_at + reach).values_list("send_at", flat=True)
     near = (timezone.localtime(at, publication.zone) for at in times.order_by("send_at"))
-    first = next((at for at in near if abs((at.date() - day).days) < DAYS_BETWEEN), None)
+    first = next((at for at in near if abs((at.date() - day).days) < days), None)
     with translation.override(publication.language):
         return date_format(first, "DATETIME_FORMAT") if first else ""
 
@@ -332,9 +333,10 @@ def _missed_row(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reas
 
 
 def _unreminded_slot(publication: Publication, now: datetime) -> datetime | None:
-    """A past slot without a letter and without an issue; None if there is none."""
-    slot_at = schedule.next_slot(publication, now - CHECKED_BACK)
-    if slot_at > now:
+    """The last slot, if it is without a letter and without an issue."""
+    recent = schedule.next_slots(publication, after=now - CHECKED_BACK, count=SLOTS_CHECKED)
+    slot_at = max((at for at in recent if at <= now), default=None)
+    if slot_at is None:
         return None
     reminded = Reminder.objects.filter(slot_at=slot_at)
     was_real = publication.updated_at <= slot_at - RHYTHM_FIXED_BEFORE or reminded.exists()

@@ -53,7 +53,7 @@ class Reminder(models.Model):
         EDITED = "edited", _("the issue was changed after the letter to approve")
         OBSTACLE = "obstacle", _("the issue could not be sent as it was")
         UNSHOWN = "unshown", _("readers would not get everything as it was typed, and nobody has acknowledged that")
-        TOO_SOON = "too_soon", _("another issue goes out, or went out, within seven days")
+        TOO_SOON = "too_soon", _("another issue is too close to it")
         DOWN = "down", _("nothing was running at that time")
         UNANSWERED = "unanswered", _("nobody approved it")
 

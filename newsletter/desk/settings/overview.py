@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_safe
 
 from newsletter.delivery.models import Mailing
@@ -55,13 +55,11 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def _now(request: HttpRequest, publication: Publication) -> dict[str, Any]:
-    days = publication.cadence_days
-    every = ngettext("every day", "every %(days)s days", days) % {"days": days}
     return {
         "admin:settings_letter": publication.name,
         "admin:settings_look": publication.get_theme_display(),
         "admin:settings_sender": publication.sender_email,
-        "admin:settings_rhythm": f"{every} {publication.cadence_at:%H:%M}",
+        "admin:settings_rhythm": f"{publication.rhythm} {publication.cadence_at:%H:%M}",
         "admin:account": gettext_lazy("second factor")
         if second_factors.has_second_factor(cast("User", request.user))
         else gettext_lazy("password alone"),

@@ -214,7 +214,10 @@ SECTIONS = (
         "rhythm",
         pgettext_lazy("settings", "Rhythm"),
         CadenceForm,
-        (("cadence_anchor_on", "cadence_at", "cadence_days"), ("hold_minutes", "unapproved")),
+        (
+            *(("on_date", "on_second_date"), ("which", "weekday"), ("cadence_anchor_on", "cadence_at")),
+            ("hold_minutes", "unapproved"),
+        ),
     ),
     SettingsSection("newcomers", pgettext_lazy("settings", "New readers"), NewcomersForm, warns=welcome_warnings),
     SettingsSection(

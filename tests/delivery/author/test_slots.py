@@ -197,6 +197,31 @@ def test_exactly_seven_days_are_enough_even_when_the_clock_goes_forward(box, iss
     assert reasons() == []
 
 
+@pytest.mark.parametrize(("before", "goes"), [("tuesday", True), ("wednesday", False)])
+def test_tuesdays_and_fridays_are_no_accident_and_a_wednesday_is(box, issue, before, goes):
+    change(cadence_rule="FREQ=WEEKLY;BYDAY=TU,FR")
+    at = SLOT if before == "tuesday" else SLOT + DAY
+    approving.approve(issue, send_at=at, now=SLOT - HOUR, hold=timedelta())
+    Mailing.objects.update(state="sent")
+    Issue.objects.update(sent_at=at)
+    make_issue(make_post("乙"), number=8, subject="第八期")
+    friday = SLOT + 3 * DAY
+
+    run(friday + 3 * HOUR, since=friday - DAY, every=3 * HOUR)
+
+    assert sent() == ([at, friday] if goes else [at])
+    assert reasons() == ([] if goes else [(friday, "too_soon")])
+
+
+def test_of_slots_on_every_working_day_a_missed_one_is_reported_at_once(box, issue):
+    change(cadence_rule="FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR")
+    Publication.objects.update(updated_at=SLOT - 30 * DAY)
+
+    reminders.record_missed(SLOT + MINUTE)
+
+    assert reasons() == [(SLOT, "down")]
+
+
 # --- Times in which nothing runs ---
 
 

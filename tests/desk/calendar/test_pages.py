@@ -120,12 +120,25 @@ def test_a_slot_is_moved_to_another_day_and_time(author):
     assert due() == ["12-05 09:30", "12-17 08:00"]
 
 
+def test_a_monthly_rhythm_is_said_and_shown_for_half_a_year(author):
+    make_publication(cadence_rule="FREQ=MONTHLY;BYMONTHDAY=-1")
+
+    page = author.get(PAGE)
+
+    assert "every month on the last day at 08:00" in page.text
+    assert [one.key for one in page.context["ahead"]] == [
+        *("2026-11-30", "2026-12-31", "2027-01-31", "2027-02-28", "2027-03-31", "2027-04-30")
+    ]
+    assert author.get(slot("2027-02-28")).status_code == 200
+    assert author.get(slot("2027-02-27")).status_code == 404
+
+
 def test_nearer_than_seven_days_to_another_slot_is_asked_about(author):
     asked = author.post(slot(), {"day": "2026-12-11", "time": "08:00"})
     before = Shift.objects.count()
     author.post(slot(), {"day": "2026-12-11", "time": "08:00", "anyway": "on"})
 
-    assert "fewer than seven days away" in asked.text
+    assert "is too close" in asked.text
     assert 'name="anyway"' in asked.text
     assert before == 0
     assert due() == ["12-11 08:00", "12-17 08:00"]

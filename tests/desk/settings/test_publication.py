@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from newsletter.delivery.letter.rendering import freeze
+from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
 from tests.publication.pictures.test_uploads import exif, opened, picture
@@ -45,7 +46,9 @@ VALID = {  # by page: what its form posts
     "rhythm": {
         "cadence_anchor_on": "2026-11-24",
         "cadence_at": "08:00",
+        "cadence_rule": "",
         "cadence_days": "14",
+        "holiday_country": "TW",
         "hold_minutes": "3",
         "unapproved": "wait",
     },
@@ -119,11 +122,83 @@ def test_the_next_six_slots_are_shown_in_local_time(author):
     assert "Tue 8 Dec, 08:00" in page
 
 
+WEEKLY, DATE, WEEKDAY = "FREQ=WEEKLY;BYDAY", "FREQ=MONTHLY;BYMONTHDAY", "FREQ=MONTHLY;BYDAY"
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule", "said"),
+    [
+        ({"cadence_rule": WEEKLY, "weekdays": ["TU", "FR"]}, f"{WEEKLY}=TU,FR", "every Tuesday and Friday 08:00"),
+        (
+            {"cadence_rule": DATE, "on_date": "1", "on_second_date": "15"},
+            f"{DATE}=1,15",
+            "every month on the 1st and 15th 08:00",
+        ),
+        ({"cadence_rule": DATE, "on_date": "-1"}, f"{DATE}=-1", "every month on the last day 08:00"),
+        (
+            {"cadence_rule": WEEKDAY, "which": "2", "weekday": "TU"},
+            f"{WEEKDAY}=2TU",
+            "on the second Tuesday of every month 08:00",
+        ),
+    ],
+)
+def test_a_rhythm_of_another_kind_is_kept_and_said(author, fields, rule, said):
+    author.post(page_of("rhythm"), VALID["rhythm"] | {"cadence_days": "no number"} | fields)
+
+    form = author.get(page_of("rhythm")).context["adminform"].form
+    publication = Publication.objects.get()
+    assert (publication.cadence_rule, publication.cadence_days) == (rule, 14)
+    assert {name: form[name].value() for name in fields} == fields
+    assert said in author.get("/admin/settings/").text
+    history = author.get(f"{ADMIN}1/history/").text
+    assert "Changed: how often, " in history
+
+
+def test_who_goes_back_to_every_so_many_days_has_them_as_before(author):
+    author.post(page_of("rhythm"), VALID["rhythm"] | {"cadence_rule": WEEKLY, "weekdays": ["TU"]})
+    author.post(page_of("rhythm"), VALID["rhythm"] | {"weekdays": ["TU"], "on_date": "1"})
+
+    publication = Publication.objects.get()
+    assert (publication.cadence_rule, publication.cadence_days) == ("", 14)
+
+
+def test_what_a_browser_sends_of_kinds_that_were_not_chosen_is_no_change(author):
+    unchosen = {"on_date": "1", "on_second_date": "", "which": "1", "weekday": "MO"}
+    for rhythm in (VALID["rhythm"], VALID["rhythm"] | {"cadence_rule": WEEKLY, "weekdays": ["TU"]}):
+        author.post(page_of("rhythm"), rhythm)
+        before = Change.objects.count()
+
+        author.post(page_of("rhythm"), rhythm | unchosen)
+
+        assert Change.objects.count() == before
+
+
+@pytest.mark.parametrize("weekdays", [[], ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]])
+def test_a_week_has_an_issue_and_a_day_without_one(author, weekdays):
+    response = author.post(page_of("rhythm"), VALID["rhythm"] | {"cadence_rule": WEEKLY, "weekdays": weekdays})
+
+    assert errors_of(response) == {"weekdays": ["Choose one day or more, and leave one free."]}
+    assert Publication.objects.get().cadence_rule == ""
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("cadence_days", "3", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
-        ("cadence_days", "0", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
+        (
+            "cadence_days",
+            "3",
+            "Write a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
+        ),
+        (
+            "cadence_days",
+            "0",
+            "Write a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
+        ),
+        (
+            "cadence_days",
+            "",
+            "Write a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
+        ),
         ("hold_minutes", "2000", "At most 1440 minutes, which is a day."),
         (
             "bounces_to",
@@ -222,3 +297,16 @@ def test_what_is_copied_to_other_sites_has_whole_addresses(author):
     assert '<form action="https://news.example.org/subscribe/" method="post">' in page
     assert 'href="/qr/"' in page
     assert 'href="/qr.svg"' in page
+
+
+@pytest.mark.browser
+def test_only_the_days_of_the_chosen_kind_are_asked_for(desk, server):
+    desk.goto(server.url + page_of("rhythm"))
+    parts = ["#id_cadence_days", "#id_weekdays", "#id_on_date", "#id_on_second_date", "#id_which", "#id_weekday"]
+
+    shown = {}
+    for kind in ("", WEEKLY, DATE, WEEKDAY):
+        desk.select_option("#id_cadence_rule", kind)
+        shown[kind] = [part for part in parts if desk.is_visible(part)]
+
+    assert list(shown.values()) == [parts[:1], parts[1:2], parts[2:4], parts[4:]]
