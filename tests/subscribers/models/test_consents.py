@@ -28,7 +28,11 @@ def kinds(reader: Subscriber) -> list[str]:
 
 def said(response) -> str:
     """Return the words of a page, one space between them, without its tags."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
+    return " ".join(
+        unescape(
+            re.sub(r"<[^>]+>", " ", re.sub(r'<span class="name">(.*?)</span>', r"\1", response.content.decode()))
+        ).split()
+    )
 
 
 # --- One line an event ---
