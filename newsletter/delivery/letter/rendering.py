@@ -81,6 +81,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "issue": issue,
         "publication": publication,
         "items": [_item_context(item, publication) for item in items],
+        "repeats_title": [item.post.title for item in items] == [issue.subject],
         "is_digest": publication.look == Publication.MailLook.DIGEST,
         "preheader": _preheader(issue, items),
         "is_brief": _is_brief(issue, items),
