@@ -146,6 +146,7 @@ async function freshPage(address) {
 
 const FRESH = [
   ".titles-and-tools",
+  "[data-fresh=state]",
   "[data-fresh=buttons]",
   "[data-fresh=after-text]",
   "[data-fresh=preview-form]",
@@ -210,7 +211,9 @@ async function refresh(address, sent, isAuto = false) {
     KEPT_TEXTS.forEach((selector) => exchange(selector, page));
     for (const field of form.querySelectorAll("input[data-by-press]")) field.value = ""; // that is done
   }
-  if (!document.querySelector("[data-letter-frame]")) exchange(".compose-letter", page); // of an issue that was new
+  if (!document.querySelector("[data-letter-frame]")) {
+    for (const selector of [".letter-body", ".compose-checks"]) exchange(selector, page); // of an issue that was new
+  }
   if (DATES.every((name) => snapshot(form)[name] === sent[name])) exchange("[data-release]", page);
   document.title = page.title;
   const isOurs = SEEN.every((name) => form.elements[name]?.value === other.elements[name]?.value);
