@@ -417,7 +417,7 @@ class WrittenCopy(NamedTuple):
 
 class RehearsalResult(NamedTuple):
     remarks: list[RehearsalRemark]
-    copies: list[dict[str, object]]  # of the hardest readers: name, address, bytes, problem
+    copies: list[dict[str, object]]  # of the hardest readers: name, address, problem
     links: list[str]  # on other sites, not requested yet
 
 
@@ -433,8 +433,8 @@ def rehearse(mailing: Mailing, now: datetime) -> RehearsalResult:
     specimen = next(one for one in hardest if not one.problem)
     references = find_references(outbox.body_part(specimen.octets, "html"))
     remarks = [*_about_copies([*hardest, *others]), *_about_letter(mailing, specimen, references)]
-    copies = [
-        {"name": one.name, "address": one.address, "bytes": len(one.octets), "problem": one.problem} for one in hardest
+    copies: list[dict[str, object]] = [
+        {"name": one.name, "address": one.address, "problem": one.problem} for one in hardest
     ]
     return RehearsalResult(remarks, copies, links_to_other_sites(references))
 
@@ -505,10 +505,9 @@ def _about_letter(mailing: Mailing, specimen: WrittenCopy, references: Reference
 
 def _about_size(mailing: Mailing) -> Iterator[RehearsalRemark]:
     weight = weigh_letter(mailing.issue, mailing)
-    text = _("The HTML has %(size)s: %(share)s %% of what Gmail shows.")
     level = ERROR if weight.is_too_large else WARNING if weight.is_large else OK
     hint = weight.advice() if weight.is_too_large else ""
-    yield RehearsalRemark(Topic.SIZE, level, text % {"size": filesizeformat(weight.size), "share": weight.share}, hint)
+    yield RehearsalRemark(Topic.SIZE, level, str(weight), hint)
 
 
 def _about_format(issue: Issue, publication: Publication) -> Iterator[RehearsalRemark]:

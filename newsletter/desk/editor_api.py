@@ -12,8 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from newsletter.delivery.letter.losses import encoded_size, weight_of_text
-from newsletter.desk.templatetags.figures import file_size
+from newsletter.delivery.letter.losses import size_text, weight_of_text
 from newsletter.issues.models import KeptText
 from newsletter.posts.models import BODY_MAX, Post
 from newsletter.posts.models.renderings import render_uncached
@@ -80,7 +79,7 @@ def _facts(body: str, publication: Publication) -> list[str]:
     paces = {"han_per_minute": publication.han_per_minute, "words_per_minute": publication.words_per_minute}
     minutes = _("%(minutes)s min read") % {"minutes": measures.reading_minutes(html, **paces)}
     length = measures.length_text(measures.han_count(html), measures.word_count(html))
-    return [length, minutes, _("%(size)s in the mail") % {"size": file_size(encoded_size(weight_of_text(body)))}]
+    return [length, minutes, _("%(size)s in the mail") % {"size": size_text(weight_of_text(body))}]
 
 
 def _units_before(body: str) -> list[int]:

@@ -36,7 +36,6 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
     ),
     ISSUES: (
         ("issues.issue", pgettext_lazy("desk", "Issues")),
-        ("delivery.mailing", _("Mailings")),
         ("issues.startingpoint", _("Where to begin")),
         ("issues.kepttext", _("Kept texts")),
     ),

@@ -30,7 +30,7 @@ from newsletter.desk.forms import OldPasswordForm
 from newsletter.desk.issues import actions, composer, copies, listing, mailings, results, scheduling
 from newsletter.desk.readers import bulk_actions, errands, health, importing, reader_actions, replies
 from newsletter.desk.settings import overview, own_account, publication, sender_checks, setup
-from newsletter.desk.today import today_context
+from newsletter.desk.today import issues_context, today_context
 from newsletter.publication.changes import Via, acting_as
 
 type Screen = tuple[str, Callable[..., HttpResponseBase], str]  # route, view, name
@@ -57,8 +57,8 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("correct/", SEND(scheduling.correct), "issue_correct"),
 )
 MAILING_SCREENS: tuple[Screen, ...] = (
-    ("", LOOK_AT_MAILINGS(mailings.mailing), "mailing"),
-    ("moving/", LOOK_AT_MAILINGS(mailings.poll_mailing), "mailing_moving"),
+    ("", LOOK_AT_MAILINGS(partial(mailings.mailing, steps=issues_context)), "mailing"),
+    ("moving/", LOOK_AT_MAILINGS(partial(mailings.poll_mailing, steps=issues_context)), "mailing_moving"),
     ("move/", SEND(actions.move_mailing), "mailing_move"),
     *(
         (f"{name}/", SEND(partial(actions.perform_action, action=name)), f"mailing_{name}")

@@ -9,16 +9,16 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import MaxValueValidator
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, KeptText, not_yet_mailed
 from newsletter.mail.characters import nfc
-from newsletter.posts.forms import MarkdownTextarea, VersionInput
+from newsletter.posts.forms import MarkdownTextarea, TitleTextarea, VersionInput
 from newsletter.posts.json_saves import AUTOSAVE_FIELD, CHANGED_ELSEWHERE
 from newsletter.posts.models import Post, PostQuerySet
 from newsletter.publication.forms import CleanTextForm
 
-SUBJECT_VISIBLE = 18  # Han characters of a subject in a phone's inbox, about
 OFFERED_MAX = 30  # checkboxes below the list
 SUGGESTED_MAX = 300  # titles in the datalist
 UNLISTED_ERROR = _("“%(title)s” is unlisted. The archive shows all posts of an issue: list it first.")
@@ -94,8 +94,8 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         widgets = {
             "introduction": MarkdownTextarea(rows=8),
             "closing": MarkdownTextarea(rows=5),
-            "subject": forms.TextInput({"data-shown": SUBJECT_VISIBLE}),
-            "preheader": forms.TextInput({"data-count-from": 40, "data-count-to": 100}),
+            "subject": TitleTextarea(),
+            "preheader": TitleTextarea(),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -106,6 +106,8 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             self.fields["number"].validators.append(MaxValueValidator(NUMBER_MAX))
         if AUTOSAVE_FIELD in self.data:
             self.fields["subject"].required = False  # autosave works without one; sending does not
+        for name in {"subject", "preheader"} & self.fields.keys():  # their labels are for screen readers only
+            self.fields[name].widget.attrs["placeholder"] = capfirst(self.fields[name].label)
         added: Any = self.fields["added"]
         added.offer(self._unmailed().order_by("-published_at", "-pk"))
 
@@ -207,7 +209,6 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = IssueItem
         fields = ("position", "post", "form")
-        widgets = {"form": forms.RadioSelect}
         error_messages = {NON_FIELD_ERRORS: {"unique_together": DUPLICATE_ERROR}}
 
     def clean_post(self) -> Post:

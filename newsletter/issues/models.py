@@ -130,6 +130,10 @@ class Issue(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("issues:issue", args=[self.number])
 
+    def repeats_title(self) -> bool:
+        """Whether its only post has its subject as a title, which is then shown once."""
+        return [item.post.title for item in self.items.all()] == [self.subject]
+
     @property
     def card(self) -> Card:
         publication = Publication.objects.current()

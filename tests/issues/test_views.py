@@ -302,3 +302,13 @@ def test_on_the_web_everybody_reads_the_word_for_those_who_gave_no_name(client):
         page = client.get(path).text
         assert path == "/" or "朋友，你好：早安。" in page, path
         assert "{稱呼" not in page, path
+
+
+def test_an_issue_of_one_post_of_its_name_shows_the_title_once(client):
+    make_issue(make_post("留白"), number=7, subject="留白", sent_at=PUBLISHED_AT)
+    make_issue(make_post("留白之二"), number=8, subject="審稿", sent_at=PUBLISHED_AT)
+
+    once, other = (re.findall(r"<h[12][^>]*>.*?</h[12]>", client.get(f"/issues/{n}/").text) for n in (7, 8))
+
+    assert "".join(once).count("留白") == 1
+    assert "".join(other).count("留白之二") == 1

@@ -165,13 +165,12 @@ class Weight:
         return self.size > HTML_BYTES_MAX
 
     @property
-    def encoded(self) -> int:
-        """Bytes in base64, of which Gmail shows PART_BYTES_MAX."""
-        return encoded_size(self.size)
-
-    @property
     def share(self) -> int:
         return self.size * 100 // HTML_BYTES_MAX
+
+    def __str__(self) -> str:
+        sizes = {"size": size_text(self.size), "most": size_text(HTML_BYTES_MAX)}
+        return _("%(size)s of the %(most)s that Gmail shows") % sizes
 
     def advice(self) -> str:
         if not self.to_shorten:
@@ -188,9 +187,10 @@ class Weight:
         return text % {"share": 100 * HTML_BYTES_MAX // self.size, "advice": self.advice()}
 
 
-def encoded_size(size: int) -> int:
-    """The size of `size` bytes in base64 with line ends."""
-    return size * PART_BYTES_MAX // HTML_BYTES_MAX
+def size_text(size: int) -> str:
+    """`size` bytes of HTML as Gmail counts them, in base64: the one size of a letter that authors read."""
+    kilobytes = round(size * PART_BYTES_MAX / HTML_BYTES_MAX / 1000)
+    return _("%(size)d KB") % {"size": kilobytes} if kilobytes else _("less than 1 KB")
 
 
 def weights_by_form(issue: Issue, posts: Iterable[Post]) -> dict[int, dict[str, int]]:

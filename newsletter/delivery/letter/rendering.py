@@ -82,8 +82,9 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "issue": issue,
         "publication": publication,
         "items": [_item_context(item, publication) for item in items],
+        "repeats_title": [item.post.title for item in items] == [issue.subject],
         "is_digest": publication.look == Publication.MailLook.DIGEST,
-        "preheader": _preheader(issue, items),
+        "preheader": preheader_line(issue, items),
         "is_brief": _is_brief(issue, items),
         "introduction": greeting_html(issue.introduction),
         "closing": greeting_html(issue.closing),
@@ -135,8 +136,9 @@ def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
     return sum(map(len, texts)) < BRIEF_LENGTH
 
 
-def _preheader(issue: Issue, items: list[IssueItem]) -> str:
+def preheader_line(issue: Issue, items: list[IssueItem] | None = None) -> str:
     """The author's preheader or the beginning; a short one is extended by titles, so that no masthead follows."""
+    items = list(issue.items.select_related("post")) if items is None else items
     found = issue.preheader or _beginning(issue, items)
     with translation.override(Publication.objects.current().language):
         separator = _(" | ")

@@ -10,7 +10,9 @@ from django.contrib import admin, messages
 from django.db.models import Max, Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
@@ -133,7 +135,8 @@ def _after_cancelling(found: Mailing) -> str:
     counts = found.counts()
     left = counts.sent + counts.uncertain + counts.sending
     if not left:
-        return _("Cancelled. Nobody got it.")
+        url = reverse("admin:issue_send", args=[found.issue_id])
+        return format_html('{} <a href="{}">{}</a>', _("Cancelled. Nobody got it."), url, _("Schedule it again"))
     text = ngettext(
         "Cancelled. %(count)d reader has got it already; nobody else will.",
         "Cancelled. %(count)d readers have got it already; nobody else will.",
@@ -169,7 +172,13 @@ def _after_switching(found: Mailing) -> str:
 
 
 _State = Mailing.State
-ACTIONS = {  # in the order of the buttons, whose positions never change
+ACTIONS = {  # in the order of the buttons: that of "cancel" never changes
+    "cancel": Action(
+        gettext_lazy("Cancel sending"),
+        tuple(Mailing.OPEN_STATES),
+        lambda found, now, _typed: found.cancel(now),
+        _after_cancelling,
+    ),
     "pause": Action(
         gettext_lazy("Pause"),
         (_State.SCHEDULED, _State.SENDING),
@@ -185,12 +194,6 @@ ACTIONS = {  # in the order of the buttons, whose positions never change
     ),
     "switch": Action(
         gettext_lazy("Use the other provider"), (_State.PAUSED,), _switch, _after_switching, _has_two_providers
-    ),
-    "cancel": Action(
-        gettext_lazy("Cancel sending"),
-        tuple(Mailing.OPEN_STATES),
-        lambda found, now, _typed: found.cancel(now),
-        _after_cancelling,
     ),
 }
 AT_ONCE = "at_once"

@@ -1,6 +1,6 @@
 """Screens of an issue before it is sent: preview, rehearsal, test copies."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -23,17 +23,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery import tasks
 from newsletter.delivery.letter.losses import (
-    HTML_BYTES_MAX,
-    HTML_BYTES_WARN,
     LOSSES_SHOWN,
-    PART_BYTES_MAX,
     Loss,
-    encoded_size,
     losses_digest,
+    size_text,
     weigh_letter,
     weights_by_form,
 )
-from newsletter.delivery.letter.rendering import FrozenLetter, copy_for, freeze
+from newsletter.delivery.letter.rendering import FrozenLetter, copy_for, freeze, preheader_line
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, RehearsalStatus, rehearsal_digest
 from newsletter.delivery.rehearsal import EXAMPLE_READERS, build_test_copy, example_reader, unsaved_mailing
@@ -76,6 +73,9 @@ SCHEMES = {
 }
 IS_DARK = "@media (prefers-color-scheme: dark)"
 NEVER_DARK, ALWAYS_DARK = "@media (max-width: 0)", "@media (min-width: 0)"
+# The composer shows the letter's head itself, to be edited.
+HIDDEN_HEAD = ".masthead, .number, h1 { display: none !important } .sheet .body { padding-top: 4px !important }"
+BELOW_SUBJECT = f"<style>{HIDDEN_HEAD}</style></head>"
 PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
 
 
@@ -120,8 +120,6 @@ def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
         "fields": outbox.header_fields(octets) if tab == "headers" else [],
         "page_url": settings.SITE_URL + issue.get_absolute_url(),
         "weight": weigh_letter(issue, shown),
-        "size_max": HTML_BYTES_MAX,
-        "size_warn": HTML_BYTES_WARN,
     }
     return issue_page(request, "desk/preview.html", issue, context)
 
@@ -145,6 +143,8 @@ def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
     html = outbox.body_part(mail.message().as_bytes(), "html")
     if media := {"light": NEVER_DARK, "dark": ALWAYS_DARK}.get(request.GET.get("scheme", "")):
         html = html.replace(IS_DARK, media)  # a sandboxed frame has no other way to get a colour scheme
+    if "below" in request.GET:
+        html = html.replace("</head>", BELOW_SUBJECT, 1)
     return html_frame(html)
 
 
@@ -176,18 +176,18 @@ UNSETTLED = {
 
 @dataclass(frozen=True)
 class PostFormChoice:
-    """One way to show a post in the mail. radio: the form's widget. size: encoded bytes, 0 if unknown."""
+    """One way to show a post in the mail. size: "" if unknown."""
 
-    radio: Any
-    size: int = 0
-    minutes: int = 0
+    value: str
+    label: str
+    size: str
+    is_chosen: bool
 
 
 def add_choices(issue: Issue, formset: Any) -> None:
-    publication = Publication.objects.current()
     sizes = weights_by_form(issue, _posts_of(formset.forms_with_posts))
     for row, post in formset.forms_with_posts:
-        row.choices = [_choice(radio, post, sizes, publication) for radio in row["form"]]
+        row.choices = list(_choices(row["form"].value(), sizes.get(post.pk, {}) if post else {}))
 
 
 def _posts_of(rows: Iterable[tuple[Any, Post | None]]) -> list[Post]:
@@ -195,24 +195,22 @@ def _posts_of(rows: Iterable[tuple[Any, Post | None]]) -> list[Post]:
     return list(Post.objects.select_related("cover").prefetch_related("tags").filter(pk__in=keys))
 
 
-def _choice(
-    radio: Any, post: Post | None, sizes: dict[int, dict[str, int]], publication: Publication
-) -> PostFormChoice:
-    if post is None or post.pk not in sizes:
-        return PostFormChoice(radio)
-    form = radio.data["value"]
-    minutes = post.reading_minutes(publication) if form == IssueItem.Form.FULL else 0
-    return PostFormChoice(radio, encoded_size(sizes[post.pk][form]), minutes)
+def _choices(chosen: str, sizes: dict[str, int]) -> Iterator[PostFormChoice]:
+    for value, label in IssueItem.Form.choices:
+        size = size_text(sizes[value]) if value in sizes else ""
+        yield PostFormChoice(value, str(label), size, is_chosen=value == chosen)
 
 
 def letter_context(issue: Issue, now: datetime) -> dict[str, Any]:
     letter = freeze(issue)
     publication = Publication.objects.current()
     in_full = issue.items.filter(form=IssueItem.Form.FULL).select_related("post").defer("post__body")
+    [slot] = free_slots(publication, now, 1, issue=issue)
     return rehearsal_context(issue, now, letter) | {
         "letter": letter,
+        "leaves_at": slot,
         "weight": weigh_letter(issue, letter),
-        "part_max": PART_BYTES_MAX,
+        "preheader": preheader_line(issue),
         "minutes": sum(item.post.reading_minutes(publication) for item in in_full),
     }
 

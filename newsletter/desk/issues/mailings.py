@@ -1,7 +1,7 @@
 """The page of one mailing: its progress, polled by a script, and its actions."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,6 +42,10 @@ WAITS = {  # formats by largest unit; the script uses the same
 }
 
 
+ALWAYS_SHOWN = {"queued", "sent"}
+SELDOM = {"refreeze", "switch"}  # actions behind "More"
+
+
 @dataclass(frozen=True)
 class MailingFigure:
     """name: the field of Counts. listed: the state under which its copies are listed."""
@@ -51,6 +55,10 @@ class MailingFigure:
     count: int
     listed: str = ""
     is_bad: bool = False
+
+    @property
+    def is_shown(self) -> bool:
+        return self.count > 0 or self.name in ALWAYS_SHOWN
 
     @property
     def shown(self) -> str:
@@ -209,22 +217,26 @@ NEXT: dict[str, str] = {
 }  # the primary button
 
 
+type Steps = Callable[[Any, datetime], Mapping[str, Any]]  # what is next about issues: desk.today.issues_context
+
+
 @require_safe
-def mailing(request: HttpRequest, pk: int) -> HttpResponse:
+def mailing(request: HttpRequest, pk: int, steps: Steps) -> HttpResponse:
     found, now = _found(pk), timezone.now()
-    context = _shown(request, found, now) | {"title": _("Mailing"), "words": list(script_messages())}
+    context = _shown(request, found, now, steps) | {"title": _("Mailing"), "words": list(script_messages())}
     context["answer_for_script"] = json.dumps(context["answer"])
     return issue_page(request, "desk/mailing.html", found.issue, context)
 
 
 @require_safe
-def poll_mailing(request: HttpRequest, pk: int) -> JsonResponse:
+def poll_mailing(request: HttpRequest, pk: int, steps: Steps) -> JsonResponse:
     """Current figures for an open page; with the rendered parts if they have changed."""
     found, now = get_object_or_404(mailings_to_poll(), pk=pk), timezone.now()
     news = poll_data(found, found.counts(), now)
     if request.GET.get("shape") != news["shape"]:
-        context = _shown(request, found, now) | {"issue": found.issue}
-        news["html"] = render_to_string("desk/_mailing.html", context, request)
+        context = _shown(request, found, now, steps) | {"issue": found.issue}
+        parts = ("desk/_mailing.html", "desk/_mailing_actions.html")
+        news["html"] = "".join(render_to_string(name, context, request) for name in parts)
     return JsonResponse(news)
 
 
@@ -232,22 +244,26 @@ def _found(pk: int) -> Mailing:
     return get_object_or_404(mailings_to_poll().select_related("issue"), pk=pk)
 
 
-def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any]:
+def _shown(request: HttpRequest, found: Mailing, now: datetime, steps: Steps) -> dict[str, Any]:
     may_send, counts = request.user.has_perm("issues.send_issue"), found.counts()
-    breakdown = copies.breakdown_of(found)
+    breakdown, result = copies.breakdown_of(found), results.result_page(found, now)
+    actions = _actions(found) if may_send and found.state in Mailing.OPEN_STATES else []
     return {
         "mailing": found,
         "counts": counts,
         "figures": mailing_figures(counts),
-        "lead": lead_sentence(found, counts, now, reader_count(found, now)),
+        "lead": result.sentence if result else lead_sentence(found, counts, now, reader_count(found, now)),
         "answer": poll_data(found, counts, now),
-        "result": results.result_page(found, now),
+        "result": result,
+        "step": steps(request.user, now)["step"] if result else None,
         "links": followed_links(found) if found.counts_links and found.planned_at else (),
         "reasons": _reasons(found, breakdown),
         "can_be_corrected": may_send and found.state == Mailing.State.SENT and can_be_corrected(found.issue),
         "domains": copies.domain_rows(breakdown),
         "domain_columns": [label for _name, label in copies.COLUMNS.values()],
-        "actions": _actions(found) if may_send and found.state in Mailing.OPEN_STATES else [],
+        "actions": [one for one in actions if one["name"] not in {*SELDOM, AT_ONCE}],
+        "seldom": [one for one in actions if one["name"] in SELDOM],
+        "at_once": next((one for one in actions if one["name"] == AT_ONCE), None),
         "obstacles": mailing_obstacles(found, found.send_at) if found.state == "scheduled" else [],
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
         "entries": history.mailing_entries(found),
@@ -272,19 +288,17 @@ def _withheld_at(found: Mailing) -> datetime | None:
 
 
 def _actions(found: Mailing) -> list[dict[str, Any]]:
-    ours = [(name, one.title, one.is_open_to(found)) for name, one in ACTIONS.items() if one.makes_sense()]
-    if not found.planned_at:  # last, so that no other button moves when they disappear
-        is_scheduled = found.state == Mailing.State.SCHEDULED
-        ours += [("move", _("Another time"), is_scheduled), (AT_ONCE, SEND_AT_ONCE.title, is_scheduled)]
+    ours = [(name, one.title) for name, one in ACTIONS.items() if one.is_open_to(found)]
+    if found.state == Mailing.State.SCHEDULED:
+        ours += [("move", _("Another time")), (AT_ONCE, SEND_AT_ONCE.title)]
     return [
         {
             "name": name,
             "title": title,
             "url": reverse(f"admin:mailing_{name}", args=[found.pk]),
-            "is_open": is_open,
             "is_next": NEXT.get(found.state) == name,
         }
-        for name, title, is_open in ours
+        for name, title in ours
     ]
 
 

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from newsletter.delivery import results
@@ -20,27 +21,25 @@ from newsletter.publication.models import Publication
 
 @dataclass(frozen=True)
 class ComparedNumber:
-    """One number of an issue and its average over the issues before. No chart without these."""
+    """One number of an issue beside those of the issues before. No chart without these."""
 
     label: str
     now: str
-    average: str = ""
-    chart: Chart | None = None
+    note: str
+    chart: Chart | None
 
 
 @dataclass(frozen=True)
 class IssueResultPage:
-    """is_over: the next issue was sent, so the numbers of this one are final."""
+    """sentence: the result in one. numbers: all of each issue."""
 
-    lines: tuple[ComparedNumber, ...]
-    numbers: ChartTable | None
-    before: int
-    is_over: bool
+    sentence: str
+    figures: tuple[ComparedNumber, ...]
+    numbers: ChartTable
     about: str
-    domains: tuple[tuple[str, str], ...]
     how_compared: str
     sentences: tuple[str, ...]
-    more_said: int
+    sentence_count: int
 
 
 def result_page(mailing: Mailing, now: datetime) -> IssueResultPage | None:
@@ -49,15 +48,13 @@ def result_page(mailing: Mailing, now: datetime) -> IssueResultPage | None:
     if found is None:
         return None
     return IssueResultPage(
-        lines=tuple(_line(one, found) for one in results.result_lines(found)),
-        numbers=_numbers(found) if found.before else None,
-        before=len(found.before),
-        is_over=found.is_over,
+        sentence=_sentence(found),
+        figures=tuple(_figure(name, found) for name in _main_measures(found)),
+        numbers=_numbers(found),
         about=results.copies_text(found),
-        domains=tuple(results.failures_by_domain(found)),
-        how_compared=results.comparison_note(found),
+        how_compared=_how_compared(found),
         sentences=found.sentences,
-        more_said=found.sentence_count - len(found.sentences),
+        sentence_count=found.sentence_count,
     )
 
 
@@ -77,11 +74,56 @@ def result_as_json(request: HttpRequest, pk: int) -> JsonResponse:
 # --- In words and drawings ---
 
 
-def _line(line: results.ResultLine, found: IssueResult) -> ComparedNumber:
-    values = [getattr(one, line.name) for one in (*found.before, found.this)]
-    if not found.before:
-        return ComparedNumber(line.label, line.number)
-    return ComparedNumber(line.label, line.number, average_text(values[:-1]), bar_chart(values))
+def _sentence(found: IssueResult) -> str:
+    """Who got it, and what they say; more, if more say so than ever in the issues compared."""
+    issue, helpful = found.this, found.this.helpful
+    facts = {"issue": issue.number, "readers": results.format_count(issue.sent), "count": results.format_count(helpful)}
+    facts |= {"answer": results.Answer.HELPFUL.label, "issues": len(found.before)}
+    if not helpful:
+        return (
+            ngettext(
+                "Issue %(issue)s went to %(readers)s reader.",
+                "Issue %(issue)s went to %(readers)s readers.",
+                issue.sent,
+            )
+            % facts
+        )
+    if len(found.before) > 1 and helpful > max(one.helpful for one in found.before):
+        return (
+            _(
+                "Issue %(issue)s went to %(readers)s readers; %(count)s said “%(answer)s”, more than of any of the "
+                "%(issues)s before."
+            )
+            % facts
+        )
+    return _("Issue %(issue)s went to %(readers)s readers; %(count)s said “%(answer)s”.") % facts
+
+
+def _main_measures(found: IssueResult) -> tuple[str, ...]:
+    has_replies = any(one.replies for one in (*found.before, found.this))
+    return "sent", "helpful", "replies" if has_replies else "came"
+
+
+def _figure(name: str, found: IssueResult) -> ComparedNumber:
+    values = [getattr(one, name) for one in (*found.before, found.this)]
+    now, chart = results.format_count(values[-1]), bar_chart(values) if found.before else None
+    note = _missed(found) if name == "sent" else ""
+    if found.before and not note:
+        note = _("on average %(number)s before") % {"number": average_text(values[:-1])}
+    return ComparedNumber(str(results.measure_label(name)), now, note, chart)
+
+
+def _missed(found: IssueResult) -> str:
+    missed = found.this.missed
+    text = ngettext("%(count)s reader did not get it", "%(count)s readers did not get it", missed)
+    return text % {"count": results.format_count(missed)} if missed else ""
+
+
+def _how_compared(found: IssueResult) -> str:
+    until = _("Readers who came and left are those since this issue, until now.")
+    if found.is_over:
+        until = _("Readers who came and left are those between this issue and the next.")
+    return results.join_sentences([results.comparison_note(found), until])
 
 
 def average_text(values: Sequence[int]) -> str:

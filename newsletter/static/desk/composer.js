@@ -1,111 +1,99 @@
-// What helps to make an issue: arrows beside its posts, subjects from their titles, how long a line is, and the letter as
+// What helps to make an issue: handles of its posts, subjects from their titles, how long a line is, and the letter as
 // it is saved. Without JavaScript the numbers, the fields and the page of the preview do the same.
 
 import { element, insert, widthOf, wordsOf } from "./field.js";
 
+const SHOWN = 18; // Han characters of a subject that a phone shows, about
+const BEST = { han: [20, 50], latin: [40, 100] }; // characters of a preheader
+
 const places = (list) => [...list.querySelectorAll(".item:not(.is-out) input.place")];
+const said = () => document.querySelector("[data-said]");
+const say = (name, values) => wordsOf(said())(name, values);
+let isAdding = false; // the list of posts to add is open; a save makes it anew
 
-function renumber(list) {
-  places(list).forEach((field, index) => (field.value = index + 1));
-  for (const [index, item] of [...list.children].entries()) {
-    const [up, down] = item.querySelectorAll("[data-move]");
-    if (!up) continue;
-    up.ariaDisabled = index === 0; // not `disabled`: whoever moves a post to the end by keys stays on its arrow
-    down.ariaDisabled = index === list.children.length - 1;
-  }
-}
+const renumber = (list) => places(list).forEach((field, index) => (field.value = index + 1));
 
-function move(list, item, by, said) {
+function move(list, item, by) {
   const other = by < 0 ? item.previousElementSibling : item.nextElementSibling;
   if (!other) return;
   by < 0 ? other.before(item) : other.after(item);
-  tellMoved(list, item, said);
+  tellMoved(list, item);
+  item.querySelector(".item-grip").focus();
 }
 
 // Number the posts anew, and say where the one that was moved is now.
-function tellMoved(list, item, said) {
+function tellMoved(list, item) {
   renumber(list);
   list.dispatchEvent(new Event("change", { bubbles: true })); // unsaved.js warns, autosave.js saves
   const all = [...list.children];
   const title = item.querySelector("[data-title]")?.textContent ?? "";
-  said.textContent = wordsOf(said)("Moved", { title, n: all.indexOf(item) + 1, all: all.length });
+  said().textContent = say("Moved", { title, n: all.indexOf(item) + 1, all: all.length });
 }
 
-function arrows(box) {
+const STEPS = { ArrowUp: -1, ArrowDown: 1 };
+
+function moveByKey(event) {
+  const item = event.target.closest(".item-grip") && event.target.closest(".item");
+  if (!item || !STEPS[event.key]) return;
+  event.preventDefault();
+  move(event.currentTarget, item, STEPS[event.key]);
+}
+
+function onRow({ target }) {
+  const item = target.closest(".item");
+  if (target.name?.endsWith("-DELETE")) {
+    item.classList.toggle("is-out", target.checked);
+    renumber(item.parentElement);
+  } else if (target.matches("[data-amount]"))
+    item.querySelector(".item-size").textContent = target.selectedOptions[0].dataset.size;
+}
+
+function handles(box) {
   const list = box.querySelector(".item-list");
-  const said = box.querySelector("[data-said]");
-  for (const moves of list.querySelectorAll(".item-moves")) moves.hidden = false;
   list.addEventListener("click", ({ target }) => {
-    const button = target.closest("[data-move]");
-    if (!button) return;
-    move(list, button.closest(".item"), Number(button.dataset.move), said);
-    button.focus();
+    if (target.closest(".item-grip")) move(list, target.closest(".item"), -1); // for a thumb that cannot drag
   });
-  list.addEventListener("desk:moved", ({ target }) => tellMoved(list, target, said)); // dragging.js
-  list.addEventListener("change", ({ target }) => {
-    if (!target.name?.endsWith("-DELETE")) return;
-    target.closest(".item").classList.toggle("is-out", target.checked);
-    renumber(list);
-  });
+  list.addEventListener("keydown", moveByKey);
+  list.addEventListener("desk:moved", ({ target }) => tellMoved(list, target)); // dragging.js
+  list.addEventListener("change", onRow);
   for (const box of list.querySelectorAll("[name$=-DELETE]:checked")) box.closest(".item").classList.add("is-out");
   renumber(list);
+  const more = box.querySelector(".items-more");
+  more.open ||= isAdding;
+  more.addEventListener("toggle", () => (isAdding = more.open));
 }
 
-// Say beside a field how long it is. measured(value): [words, whether that is no good length].
-function sayLength(field, measured) {
-  const output = element("output", { className: "length", htmlFor: field.id });
-  const show = () => {
-    const [words, isOff] = measured(field.value);
-    output.textContent = words;
-    output.classList.toggle("is-off", isOff);
+// Below the head of the letter: how long its two lines are, and whether inboxes show them whole.
+function sayLengths(place) {
+  const { subject, preheader } = place.closest("form").elements;
+  const ofSubject = (n) => say(n > SHOWN ? "Cut" : "Fits", { n, shown: SHOWN });
+  const ofPreheader = (n) => {
+    const [from, to] = widthOf(preheader.value) > n * 0.75 ? BEST.han : BEST.latin;
+    return say(n < from || n > to ? "Best" : "Preheader", { n, from, to });
   };
-  field.after(output);
-  field.addEventListener("input", show);
+  const show = () => {
+    const [width, length] = [widthOf(subject.value), [...preheader.value.trim()].length];
+    place.textContent = [width && ofSubject(width), length && ofPreheader(length)].filter(Boolean).join(" · ");
+  };
+  for (const field of [subject, preheader]) field.addEventListener("input", show);
   show();
 }
 
-// Of a line that inboxes cut off: how many characters.
-function countLength(field) {
-  const { countFrom: from, countTo: to } = field.dataset;
-  sayLength(field, (value) => {
-    const { length } = [...value];
-    return length ? [`${length} / ${from}–${to}`, length < Number(from) || length > Number(to)] : ["", false];
-  });
-}
-
-// How much of a subject a phone shows.
-function showShown(field) {
-  const { sayShown, shown } = { ...document.querySelector("[data-say-shown]").dataset, ...field.dataset };
-  sayLength(field, (value) => {
-    const width = widthOf(value);
-    return [width ? sayShown.replace("{n}", width).replace("{shown}", shown) : "", width > Number(shown)];
-  });
-}
-
-// The titles of the posts as subjects: one press puts one in, and undo takes it out.
-function suggestSubjects(field) {
+// The titles of the posts as subjects while there is none: one press puts one in, and undo takes it out.
+function suggestSubjects(place) {
+  const field = place.closest("form").elements.subject;
   const box = element("p", { className: "suggestions" });
-  field.parentElement.append(box);
+  box.setAttribute("role", "group");
+  box.setAttribute("aria-label", say("Suggestions"));
+  place.after(box);
   const show = () => {
     const titles = [...document.querySelectorAll("[data-items] .item:not(.is-out) [data-title]")];
     const words = [...new Set(titles.map((title) => title.textContent.trim()))].slice(0, 3);
-    const focused = box.contains(document.activeElement) ? document.activeElement.textContent : "";
-    box.hidden = !words.length;
-    box.replaceChildren(
-      ...words.map((text) => {
-        const button = element("button", { type: "button", text });
-        button.setAttribute("aria-pressed", String(field.value.trim() === text));
-        button.addEventListener("click", () => insert(field, text, 0, field.value.length));
-        return button;
-      }),
-    );
-    if (focused) ([...box.children].find((one) => one.textContent === focused) ?? field).focus({ preventScroll: true });
+    box.hidden = field.value.trim() !== "" || !words.length;
+    box.replaceChildren(...words.map((text) => element("button", { type: "button", text })));
   };
-  box.setAttribute("role", "group");
-  box.setAttribute("aria-label", document.querySelector("[data-say-suggestions]").dataset.saySuggestions);
-  field.addEventListener("input", () => {
-    for (const button of box.children) button.ariaPressed = String(field.value.trim() === button.textContent);
-  });
+  box.addEventListener("click", ({ target }) => target.matches("button") && insert(field, target.textContent));
+  field.addEventListener("input", show);
   document.addEventListener("desk:fresh", ({ target }) => target.matches("[data-items]") && show());
   show();
 }
@@ -131,21 +119,19 @@ function putIn(select) {
 }
 
 // After a save that has changed the letter, the frame shows it.
-function renewLetter(facts) {
+let shown = document.querySelector("[data-letter]")?.dataset.letter;
+function renewLetter({ dataset }) {
   const frame = document.querySelector("[data-letter-frame]");
-  if (!frame || frame.dataset.shown === facts.dataset.letter) return;
-  frame.dataset.shown = facts.dataset.letter;
-  frame.src = frame.getAttribute("src").replace(/\?.*|$/, `?v=${facts.dataset.letter.slice(0, 16)}`);
+  if (frame && shown && shown !== dataset.letter)
+    frame.src = `${frame.src.replace(/&.*/, "")}&v=${dataset.letter.slice(0, 16)}`;
+  shown = dataset.letter;
 }
 
-document.querySelectorAll("[data-items]").forEach(arrows);
+document.querySelectorAll("[data-items]").forEach(handles);
 document.addEventListener("desk:fresh", ({ target }) => {
-  if (target.matches("[data-items]")) arrows(target); // saving.js
+  if (target.matches("[data-items]")) handles(target); // saving.js
   if (target.matches("[data-letter]")) renewLetter(target);
 });
-for (const facts of document.querySelectorAll("[data-letter]")) {
-  document.querySelector("[data-letter-frame]").dataset.shown = facts.dataset.letter;
-}
 document.querySelectorAll("[data-words]").forEach(showBeginning);
 
 // A closed list changes with every arrow and every letter: nothing is put in by these before Enter.
@@ -160,6 +146,7 @@ document.addEventListener("keydown", (event) => {
   putIn(event.target);
 });
 document.addEventListener("change", ({ target }) => target.matches("[data-kept]") && !isBrowsing && putIn(target));
-document.querySelectorAll("[data-shown][name=subject]").forEach(showShown);
-document.querySelectorAll("[data-shown][name=subject]").forEach(suggestSubjects);
-document.querySelectorAll("[data-count-from]").forEach(countLength);
+for (const place of document.querySelectorAll("[data-lengths]")) {
+  sayLengths(place);
+  suggestSubjects(place);
+}

@@ -1,4 +1,4 @@
-// Posts of an issue are dragged into their order, by mouse or thumb. The arrows beside them do the same by keys: composer.js,
+// Posts of an issue are dragged into their order, by mouse or thumb. The handles do the same by keys: composer.js,
 // which this tells by desk:moved that a post lies elsewhere. SortableJS stands beside this file as npm has it.
 
 const MILLISECONDS = 150; // that a row takes to make room

@@ -10,7 +10,7 @@ const ANSWER_MAX = 10_000; // milliseconds to wait for an answer
 const FOCUSABLE = "a[href], button, summary, [tabindex]";
 
 const page = document.querySelector("[data-moving]");
-const part = (name, within = page) => within.querySelector(`[data-part="${name}"]`);
+const part = (name, within = document) => within.querySelector(`[data-part="${name}"]`);
 const say = wordsOf(page);
 const tell = (text) => (page.querySelector("[data-said]").textContent = text);
 const clock = () => new Date().toLocaleTimeString(language, { hour12: false });
@@ -30,8 +30,10 @@ function showFigures() {
     for (const place of page.querySelectorAll(`[data-figure="${name}"]`))
       if (place.textContent !== shown) place.textContent = shown;
   }
-  for (const box of page.querySelectorAll("[data-tally]"))
+  for (const box of page.querySelectorAll("[data-tally]")) {
     box.classList.toggle("is-bad", now.bad.includes(box.dataset.tally));
+    if (now.figures[box.dataset.tally] !== "0") box.hidden = false;
+  }
   const bar = page.querySelector("[data-progress]");
   if (bar) Object.assign(bar, { max: now.total || 1, value: now.finished });
 }
@@ -92,23 +94,20 @@ function exchange(old, fresh) {
 
 function showActions(old, fresh) {
   if (old.innerHTML.trim() === fresh.innerHTML.trim()) return;
-  const open = new Set(
-    places(fresh)
-      .filter((one) => one.href)
-      .map((one) => one.dataset.action),
-  );
-  for (const one of places(old)) if (one.href && !open.has(one.dataset.action)) switchOff(one);
+  const open = new Set(places(fresh).map((one) => one.dataset.action));
+  for (const one of places(old)) if (!open.has(one.dataset.action)) switchOff(one);
   tell(say("Changed", { state: now.state }));
   waiting = fresh;
   settle();
 }
 
 // It stays where it is and keeps the focus: a press on it does nothing, whatever it meant a moment ago.
-function switchOff(link) {
-  link.removeAttribute("href");
-  link.setAttribute("role", "link");
-  link.setAttribute("aria-disabled", "true");
-  link.tabIndex = 0;
+function switchOff(one) {
+  if (one.form) one.type = "button";
+  else one.setAttribute("role", "link");
+  one.removeAttribute("href");
+  one.setAttribute("aria-disabled", "true");
+  one.tabIndex = 0;
 }
 
 function settle() {
@@ -154,8 +153,6 @@ function later() {
 document.addEventListener("visibilitychange", () =>
   document.hidden ? clearTimeout(timer) : (now.again_in || failures) && ask(),
 );
-page.addEventListener("pointerleave", settle);
-page.addEventListener("pointerout", () => setTimeout(settle, 300));
-page.addEventListener("focusout", () => setTimeout(settle, 300));
+for (const name of ["pointerout", "focusout"]) part("actions").addEventListener(name, () => setTimeout(settle, 300));
 setInterval(countDown, 250);
 later();

@@ -212,7 +212,9 @@ async function refresh(address, sent, isAuto = false) {
     KEPT_TEXTS.forEach((selector) => exchange(selector, page));
     for (const field of form.querySelectorAll("input[data-by-press]")) field.value = ""; // that is done
   }
-  if (!document.querySelector("[data-letter-frame]")) exchange(".compose-letter", page); // of an issue that was new
+  if (!document.querySelector("[data-letter-frame]")) {
+    for (const selector of [".letter-body", ".compose-checks"]) exchange(selector, page); // of an issue that was new
+  }
   document.title = page.title;
   const isOurs = SEEN.every((name) => form.elements[name]?.value === other.elements[name]?.value);
   if (!isOurs) return; // somebody else has saved since: the next save will say so

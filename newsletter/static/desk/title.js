@@ -3,10 +3,9 @@
 
 import { insert } from "./field.js";
 
-const field = document.querySelector("textarea[data-one-line]");
 const GROWS = CSS.supports("field-sizing", "content");
 
-function grow() {
+function grow(field) {
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight}px`;
 }
@@ -15,24 +14,23 @@ function grow() {
 function onKey(event) {
   if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
-  const { body } = field.form.elements;
+  const { body, _enter, _continue } = event.target.form.elements;
   if (body && !body.value.trim()) return body.focus();
-  field.form.requestSubmit(field.form.elements._enter);
+  event.target.form.requestSubmit(_enter ?? _continue);
 }
 
 function pasteAsOneLine(event) {
   const text = event.clipboardData.getData("text/plain");
   if (!/[\r\n]/.test(text)) return;
   event.preventDefault();
-  insert(field, text.trim().replace(/\s*[\r\n]+\s*/g, " "));
+  insert(event.target, text.trim().replace(/\s*[\r\n]+\s*/g, " "));
 }
 
-if (field) {
+for (const field of document.querySelectorAll("textarea[data-one-line]")) {
   field.addEventListener("keydown", onKey);
   field.addEventListener("paste", pasteAsOneLine);
   if (!GROWS) {
-    field.addEventListener("input", grow);
-    addEventListener("resize", grow);
-    addEventListener("pageshow", grow);
+    field.addEventListener("input", () => grow(field));
+    for (const name of ["resize", "pageshow"]) addEventListener(name, () => grow(field));
   }
 }

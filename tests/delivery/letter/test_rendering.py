@@ -344,3 +344,11 @@ def test_a_post_calls_nobody_by_name_as_on_the_web():
     assert "朋友，早安。" in letter.html
     assert "朋友，早安。" in letter.text
     assert letter.html.count("{name|朋友}") == 1  # code, as it was typed
+
+
+@pytest.mark.parametrize(("form", "look"), [("full", "letter"), ("excerpt", "letter"), ("excerpt", "digest")])
+@pytest.mark.django_db
+def test_a_letter_of_one_post_of_its_name_shows_the_title_once(form, look):
+    make_publication(look=look)
+    html = rendering.freeze(make_issue(make_post("留白"), number=7, subject="留白", form=form)).html
+    assert re.findall(r"<h[12][^>]*>.*?留白.*?</h[12]>", html) == re.findall(r"<h1[^>]*>留白</h1>", html) != []

@@ -23,6 +23,7 @@ from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.support.page_checks import markup
 
 pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
@@ -158,6 +159,17 @@ def test_a_mail_that_gmail_cuts_off_is_warned_of(desk, length, warning):
 
     assert warning in response.text
     assert ("Gmail will cut" in response.text) == ("Gmail will cut" in warning)
+
+
+def test_a_letter_has_one_size_on_each_of_its_screens(desk, issue):
+    desk.post(screen("rehearsal", issue))
+    composer = reverse("admin:issues_issue_change", args=[issue.pk])
+    pages = [composer, screen("preview_tab", issue, "mail"), screen("rehearsal", issue)]
+
+    said = [re.findall(r"\d[\d.]*\s(?:KB|bytes).{24}", markup(desk.get(page))) for page in pages]
+
+    assert {text for texts in said for text in texts if "102" in text or "Gmail" in text} == {said[1][0]}
+    assert (len(said[1]), len(said[2])) == (1, 1)
 
 
 # --- Test copies ---

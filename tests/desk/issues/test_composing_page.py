@@ -131,8 +131,7 @@ def test_what_is_typed_saves_itself_and_the_caret_stays(editor, issue):
     editor.evaluate("window.isStill = true")
 
     until(editor, stored(issue, subject="新的主旨"))
-    letter = editor.frame_locator("[data-letter-frame]")
-    letter.get_by_role("heading", name="新的主旨").wait_for()
+    editor.locator(".inbox-subject", has_text="新的主旨").wait_for()
 
     place = "[document.activeElement.id, document.activeElement.selectionStart, document.activeElement.selectionEnd]"
     assert editor.evaluate(place) == ["id_subject", 1, 2]
@@ -141,13 +140,16 @@ def test_what_is_typed_saves_itself_and_the_caret_stays(editor, issue):
 
 
 @pytest.mark.exhaustive
-def test_the_arrow_that_was_pressed_keeps_the_focus_while_the_order_saves_itself(editor, issue):
-    editor.get_by_role("button", name="Move “甲” down").focus()
+def test_a_handle_moves_its_post_by_keys_or_a_press_and_keeps_the_focus_while_that_saves_itself(editor, issue):
+    editor.get_by_role("button", name="Move “甲”").focus()
     with refreshed(editor):
-        editor.keyboard.press("Enter")
+        editor.keyboard.press("ArrowDown")
+    after_key = titles(issue)
 
-    assert titles(issue) == ["乙", "甲", "丙"]
-    assert editor.evaluate("document.activeElement.getAttribute('aria-label')") == "Move “甲” down"
+    assert editor.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Move “甲”")
+    with refreshed(editor):
+        editor.get_by_role("button", name="Move “丙”").click()
+    assert (after_key, titles(issue)) == (["乙", "甲", "丙"], ["乙", "丙", "甲"])
 
 
 @pytest.mark.exhaustive
@@ -155,9 +157,10 @@ def test_a_post_that_is_taken_out_is_gone_by_itself_and_one_that_is_ticked_comes
     late = make_post("丁")
     desk.goto(server.url + address(issue))
     with refreshed(desk):
-        desk.locator(".item", has_text="乙").get_by_text("Take out").click()
+        desk.locator(".item", has_text="乙").locator(".item-out").click()
     assert titles(issue) == ["甲", "丙"]
 
+    desk.locator("summary", has_text="Add a post").click()
     desk.locator(f"[name=added][value='{late.pk}']").check()
 
     until(desk, lambda: titles(issue) == ["甲", "丙", "丁"])
@@ -167,6 +170,7 @@ def test_a_post_that_is_taken_out_is_gone_by_itself_and_one_that_is_ticked_comes
 
 @pytest.mark.exhaustive
 def test_a_title_that_is_only_half_typed_hinders_nothing_and_stays(editor, issue):
+    editor.locator("summary", has_text="Add a post").click()
     editor.locator("#id_older").press_sequentially("沒有這")
     with refreshed(editor):
         editor.fill("#id_preheader", "一句話")
@@ -186,7 +190,7 @@ def test_a_new_issue_saves_itself_once_with_the_posts_that_wait(desk, server):
     until(desk, lambda: Issue.objects.filter(subject="新的一期").exists())
 
     issue = Issue.objects.get()
-    desk.frame_locator("[data-letter-frame]").get_by_role("heading", name="新的一期").wait_for()
+    desk.frame_locator("[data-letter-frame]").get_by_role("heading", name="甲").wait_for()
     assert (titles(issue), desk.url) == (["甲"], server.url + address(issue))
 
 
@@ -195,7 +199,7 @@ def test_the_history_says_once_an_hour_that_a_text_was_changed_and_each_time_wha
     for words in ("一", "二"):
         editor.fill("#id_preheader", words)
         until(editor, stored(issue, preheader=words))
-    editor.get_by_role("button", name="Move “甲” down").click()
+    editor.get_by_role("button", name="Move “甲”").press("ArrowDown")
     until(editor, lambda: titles(issue) == ["乙", "甲", "丙"])
 
     details = [change.detail for change in Change.objects.of(issue)]
@@ -218,6 +222,21 @@ def test_what_readers_have_or_get_next_changes_by_a_press_alone(desk, server, is
     desk.wait_for_timeout(1200)
 
     assert not stored(issue, preheader="一句話")()
+
+
+def test_the_head_of_the_letter_says_what_a_phone_shows_of_it(editor):
+    lengths = editor.locator("[data-lengths]")
+
+    def said(subject: str, preheader: str) -> str:
+        editor.fill("#id_subject", subject)
+        editor.fill("#id_preheader", preheader)
+        return lengths.text_content()
+
+    assert said("字" * 9, "字" * 23) == "Subject 9, all of which a phone shows · preheader 23"
+    assert said("字" * 19, "字" * 51).startswith(
+        "Subject 19, of which a phone shows about 18 · preheader 51, best 20 to 50"
+    )
+    assert said("", "Thirty letters, which is short.") == "preheader 31, best 40 to 100"
 
 
 # --- The rehearsal that runs by itself ---

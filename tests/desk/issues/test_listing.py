@@ -89,7 +89,7 @@ def test_a_row_says_who_came_and_left_by_it_until_the_next_issue_was_sent_even_i
     assert "1 left" in former.text
     beside = results.result_page(first.mailings.get(), NOW)
     assert beside
-    assert [line.now for line in beside.lines[-2:]] == ["2", "1"]  # the same as on its own page
+    assert beside.numbers.rows[-1][1][-2:] == ("2", "1")  # the same as on its own page
     assert latest.context["rows_sent"][0].readers == Movement(came=1, left=0)
     assert " left" not in latest.text.partition('class="issues-facts"')[2]
 

@@ -11,7 +11,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from newsletter.delivery import results as brought
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Mailing
 from newsletter.desk.issues import results
@@ -32,10 +31,17 @@ def desk(client, db):
     return client
 
 
-def values(mailing: Mailing, now: datetime = NOW) -> dict[str, tuple[str, str]]:
+def values(mailing: Mailing, now: datetime = NOW) -> dict[str, tuple[str, ...]]:
+    """Each number of the issues compared, that of `mailing` last."""
     with translation.override("en"):
         found = results.result_page(Mailing.objects.get(pk=mailing.pk), now)
-    return {line.label: (line.now, line.average) for line in found.lines}
+    columns = zip(*(numbers for _issue, numbers in found.numbers.rows), strict=True)
+    return dict(zip(found.numbers.columns, columns, strict=True))
+
+
+def notes(mailing: Mailing) -> dict[str, tuple[str, str]]:
+    with translation.override("en"):
+        return {one.label: (one.now, one.note) for one in results.result_page(mailing, NOW).figures}
 
 
 def page(desk, mailing: Mailing) -> str:
@@ -47,9 +53,12 @@ def test_the_first_issue_is_compared_with_nothing(desk):
 
     found = results.result_page(mailing, NOW)
 
-    assert (found.before, found.numbers, {line.chart for line in found.lines}) == (0, None, {None})
-    assert values(mailing)["Sent"] == ("3", "")
-    assert "<svg" not in page(desk, mailing)
+    assert {one.chart for one in found.figures} == {None}
+    assert notes(mailing) == {"Sent": ("3", ""), "Said “helpful”": ("0", ""), "New readers": ("0", "")}
+    shown = page(desk, mailing)
+    assert "<svg" not in shown
+    assert "0 issues" not in shown
+    assert "This is the first issue; there is nothing to compare it with yet." in shown
 
 
 def test_an_issue_is_compared_with_the_last_six(desk):
@@ -58,11 +67,11 @@ def test_an_issue_is_compared_with_the_last_six(desk):
 
     found = results.result_page(last, NOW)
 
-    assert found.before == 6
-    assert values(last)["Sent"] == ("3", "2.5")
-    assert values(last)["Did not get it"] == ("0", "0.5")
+    assert notes(last)["Sent"] == ("3", "on average 2.5 before")
+    assert notes(Mailing.objects.get(issue__number=7))["Sent"] == ("2", "1 reader did not get it")
+    assert values(last)["Did not get it"] == ("0", "1", "0", "1", "0", "1", "0")
     assert [name for name, _numbers in found.numbers.rows] == [f"第 {number} 期" for number in range(2, 9)]
-    assert all(len(line.chart.bars) == 7 for line in found.lines)
+    assert [len(one.chart.bars) for one in found.figures] == [7, 7, 7]
 
 
 def test_answers_are_told_beside_those_before(desk):
@@ -73,7 +82,23 @@ def test_answers_are_told_beside_those_before(desk):
 
     later = NOW + 2 * FORTNIGHT
     assert values(last, later)["Said “helpful”"] == ("1", "1")
-    assert values(last, later)["Said “so-so”"] == ("2", "0")
+    assert values(last, later)["Said “so-so”"] == ("0", "2")
+
+
+def test_the_sentence_says_when_more_than_ever_found_it_helpful(desk):
+    for number, helpful in ((1, 1), (2, 0), (3, 2)):
+        last = sent(number, NOW - (3 - number) * FORTNIGHT)
+        for copy in last.deliveries.select_related("subscriber")[:helpful]:
+            last.issue.feedback.give(copy.subscriber, last.issue, "helpful", NOW - (3 - number) * FORTNIGHT)
+
+    with translation.override("en"):
+        said = [results.result_page(one, NOW + HOUR).sentence for one in Mailing.objects.order_by("pk")]
+
+    assert said == [
+        "Issue 1 went to 3 readers; 1 said “helpful”.",
+        "Issue 2 went to 3 readers.",
+        "Issue 3 went to 3 readers; 2 said “helpful”, more than of any of the 2 before.",
+    ]
 
 
 def test_readers_who_came_and_left_are_counted_until_the_next_issue(desk):
@@ -86,10 +111,11 @@ def test_readers_who_came_and_left_are_counted_until_the_next_issue(desk):
 
     later = NOW + timedelta(days=1)
 
-    assert (values(first, later)["New readers"][0], values(first, later)["Readers who left"][0]) == ("2", "1")
+    assert (values(first, later)["New readers"], values(first, later)["Readers who left"]) == (("2",), ("1",))
     assert (values(last, later)["New readers"], values(last, later)["Readers who left"]) == (("1", "1"), ("0", "0"))
-    assert results.result_page(first, later).is_over
-    assert not results.result_page(last, later).is_over
+    with translation.override("en"):
+        compared = [results.result_page(one, later).how_compared for one in (first, last)]
+    assert ["until now" in text for text in compared] == [False, True]
 
 
 def test_a_mailing_on_its_way_and_a_correction_have_no_result(desk):
@@ -108,10 +134,8 @@ def test_the_page_shows_the_result_with_a_table_behind_its_bars(desk):
 
     shown = page(desk, last)
 
-    assert "Against the issue before" in shown
-    assert shown.count("<svg") == len(brought.MEASURE_LABELS) - 1  # nobody has replied
+    assert shown.count("<svg") == 3
     assert "<summary>The numbers of each issue</summary>" in shown
-    assert '<th scope="row">Sent</th>' in shown
     assert "Readers who came and left are those since this issue, until now." in shown
 
 
