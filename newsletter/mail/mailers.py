@@ -107,6 +107,9 @@ class Mailers(Mapping[str, dict[str, Any]]):
     def __len__(self) -> int:
         return len(self._fixed)
 
+    def __repr__(self) -> str:
+        return f"<Mailers {', '.join(self)}>"  # without secrets
+
     @property
     def uses_api(self) -> bool:
         """Whether a URL of the environment names an e-mail API."""

@@ -62,10 +62,7 @@ class MailServerForm(CleanTextForm, forms.Form):
         label=gettext_lazy("Server"),
         required=False,
         max_length=253,
-        help_text=gettext_lazy(
-            "Such as smtp.example.org. Mailgun: the domain. Amazon SES and Scaleway: the region. "
-            "Postal and Unisender Go: its host."
-        ),
+        help_text=gettext_lazy("Such as smtp.example.org."),
     )
     security = forms.ChoiceField(
         label=gettext_lazy("Encryption"),
@@ -81,7 +78,6 @@ class MailServerForm(CleanTextForm, forms.Form):
         label=gettext_lazy("User name"),
         required=False,
         max_length=250,
-        help_text=gettext_lazy("Amazon SES and Mailjet: the first of the two keys. Scaleway: the project."),
     )
     password = forms.CharField(
         label=gettext_lazy("Password or key"),
