@@ -247,7 +247,8 @@ def _smtp_steps(backend: EmailBackend, server: str, tls: str) -> Iterator[Step]:
 def _dns_steps() -> Iterator[Step]:
     """By the route that is saved now."""
     now = timezone.now()
-    found = [*senders.sender_findings(now), *senders.dns_findings(now)]
+    findings = [*senders.sender_findings(now), *senders.dns_findings(now)]
+    found = [one for one in findings if one.id != "tls.off"]  # a step before has said it
     yield from (Step("warn", f"{one.message} {one.hint}") for one in found)
     if not found:
         yield Step("good", _("The DNS of %s says what receivers ask for.") % senders.sender_domain())
