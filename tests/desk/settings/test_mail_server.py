@@ -9,7 +9,7 @@ from newsletter.desk.settings.mail_server import MailServerForm, initial_of
 from newsletter.mail.mailers import Mailers
 from newsletter.operation import diagnosis
 from newsletter.publication.changes import Change
-from newsletter.publication.mail_server import MailServer, mail_url, saved_url
+from newsletter.publication.mail_server import MailServer, mail_url, may_connect, saved_url
 from tests.factories import make_helper, make_publication
 from tests.support.page_checks import assert_accessible, assert_valid
 
@@ -88,6 +88,16 @@ def test_an_api_in_a_private_network_is_refused_too(owner, settings):
     response = owner.post(PAGE, typed(kind="postal", host="127.0.0.1:443", password="key"))
 
     assert "is in a private network" in response.text
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "is_allowed"),
+    [("8.8.8.8", 587, True), ("8.8.8.8", 443, True), ("8.8.8.8", 6379, False), ("::1", 587, False)],
+)
+def test_public_addresses_are_reached_at_the_ports_of_mail_and_of_apis(settings, address, port, is_allowed):
+    settings.PRIVATE_MAIL_SERVERS = False
+
+    assert may_connect(address, port) is is_allowed
 
 
 def test_the_saved_password_is_shown_nowhere_and_lies_encrypted(owner):
