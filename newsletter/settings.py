@@ -15,7 +15,7 @@ from django.utils.csp import CSP
 from environs import FileAwareEnv
 
 from newsletter.buckets import bucket_from_url
-from newsletter.mail.mailers import mailer_from_url
+from newsletter.mail.mailers import Mailers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -325,11 +325,15 @@ WEBHOOKS_TO_LOOPBACK: bool = env.bool("WEBHOOKS_TO_LOOPBACK", DEBUG)
 KEEP_DELIVERIES_DAYS: int | None = env.int("KEEP_DELIVERIES_DAYS", None)
 # Sending processes of this machine. SQLite has one writer.
 DELIVERY_LANES: int = 1 if _is_sqlite else max(1, min(4, (os.cpu_count() or 1) // 4))
-MAILERS = {
-    "default": mailer_from_url(MAIL_URL, outbox=OUTBOX_DIR),
-    "bulk": mailer_from_url(BULK_MAIL_URL, outbox=OUTBOX_DIR),
-}
-if any(mailer["BACKEND"].startswith("anymail.") for mailer in MAILERS.values()):
+# Without a URL here, the one of the desk, read anew at each use.
+MAILERS = Mailers(
+    {"default": MAIL_URL, "bulk": BULK_MAIL_URL},
+    outbox=OUTBOX_DIR,
+    saved_url="newsletter.publication.mail_server.saved_url",
+)
+# Allow a mail server of the desk on loopback or a private network, at any port.
+PRIVATE_MAIL_SERVERS: bool = env.bool("PRIVATE_MAIL_SERVERS", DEBUG)
+if MAILERS.uses_api:
     INSTALLED_APPS.append("anymail")  # its checks; not always, because its HTTP client takes 5 MB a process
 
 # --- Log ---

@@ -76,6 +76,7 @@ PROOF_CONDITIONS: dict[str, Callable[[HttpRequest], bool]] = {
     "settings_sender": _when_sender_changes,
     "settings_security": _when_second_factor_changes,
     "password_change": _always,  # already on GET: typed passwords would be lost
+    "settings_mail": _always,  # the same
     "auth_user_start_link": _when_posted,  # the link opens the account, and removes its second factors
     "auth_user_add": _always,
     "issue_send": _when_browser_is_new,

@@ -29,7 +29,7 @@ from newsletter.desk.accounts.security_alerts import SecurityEvent
 from newsletter.desk.forms import OldPasswordForm
 from newsletter.desk.issues import actions, composer, copies, listing, mailings, results, scheduling
 from newsletter.desk.readers import bulk_actions, errands, health, importing, reader_actions, replies
-from newsletter.desk.settings import overview, own_account, publication, sender_checks, setup
+from newsletter.desk.settings import mail_server, overview, own_account, publication, sender_checks, setup
 from newsletter.desk.today import issues_context, today_context
 from newsletter.publication.changes import Via, acting_as
 
@@ -130,6 +130,7 @@ SETTINGS_SCREENS: tuple[Screen, ...] = (
     ("look/preview/<str:kind>/", LOOK_AT_SETTINGS(publication.preview), "settings_look_preview"),
     ("sender/dns/", LOOK_AT_SETTINGS(sender_checks.dns_page), "settings_dns"),
     ("sender/test/", CHANGE_SETTINGS(sender_checks.send_test_mail), "settings_test_mail"),
+    ("mail/", mail_server.mail_server, "settings_mail"),
     ("record/", LOOK_AT_SETTINGS(overview.record), "settings_record"),
     ("advanced/", overview.advanced, "settings_advanced"),
 )

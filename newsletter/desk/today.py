@@ -51,6 +51,7 @@ from newsletter.issues.models import Issue, in_no_issue
 from newsletter.operation import diagnosis, senders
 from newsletter.operation.findings import Finding
 from newsletter.posts.models import Post, attach_renderings
+from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
 from subscribers import growth
 from subscribers.models import DayCount, ReaderCounts, cached_reader_counts
@@ -211,7 +212,7 @@ def _find_left_out(now: datetime, since: datetime | None) -> tuple[dict[str, int
 
 def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
     """Is the sender address a placeholder? Accepted once issues have gone to the outbox."""
-    return bool(settings.MAIL_URL or not has_sent) and any(True for _finding in senders.sender_findings(now))
+    return bool(mail_url() or not has_sent) and any(True for _finding in senders.sender_findings(now))
 
 
 # --- What is wrong ---
@@ -246,7 +247,8 @@ class VisibleProblem:
     url: str
 
 
-SENDER = "admin:settings_sender"
+OWNERS = "auth.change_user"
+SENDER, MAIL_SERVER = "admin:settings_sender", "admin:settings_mail"
 WAITING = ("admin:subscribers_subscriber_changelist", (), "?state=pending")
 REMEDIES: dict[str, Remedy] = {
     "sender.made_up": Remedy(gettext_lazy("Set the sender"), SETTINGS, SENDER, tail="#id_sender_email"),
@@ -254,7 +256,8 @@ REMEDIES: dict[str, Remedy] = {
     "data_place.empty": Remedy(
         gettext_lazy("Name the place"), SETTINGS, "admin:settings_letter", tail="#id_data_place"
     ),
-    "mail.outbox": Remedy(gettext_lazy("Open the outbox"), "publication.see_mail", "mail:outbox"),
+    "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), OWNERS, MAIL_SERVER),
+    "mail.unreadable": Remedy(gettext_lazy("Enter it anew"), OWNERS, MAIL_SERVER),
     "mail.waiting": Remedy(gettext_lazy("See who waits"), READERS, *WAITING),
     "mail.given_up": Remedy(gettext_lazy("See who waits"), READERS, *WAITING),
     "mailing.paused": Remedy(gettext_lazy("Go on or cancel"), WATCH, "admin:mailing", (ABOUT,)),

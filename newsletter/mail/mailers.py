@@ -1,7 +1,7 @@
 """Parse a mail URL, such as smtp://user:password@host:587, into an entry of MAILERS. Pure: settings imports it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from anymail.exceptions import AnymailError
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 TIMEOUT_SECONDS = 60
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -85,6 +86,34 @@ class SendLimits:
 
     def rate_of_domain(self, domain: str) -> float | None:
         return self.domain_rates.get(domain, self.domain_rates.get("*"))
+
+
+class Mailers(Mapping[str, dict[str, Any]]):
+    """The setting MAILERS, by the name of a mailer.
+
+    saved_url: dotted path of a function that returns the URL of mailers that have none in `urls`; "" for the outbox.
+    """
+
+    def __init__(self, urls: Mapping[str, str], *, outbox: Path, saved_url: str) -> None:
+        self._outbox, self._saved_url = outbox, saved_url
+        self._fixed = {name: mailer_from_url(url, outbox=outbox) if url else None for name, url in urls.items()}
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        return self._fixed[name] or mailer_from_url(import_string(self._saved_url)(), outbox=self._outbox)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fixed)
+
+    def __len__(self) -> int:
+        return len(self._fixed)
+
+    def __repr__(self) -> str:
+        return f"<Mailers {', '.join(self)}>"  # without secrets
+
+    @property
+    def uses_api(self) -> bool:
+        """Whether a URL of the environment names an e-mail API."""
+        return any(entry and entry["BACKEND"].startswith("anymail.") for entry in self._fixed.values())
 
 
 def provider_host(entry: Mapping[str, Any]) -> str:

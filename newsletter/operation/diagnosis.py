@@ -28,6 +28,7 @@ from newsletter.operation.undelivered import (
     waiting_mail_findings,
 )
 from newsletter.publication.heartbeats import Component, silent_seconds
+from newsletter.publication.mail_server import UNREADABLE_URL, mail_url
 from newsletter.publication.models import Publication
 
 SILENT_SECONDS = 180  # a task may take a minute
@@ -104,8 +105,12 @@ def debug_findings(now: datetime) -> Iterator[Finding]:
 
 
 def outbox_findings(now: datetime) -> Iterator[Finding]:
-    if not settings.MAIL_URL:
-        hint = _("Set MAIL_URL, such as smtp://user:password@host:587, and start again.")
+    if mail_url() == UNREADABLE_URL:
+        message = _("The mail server of the desk cannot be read: the secret key is another one. No mail leaves.")
+        hint = _("Enter it anew on the desk, under settings, sender.")
+        yield Finding(ERROR, "mail.unreadable", message, hint)
+    elif not mail_url():
+        hint = _("Enter a mail server on the desk, under settings, sender.")
         yield Finding(WARNING, "mail.outbox", _("Mail leaves only for the outbox: no reader gets any."), hint)
 
 

@@ -29,6 +29,7 @@ from newsletter.buckets import is_bucket_url
 from newsletter.mail.mailers import SMTP_BACKEND, provider_label
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look
+from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card, FontUnusable
 from newsletter.publication.pictures.storages import media
@@ -74,7 +75,7 @@ def _folders() -> dict[str, Path]:
     known = {"locks": settings.LOCK_DIR}
     if not media.is_remote:
         known["media"] = Path(settings.MEDIA_ROOT)
-    if not settings.MAIL_URL:
+    if not mail_url():
         known["outbox"] = settings.OUTBOX_DIR
     if settings.BACKUP_URL and not is_bucket_url(settings.BACKUP_URL):
         known["backups"] = Path(settings.BACKUP_URL)
@@ -169,25 +170,28 @@ def smtp_login_findings(now: datetime) -> Iterator[Finding]:
         if entry["BACKEND"] != SMTP_BACKEND or entry["OPTIONS"] in tried:
             continue
         tried.append(entry["OPTIONS"])
-        if (error := _login_error(alias)) is not None:
-            yield _login_finding(error, provider_label(entry).removeprefix("smtp "), variable)
+        backend = mail.mailers[alias]
+        assert isinstance(backend, EmailBackend)  # noqa: S101 - of this entry
+        if isinstance(login := try_login(backend), Exception):
+            place = variable if getattr(settings, variable) else _("the settings of the desk")
+            yield login_finding(login, provider_label(entry).removeprefix("smtp "), place)
 
 
-def _login_error(alias: str) -> Exception | None:
-    backend = mail.mailers[alias]
-    assert isinstance(backend, EmailBackend)  # noqa: S101 - smtp_login_findings has checked
+def try_login(backend: EmailBackend) -> Exception | str:
+    """Connect, log in and close; return the version of TLS, "" without it, or the error."""
     backend.timeout = min(backend.timeout or SMTP_TIMEOUT_SECONDS, SMTP_TIMEOUT_SECONDS)
     try:
         backend.open()
+        sock = backend.connection.sock if backend.connection else None
+        return (sock.version() or "") if isinstance(sock, ssl.SSLSocket) else ""
     except OSError as error:  # those of smtplib and ssl are
         return error
     finally:
         backend.fail_silently = True
         backend.close()
-    return None
 
 
-def _login_finding(error: Exception, server: str, variable: str) -> Finding:
+def login_finding(error: Exception, server: str, variable: str) -> Finding:
     facts = {"server": server, "why": _error_text(error)}
     if isinstance(error, smtplib.SMTPAuthenticationError):
         message = _("The mail server %(server)s refuses user or password: %(why)s.")

@@ -33,6 +33,7 @@ from newsletter.mail.email_authentication import (
 )
 from newsletter.mail.message import shouting_letters
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
+from newsletter.publication.mail_server import bulk_mail_url, mail_url
 from newsletter.publication.models import Publication
 
 DNS_AWAY = "dns.away"
@@ -243,11 +244,12 @@ def sender_domain() -> str:
 
 
 def bulk_route() -> MailRoute:
-    parts = urlsplit(settings.BULK_MAIL_URL)
+    url = bulk_mail_url()
+    parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     if parts.scheme not in mailers.SMTP_SCHEMES:
         return MailRoute(parts.scheme, host, service=SERVICES.get(parts.scheme))
-    options = mailers.mailer_from_url(settings.BULK_MAIL_URL, outbox=Path())["OPTIONS"]
+    options = mailers.mailer_from_url(url, outbox=Path())["OPTIONS"]
     return MailRoute(parts.scheme, host, options["use_ssl"] or options["use_tls"], mail_service_of(host))
 
 
@@ -300,7 +302,7 @@ def _reverse_names(ask: Lookup, way: MailRoute, domain: str) -> dict[str, tuple[
 
 def sender_findings(now: datetime) -> Iterator[Finding]:
     address = Publication.objects.current().sender_email
-    level = ERROR if settings.MAIL_URL else WARNING
+    level = ERROR if mail_url() else WARNING
     hint = _("Set the sender address under Publication; it needs a domain of your own.")
     if dns_domain(address) in EXAMPLE_DOMAINS:
         yield Finding(level, "sender.made_up", _("Mail would come from %s, which is nobody's.") % address, hint)
@@ -344,7 +346,7 @@ class DnsRecord:
 
 def dns_findings(now: datetime) -> Iterator[Finding]:
     """DNS findings, if mail is really sent. An unresponsive DNS is reported once."""
-    if not settings.MAIL_URL or sender_domain() in EXAMPLE_DOMAINS:
+    if not mail_url() or sender_domain() in EXAMPLE_DOMAINS:
         return
     try:
         facts = gather_facts(Resolver())

@@ -88,7 +88,7 @@ def waiting_mail_findings(now: datetime) -> Iterator[Finding]:
             "%d sign-ups and changes of address have waited for their mails for hours: the mail server takes nothing.",
             count,
         )
-        hint = _("Look at MAIL_URL and at the worker's log. They are tried again for three days.")
+        hint = _("Look at the mail server and at the worker's log. They are tried again for three days.")
         yield Finding(ERROR, "mail.waiting", message % count, hint)
 
 
@@ -113,7 +113,7 @@ def result_letter_findings(now: datetime) -> Iterator[Finding]:
     for letter in late.order_by("-at")[:1]:
         message = _("The letter about what %(issue)s has brought could not be sent.") % {"issue": letter.issue}
         if sender_addresses():
-            hint = _("Look at MAIL_URL and at the worker's log. The page of its mailing shows the same.")
+            hint = _("Look at the mail server and at the worker's log. The page of its mailing shows the same.")
         else:
             hint = _("Nobody who may send issues has an address: enter one in the team.")
         yield Finding(WARNING, "result_letter.waiting", message, hint, letter.mailing_id)

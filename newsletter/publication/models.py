@@ -21,6 +21,7 @@ from newsletter.mail import headers, tokens
 from newsletter.page_cache.site_version import SiteVersion as SiteVersion  # noqa: PLC0414 - registered by being imported
 from newsletter.publication import disclosure
 from newsletter.publication.changes import Change as Change  # noqa: PLC0414
+from newsletter.publication.mail_server import MailServer as MailServer  # noqa: PLC0414
 from newsletter.publication.rhythm import rhythm_text, validate_rule
 
 CACHE_KEY = "publication"

@@ -24,6 +24,7 @@ from newsletter.limits.rate_limits import is_over_limit, retry_after_seconds
 from newsletter.mail import tokens
 from newsletter.mail.views import is_trial_user
 from newsletter.page_cache.pages import cached_page
+from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import origins, pending_unsubscribes, privacy, signup, tasks
@@ -164,7 +165,7 @@ def consent_details(request: HttpRequest, source: str, text: str = "") -> Consen
 
 def _mailbox_context(request: HttpRequest, email: str) -> dict[str, object]:
     """Context of the result page; without a mail server, it links to the outbox."""
-    at_home = not settings.MAIL_URL and is_trial_user(request)
+    at_home = not mail_url() and is_trial_user(request)
     sender = Publication.objects.current().sender[1]
     return {"email": email, "sender": sender, "shows_outbox": at_home}
 

@@ -99,6 +99,7 @@ TABLE: dict[str, str] = {
     "admin/settings/look/preview/<str:kind>/": OWNERS,
     "admin/settings/sender/dns/": OWNERS,
     "admin/settings/sender/test/": OWNERS,
+    "admin/settings/mail/": OWNERS,
     "admin/settings/record/": OWNERS,
     "admin/settings/advanced/": OWNERS,
     "admin/setup/": OWNERS,

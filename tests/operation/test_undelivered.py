@@ -176,7 +176,7 @@ def test_a_result_that_could_not_be_mailed_is_told_with_where_it_stands(unsent):
         (finding,) = undelivered.result_letter_findings(NOW)
 
     assert finding.message == "The letter about what #7 第7期 has brought could not be sent."
-    assert finding.hint.startswith("Look at MAIL_URL")
+    assert finding.hint.startswith("Look at the mail server")
     assert finding.about == unsent.mailing_id
 
 

@@ -3,13 +3,15 @@
 import math
 import re
 import time
+from collections.abc import Callable, Mapping
 from email.policy import SMTP
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
-from django.core.mail import mailers
+from django.conf import settings
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
+from django.utils.module_loading import import_string
 
 from newsletter.delivery.provider.outcomes import (
     ProviderRejection,
@@ -36,30 +38,31 @@ class MailTransport(Protocol):
     def close(self) -> None: ...
 
 
-def transport_for(alias: str) -> MailTransport:
-    backend = mailers[alias]
-    return SmtpTransport(alias) if isinstance(backend, SmtpBackend) else DjangoTransport(backend)
+def transport_for(alias: str, entry: Mapping[str, Any] | None = None) -> MailTransport:
+    """entry: instead of that of settings.MAILERS."""
+    new_backend = backend_factory(alias, entry)
+    backend = new_backend()
+    return SmtpTransport(new_backend) if isinstance(backend, SmtpBackend) else DjangoTransport(backend)
 
 
-def smtp_backend(alias: str) -> SmtpBackend:
-    """A new backend for one connection. alias: of a mailer with SMTP."""
-    backend = mailers[alias]
-    assert isinstance(backend, SmtpBackend)  # noqa: S101 - the callers have checked
-    return backend
+def backend_factory(alias: str, entry: Mapping[str, Any] | None = None) -> Callable[[], Any]:
+    """Return a function that makes backends of the mailer as it is set now. It needs no database: for any thread."""
+    entry = entry or settings.MAILERS[alias]
+    return partial(import_string(entry["BACKEND"]), alias=alias, **entry.get("OPTIONS", {}))
 
 
 class SmtpTransport:
     """One message after the other over one persistent connection."""
 
-    def __init__(self, alias: str) -> None:
-        self.alias, self.stop_deadline = alias, StopDeadline()
+    def __init__(self, new_backend: Callable[[], Any]) -> None:
+        self.new_backend, self.stop_deadline = new_backend, StopDeadline()
         self.stop_deadline.is_stopping = lambda: time.monotonic() > self.until
         self.until = math.inf  # deadline for the hand-over
         self.smtp = self._new_sender()
 
     def _new_sender(self) -> SmtpSender:
         return SmtpSender(
-            partial(smtp_backend, self.alias),
+            self.new_backend,
             sender="",
             limits=ConnectionLimits(connections=1),
             on_dot=self._hand_over,
@@ -67,7 +70,7 @@ class SmtpTransport:
         )
 
     def send(self, message: Mail) -> SendOutcome:
-        backend, octets = smtp_backend(self.alias), message.message(policy=SMTP).as_bytes()
+        backend, octets = self.new_backend(), message.message(policy=SMTP).as_bytes()
         sender, reader = map(backend.prep_address, (message.from_email, message.to[0]))
         self.until = time.monotonic() + TIMEOUTS * (backend.timeout or TIMEOUT_SECONDS)
         self.smtp.refusals = Refusals()  # messages are independent

@@ -19,7 +19,6 @@ from uuid import UUID, uuid5
 from anymail.backends.postmark import PostmarkPayload
 from anymail.backends.resend import ResendPayload
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailUnsupportedFeature
-from django.core.mail import mailers
 
 from newsletter.delivery.ledger.claims import DeliveryRow
 from newsletter.delivery.letter import rendering
@@ -38,7 +37,7 @@ from newsletter.delivery.provider.outcomes import (
     status_outcome,
 )
 from newsletter.delivery.provider.stoppable_wait import STOPPED, StopDeadline, run_in_thread
-from newsletter.delivery.provider.transports import DjangoTransport
+from newsletter.delivery.provider.transports import DjangoTransport, backend_factory
 from newsletter.delivery.rate import is_throttling
 from newsletter.mail import headers, salutations, tokens
 from newsletter.mail.message import Mail
@@ -332,12 +331,12 @@ class ApiCourier:
         *,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
     ) -> None:
-        self.alias, self.mailing = alias, mailing
-        self.backends: list[Any] = [mailers[alias]]  # idle
+        self.new_backend, self.mailing = backend_factory(alias), mailing
+        self.backends: list[Any] = [self.new_backend()]  # idle
         self.provider = PROVIDERS[self.backends[0].esp_name]
         self.copies = BatchMessage(mailing, self.provider)
         self.window = self.copies.size()
-        self.single = DjangoTransport(mailers[alias])
+        self.single = DjangoTransport(self.new_backend())
         self.scaler = scaler or ConnectionScaler(FIRST_CALLS, MOST_CALLS)
         self.retry_seconds, self.stop_deadline = retry_seconds if self.provider.key else (), StopDeadline()
         self.waiting: deque[CallPart] = deque()
@@ -378,7 +377,7 @@ class ApiCourier:
             part = None if self.stop_deadline.is_stopping() else self._next(calls)
             if part is None:
                 return
-            backend = None if part.is_single else self.backends.pop() if self.backends else mailers[self.alias]
+            backend = None if part.is_single else self.backends.pop() if self.backends else self.new_backend()
             if step := self._request(part, backend):
                 if not all(on_hand_over(row.seq) for row in part.rows):
                     self.problem = HandOverForbidden()

@@ -29,7 +29,7 @@ from newsletter.delivery.provider.outcomes import (
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.delivery.provider.smtp_pool import ConnectionLimits, SmtpSender
 from newsletter.delivery.provider.stoppable_wait import StopDeadline
-from newsletter.delivery.provider.transports import DjangoTransport, smtp_backend
+from newsletter.delivery.provider.transports import DjangoTransport, backend_factory
 from newsletter.delivery.sending.api_courier import FIRST_CALLS, MOST_CALLS, ApiCourier, why_not_batched
 from newsletter.mail import headers
 from newsletter.mail.mailers import SendLimits
@@ -172,7 +172,7 @@ class SmtpCourier:
         limits: ConnectionLimits = DEFAULT_LIMITS,
         scaler: ConnectionScaler | None = None,
     ) -> None:
-        self.alias, self.mailing, self.limits = alias, mailing, limits
+        self.new_backend, self.mailing, self.limits = backend_factory(alias), mailing, limits
         self.scaler = scaler or limits.scaler()
         self.compiled = CompiledMailing(mailing)
         self.smtp: SmtpSender | None = None
@@ -215,7 +215,7 @@ class SmtpCourier:
     def _smtp_sender(self) -> SmtpSender:
         if self.smtp is None:
             self.smtp = SmtpSender(
-                partial(smtp_backend, self.alias),
+                self.new_backend,
                 sender=headers.ascii_address(self.mailing.sender_email),
                 limits=self.limits,
                 stop_deadline=self.stop_deadline,

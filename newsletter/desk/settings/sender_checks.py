@@ -1,6 +1,7 @@
 """DNS records of the sender's domain, and a test mail to oneself."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,21 +44,26 @@ OUTCOME_MESSAGES = {
 
 def send_mail_now(mail: Mail, alias: str) -> tuple[int, str]:
     """Send one mail by the mailer `alias`; return level and text of a message about the outcome."""
-    facts = {"address": mail.to[0], "way": provider_host(settings.MAILERS[alias])}
+    return send_by(settings.MAILERS[alias], mail)
+
+
+def send_by(entry: Mapping[str, Any], mail: Mail) -> tuple[int, str]:
+    """entry: of a mailer, as in MAILERS."""
+    facts = {"address": mail.to[0], "way": provider_host(entry)}
     try:
-        outcome = _sent(mail, alias)
+        outcome = _sent(mail, entry)
     except (ProviderUnavailable, ProviderRejection) as problem:
         text = _("%(way)s does not take it, nothing was sent: %(answer)s")
         return messages.ERROR, text % (facts | {"answer": str(problem)})
-    if settings.MAILERS[alias]["BACKEND"] == outbox.BACKEND:
+    if entry["BACKEND"] == outbox.BACKEND:
         text = _("No mail server is set, so nothing has left: the mail to %(address)s lies in the outbox here.")
         return messages.WARNING, text % facts
     level, words = OUTCOME_MESSAGES[outcome.status]
     return level, str(words) % (facts | {"answer": outcome.reply or outcome.provider_id or "OK"})
 
 
-def _sent(mail: Mail, alias: str) -> SendOutcome:
-    transport = transport_for(alias)
+def _sent(mail: Mail, entry: Mapping[str, Any]) -> SendOutcome:
+    transport = transport_for("trial", entry)
     try:
         return transport.send(mail)
     finally:

@@ -240,7 +240,7 @@ def test_what_the_step_says_is_not_said_again_and_the_rest_has_a_link_that_mends
     assert "535 5.7.8 authentication failed" in page.context["troubles"][0].message
     assert {trouble.words: trouble.url for trouble in page.context["troubles"]} == {
         "": "",  # why it is paused: the button of the step leads there
-        "Open the outbox": "/outbox/",
+        "Enter a mail server": "/admin/settings/mail/",
         "Fill in the address": "/admin/settings/sender/#id_postal_address",
         "Name the place": "/admin/settings/letter/#id_data_place",
     }

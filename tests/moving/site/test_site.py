@@ -47,6 +47,7 @@ LEFT_OUT = {
     "api.KeptAnswer": "is about the last 24 hours",
     "posts.Rendering": "is made anew of the text",
     "posts.SearchDocument": "is made anew of the text",
+    "publication.MailServer": "opens the account at a mail server; only this installation's key reads it",
     "publication.SiteVersion": "counts changes of this database",
     "delivery.Rehearsal": "is of no use elsewhere: an issue is rehearsed again before it is sent",
     "delivery.Restoration": "tells of this machine",

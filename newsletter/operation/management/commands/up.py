@@ -22,6 +22,7 @@ from newsletter.operation.accounts import author
 from newsletter.operation.backup import restoring
 from newsletter.operation.programs import LockNote, Program, address
 from newsletter.operation.supervisor import AlreadyInUse, Child, Supervisor, free_port
+from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
 
 ALARM_CACHE_KEY = "silence-is-reported"  # only one machine reports
@@ -196,8 +197,8 @@ def _banner() -> str:
     site_url = settings.SITE_URL
     lines = [f"{Publication.objects.current().name or 'The newsletter'} is running.", "", f"  Site     {site_url}/"]
     lines += [f"  Desk     {site_url}/admin/"]
-    if not settings.MAIL_URL:
-        lines += [f"  Outbox   {site_url}/outbox/   all mail ends here until MAIL_URL is set"]
+    if not mail_url():
+        lines += [f"  Outbox   {site_url}/outbox/   all mail ends here until you enter a mail server"]
     if author.nobody_can_log_in():
         link = author.start_link(author.get_or_create_author(), base_url=site_url)
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600

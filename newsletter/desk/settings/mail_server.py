@@ -1,0 +1,254 @@
+"""The mail server, entered on the desk by an owner: it is tried, and saved once it has taken a letter."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote, urlsplit
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
+from django.core.mail.backends.smtp import EmailBackend
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from newsletter.delivery.provider.transports import backend_factory
+from newsletter.desk import permissions
+from newsletter.desk.settings import sender_checks
+from newsletter.mail import mailers, safe_http
+from newsletter.mail.mailers import PROVIDERS, mailer_from_url, provider_label
+from newsletter.operation import doctor_checks, senders
+from newsletter.operation.accounts import roles
+from newsletter.publication.changes import Change
+from newsletter.publication.forms import CleanTextForm
+from newsletter.publication.mail_server import UNREADABLE_URL, MailServer, may_connect, saved_url
+
+TRIAL = "mail_trial"  # in the session: the steps of the trial that was saved
+SMTP, TLS, STARTTLS, OPEN = "smtp", "smtps", "smtp+tls", "smtp"
+PORTS = {TLS: 465, STARTTLS: 587, OPEN: 25}
+DOTS = {messages.SUCCESS: "good", messages.WARNING: "warn", messages.ERROR: "bad"}
+# By what they need: a key alone, or more.
+WITH_USER = {"ses", *(name for name, one in PROVIDERS.items() if one.password_option)}
+MORE = WITH_USER | {name for name, one in PROVIDERS.items() if one.host_option or one.api_url}
+KINDS = (
+    (SMTP, gettext_lazy("An SMTP server")),
+    (
+        gettext_lazy("An e-mail service, by its key"),
+        [(name, one.name) for name, one in senders.SERVICES.items() if name not in MORE],
+    ),
+    (
+        gettext_lazy("An e-mail service that asks for more"),
+        [(name, one.name) for name, one in senders.SERVICES.items() if name in MORE],
+    ),
+)
+
+
+class Step(NamedTuple):
+    """One exchange with the server. dot: good, warn or bad."""
+
+    dot: str
+    text: str
+
+
+class MailServerForm(CleanTextForm, forms.Form):
+    kind = forms.ChoiceField(label=gettext_lazy("Over"), choices=KINDS)
+    host = forms.CharField(
+        label=gettext_lazy("Server"),
+        required=False,
+        max_length=253,
+        help_text=gettext_lazy("Such as smtp.example.org."),
+    )
+    security = forms.ChoiceField(
+        label=gettext_lazy("Encryption"),
+        required=False,
+        choices=(
+            (STARTTLS, pgettext_lazy("encryption", "STARTTLS, port 587")),
+            (TLS, pgettext_lazy("encryption", "TLS, port 465")),
+            (OPEN, pgettext_lazy("encryption", "none, port 25")),
+        ),
+    )
+    port = forms.IntegerField(label=gettext_lazy("Another port"), required=False, min_value=1, max_value=65535)
+    user = forms.CharField(
+        label=gettext_lazy("User name"),
+        required=False,
+        max_length=250,
+    )
+    password = forms.CharField(
+        label=gettext_lazy("Password or key"),
+        required=False,
+        max_length=500,
+        strip=False,
+        # Only what was typed just now is shown again, never what is saved.
+        widget=forms.PasswordInput(render_value=True, attrs={"autocomplete": "new-password"}),
+    )
+    options = forms.CharField(
+        label=gettext_lazy("Options"),
+        required=False,
+        max_length=500,
+        help_text=gettext_lazy("Such as rate=10 or message_stream=broadcast, as in MAIL_URL. Mostly empty."),
+    )
+    address = forms.EmailField(label=gettext_lazy("The letter goes to"), max_length=254)
+
+    def __init__(self, *args: Any, saved: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.saved = saved
+        if saved:
+            self.fields["password"].help_text = _("Empty: the saved one, which is shown nobody.")
+
+    def clean(self) -> dict[str, Any]:
+        typed: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return typed
+        self.url = self._url(typed)
+        try:
+            self.entry = mailer_from_url(self.url, outbox=Path())
+        except ImproperlyConfigured as error:
+            raise ValidationError(str(error).removeprefix("MAIL_URL: ")) from None
+        if self.entry.get("WEBHOOKS"):
+            raise ValidationError(_("Keys of webhooks belong into MAIL_URL."))
+        check_address(self.entry)
+        return typed
+
+    @sensitive_variables()
+    def _url(self, typed: dict[str, Any]) -> str:
+        kind, user, host = typed["kind"], typed["user"], typed["host"].lower()
+        password = typed["password"] or self._saved_password(kind, user, host)
+        if kind == SMTP:
+            kind = typed["security"] or STARTTLS
+            secrets, host = [user, password] if user else [], f"{host}:{typed['port'] or PORTS[kind]}" if host else ""
+        else:
+            secrets = [user, password] if kind in WITH_USER else [password]
+        given = f"{':'.join(quote(one, safe='') for one in secrets)}@" if any(secrets) else ""
+        return f"{kind}://{given}{host}{'?' if typed['options'] else ''}{typed['options']}"
+
+    def _saved_password(self, kind: str, user: str, host: str) -> str:
+        """The saved one for the same place and user: it is sent nowhere else."""
+        known = initial_of(self.saved) if self.saved else {}
+        is_same = known and (known["kind"], known["user"], known["host"]) == (kind, user, host)
+        return _secrets(self.saved)[1] if is_same else ""
+
+
+def check_address(entry: dict[str, Any]) -> None:
+    """Raise ValidationError unless mail may be sent there."""
+    options = entry["OPTIONS"]
+    url = f"smtp://{options['host']}:{options['port']}" if "host" in options else options.get("api_url", "")
+    if not url:
+        return  # the address of the service itself
+    try:
+        parts = urlsplit(url)
+        safe_http.resolve_allowed(parts, may_connect)
+    except ValueError:
+        raise ValidationError(_("This is no address of a server.")) from None
+    except safe_http.RequestBlocked as blocked:
+        raise ValidationError(_refusal(blocked, parts.hostname or "")) from None
+
+
+def _refusal(blocked: safe_http.RequestBlocked, host: str) -> str:
+    if blocked.status == safe_http.LinkStatus.PRIVATE:
+        return _("%s is in a private network: allow that by PRIVATE_MAIL_SERVERS=1 in the environment.") % host
+    if blocked.status == safe_http.LinkStatus.ODD_PORT:
+        return _("Port %s is not one of a mail server: 25, 465, 587, 2525.") % blocked.detail
+    return _("There is no server of the name %s.") % host
+
+
+def initial_of(url: str) -> dict[str, Any]:
+    """The fields of a mail URL, without the password."""
+    parts = urlsplit(url)
+    is_smtp = parts.scheme in mailers.SMTP_SCHEMES
+    return {
+        "kind": SMTP if is_smtp else parts.scheme,
+        "security": parts.scheme if is_smtp else "",
+        "host": parts.hostname or "",
+        "port": parts.port if is_smtp and parts.port != PORTS[parts.scheme] else None,
+        "user": _secrets(url)[0],
+        "options": parts.query,
+    }
+
+
+def _secrets(url: str) -> tuple[str, str]:
+    """User and password; a key alone is the password."""
+    parts = urlsplit(url)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return (user, password) if parts.scheme in {*mailers.SMTP_SCHEMES, *WITH_USER} else ("", user)
+
+
+# --- The screen ---
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def mail_server(request: HttpRequest) -> HttpResponse:
+    if not roles.is_owner(request.user):
+        raise PermissionDenied(permissions.MANAGE_ACCOUNTS)
+    saved = saved_url()
+    is_lost = saved == UNREADABLE_URL
+    known = "" if is_lost else saved
+    initial = {"address": getattr(request.user, "email", ""), **(initial_of(known) if known else {})}
+    form = MailServerForm(request.POST or None, saved=known, initial=initial)
+    steps = [Step(*one) for one in request.session.pop(TRIAL, ())]
+    if request.method == "POST" and not settings.MAIL_URL and form.is_valid():
+        steps = list(trial(form.entry, form.cleaned_data["address"]))
+        if all(step.dot != "bad" for step in steps):
+            return _saved(request, form.url, steps)
+    context = {
+        "title": _("Mail server"),
+        "form": form,
+        "steps": steps,
+        "is_lost": is_lost,
+        "way": provider_label(settings.MAILERS["default"]),
+        "environment": settings.MAIL_URL and "MAIL_URL",
+        "bulk": settings.BULK_MAIL_URL and provider_label(settings.MAILERS["bulk"]),
+        "is_saved": bool(known),
+    }
+    return render(request, "desk/settings/mail.html", admin.site.each_context(request) | context)
+
+
+def _saved(request: HttpRequest, url: str, steps: list[Step]) -> HttpResponse:
+    row = MailServer.objects.keep(url)
+    Change.objects.log(Change.Action.CHANGED, [row])
+    request.session[TRIAL] = [*steps, *_dns_steps()]
+    messages.success(request, _("Saved. All mail leaves this way from now on."))
+    return redirect("admin:settings_mail")
+
+
+# --- The trial ---
+
+
+def trial(entry: dict[str, Any], address: str) -> Iterator[Step]:
+    """Log in and send a letter by an entry of MAILERS; ends with the first step that fails."""
+    backend = backend_factory("trial", entry)()
+    if isinstance(backend, EmailBackend):
+        login = doctor_checks.try_login(backend)
+        server = provider_label(entry).removeprefix("smtp ")
+        if isinstance(login, Exception):
+            yield Step("bad", doctor_checks.login_finding(login, server, "").message)
+            return
+        yield from _smtp_steps(backend, server, login)
+    level, text = sender_checks.send_by(entry, sender_checks.test_mail(address, "bulk"))
+    yield Step(DOTS[level], text)
+
+
+def _smtp_steps(backend: EmailBackend, server: str, tls: str) -> Iterator[Step]:
+    yield Step("good", _("%s answers.") % server)
+    if tls:
+        yield Step("good", _("The way there is encrypted (%s), and its certificate is valid.") % tls)
+    else:
+        yield Step("warn", _("The way there is not encrypted: everybody on it can read the password and the mails."))
+    if backend.username:
+        yield Step("good", _("It takes the user %s and the password.") % backend.username)
+
+
+def _dns_steps() -> Iterator[Step]:
+    """By the route that is saved now."""
+    now = timezone.now()
+    findings = [*senders.sender_findings(now), *senders.dns_findings(now)]
+    found = [one for one in findings if one.id != "tls.off"]  # a step before has said it
+    yield from (Step("warn", f"{one.message} {one.hint}") for one in found)
+    if not found:
+        yield Step("good", _("The DNS of %s says what receivers ask for.") % senders.sender_domain())
