@@ -68,6 +68,8 @@ def run_lanes(slot: int) -> None:
             close_old_connections()
             is_recovered = is_recovered or recover_own_slot(slot)
             sent = run_lane(slot, after=last, scalers=scalers)
+        except MemoryError:  # a new process has room
+            raise
         except Exception:  # of any kind: without its lane this machine would send nothing
             log.exception("lane %s: continues after an error", slot + 1)
             connection.close()
@@ -138,7 +140,7 @@ def _errors_recorded(mailing: Mailing) -> Iterator[None]:
     """
     try:
         yield
-    except DatabaseError:
+    except (DatabaseError, MemoryError):
         raise
     except OSError as error:
         mailing.wait_for_provider(timezone.now(), str(error))
