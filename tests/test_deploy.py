@@ -175,3 +175,34 @@ def test_postgresql_is_restored_by_the_commands_as_they_are_written(make_product
     restore(product, tmp_path)
 
     assert product.shell(READERS) == ["before@example.org"]
+
+
+START = """
+from django.utils import timezone
+from newsletter.delivery.ledger import restore_detection
+restore_detection.detect_restore(timezone.now())
+answer = restore_detection.is_restore_undecided()
+"""
+DECISION = """
+from django.utils import timezone
+from newsletter.delivery.ledger import restore_detection
+restore_detection.count_as_sent(timezone.now())
+"""
+
+
+@pytest.mark.servers
+def test_a_restored_postgresql_is_known_by_a_machine_that_has_sent_nothing_itself(
+    make_product, named_postgres_url, tmp_path
+):
+    """The machine that has sent, and could prove it, may start later."""
+    first, second = (make_product(database_url=named_postgres_url) for _ in range(2))
+    assert [first.shell(START), second.shell(START), first.shell(START)] == [False] * 3
+    back_up(first, tmp_path)
+
+    restore(first, tmp_path)
+
+    assert first.shell(START)
+    first.shell(DECISION)
+    assert not second.shell(START), "the author has decided about this restore"
+    restore(first, tmp_path)
+    assert second.shell(START), "this is another one"

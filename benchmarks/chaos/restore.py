@@ -25,7 +25,7 @@ erased.erase()
 TESTIFIED = """
 from newsletter.delivery.ledger import recovery
 from newsletter.delivery.models import Delivery
-answer = not Delivery.objects.filter(state=Delivery.State.UNCERTAIN, reply=recovery.UNRECORDED).exists()
+answer = not Delivery.objects.filter(state=Delivery.State.UNCERTAIN, reply=recovery.UNRECORDED_REPLY).exists()
 """
 NOTICED = """
 from django.utils import timezone

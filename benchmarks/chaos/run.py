@@ -30,7 +30,7 @@ SETTLED = """
 from django.db.models import Q
 from newsletter.delivery.ledger import recovery
 from newsletter.delivery.models import Delivery
-untold = Q(state=Delivery.State.UNCERTAIN, reply=recovery.UNRECORDED)
+untold = Q(state=Delivery.State.UNCERTAIN, reply=recovery.UNRECORDED_REPLY)
 answer = not Delivery.objects.filter(untold | Q(state=Delivery.State.QUEUED)).exists()
 """
 

@@ -15,7 +15,8 @@ mailing = Mailing.objects.get()
 rows = Delivery.objects.filter(mailing=mailing).values_list("subscriber__email", "state", "reply")
 counts = mailing.counts()
 answer = {
-    "state": mailing.state, "total": mailing.total, "unrecorded": recovery.UNRECORDED, "restored": recovery.RESTORED,
+    "state": mailing.state, "total": mailing.total,
+    "unrecorded": recovery.UNRECORDED_REPLY, "restored": recovery.RESTORED_REPLY,
     "rows": [[email, Delivery.State(state).name, reply] for email, state, reply in rows],
     "counts": {name: getattr(counts, name) for name in ("queued", "sending", "sent", "failed", "uncertain", "skipped")},
 }

@@ -68,6 +68,8 @@ def run_lanes(slot: int) -> None:
             close_old_connections()
             is_recovered = is_recovered or recover_own_slot(slot)
             sent = run_lane(slot, after=last, scalers=scalers)
+        except MemoryError:  # a new process has room
+            raise
         except Exception:  # of any kind: without its lane this machine would send nothing
             log.exception("lane %s: continues after an error", slot + 1)
             connection.close()
@@ -79,9 +81,14 @@ def run_lanes(slot: int) -> None:
 
 
 def recover_own_slot(slot: int) -> bool:
-    """Reopen the batches that a dead holder of this slot left leased; return False while another process holds it."""
+    """Reopen the batches that a dead holder of this slot left leased.
+
+    Return False if it is to be done later: another process holds the slot, or the author has to decide first.
+    """
+    if restore_detection.is_restore_undecided():
+        return False
     with recovery.hold_slot(slot) as worker:
-        if worker and not restore_detection.is_restore_undecided():
+        if worker:
             recovery.recover_slot(worker, slot)
             recovery.settle_unrecorded(worker, slot, timezone.now())
         return bool(worker)
@@ -106,6 +113,8 @@ def run_lane(slot: int, *, after: int = 0, scalers: KnownScalers | None = None) 
         mailing = Mailing.objects.select_related("issue").get(pk=number)
         with _errors_recorded(mailing):
             send_batches(mailing, f"{worker}{time.time_ns():x}", slot, _ending_check(slot, lock), scalers)
+        # Of a batch that another machine took while this one stood still, and that was revoked here at the same time.
+        recovery.settle_unrecorded(worker, slot, timezone.now(), mailing)
     enqueue(app.signature(DISPATCH), expires=WAKE_UP_EXPIRES)  # closes the mailing; beat enqueues another if it is lost
     return number
 
@@ -131,7 +140,7 @@ def _errors_recorded(mailing: Mailing) -> Iterator[None]:
     """
     try:
         yield
-    except DatabaseError:
+    except (DatabaseError, MemoryError):
         raise
     except OSError as error:
         mailing.wait_for_provider(timezone.now(), str(error))

@@ -99,7 +99,7 @@ class Worker:
     def hear(self):
         result = self.unheard.pop()
         self.recorder.mark(result.seq, MARKS.get(result.state, RowMark.UNCERTAIN))
-        self.holding.answer(result)
+        self.holding.add_result(result)
 
     def settle(self):
         self.holding.settle()

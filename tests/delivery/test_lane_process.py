@@ -140,6 +140,22 @@ def test_a_mailing_that_begins_is_found_by_a_lane_that_was_idle(issue, bulk_smtp
     wait_until(lambda: bulk_smtp.copies() == {"a@example.org": 1})
 
 
+def test_a_process_without_memory_ends_and_its_mailing_is_not_paused(begun, monkeypatch):
+    """The supervisor starts another one, which has room; this one would fail at every try."""
+
+    def without_memory(*_details):
+        lane_process.request_stop()
+        raise MemoryError
+
+    monkeypatch.setattr(lane_process, "courier_for", without_memory)
+
+    with pytest.raises(MemoryError):
+        lane_process.run_lanes(0)
+
+    begun.refresh_from_db()
+    assert begun.state == Mailing.State.SENDING
+
+
 def test_an_error_ends_no_process(begun, bulk_smtp, process, monkeypatch, caplog):
     calls, run = [], lane_process.run_lane
 

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -28,7 +29,7 @@ from newsletter.delivery.ledger import flight_recorder, uncertain
 from newsletter.delivery.ledger.claims import LEASE, LEASE_END, WAITING_STATES, DeliveryResult, write_results
 from newsletter.delivery.ledger.flight_recorder import FlightRecord, RowMark
 from newsletter.delivery.ledger.uncertain import RESOLUTION_OF_STATE, DeliveryReport, Resolution
-from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet
+from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet, Restoration
 from newsletter.delivery.models.deliveries import IS_REQUEUED
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.mail.queued_mail import CLOCK_SLACK
@@ -230,47 +231,76 @@ def _results_by_record(
             yield DeliveryResult(seq, Delivery.State.UNCERTAIN, reply, holding)
 
 
-def settle_unrecorded(worker: str, number: int, now: datetime) -> int:
+class Holding(NamedTuple):
+    """Uncertain rows of one holding that was given up without its record."""
+
+    batch: Batch
+    token: int
+    attempt: int
+    rows: list[int]
+
+    def explain(self, rows: Sequence[int], reply: str) -> None:
+        """Store why rows stay uncertain, so that they are not settled again."""
+        left = Delivery.objects.filter(mailing_id=self.batch.mailing_id, seq__in=rows, attempts=self.attempt)
+        left.filter(state=Delivery.State.UNCERTAIN).update(reply=reply, provider_id="")
+
+
+def settle_unrecorded(worker: str, number: int, now: datetime, mailing: Mailing | None = None) -> int:
     """Settle rows that another machine gave up without our record, by that record; return how many.
 
-    worker: as by `hold_slot`; only its holder may call this. Rows handed over without a result stay uncertain, for
-    that reason.
+    worker: as by `hold_slot`; only its holder may call this, and before it begins another record. mailing: only its
+    rows. Rows handed over without a result stay uncertain, for that reason.
     """
-    settled = 0
-    for batch in Batch.objects.filter(uncertain__gt=0).order_by("pk"):
-        rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
-        ours = rows.filter(state=Delivery.State.UNCERTAIN, provider_id__startswith=worker).order_by(
-            "provider_id", "attempts"
-        )
-        holdings = groupby(ours.values_list("provider_id", "attempts", "seq"), key=itemgetter(0, 1))
-        for (holding, attempt), found in holdings:
-            token = holding.rpartition(HOLDING_SEPARATOR)[2]
-            record = flight_recorder.revoke(flight_path(number), batch.pk, int(token)) if token.isdigit() else None
-            if record:
-                settled += _settle_by_record(record, batch, [seq for _holding, _attempt, seq in found], attempt, now)
-    return settled
+    batches = Batch.objects.filter(uncertain__gt=0).order_by("pk")
+    mine = batches.filter(mailing=mailing) if mailing else batches
+    return sum(_settle_holding(holding, number, now) for batch in mine for holding in _holdings(batch, worker))
 
 
-def _settle_by_record(record: FlightRecord, batch: Batch, rows: Sequence[int], attempt: int, now: datetime) -> int:
-    """Settle uncertain rows of a holding that was given up without this record."""
-    marks = {seq: record.mark(seq) for seq in rows}
-    never_left = [seq for seq, mark in marks.items() if mark is RowMark.WAITING]
-    on_the_wire = [seq for seq, mark in marks.items() if STATE_OF_MARK.get(mark) == Delivery.State.UNCERTAIN]
-    known = {
-        seq: DeliveryReport(RESOLUTION_OF_STATE[STATE_OF_MARK[mark]], now, LATE_REPLY, attempt=attempt)
-        for seq, mark in marks.items()
-        if STATE_OF_MARK.get(mark) in RESOLUTION_OF_STATE
+def _holdings(batch: Batch, worker: str) -> list[Holding]:
+    rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
+    ours = rows.filter(state=Delivery.State.UNCERTAIN, provider_id__startswith=worker)
+    found = ours.order_by("provider_id", "attempts").values_list("provider_id", "attempts", "seq")
+    names = groupby(found, key=itemgetter(0, 1))
+    tokens = ((name.rpartition(HOLDING_SEPARATOR)[2], attempt, list(rows)) for (name, attempt), rows in names)
+    return [
+        Holding(batch, int(token), attempt, [seq for *_, seq in rows])
+        for token, attempt, rows in tokens
+        if token.isdigit()
+    ]
+
+
+def _settle_holding(holding: Holding, number: int, now: datetime) -> int:
+    """Settle rows by the record of their holding, or by its history: then the ledger was restored meanwhile."""
+    batch, attempt = holding.batch, holding.attempt
+    record = flight_recorder.revoke(flight_path(number), batch.pk, holding.token)
+    known = record or _past_record_of(number, holding)
+    if known is None:
+        return 0
+    marks = {seq: known.mark(seq) for seq in holding.rows}
+    unmarked = [seq for seq, mark in marks.items() if mark is RowMark.WAITING]
+    states = {seq: STATE_OF_MARK[mark] for seq, mark in marks.items() if mark in STATE_OF_MARK}
+    results = {
+        seq: DeliveryReport(RESOLUTION_OF_STATE[state], now, LATE_REPLY, attempt=attempt)
+        for seq, state in states.items()
+        if state in RESOLUTION_OF_STATE
     }
     with transaction.atomic():
         held = Batch.objects.select_for_update().get(pk=batch.pk)
-        settled = uncertain.settle_late(held, known)
-        settled += uncertain.requeue_never_left(
-            held, never_left, DeliveryReport(Resolution.NEVER_LEFT, now, attempt=attempt)
-        )
-        left = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=on_the_wire, attempts=attempt)
-        left.filter(state=Delivery.State.UNCERTAIN).update(reply=RECORDED_REPLY, provider_id="")  # not settled again
+        settled = uncertain.settle_late(held, results)
+        if record:
+            never_left = DeliveryReport(Resolution.NEVER_LEFT, now, attempt=attempt)
+            settled += uncertain.requeue_never_left(held, unmarked, never_left)
+        else:
+            holding.explain(unmarked, RESTORED_REPLY)
+        holding.explain([seq for seq in states if seq not in results], RECORDED_REPLY)
     log.warning("batch %s: a machine that had been cut off reported the results of %d copies", batch, settled)
     return settled
+
+
+def _past_record_of(number: int, holding: Holding) -> FlightRecord | None:
+    """The record of a holding that a restored ledger gave up, from the slot's history."""
+    is_restored = Restoration.objects.exists()
+    return flight_recorder.past_record(flight_path(number), holding.batch.pk, holding.token) if is_restored else None
 
 
 def reopen_mailings(now: datetime) -> None:

@@ -3,6 +3,9 @@
 A restored ledger does not know which deliveries were sent since its backup; the flight recorders do. A claim is
 committed before it is recorded, and an intent before its row is marked, so a record with a newer token, of a missing
 batch, or with sent rows beyond the cursor proves a restore. A power cut only loses marks.
+
+Recorders prove it only on the machine that sent. On PostgreSQL the ledger also stores in which database it lives, so
+that the first machine that starts on a restored dump knows it, whoever has sent.
 """
 
 import fcntl
@@ -13,14 +16,14 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.ledger import flight_recorder
 from newsletter.delivery.ledger.claims import WAITING_STATES
 from newsletter.delivery.ledger.flight_recorder import FlightRecord, RowMark
-from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models import Batch, Delivery, LedgerPlace, Mailing
 from newsletter.delivery.models.deliveries import Restoration
 from subscribers import replay_departures
 
@@ -42,16 +45,18 @@ def detect_restore(now: datetime) -> bool:
     with _exclusive_lock():
         forgotten = replay_departures.replay()
         proofs = _newer_records(flight_recorder.all_records(settings.LOCK_DIR))
-        if not forgotten and not proofs:
-            return False
-        records = [record.packed() for record in proofs]
-        Restoration.objects.create(noticed_at=now, departures=forgotten, records=records)
+        with transaction.atomic():
+            if not _has_moved() and not forgotten and not proofs:
+                return False
+            records = [record.packed() for record in proofs]
+            Restoration.objects.create(noticed_at=now, departures=forgotten, records=records)
     log.error("this database comes from a backup: nothing is sent until the author decides on the desk what was sent")
     return True
 
 
 def block_sending(made_at: datetime, now: datetime) -> None:
     """Block sending after `manage.py restore`. made_at: of the backup."""
+    _has_moved()  # said by this restoration already
     Restoration.objects.create(noticed_at=now, made_at=made_at)
 
 
@@ -61,6 +66,23 @@ def _exclusive_lock() -> Iterator[None]:
     with (settings.LOCK_DIR / "restored").open("a") as lock_file:
         fcntl.flock(lock_file, fcntl.LOCK_EX)
         yield
+
+
+def _has_moved() -> bool:
+    """Store in which PostgreSQL database the ledger is; return whether it was in another one before.
+
+    Server, database and table: a dump that is loaded anywhere makes a new table at least, a copied database keeps its
+    tables' numbers, and a new server begins with the same numbers. A standby that takes over has all three.
+    """
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),"
+            " (SELECT oid FROM pg_database WHERE datname = current_database()), %s::regclass::oid)",
+            [Batch._meta.db_table],
+        )
+        return LedgerPlace.move(str(cursor.fetchone()[0]))
 
 
 def is_restore_undecided() -> bool:

@@ -1,7 +1,15 @@
 """Tables: mailings, deliveries, and the records about them."""
 
 from newsletter.delivery.models.course import CourseCopy, OnceMore
-from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Breakdown, Delivery, Refusal, Restoration
+from newsletter.delivery.models.deliveries import (
+    Batch,
+    BatchQuerySet,
+    Breakdown,
+    Delivery,
+    LedgerPlace,
+    Refusal,
+    Restoration,
+)
 from newsletter.delivery.models.events import Event, EventCount, InboundMessage, MailFetch
 from newsletter.delivery.models.links import DaySalt, Link, LinkDayCount, Visit
 from newsletter.delivery.models.mailing import (
@@ -29,6 +37,7 @@ __all__ = [
     "EventCount",
     "Feedback",
     "InboundMessage",
+    "LedgerPlace",
     "Link",
     "LinkDayCount",
     "MailFetch",

@@ -251,3 +251,18 @@ class Restoration(models.Model):
     def decide(cls, decision: "Restoration.Handling", now: datetime) -> int:
         """Allow sending again; return how many restores this call decided."""
         return cls.undecided().update(decided_at=now, decision=decision)
+
+
+class LedgerPlace(models.Model):
+    """The database that holds this ledger: a single row, which a dump carries along, so that a copy is known by it."""
+
+    identity = models.CharField(max_length=80)
+
+    def __str__(self) -> str:
+        return self.identity
+
+    @classmethod
+    def move(cls, identity: str) -> bool:
+        """Store the identity; return whether it was another one before: to one caller only."""
+        cls.objects.get_or_create(pk=1, defaults={"identity": identity})
+        return bool(cls.objects.filter(pk=1).exclude(identity=identity).update(identity=identity))

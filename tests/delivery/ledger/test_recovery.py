@@ -402,6 +402,31 @@ def test_rows_are_taken_back_once(given_up):
     assert states(mailing)[2] == UNCERTAIN
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_lane_that_both_machines_took_its_batch_from_tells_what_it_knows(
+    make_mailing, settings, tmp_path, monkeypatch
+):
+    """The other machine has given its batch up, and its own machine revokes it in the same moment."""
+    mailing, provider = make_mailing("abcd"), Provider()
+    monkeypatch.setattr(lane_process, "courier_for", lambda *_details: provider)
+    provider.window = 4
+
+    def stand_still(row):
+        provider.on_send = lambda row: None
+        here, settings.LOCK_DIR = settings.LOCK_DIR, tmp_path / "another"
+        lease_is_over_for(50)
+        recovery.sweep(slots=1)
+        settings.LOCK_DIR = here
+        batch = Batch.objects.get()
+        assert flight_recorder.revoke(recovery.flight_path(0), batch.pk, batch.token - 1)
+
+    provider.on_send = stand_still
+    lane_process.run_lane(0)
+
+    assert states(mailing)[:1] == [SENT]
+    assert UNCERTAIN not in states(mailing)
+
+
 # --- An owner that lives, but whose lock file is deleted ---
 
 

@@ -154,6 +154,33 @@ def test_a_backup_of_a_last_window_on_its_way_is_recovered_by_the_history_of_its
     assert [told[seq] for seq in (2, 3)] == [recovery.RECORDED_REPLY, recovery.RESTORED_REPLY]
 
 
+def test_a_backup_of_the_very_moment_is_recovered_though_another_machine_was_first(make_mailing, settings, tmp_path):
+    """It has not this machine's history, which tells of rows that it has given up."""
+    mailing = make_mailing("abcd")
+    batch = claims.claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    claims.commit_intent(batch, [], 4, NOW)
+    with Recorder(recovery.flight_path(0)) as flight:
+        flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        for seq, mark in enumerate([RowMark.SENT, RowMark.FAILED, RowMark.HANDED_OVER]):
+            flight.mark(seq, mark)
+        flight.begin(batch.pk + 1, 1, lo=0, hi=4)
+        flight.mark(0, RowMark.SENT)
+    assert restore_detection.detect_restore(NOW)
+    assert not lane_process.recover_own_slot(0), "the author has not decided"
+    restore_detection.resume_sending(NOW)
+    here, settings.LOCK_DIR = settings.LOCK_DIR, tmp_path / "another"
+    Batch.objects.update(lease_until=Now() - timedelta(minutes=1))
+    recovery.sweep(slots=1)
+    assert states(mailing) == [UNCERTAIN] * 4
+    settings.LOCK_DIR = here
+
+    assert lane_process.recover_own_slot(0)
+
+    assert states(mailing) == [SENT, FAILED, UNCERTAIN, UNCERTAIN]
+    told = dict(mailing.deliveries.values_list("seq", "reply"))
+    assert [told[seq] for seq in (2, 3)] == [recovery.RECORDED_REPLY, recovery.RESTORED_REPLY]
+
+
 def test_what_left_in_one_of_two_holdings_with_the_same_token_has_left(make_mailing):
     mailing = make_mailing("abcd")
     batch = claims.claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)

@@ -51,6 +51,7 @@ LEFT_OUT = {
     "publication.SiteVersion": "counts changes of this database",
     "delivery.Rehearsal": "is of no use elsewhere: an issue is rehearsed again before it is sent",
     "delivery.Restoration": "tells of this machine",
+    "delivery.LedgerPlace": "is about this database",
     "delivery.RateLimitState": "is about the last seconds of sending",
     "delivery.MailFetch": "is about the last look into the mailbox",
     "delivery.InboundMessage": "is kept for 30 days, until it is applied: events tell what came of it",
