@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0006_plain_names'),
+        ('delivery', '0007_too_close'),
     ]
 
     operations = [
