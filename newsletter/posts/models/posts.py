@@ -26,6 +26,7 @@ from newsletter.posts.proofreading.check import HINTS
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
+from newsletter.publication.trash import OutOfTrash
 
 if TYPE_CHECKING:
     from newsletter.posts.proofreading.rules import ProofFinding
@@ -204,11 +205,13 @@ class Post(models.Model):
     source_digest = models.CharField(max_length=32, blank=True, editable=False)  # of the imported source
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    trashed_at = models.DateTimeField(null=True, editable=False)
 
     _rendered: tuple[str, Rendering] | None = None  # (body, its rendering)
     pending_copy: Any = None  # the working copy overlaid on this instance, which must then not be saved
 
-    objects = PostQuerySet.as_manager()
+    objects = OutOfTrash.from_queryset(PostQuerySet)()
+    with_trash = PostQuerySet.as_manager()
 
     class Meta:
         ordering = ["-published_at", "-pk"]
@@ -216,9 +219,11 @@ class Post(models.Model):
         verbose_name_plural = _("posts")
         permissions = [("publish_post", "Can publish posts, and change those of others")]
         indexes = [
-            models.Index(fields=["id", "published_at", "updated_at", "is_unlisted"], name="dates_of_posts"),
-            models.Index(fields=["published_at", "id", "is_unlisted"], name="posts_by_date"),
-            models.Index(fields=["updated_at", "published_at"], name="changes_of_posts"),
+            models.Index(
+                fields=["id", "published_at", "updated_at", "is_unlisted", "trashed_at"], name="dates_of_posts"
+            ),
+            models.Index(fields=["published_at", "id", "is_unlisted", "trashed_at"], name="posts_by_date"),
+            models.Index(fields=["updated_at", "published_at", "trashed_at"], name="changes_of_posts"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["source"], condition=~Q(source=""), name="a_source_is_imported_once"),
@@ -309,7 +314,7 @@ class Post(models.Model):
         return sum(one.rule not in HINTS for one in self.findings(publication))
 
     def is_published(self, now: datetime) -> bool:
-        return self.published_at is not None and self.published_at <= now
+        return self.published_at is not None and self.published_at <= now and self.trashed_at is None
 
     def state(self, now: datetime) -> State:
         if self.published_at is None:
