@@ -165,6 +165,7 @@ class LookForm(PublicationForm):
             *("look", "heading_font", "numbered", "signature", "footer"),
         )
         widgets = {
+            "theme": forms.RadioSelect({"class": "looks"}),
             "accent": forms.TextInput({"type": "color"}),
             "footer": forms.Textarea({"rows": 2}),
             "signature": forms.Textarea({"rows": 4}),
