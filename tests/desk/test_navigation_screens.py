@@ -65,7 +65,10 @@ def screens(desk) -> list[str]:
         reverse("admin:subscribers_subscriber_change", args=[reader.pk]),
         reverse("admin:posts_pattern_change", args=[pattern.pk]),
         reverse("admin:posts_image_change", args=[image.pk]),
-        *(f"{reverse('admin:posts_post_change', args=[post.pk])}{part}" for part in ("", "../delete/", "../versions/", "../../trash/")),
+        *(
+            f"{reverse('admin:posts_post_change', args=[post.pk])}{part}"
+            for part in ("", "../delete/", "../versions/", "../../trash/")
+        ),
         reverse("admin:issues_kepttext_add"),
         *(reverse(f"admin:posts_tag_{name}", args=[tag]) for name in ("change", "delete", "history")),
         reverse("admin:api_token_change", args=[tokens.create_token(User.objects.get(), "Obsidian", SCOPES)[0].pk]),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from newsletter.delivery.models import Reminder
 from newsletter.desk.tasks import empty_trash
 from newsletter.issues.models import Issue
-from newsletter.posts.models import Post
+from newsletter.posts.models import Post, Tag
 from newsletter.posts.search.index import index_post
 from tests.desk.test_admin import schedule
 from tests.factories import make_helper, make_issue, make_post, make_publication
@@ -38,7 +38,7 @@ def put_back(desk, row):
 
 
 def test_a_deleted_post_is_seen_nowhere_and_comes_back_by_one_press_without_a_password(desk):
-    post = make_post(title="Borrowed ideas")
+    post = make_post(title="Borrowed ideas", tags=("ai",))
     index_post(post)
     pages = ("/", "/posts/", "/feed.xml", "/search/?q=Borrowed", "/admin/posts/post/")
 
@@ -53,6 +53,7 @@ def test_a_deleted_post_is_seen_nowhere_and_comes_back_by_one_press_without_a_pa
     assert "“Borrowed ideas” is in the trash." in page.text
     assert "Put back" in page.text
     assert shown() == [False] * 5
+    assert not Tag.objects.in_use(timezone.now()).exists()
     assert desk.get(post.get_absolute_url()).status_code == 404
     assert desk.get(reverse("admin:posts_post_change", args=[post.pk])).status_code == 302
     assert reverse("admin:posts_post_trash") in desk.get("/admin/posts/post/").text
