@@ -1,7 +1,7 @@
 // Ask before a page is left whose form has something that is not saved, and say beside the button that it is so.
 // A text keeps copies of its own: unsaved.js.
 
-const forms = [...document.querySelectorAll("#content-main form[method=post]")];
+const forms = [...document.querySelectorAll("#content form[method=post]:not(.test-mail)")];
 const watched = forms.filter((form) => !form.querySelector("#kept-copies"));
 const place = document.querySelector("[data-say-unsaved]");
 const isRefused = Boolean(document.querySelector(".errornote"));
