@@ -289,6 +289,7 @@ _BEAT = {
     "work on many readers": ("newsletter.desk.tasks.work_on_errands", 20.0, 20),
     "take in posts that move": ("newsletter.desk.tasks.take_in_posts", 20.0, 20),
     "remove files of readers": ("newsletter.desk.tasks.remove_old_files", 600.0, 600),
+    "empty the trash": ("newsletter.desk.tasks.empty_trash", 3600.0, 3600),
     "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 20.0, 20),
     "apply what became of copies": ("newsletter.delivery.tasks.apply_events", 10.0, 10),
     "count who followed links": ("newsletter.delivery.tasks.count_links", 300.0, 300),

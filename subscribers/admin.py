@@ -76,7 +76,7 @@ class SubscriberAdmin(AddressAdmin):
     actions = ("erase",)
     change_list_template = "admin/subscribers/subscriber_list.html"
     fields = ("email", "name", "tag_names", "consent")
-    fields_of_known = ("name", "tag_names")  # the page of a reader says the rest
+    fields_of_known = (("name", "tag_names"),)  # the page of a reader says the rest
 
     class Media:
         css = {"all": ("desk/readers.css",)}

@@ -1,5 +1,6 @@
 """Admin classes of issues and mailings. Here, because their screens need both apps."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -26,7 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.delivery.letter.rendering import freeze
-from newsletter.delivery.models import Mailing
+from newsletter.delivery.models import Mailing, Reminder
 from newsletter.delivery.planning.approving import can_be_corrected, was_sent_to_all
 from newsletter.delivery.sending_days import free_slots
 from newsletter.desk.issues import composer, history, listing
@@ -40,6 +41,7 @@ from newsletter.desk.today import issues_context
 from newsletter.issues.assembly import next_number, proposed_posts
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.models import Issue, IssueItem
+from newsletter.issues.search import index_issue
 from newsletter.posts.admin import WRITING_SCRIPTS
 from newsletter.posts.json_saves import AUTOSAVE_DELAY, JsonSaveAdmin
 from newsletter.posts.search.index import remove_document
@@ -73,7 +75,6 @@ class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
 @admin.register(Issue)
 class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
     form = IssueForm
-    summarizes_deletion = True
     inlines = (ItemInline,)
     list_display = ("number", "subject", "state")
     sortable_by = ()
@@ -116,6 +117,7 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
             raise PermissionDenied
         now = timezone.now()
         context |= issues_context(request.user, now) | listing.list_context(request.GET.get(listing.YEAR, ""), now)
+        context |= {"has_trash": self.has_trash_permission(request)}
         context |= {"has_add_permission": self.has_add_permission(request), "opts": self.opts}
         return TemplateResponse(request, "desk/issues.html", self.admin_site.each_context(request) | context)
 
@@ -170,9 +172,23 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
         super().save_related(request, form, formsets, change)
         history.save_posts_and_texts(form)
 
-    def delete_model(self, request: HttpRequest, obj: Issue) -> None:
-        remove_document("issue", obj.pk)
-        super().delete_model(request, obj)
+    def in_use(self, rows: QuerySet[Issue]) -> QuerySet[Issue]:
+        """The record of who got it hangs on it."""
+        return rows.filter(mailings__isnull=False)
+
+    def after_trash(self, rows: Iterable[Issue]) -> None:
+        """Letters that ask for an approval lead nowhere; a draft is not proposed again for the same slot."""
+        for issue in rows:
+            remove_document("issue", issue.pk)
+            issue.reminders.exclude(kind=Reminder.Kind.DRAFT).delete()
+
+    def after_put_back(self, row: Issue) -> None:
+        """Under the next number if its own was given to another, and without posts that are gone."""
+        if Issue.objects.filter(number=row.number).exists():
+            row.number = next_number()
+            row.save(update_fields=["number"])
+        row.items.filter(post__trashed_at__isnull=False).delete()
+        index_issue(row)
 
     def response_add(self, request: HttpRequest, obj: Issue, post_url_continue: str | None = None) -> HttpResponse:
         return self._next_screen(request, obj, super().response_add(request, obj, post_url_continue))

@@ -83,6 +83,7 @@ PROOF_CONDITIONS: dict[str, Callable[[HttpRequest], bool]] = {
     "issue_correct": _when_browser_is_new,
     "mailing_at_once": _when_browser_is_new,
 }
+INTO_TRASH = {"posts_post_delete", "issues_issue_delete"}  # one press brings back what they take away
 PROOF_CONDITIONS_BY_AFFIX: tuple[tuple[str, str, Callable[[HttpRequest], bool]], ...] = (
     ("", "_delete", _when_posted),
     ("factor_", "", _always),
@@ -90,9 +91,11 @@ PROOF_CONDITIONS_BY_AFFIX: tuple[tuple[str, str, Callable[[HttpRequest], bool]],
 
 
 def is_proof_needed(request: HttpRequest) -> bool:
+    name = getattr(request.resolver_match, "url_name", None) or ""
+    if name in INTO_TRASH:
+        return False
     if not has_fresh_proof(request) and any(map(permissions.needs_proof, permissions.permissions_used_by(request))):
         return True
-    name = getattr(request.resolver_match, "url_name", None) or ""
     if asks := PROOF_CONDITIONS.get(name):
         return asks(request)
     family = (asks for begin, end, asks in PROOF_CONDITIONS_BY_AFFIX if name.startswith(begin) and name.endswith(end))

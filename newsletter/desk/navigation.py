@@ -53,16 +53,18 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("admin:settings_rhythm", pgettext_lazy("settings", "Rhythm")),
         ("admin:settings_newcomers", pgettext_lazy("settings", "New readers")),
         ("admin:settings_words", pgettext_lazy("settings", "Words")),
+        ("auth.user", pgettext_lazy("settings", "Team")),
+        ("admin:account", pgettext_lazy("settings", "Security")),
+        ("admin:move_in", pgettext_lazy("settings", "Move in")),
         ("admin:settings_feeds", pgettext_lazy("settings", "Robots")),
         ("posts.redirect", pgettext_lazy("settings", "Old addresses")),
-        ("admin:move_in", pgettext_lazy("settings", "Move in")),
-        ("auth.user", pgettext_lazy("settings", "Team")),
         ("api.token", pgettext_lazy("settings", "API")),
         ("admin:webhooks", pgettext_lazy("settings", "Webhooks")),
-        ("admin:account", pgettext_lazy("settings", "Security")),
         ("admin:settings_record", pgettext_lazy("settings", "Record")),
     ),
 }
+# Settings that are rarely changed: folded on the overview, and behind one tab.
+RARE = frozenset(key for key, _label in PAGES[SETTINGS][8:])
 FEW_PAGES = 6  # fit on a phone; larger sections link to their overview instead
 # Pages shown as tabs of another page: by URL name, the page and the tab's label.
 TABS = {
@@ -111,7 +113,15 @@ def page_links(word: str, request: HttpRequest, site: AdminSite) -> list[NavLink
 def sibling_links(request: HttpRequest, site: AdminSite) -> list[NavLink]:
     """The pages of the same section; none if there is only one, or the shown page is a subpage."""
     links = page_links(section_of(request.path, site) or "", request, site)
-    return links if len(links) > 1 and any(link.is_current for link in links) else []
+    if len(links) < 2 or not any(link.is_current for link in links):
+        return []
+    often, rare = split_rare(links)
+    more = NavLink("more", _("More"), reverse(SCREENS[SETTINGS]) + "#more", is_current=False)
+    return [*often, *(link for link in rare if link.is_current), *([more] if rare else [])]
+
+
+def split_rare(links: list[NavLink]) -> tuple[list[NavLink], list[NavLink]]:
+    return [link for link in links if link.name not in RARE], [link for link in links if link.name in RARE]
 
 
 def overview_link(request: HttpRequest, site: AdminSite) -> NavLink | None:

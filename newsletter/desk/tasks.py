@@ -12,7 +12,10 @@ from newsletter.desk import auto_rehearsal
 from newsletter.desk.accounts import security_alerts
 from newsletter.desk.jobs import files, working
 from newsletter.desk.models import Errand, PostImport
+from newsletter.issues.models import Issue
 from newsletter.operation import senders
+from newsletter.posts.models import Post
+from newsletter.publication import trash
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 
@@ -67,6 +70,13 @@ def remove_old_files() -> None:
         files.remove_old(kind, timezone.now())
     with translation.override(Publication.objects.current().language):
         files.forget_words(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def empty_trash() -> None:
+    """Delete what was in the trash for 30 days; issues first, for their posts."""
+    trash.expired(Issue).delete()
+    trash.expired(Post).filter(items__isnull=True).delete()
 
 
 def sender_remarks() -> list[RehearsalRemark]:

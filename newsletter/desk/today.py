@@ -496,7 +496,7 @@ def _on_its_way(mailing: Mailing, facts: DeskFacts, now: datetime) -> DeskRow:
 def _readers(reader_counts: ReaderCounts, facts: DeskFacts, now: datetime) -> dict[str, Any]:
     weeks = DayCount.objects.weekly(now.astimezone(facts.zone).date(), reader_counts.mailable)
     others = [
-        (_("resting"), reader_counts.paused),
+        (_("paused"), reader_counts.paused),
         (_("not confirmed"), reader_counts.pending),
         (_("unsubscribed"), reader_counts.unsubscribed),
         (_("suppressed"), reader_counts.suppressed),

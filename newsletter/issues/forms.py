@@ -111,6 +111,13 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         added: Any = self.fields["added"]
         added.offer(self._unmailed().order_by("-published_at", "-pk"))
 
+    def clean_number(self) -> int:
+        """The number of an issue in the trash is free again, which Django's own check of forms does not know."""
+        number: int = self.cleaned_data["number"]
+        if Issue.objects.filter(number=number).exclude(pk=self.instance.pk).exists():
+            raise self.instance.unique_error_message(Issue, ("number",))
+        return number
+
     def is_multipart(self) -> bool:
         """URL encoding would triple the size of Chinese text."""
         return True

@@ -29,6 +29,7 @@ from newsletter.mail.html import demote_headings
 from newsletter.posts.models import Image, Post, PostQuerySet, attach_covers
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
+from newsletter.publication.trash import OutOfTrash
 
 NUMBER_MAX = 2_147_483_647  # PostgreSQL's integer; SQLite has no such limit
 _TAG = re.compile(r"<[a-z][^>]*>")
@@ -91,7 +92,7 @@ class IssueQuerySet(models.QuerySet["Issue"]):
 class Issue(models.Model):
     """One number of the newsletter: an introduction, some posts, a closing."""
 
-    number = models.PositiveIntegerField(_("number"), unique=True)
+    number = models.PositiveIntegerField(_("number"))
     subject = models.CharField(_("subject"), max_length=200)
     preheader = models.CharField(
         _("preheader"),
@@ -107,6 +108,7 @@ class Issue(models.Model):
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True, editable=False, db_index=True)
     imported_at = models.DateTimeField(null=True, editable=False)  # mailed by another program, never by this one
+    trashed_at = models.DateTimeField(null=True, editable=False)
 
     post_count: int  # public posts; set by annotations.attach_contents
     reading_minutes: int
@@ -115,13 +117,21 @@ class Issue(models.Model):
     cover: Image | None  # set by posts.models.attach_covers
     opening: str  # first sentences; set by annotations.attach_openings
 
-    objects = IssueQuerySet.as_manager()
+    objects = OutOfTrash.from_queryset(IssueQuerySet)()
+    with_trash = IssueQuerySet.as_manager()
 
     class Meta:
         ordering = ["-number"]
         verbose_name = _("issue")
         verbose_name_plural = _("issues")
         permissions = [("send_issue", "Can send issues to readers")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["number"],
+                condition=Q(trashed_at__isnull=True),
+                name="a_number_is_given_once",
+            )
+        ]
 
     def __str__(self) -> str:
         words = {"number": self.number, "subject": self.subject}
@@ -287,7 +297,7 @@ def prefetch_whole(issues: Sequence[Issue], now: datetime) -> None:
 
 def in_no_issue(posts: PostQuerySet) -> PostQuerySet:
     """Posts of no issue, sent or not, that may go into one: not imported archives, web-only or unlisted posts."""
-    items = IssueItem.objects.filter(post=OuterRef("pk"))
+    items = IssueItem.objects.filter(post=OuterRef("pk"), issue__trashed_at__isnull=True)
     is_archive = Q(source__gt="", published_at__lt=F("created_at"))
     return posts.filter(~is_archive, ~Exists(items), is_web_only=False, is_unlisted=False)
 

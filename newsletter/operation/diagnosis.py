@@ -116,7 +116,7 @@ def outbox_findings(now: datetime) -> Iterator[Finding]:
 
 def postal_address_findings(now: datetime) -> Iterator[Finding]:
     if not Publication.objects.current().postal_address:
-        hint = _("Fill it in under Publication: many countries ask for it at the foot of every issue.")
+        hint = _("Fill it in at Settings, Sender: many countries ask for it at the foot of every issue.")
         yield Finding(WARNING, "postal_address.empty", _("The postal address is empty."), hint)
 
 

@@ -149,7 +149,7 @@ def _dead_addresses(facts: SenderFacts) -> Assessment:
 def _takes_replies(facts: SenderFacts) -> Assessment:
     if facts.domain in FREEMAIL or facts.domain in EXAMPLE_DOMAINS:
         return Assessment(
-            RequirementState.MISSING, _("Set the sender address under Publication; it needs a domain of your own.")
+            RequirementState.MISSING, _("Set the sender address in Settings, Sender; it needs a domain of your own.")
         )
     return _of_rows(facts, "MX")
 

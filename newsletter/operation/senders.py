@@ -303,9 +303,9 @@ def _reverse_names(ask: Lookup, way: MailRoute, domain: str) -> dict[str, tuple[
 def sender_findings(now: datetime) -> Iterator[Finding]:
     address = Publication.objects.current().sender_email
     level = ERROR if mail_url() else WARNING
-    hint = _("Set the sender address under Publication; it needs a domain of your own.")
+    hint = _("Set the sender address in Settings, Sender; it needs a domain of your own.")
     if dns_domain(address) in EXAMPLE_DOMAINS:
-        yield Finding(level, "sender.made_up", _("Mail would come from %s, which is nobody's.") % address, hint)
+        yield Finding(level, "sender.made_up", _("Mail would come from %s, an address nobody owns.") % address, hint)
     elif dns_domain(address) in FREEMAIL:
         message = _("Mail would come from %s, at whose domain only its owner can say who may send.") % address
         yield Finding(level, "sender.mailbox", message, hint)

@@ -13,7 +13,7 @@ from django.contrib.admin.options import IS_POPUP_VAR
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, prefetch_related_objects
+from django.db.models import Count, Exists, F, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import TemplateResponse
@@ -55,7 +55,7 @@ from newsletter.posts.models.renderings import render_uncached
 from newsletter.posts.models.revisions import PostText
 from newsletter.posts.proofreading.check import HINTS, RULES, apply_fixes, group_findings, house_terms
 from newsletter.posts.redirects import RedirectAdmin
-from newsletter.posts.search.index import index_post
+from newsletter.posts.search.index import index_post, remove_document
 from newsletter.posts.storing import (
     PUBLISH_PERMISSION,
     discard_working_copy,
@@ -66,7 +66,7 @@ from newsletter.posts.storing import (
     withdraw_posts,
 )
 from newsletter.posts.text.diff import diff, shorten_unchanged
-from newsletter.publication.audit import AuditedAdmin, PlainDeleteAdmin, actor_text
+from newsletter.publication.audit import PlainDeleteAdmin, TrashAdmin, actor_text
 from newsletter.publication.changes import Change
 from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.models import Publication
@@ -120,12 +120,11 @@ class TagFilter(admin.RelatedOnlyFieldListFilter):
 
 
 @admin.register(Post)
-class PostAdmin(JsonSaveAdmin, AuditedAdmin):
+class PostAdmin(JsonSaveAdmin, TrashAdmin):
     """Users who may publish see all posts, others their own drafts."""
 
     form = DeskPostForm
     nothing_yet = _("No post yet. What you write is saved by itself.")
-    summarizes_deletion = True
     continue_buttons = frozenset({ENTER_BUTTON, UPDATE, PUBLISH, KEEP})
     list_display = ("name", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", TagFilter))
@@ -134,7 +133,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("title", "summary", "body")
     ordering = (F("published_at").desc(nulls_first=True), "-pk")  # drafts on top
-    actions = ("publish_now", "back_to_draft")
+    actions = ("publish_now", "back_to_draft", "delete_selected")
     fieldsets = (
         (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
         (_("Publishing"), {"fields": ("published_at", "place"), "classes": ("aside", "release-fields")}),
@@ -199,10 +198,16 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
 
     # --- The list ---
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Prefetch the issues that the refusal page names."""
-        prefetch_related_objects(list(objs), "issues")
-        return super().get_deleted_objects(objs, request)
+    def in_use(self, rows: QuerySet[Post]) -> QuerySet[Post]:
+        """An issue stays as its readers know it."""
+        return rows.filter(issues__trashed_at__isnull=True, issues__isnull=False).distinct()
+
+    def after_trash(self, rows: Iterable[Post]) -> None:
+        for post in rows:
+            remove_document("post", post.pk)
+
+    def after_put_back(self, row: Post) -> None:
+        index_post(row)
 
     @admin.display(description=_("title"), ordering="title")
     def name(self, post: Post) -> str:
@@ -210,6 +215,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         shown = {"title": _("Posts"), "patterns": Pattern.objects.only("title")[:PATTERNS_OFFERED]}
+        shown["has_trash"] = self.has_trash_permission(request)
         return super().changelist_view(request, shown | (extra_context or {}))
 
     @admin.display(description=_("state"), ordering="published_at")

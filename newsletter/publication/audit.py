@@ -1,63 +1,43 @@
 """Admin base classes: a history page, and shorter delete confirmations."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import F, Model, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST, require_safe
 
-from newsletter.publication import changes
+from newsletter.publication import changes, trash
 from newsletter.publication.changes import Change
 
-# Related rows that a delete confirmation mentions, by model label; apps above are named, not imported.
-CASCADES: dict[str, Callable[[int], str]] = {
-    "posts.revision": lambda count: ngettext("%(count)s version of the text", "%(count)s versions of the text", count),
-    "posts.redirect": lambda count: ngettext(
-        "%(count)s old address that leads here", "%(count)s old addresses that lead here", count
-    ),
-    "posts.workingcopy": lambda _count: _("What was changed and readers do not see yet"),
-    "issues.startingpoint": lambda _count: _("The place on the page for newcomers"),
-    "delivery.feedback": lambda count: ngettext("%(count)s answer of a reader", "%(count)s answers of readers", count),
-}
+TRASH_SHOWN = 200
 
 
 class PlainDeleteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Delete confirmations without the join tables of many-to-many fields.
-
-    summarizes_deletion: list only the rows themselves, and counts of CASCADES.
-    """
-
-    summarizes_deletion = False
+    """Delete confirmations without the join tables of many-to-many fields."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         nested, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        if self.summarizes_deletion:
-            rows = [one for one in nested if not isinstance(one, list)]
-            return rows, dict.fromkeys(_cascade_phrases(counts), ""), lacking, protected
         joining = [model._meta for model in apps.get_models(include_auto_created=True) if model._meta.auto_created]
         plurals = {str(options.verbose_name_plural) for options in joining}
         starts = tuple(f"{capfirst(options.verbose_name)}: " for options in joining)
         shown = {name: count for name, count in counts.items() if str(name) not in plurals}
         return _without(nested, starts), shown, lacking, protected
-
-
-def _cascade_phrases(counts: dict[Any, int]) -> list[str]:
-    """counts: by the model's plural name."""
-    by_name = {str(name): count for name, count in counts.items()}
-    found = {label: by_name.get(str(apps.get_model(label)._meta.verbose_name_plural), 0) for label in CASCADES}
-    return [CASCADES[label](count) % {"count": f"{count:,}"} for label, count in found.items() if count]
 
 
 def _without(nested: Iterable[Any], starts: tuple[str, ...]) -> list[Any]:
@@ -162,6 +142,83 @@ class AuditedAdmin(PlainDeleteAdmin):
         return str(field.label) if field and field.label else _verbose_name(self.model, name)
 
 
+class TrashAdmin(AuditedAdmin):
+    """Deleting moves rows to the trash, from where one press brings them back."""
+
+    def get_urls(self) -> list[URLPattern]:
+        own: list[tuple[str, Any, str]] = [
+            ("trash/", require_safe(self.trash_view), "trash"),
+            ("trash/<int:pk>/", require_POST(self.put_back), "put_back"),
+        ]
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        view = self.admin_site.admin_view
+        return [*(path(at, view(screen), name=f"{name}_{end}") for at, screen, end in own), *super().get_urls()]
+
+    def in_use(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Those that must stay."""
+        raise NotImplementedError
+
+    def after_trash(self, rows: Iterable[Any]) -> None:
+        """What else changes with rows that have come into the trash."""
+
+    def after_put_back(self, row: Any) -> None:
+        """What else changes with a row that has come back."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        rows = self.model.objects.filter(pk__in=[row.pk for row in objs])
+        return [], {}, set(), list(self.in_use(rows))
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]
+        """Not here: `move_to_trash` logs those that were moved."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.delete_queryset(request, self.model.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        rows = self.model.objects.filter(pk__in=queryset.order_by().values("pk"))
+        stays = self.in_use(self.model.objects.all()).order_by().values("pk")
+        with transaction.atomic():
+            self.after_trash(trash.move_to_trash(rows.exclude(pk__in=stays), timezone.now()))
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        self.message_user(request, _("“%(title)s” is in the trash.") % {"title": obj_display}, messages.SUCCESS)
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_trash")
+
+    def has_trash_permission(self, request: HttpRequest) -> bool:
+        return self.has_delete_permission(request)
+
+    @admin.action(description=gettext_lazy("Move to the trash"), permissions=["trash"])
+    def delete_selected(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        chosen = [row.pk for row in rows]
+        stay = self.in_use(self.model.objects.filter(pk__in=chosen)).distinct().count()
+        self.delete_queryset(request, rows)
+        if moved := len(chosen) - stay:
+            text = ngettext("%(count)d is in the trash.", "%(count)d are in the trash.", moved)
+            self.message_user(request, text % {"count": moved}, messages.SUCCESS)
+        if stay:
+            text = ngettext(
+                "%(count)d is part of an issue, and stays.", "%(count)d are part of an issue, and stay.", stay
+            )
+            self.message_user(request, text % {"count": stay}, messages.WARNING)
+
+    def trash_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_delete_permission(request):
+            raise PermissionDenied
+        rows = trash.in_trash(self.model)
+        context = {"title": _("Trash"), "opts": self.opts, "rows": rows[:TRASH_SHOWN], "days": trash.KEPT.days}
+        return TemplateResponse(request, "admin/trash.html", self.admin_site.each_context(request) | context)
+
+    def put_back(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.has_delete_permission(request):
+            raise PermissionDenied
+        with transaction.atomic():
+            row = get_object_or_404(trash.in_trash(self.model).select_for_update(), pk=pk)
+            self.after_put_back(row)
+            trash.put_back(row)
+        self.message_user(request, _("“%(title)s” is back.") % {"title": row}, messages.SUCCESS)
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", pk)
+
+
 def keys_of(rows: Iterable[tuple[datetime, str, int]], wanted: str) -> list[int]:
     return [key for _at, source, key in rows if source == wanted]
 
@@ -195,6 +252,7 @@ def _change_text(change: Change, names: list[str]) -> str:
         Action.PUBLISHED: _("Published"),
         Action.WITHDRAWN: _("Made a draft again"),
         Action.DELETED: _("Deleted"),
+        Action.RESTORED: _("Taken out of the trash"),
     }
     return texts[Action(change.what)]
 

@@ -83,6 +83,7 @@ class Change(models.Model):
         PUBLISHED = "published", _("published")
         WITHDRAWN = "withdrawn", _("made a draft again")
         DELETED = "deleted", _("deleted")
+        RESTORED = "restored", _("taken out of the trash")
 
     about = models.CharField(max_length=60, help_text="of which kind it is, as room.model")
     key = models.BigIntegerField(help_text="its primary key; no foreign key, for it may be gone")

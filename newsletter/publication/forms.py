@@ -1,5 +1,6 @@
 """Forms of the settings pages, and base classes that clean typed text."""
 
+import re
 import zoneinfo
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -106,13 +107,29 @@ COMMON_ZONES: dict[str, Promise] = {
 }
 
 
+OTHERS = _("Others")
+REGIONS: dict[str, Promise] = {
+    "Africa": _("Africa"),
+    "America": _("The Americas"),
+    "Asia": _("Asia"),
+    "Atlantic": _("The Atlantic"),
+    "Australia": _("Australia"),
+    "Europe": _("Europe"),
+    "Indian": _("The Indian Ocean"),
+    "Pacific": _("The Pacific"),
+}
+
+
 def zone_groups() -> list[tuple[Promise, list[tuple[str, Promise | str]]]]:
-    """Choices of all zones; names without a region, such as GB and ROC, are legacy and left out."""
-    others = sorted(name for name in zoneinfo.available_timezones() - COMMON_ZONES.keys() if "/" in name)
-    return [
-        (_("Often chosen"), list(COMMON_ZONES.items())),
-        (_("Others"), [(name, name.replace("_", " ").replace("/", ", ")) for name in others]),
-    ]
+    """Choices of all zones by region; names without a region, such as GB and ROC, are legacy and left out."""
+    groups: dict[Promise, list[tuple[str, Promise | str]]] = {_("Often chosen"): list(COMMON_ZONES.items())}
+    groups |= {label: [] for label in (*REGIONS.values(), OTHERS)}
+    for name in sorted(zoneinfo.available_timezones() - COMMON_ZONES.keys()):
+        region, _slash, place = name.partition("/")
+        if place:
+            shown = place if region in REGIONS else name
+            groups[REGIONS.get(region, OTHERS)].append((name, shown.replace("_", " ").replace("/", ", ")))
+    return list(groups.items())
 
 
 class PublicationForm(CleanTextModelForm):
@@ -157,6 +174,7 @@ class LookForm(PublicationForm):
             *("look", "heading_font", "numbered", "signature", "footer"),
         )
         widgets = {
+            "theme": forms.RadioSelect({"class": "looks"}),
             "accent": forms.TextInput({"type": "color"}),
             "footer": forms.Textarea({"rows": 2}),
             "signature": forms.Textarea({"rows": 4}),
@@ -211,7 +229,8 @@ class SignupSettingsForm(PublicationForm):
 def countries() -> list[tuple[Any, Any]]:
     """Choices of countries that the library `holidays` knows, COUNTRIES first."""
     known = import_module("holidays.registry").COUNTRIES.values()  # slow import: see issues/public_holidays.py
-    others = sorted((code, f"{code} {name}") for name, code, *_more in known if code not in COUNTRIES)
+    names = {code: re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name) for name, code, *_more in known}
+    others = sorted((code, f"{code} {name}") for code, name in names.items() if code not in COUNTRIES)
     return [("", _("no holidays")), *COUNTRIES.items(), (_("Others"), others)]
 
 

@@ -125,7 +125,7 @@ class Publication(models.Model):
 
         READ = "read", _("nothing: they may read what everybody may read")
         NO_TRAINING = "no-training", _("not for training; assistants and search engines may read")
-        NONE = "none", _("no artificial intelligence at all")
+        NONE = "none", _("no AI crawlers")
 
     class Check(models.TextChoices):
         """Rules of the format check, in display order."""
@@ -158,7 +158,9 @@ class Publication(models.Model):
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default="zh-hant")
     time_zone = models.CharField(_("time zone"), max_length=64, default="Asia/Taipei", validators=[validate_time_zone])
 
-    sender_name = models.CharField(_("sender name"), max_length=80, blank=True, help_text=_("Empty: the name."))
+    sender_name = models.CharField(
+        _("sender name"), max_length=80, blank=True, help_text=_("If empty, the newsletter's name.")
+    )
     sender_email = models.EmailField(_("sender address"), default="newsletter@example.com")
     reply_to = models.EmailField(_("replies go to"), blank=True, help_text=_("Empty: the sender address."))
     bounces_to = models.EmailField(
@@ -285,12 +287,9 @@ class Publication(models.Model):
         help_text=_("Between “send” and the first mail. Cancelling then reaches nobody."),
     )
     number_typed_above = models.PositiveIntegerField(
-        _("number typed above"),
+        _("ask for the issue number above this many readers"),
         default=1000,
-        help_text=_(
-            "Readers. Whoever schedules an issue to more of them on the desk types its number first, so that no "
-            "single press sends it."
-        ),
+        help_text=_("Then no single press on the desk sends an issue."),
     )
     unapproved = models.CharField(
         _("without an approval the issue"),

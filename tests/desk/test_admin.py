@@ -14,8 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery.models import Batch, Feedback, Mailing
-from newsletter.delivery.models.rehearsals import Rehearsal
+from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue
 from newsletter.posts.search.index import search
@@ -198,20 +197,6 @@ def test_a_mailing_protects_its_issue_and_says_why(desk):
     for page in pages:
         assert "cannot be deleted: it was approved for sending, and the record of who got it hangs on it." in page.text
         assert reverse("admin:mailing", args=[mailing.pk]) in page.text
-
-
-def test_an_issue_that_was_never_approved_can_be_deleted(desk):
-    issue = make_issue(make_post(), make_post(), sent_at=timezone.now())
-    Feedback.objects.create(issue=issue, answer=Feedback.Rating.HELPFUL, given_at=timezone.now())
-    Rehearsal.objects.create(issue=issue, digest="", started_at=timezone.now(), told_at=timezone.now())
-
-    page = desk.get(reverse("admin:issues_issue_delete", args=[issue.pk])).text
-    assert re.findall("<li>(.*?)</li>", page.partition("What goes with it")[2])[:1] == ["1 answer of a reader"]
-    assert "The 2 posts in it stay, and can go into another issue." in page
-    assert "ehearsals:" not in page
-    desk.post(reverse("admin:issues_issue_delete", args=[issue.pk]), {"post": "yes"})
-
-    assert not Issue.objects.exists()
 
 
 # --- Lists ---

@@ -147,7 +147,7 @@ def test_the_page_says_that_a_rehearsal_comes_and_then_what_it_found(editor, iss
     found.finish([], RESTED)
     after = dot(editor, issue)
 
-    assert "by itself in a moment" in before
+    assert "runs by itself in a moment" in before
     assert "under way" in running
     assert ["data-comes" in one for one in (before, running, after)] == [True, True, False]
     assert "is-doubtful" in after

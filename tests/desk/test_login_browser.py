@@ -7,7 +7,8 @@ from django.contrib.sessions.models import Session
 from pytest_django.live_server_helper import LiveServer
 
 from newsletter.operation.accounts import second_factors
-from tests.factories import make_post, make_publication
+from newsletter.posts.models import Tag
+from tests.factories import make_publication
 from tests.support.page_checks import assert_accessible_in_both_schemes
 from tests.support.second_factor import add_totp_app, totp_code
 
@@ -146,20 +147,20 @@ def test_a_recovery_code_opens_the_desk_without_javascript(browser, server, gipi
 
 
 def test_a_proof_by_passkey_is_asked_before_a_deletion_which_then_happens(page, server, gipi, security_key):
-    post = make_post("要刪掉的")
+    tag = Tag.objects.create(name="要刪掉的", slug="gone")
     add_passkey(page, server)
     let_proofs_grow_old()
-    page.goto(f"{server.url}/admin/posts/post/{post.pk}/delete/")
+    page.goto(f"{server.url}/admin/posts/tag/{tag.pk}/delete/")
     press(page, "main form [type=submit]")
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_selector(".messagelist .success")
 
-    assert not type(post).objects.filter(pk=post.pk).exists()
+    assert not Tag.objects.filter(pk=tag.pk).exists()
 
 
 @pytest.mark.exhaustive
 def test_no_screen_of_the_account_has_a_barrier_or_is_wider_than_a_small_phone(page, server, gipi):
-    post = make_post("要刪掉的")
+    tag = Tag.objects.create(name="要刪掉的", slug="gone")
     page.goto(f"{server.url}/admin/login/")
     look(page)
     log_in(page, server, "/admin/account/app/")
@@ -171,7 +172,7 @@ def test_no_screen_of_the_account_has_a_barrier_or_is_wider_than_a_small_phone(p
         page.goto(f"{server.url}/admin/account/{path}")
         look(page)
     let_proofs_grow_old()
-    page.goto(f"{server.url}/admin/posts/post/{post.pk}/delete/")
+    page.goto(f"{server.url}/admin/posts/tag/{tag.pk}/delete/")
     press(page, "main form [type=submit]")
     look(page)
     page.context.clear_cookies()

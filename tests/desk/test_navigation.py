@@ -109,6 +109,22 @@ def test_a_page_below_a_list_leads_back_to_it():
     assert way_back("/admin/") == []
 
 
+def test_the_settings_are_eight_and_more():
+    client = client_of(make_helper("owner"))
+    often = ["The newsletter", "Look", "Sender", "Rhythm", "New readers", "Words", "Team", "Security"]
+
+    assert [word for _at, word in links(client.get("/admin/settings/look/").text, "Beside this page")] == [
+        *often,
+        "More",
+    ]
+    rare = [word for _at, word in links(client.get("/admin/posts/redirect/").text, "Beside this page")]
+    assert rare == [*often, "Old addresses", "More"]  # and where one is
+    folded = client.get("/admin/settings/").text.partition("<details")[2].partition("</details>")[0]
+    assert re.findall(r'class="row-title"[^>]*>([^<]*)<', folded) == [
+        *("Move in", "Robots", "Old addresses", "API", "Webhooks", "Record")
+    ]
+
+
 def test_nobody_is_shown_words_before_the_login():
     assert 'class="words"' not in Client().get("/admin/login/").text
 

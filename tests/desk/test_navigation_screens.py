@@ -65,7 +65,10 @@ def screens(desk) -> list[str]:
         reverse("admin:subscribers_subscriber_change", args=[reader.pk]),
         reverse("admin:posts_pattern_change", args=[pattern.pk]),
         reverse("admin:posts_image_change", args=[image.pk]),
-        *(f"{reverse('admin:posts_post_change', args=[post.pk])}{part}" for part in ("", "../delete/", "../versions/")),
+        *(
+            f"{reverse('admin:posts_post_change', args=[post.pk])}{part}"
+            for part in ("", "../delete/", "../versions/", "../../trash/")
+        ),
         reverse("admin:issues_kepttext_add"),
         *(reverse(f"admin:posts_tag_{name}", args=[tag]) for name in ("change", "delete", "history")),
         reverse("admin:api_token_change", args=[tokens.create_token(User.objects.get(), "Obsidian", SCOPES)[0].pk]),
@@ -93,11 +96,30 @@ def test_on_a_phone_the_words_stand_at_the_foot_where_a_thumb_reaches_them(desk,
     desk.set_viewport_size({"width": 320, "height": 640})
     desk.goto(server.url + "/admin/settings/letter/")
     boxes = [link.bounding_box() for link in desk.locator(".words li a").all()]
-    bar = desk.locator(".desk-bar").bounding_box()
 
     assert all(box["width"] >= TAP and box["height"] >= TAP for box in boxes)
     assert all(abs(box["y"] + box["height"] - 640) < 2 for box in boxes)
-    assert bar["y"] + bar["height"] <= boxes[0]["y"] + 1  # the button to save is not behind them
+    assert desk.locator(".desk-bar").bounding_box()["y"] == 0  # the button to save is not behind them
+
+
+def test_a_setting_that_is_not_saved_is_asked_about_before_it_is_left(desk, server):
+    asked = []
+    desk.on("dialog", lambda dialog: asked.append(dialog.type))
+    desk.goto(server.url + "/admin/settings/letter/")
+    desk.locator("#id_name").fill("A new name")
+    assert desk.get_by_role("status").inner_text() == "Not saved yet"
+
+    desk.get_by_role("link", name="Look", exact=True).click()
+    desk.wait_for_url("**/look/")
+    assert asked == ["beforeunload"]
+
+    desk.goto(server.url + "/admin/settings/letter/")
+    desk.locator("#id_name").fill("A new name")
+    desk.locator(".desk-bar [type=submit]").click()
+    desk.get_by_text("Saved.").wait_for()
+    desk.get_by_role("link", name="Look", exact=True).click()
+    desk.wait_for_url("**/look/")
+    assert asked == ["beforeunload"]  # what is saved is left without a question
 
 
 @pytest.mark.exhaustive

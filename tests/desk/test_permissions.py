@@ -130,6 +130,10 @@ TABLE: dict[str, str] = {
     "admin/auth/user/<int:pk>/start-link/": OWNERS,
     **_stock("auth/group", OWNERS, add=OWNERS, change=OWNERS, delete=NO_ONE),
     **_stock("posts/post", WRITERS, add=WRITERS, change=WRITERS, delete=EDITORS),
+    "admin/posts/post/trash/": EDITORS,
+    "admin/posts/post/trash/<int:pk>/": EDITORS,
+    "admin/issues/issue/trash/": EDITORS,
+    "admin/issues/issue/trash/<int:pk>/": EDITORS,
     "admin/posts/post/preview/": WRITERS,
     "admin/posts/post/<int:pk>/read/": WRITERS,
     "admin/posts/post/<int:pk>/preview-link/": WRITERS,
@@ -233,6 +237,7 @@ POSTED = {
     *("admin/calendar/slot/<str:day>/skip/", "admin/calendar/slot/<str:day>/restore/"),
     *("admin/calendar/vacation/<int:pk>/end/", "admin/calendar/holiday/<str:day>/"),
     "admin/posts/post/<int:pk>/versions/<int:number>/restore/",
+    *("admin/posts/post/trash/<int:pk>/", "admin/issues/issue/trash/<int:pk>/"),
     *("admin/issues/issue/<int:pk>/take-in/<int:post_pk>/", "admin/settings/sender/test/"),
 }
 
@@ -858,7 +863,7 @@ def _actions(route: str) -> list[str]:
         options = admin.site.get_model_admin(model)
         if route == f"admin/{options.opts.app_label}/{options.opts.model_name}/" and options.actions is not None:
             own = [one if isinstance(one, str) else one.__name__ for one in options.actions]
-            return [*own, "delete_selected"]
+            return [*own, *({"delete_selected"} - set(own))]
     return []
 
 

@@ -155,7 +155,7 @@ def test_no_cookie_of_the_desk_can_be_read_by_a_script(client, admin_user):
 
     for response in (login, acted, page):
         assert all(cookie["httponly"] for cookie in response.cookies.values()), response.cookies
-    assert "was deleted successfully" in page.text
+    assert "is in the trash" in page.text
     assert set(client.cookies) == {"sessionid", "csrftoken", "desk_browser"}, "what has been done is told without one"
 
 

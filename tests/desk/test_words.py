@@ -5,6 +5,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
@@ -166,3 +167,10 @@ def test_an_issue_is_called_as_one_says_it_and_a_zone_by_its_city(admin_client):
 
     assert ("第 6 期　留白" in history, "#6" in page + history) == (True, False)
     assert ("台北時間" in page, "Asia/Taipei" in words_of(page)) == (True, False)
+
+
+def test_the_desk_has_one_voice_in_chinese():
+    texts = (settings.BASE_DIR / "newsletter/locale/zh_Hant/LC_MESSAGES/django.po").read_text()
+    guide = (settings.BASE_DIR / "docs/zh-Hant/authors.md").read_text()
+
+    assert [word for word in ("您", "書桌", "起手信", "留白", "沒有存成") if word in texts + guide] == []

@@ -73,7 +73,11 @@ def test_a_setting_with_a_price_is_named(worker, settings, name, value, expected
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("sender_email", "newsletter@example.com", "Mail would come from newsletter@example.com, which is nobody's."),
+        (
+            "sender_email",
+            "newsletter@example.com",
+            "Mail would come from newsletter@example.com, an address nobody owns.",
+        ),
         ("postal_address", "", "The postal address is empty."),
         ("data_place", "", "The privacy notice does not say where data is kept."),
     ],

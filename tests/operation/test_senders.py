@@ -406,7 +406,7 @@ def test_a_mailbox_for_everybody_is_told_with_what_to_do(settings):
     [told] = senders.sender_findings(timezone.now())
 
     assert told.message == "Mail would come from gipi@gmail.com, at whose domain only its owner can say who may send."
-    assert told.hint == "Set the sender address under Publication; it needs a domain of your own."
+    assert told.hint == "Set the sender address in Settings, Sender; it needs a domain of your own."
 
 
 @pytest.mark.parametrize(

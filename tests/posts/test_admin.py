@@ -1,6 +1,5 @@
 """Writing, publishing and withdrawing posts, and keeping pictures, as the author does it."""
 
-import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,12 +10,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from newsletter.issues.models import StartingPoint
 from newsletter.posts.forms import PostForm
-from newsletter.posts.models import Image, Post, Revision, Tag, WorkingCopy
+from newsletter.posts.models import Image, Post, Tag, WorkingCopy
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.index import index_post, search
-from tests.factories import PUBLISHED_AT, make_findable_post, make_issue, make_post, make_publication
+from tests.factories import make_issue, make_post, make_publication
 from tests.publication.pictures.test_uploads import picture
 from tests.support.page_checks import assert_valid
 
@@ -262,31 +260,6 @@ def test_a_post_of_an_issue_cannot_be_deleted_and_the_page_says_why(author):
     assert "#3 Leverage · sent" in " ".join(page.split())
     assert "#4 Next · not sent yet: take the post out of it first" in " ".join(page.split())
     assert Post.objects.filter(pk=post.pk).exists()
-
-
-def test_the_page_that_deletes_says_in_words_what_goes_and_what_stays_and_nothing_else(author):
-    post = make_findable_post("要刪的", tags=("ai",))
-    StartingPoint.objects.create(post=post, reason="從這裡開始")
-    for day in (1, 2):
-        Revision.objects.record(post.pk, post, at=PUBLISHED_AT + timedelta(days=day))
-        post.body += "再一段。"
-    WorkingCopy.objects.store(Post.objects.get(pk=post.pk), "", now=timezone.now())
-
-    page = author.get(f"/admin/posts/post/{post.pk}/delete/").text
-    chosen = {"action": "delete_selected", "_selected_action": [post.pk]}
-    several = author.post("/admin/posts/post/", chosen).text
-
-    for said in (page, several):
-        goes = re.search(r"What goes with it</h2>\s*<ul>(.*?)</ul>", said, re.DOTALL)[1]
-        assert re.findall("<li>(.*?)</li>", goes) == [
-            "2 versions of the text",
-            "What was changed and readers do not see yet",
-            "The place on the page for newcomers",
-        ]
-    assert "Delete “要刪的”? It cannot be brought back." in page
-    assert "Its address leads nowhere then. Its pictures stay in the library." in page
-    for internal in ("earch entr", "revision", "orking cop", "Objects"):
-        assert internal not in page.partition("<main")[2]
 
 
 # --- Preview ---

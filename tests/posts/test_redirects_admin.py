@@ -55,12 +55,3 @@ def test_what_cannot_be_is_said_at_its_field(admin_client, path, end, why):
     assert answer.status_code == 200
     assert why in answer.content.decode()
     assert Redirect.objects.count() == 1
-
-
-def test_a_post_that_is_deleted_says_how_many_old_addresses_go_with_it(admin_client):
-    post = make_post()
-    Redirect.objects.add_for_post(["/a", "/b"], post)
-
-    page = admin_client.get(f"/admin/posts/post/{post.pk}/delete/").content.decode()
-
-    assert "2 old addresses that lead here" in page

@@ -22,8 +22,8 @@ from newsletter.mail.mailers import OUTBOX_NAME
 from newsletter.posts.json_saves import StaleText, is_autosave
 from newsletter.posts.storing import was_logged_recently
 from newsletter.publication.audit import (
-    AuditedAdmin,
     HistoryEntry,
+    TrashAdmin,
     actor_text,
     change_rows,
     history_rows,
@@ -72,7 +72,7 @@ ANSWER_TEXTS = {
 StepKind = MailingStep.Kind
 
 
-class AuditedIssueAdmin(AuditedAdmin):
+class AuditedIssueAdmin(TrashAdmin):
     """Shows changes of the issue, steps of its mailings and reminders as one history."""
 
     def construct_change_message(  # type: ignore[override]

@@ -293,7 +293,7 @@ def _report(request: HttpRequest, act: ReaderAction, ends: ResultCounts) -> None
 
 
 class NoteForm(forms.Form):
-    text = forms.CharField(max_length=LENGTH_MAX, widget=forms.Textarea({"rows": 3}))
+    text = forms.CharField(max_length=LENGTH_MAX, widget=forms.Textarea({"rows": 1}))
 
     def clean_text(self) -> str:
         """Strip control characters, such as those that change the writing direction."""

@@ -26,31 +26,28 @@ from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
 ABOUT: dict[str, Promise] = {
-    "admin:settings_letter": gettext_lazy("Name, promise, author, language and time zone"),
-    "admin:settings_look": gettext_lazy("How the site and the mails look, their colour and their logo"),
-    "admin:settings_sender": gettext_lazy("From whom the mails come, and where replies go"),
-    "admin:settings_rhythm": gettext_lazy("How often an issue leaves, and how long it can be stopped"),
     "admin:settings_newcomers": gettext_lazy("How they sign up, and how they are greeted"),
     "admin:settings_words": gettext_lazy("Your terms, and what the format check looks for"),
-    "admin:settings_feeds": gettext_lazy("What programs are told that read by themselves"),
+    "admin:settings_feeds": gettext_lazy("What AI crawlers may read"),
     "posts.redirect": gettext_lazy("Where the addresses of your old site lead"),
-    "admin:move_in": gettext_lazy("Posts of Ghost, Substack, WordPress and others, with all that belongs to them"),
-    "admin:webhooks": gettext_lazy("Programs of others that are told what happens here"),
+    "admin:move_in": gettext_lazy("Bring posts from Ghost, Substack, WordPress and others"),
+    "admin:webhooks": gettext_lazy("Other programs that learn what happens here"),
     "auth.user": gettext_lazy("Who writes, who sends, who looks after readers"),
     "api.token": gettext_lazy("Programs that write or read for you"),
-    "admin:account": gettext_lazy("Your password, second factor, and where you are logged in"),
     "admin:settings_record": gettext_lazy("Who has changed what, and when"),
 }
 
 
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    now = _now(request, Publication.objects.current())
+    about = ABOUT | _now(request, Publication.objects.current())
     pages = navigation.page_links(navigation.SETTINGS, request, admin.site)
-    rows = [{"page": page, "about": ABOUT[page.name], "now": now.get(page.name, "")} for page in pages]
-    context = {"title": navigation.LABELS[navigation.SETTINGS], "rows": rows, "is_owner": roles.is_owner(request.user)}
-    if context["is_owner"]:
-        context |= {"is_backed_up": bool(settings.BACKUP_URL), "backup": backup_findings.last_backup(timezone.now())}
+    halves = navigation.split_rare(pages)
+    often, rare = ([{"page": page, "about": about[page.name]} for page in half] for half in halves)
+    context = {"title": navigation.LABELS[navigation.SETTINGS], "often": often, "rare": rare}
+    if roles.is_owner(request.user):
+        backup = backup_findings.last_backup(timezone.now())
+        context |= {"is_owner": True, "is_backed_up": bool(settings.BACKUP_URL), "backup": backup}
     return render(request, "desk/settings/overview.html", admin.site.each_context(request) | context)
 
 

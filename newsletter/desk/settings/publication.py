@@ -72,7 +72,7 @@ class NewcomersForm(SignupSettingsForm):
         widget=forms.CheckboxSelectMultiple,
         help_text=_(
             "Up to three past issues, which a new reader gets some days after the welcome, the lowest number first. "
-            "They stop when their reader leaves or pauses; who comes back does not get them again. None: there are no "
+            "They stop when their reader leaves or pauses. Returning readers do not get them again. None: there are no "
             "first letters."
         ),
     )
@@ -179,18 +179,20 @@ MAILS = {LETTER: _mail, WELCOME: _welcome, NAMED: _welcome_by_name, COURSE: _fir
 
 @dataclass(frozen=True)
 class SettingsSection:
-    """beside: fields of its form that share a line."""
+    """beside: fields of its form that share a line. folded: those that few need."""
 
     name: str  # in the address
     title: Promise
     form: type[PublicationForm]
     beside: tuple[tuple[str, ...], ...] = ()
+    folded: tuple[str | tuple[str, ...], ...] = ()
     warns: Callable[[Publication], list[str]] = lambda _publication: []  # about settings that were saved nevertheless
 
     @property
     def rows(self) -> list[str | tuple[str, ...]]:
         lines = {names[0]: names for names in self.beside}
         others = {name for names in self.beside for name in names[1:]}
+        others |= {name for row in self.folded for name in ([row] if isinstance(row, str) else row)}
         return [lines.get(name, name) for name in self.form.Meta.fields if name not in others]
 
 
@@ -202,13 +204,14 @@ SECTIONS = (
         "look",
         pgettext_lazy("settings", "Look"),
         LookForm,
-        (("theme", "accent"), ("logo", "logo_alt"), ("face", "face_alt"), ("look", "heading_font")),
+        (("logo", "logo_alt"), ("face", "face_alt"), ("look", "heading_font")),
     ),
     SettingsSection(
         "sender",
         pgettext_lazy("settings", "Sender"),
         SenderForm,
-        (("sender_name", "sender_email"), ("warm_up_from", "number_typed_above")),
+        (("sender_name", "sender_email"),),
+        ("bounces_to", ("warm_up_from", "number_typed_above")),
     ),
     SettingsSection(
         "rhythm",
@@ -238,7 +241,9 @@ class SectionAdmin(AuditedAdmin):
         self.section, self.form = section, section.form
 
     def get_fieldsets(self, request: HttpRequest, obj: Publication | None = None) -> Any:
-        return ((None, {"fields": self.section.rows}),)
+        shown = [(None, {"fields": self.section.rows})]
+        folded = [(_("Advanced"), {"fields": self.section.folded, "classes": ["collapse"]})]
+        return shown + folded if self.section.folded else shown
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         shown: dict[str, Any] = {"title": self.section.title, "subtitle": None, "section": self.section.name}

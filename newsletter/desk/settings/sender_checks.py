@@ -119,8 +119,10 @@ def _asked() -> dict[str, Any]:
         facts = senders.gather_facts(Resolver())
     except dkim_signing.InvalidKey as error:
         return {"findings": [senders.bad_key_finding(error)]}
+    rows = [_row(record) for record in senders.dns_rows(facts)]
     return {
-        "rows": [_row(record) for record in senders.dns_rows(facts)],
+        "rows": rows,
+        "is_open": any(row.dot in {"bad", "warn"} for row in rows),
         "service": facts.way.service,
         "rules": [_rule(one) for one in receivers.requirements(facts)],
         "sources": receivers.SOURCES,

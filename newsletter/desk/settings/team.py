@@ -174,7 +174,7 @@ class AccountAdmin(OwnersOnlyAdmin):
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
-        super().response_add(request, obj, post_url_continue)
+        messages.success(request, _("Invited %(name)s. Send them the link.") % {"name": obj})
         return HttpResponseRedirect(reverse("admin:auth_user_start_link", args=[obj.pk]))
 
     def start_link(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -176,7 +176,7 @@ def _write_accounts(folder: ExportWriter) -> None:
 
 
 def _write_posts(folder: ExportWriter) -> int:
-    posts = Post.objects.using(ALIAS).order_by("pk").select_related("cover", "created_by").prefetch_related("tags")
+    posts = Post.with_trash.using(ALIAS).order_by("pk").select_related("cover", "created_by").prefetch_related("tags")
     count = 0
     for count, post in enumerate(posts.iterator(chunk_size=AT_ONCE), 1):  # noqa: B007 - the last one is returned
         cover = post.cover.get_absolute_url() if post.cover else None
@@ -187,7 +187,7 @@ def _write_posts(folder: ExportWriter) -> int:
 
 
 def _write_issues(folder: ExportWriter) -> int:
-    issues = Issue.objects.using(ALIAS).order_by("number").prefetch_related("items")
+    issues = Issue.with_trash.using(ALIAS).order_by("number").prefetch_related("items")
     count = 0
     for count, issue in enumerate(issues.iterator(chunk_size=AT_ONCE), 1):  # noqa: B007 - the last one is returned
         for name, octets in texts.written_issue(issue, list(issue.items.all())).items():

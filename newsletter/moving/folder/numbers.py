@@ -21,7 +21,7 @@ def continue_after(among: Iterable[Model], given_there: Mapping[str, int]) -> No
     follow = _follow_on_postgresql if connection.vendor == "postgresql" else _follow_on_sqlite
     with connection.cursor() as cursor:
         for model in _numbered(among):
-            highest = model._default_manager.aggregate(highest=models.Max("pk"))["highest"] or 0
+            highest = model._base_manager.aggregate(highest=models.Max("pk"))["highest"] or 0
             if number := max(highest, given_there.get(model._meta.label, 0)):
                 follow(cursor, model, number)
 

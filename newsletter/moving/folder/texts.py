@@ -54,7 +54,7 @@ def reply_file(pk: int) -> str:
 def row_data(row: models.Model, leaving_out: Sequence[str] = ()) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in row._meta.concrete_fields:
-        if field.attname not in leaving_out:
+        if field.attname not in leaving_out and (field.attname != "trashed_at" or getattr(row, field.attname)):
             found[NAMES.get(field.attname, field.attname)] = _plain(field, getattr(row, field.attname))
     return found
 
@@ -115,6 +115,6 @@ def read_post(octets: bytes, file: str) -> tuple[dict[str, Any], str]:
 def written_issue(issue: Issue, items: Sequence[IssueItem]) -> dict[str, bytes]:
     posts = [{"post": item.post_id, "position": item.position, "form": item.form} for item in items]
     data = row_data(issue, leaving_out=PARTS) | {"posts": posts}
-    folder = issue_folder(issue.number)
+    folder = issue_folder(issue.number) + (f"-trash-{issue.pk}" if issue.trashed_at else "")
     parts = {f"{folder}/{part}.md": getattr(issue, part).encode() for part in PARTS}
     return {f"{folder}/issue.yaml": dump_yaml(data).encode()} | parts

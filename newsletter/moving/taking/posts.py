@@ -197,7 +197,7 @@ class PostStep:
         post.title, post.words, post.summary, post.body = file.title, file.slug, file.summary, self.body
         post.published_at, post.is_web_only, post.is_unlisted = file.date, file.is_web_only, file.is_unlisted
         post.cover = self.cover.keep() if self.cover else None
-        post.source_digest = self.digest
+        post.source_digest, post.trashed_at = self.digest, None
         post.save()
         post.tags.set(
             Tag.objects.get_or_create_named(file.tags, {page.name: page.slug for page in reversed(file.tag_pages)})
@@ -249,7 +249,7 @@ def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> Post
         return PostStep(name, "an earlier post has the same source")
     seen.add(file.source)
     digest = digest_of(file, folder.account)
-    post = Post.objects.select_related("cover").filter(source=file.source).first() or Post(source=file.source)
+    post = Post.with_trash.select_related("cover").filter(source=file.source).first() or Post(source=file.source)
     step = PostStep(was.name, "", file, post, _outcome(post, digest), digest, remarks, was)
     if step.outcome != "unchanged":
         step.pictures = PostPictures(folder.root, folder.account, pool)
@@ -260,6 +260,8 @@ def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> Post
 def _outcome(post: Post, digest: str) -> str:
     if not post.pk:
         return "created"
+    if post.trashed_at:  # it comes out of the trash
+        return "updated"
     return (
         "unchanged" if post.source_digest == digest or not post.source_digest.startswith(DIGEST_VERSION) else "updated"
     )

@@ -25,6 +25,7 @@ from newsletter.posts.proofreading.check import HINTS
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
+from newsletter.publication.trash import OutOfTrash
 
 if TYPE_CHECKING:
     from newsletter.posts.proofreading.rules import ProofFinding
@@ -54,7 +55,7 @@ class TagQuerySet(models.QuerySet["Tag"]):
         """Tags of listed posts with `post_count`, most used first."""
         # Counts all posts from an index and subtracts the few hidden ones: ten times faster than filtering posts.
         is_hidden = Q(published_at__isnull=True) | Q(published_at__gt=now) | Q(is_unlisted=True)
-        hidden = Post.objects.filter(is_hidden).values("pk")
+        hidden = Post.with_trash.filter(is_hidden | Q(trashed_at__isnull=False)).values("pk")
         counted = Func(function="COUNT", template="COUNT(*)", output_field=models.IntegerField())
         rows = Post.tags.through.objects.filter(tag=OuterRef("pk")).annotate(counted=counted)
         number, fewer = (Subquery(some.values("counted")) for some in (rows, rows.filter(post__in=hidden)))  # type: ignore[misc]  # annotated above
@@ -188,11 +189,13 @@ class Post(models.Model):
     source_digest = models.CharField(max_length=32, blank=True, editable=False)  # of the imported source
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    trashed_at = models.DateTimeField(null=True, editable=False)
 
     _rendered: tuple[str, Rendering] | None = None  # (body, its rendering)
     pending_copy: Any = None  # the working copy overlaid on this instance, which must then not be saved
 
-    objects = PostQuerySet.as_manager()
+    objects = OutOfTrash.from_queryset(PostQuerySet)()
+    with_trash = PostQuerySet.as_manager()
 
     class Meta:
         ordering = ["-published_at", "-pk"]
@@ -200,9 +203,11 @@ class Post(models.Model):
         verbose_name_plural = _("posts")
         permissions = [("publish_post", "Can publish posts, and change those of others")]
         indexes = [
-            models.Index(fields=["id", "published_at", "updated_at", "is_unlisted"], name="dates_of_posts"),
-            models.Index(fields=["published_at", "id", "is_unlisted"], name="posts_by_date"),
-            models.Index(fields=["updated_at", "published_at"], name="changes_of_posts"),
+            models.Index(
+                fields=["id", "published_at", "updated_at", "is_unlisted", "trashed_at"], name="dates_of_posts"
+            ),
+            models.Index(fields=["published_at", "id", "is_unlisted", "trashed_at"], name="posts_by_date"),
+            models.Index(fields=["updated_at", "published_at", "trashed_at"], name="changes_of_posts"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["source"], condition=~Q(source=""), name="a_source_is_imported_once"),
@@ -293,7 +298,7 @@ class Post(models.Model):
         return sum(one.rule not in HINTS for one in self.findings(publication))
 
     def is_published(self, now: datetime) -> bool:
-        return self.published_at is not None and self.published_at <= now
+        return self.published_at is not None and self.published_at <= now and self.trashed_at is None
 
     def state(self, now: datetime) -> State:
         if self.published_at is None:

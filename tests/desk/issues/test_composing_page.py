@@ -256,7 +256,7 @@ def test_the_dot_of_the_rehearsal_follows_what_is_typed(desk, server, issue):
     desk.set_viewport_size({"width": 1280, "height": 1600})
     desk.goto(server.url + address(issue))
     dot = desk.locator(".compose-rehearsal")
-    assert "by itself in a moment" in dot.inner_text()
+    assert "runs by itself in a moment" in dot.inner_text()
 
     tasks.rehearse_by_itself()
     desk.locator(".compose-rehearsal:not([data-comes])").wait_for()

@@ -101,7 +101,7 @@ def test_a_sender_that_is_nobodys_is_told(desk, issue, offline, settings):
 
     response = desk.get(screen(issue))
     assert response.context["standing"] == "faulty"
-    assert "Mail would come from news@example.com, which is nobody" in response.text
+    assert "Mail would come from news@example.com, an address nobody owns" in response.text
 
 
 def test_without_a_worker_the_page_says_so_and_offers_to_begin_again(desk, issue, offline, clock):

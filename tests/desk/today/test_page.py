@@ -269,7 +269,7 @@ def test_readers_are_those_who_would_get_an_issue_and_the_others_are_named(owner
     readers = home(owner).context["readers"]
 
     assert readers["figures"][0].value == "2"
-    assert readers["others"] == ["resting 1", "not confirmed 1", "suppressed 1"]
+    assert readers["others"] == ["paused 1", "not confirmed 1", "suppressed 1"]
 
 
 def _queries(user: User) -> int:
