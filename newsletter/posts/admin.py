@@ -47,6 +47,7 @@ from newsletter.posts.models import (
     PostQuerySet,
     Redirect,
     Revision,
+    Series,
     Tag,
     WorkingCopy,
 )
@@ -73,6 +74,7 @@ from newsletter.publication.models import Publication
 KEEP = "_pattern"  # the button "Keep as a pattern"
 PATTERN_PARAMETER = "pattern"  # of the add form: the pattern to begin with
 PATTERNS_OFFERED = 12  # beside the button of a new post
+LIST_FIELDS = ("tag_names", "series", "series_number", "summary", "cover", "words")
 TAGS_OFFERED = 20  # below the field, most used first
 WRITING_SCRIPTS = (  # of every page with an editor; Turndown as published on npm
     forms.Script("turndown-7.2.5/turndown.js", defer=True),
@@ -138,12 +140,12 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
     fieldsets = (
         (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
         (_("Publishing"), {"fields": ("published_at", "is_web_only", "is_unlisted"), "classes": ("aside",)}),
-        (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
+        (_("In lists"), {"fields": LIST_FIELDS, "classes": ("aside",)}),
     )
 
     writer_fieldsets = (
         (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
-        (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
+        (_("In lists"), {"fields": LIST_FIELDS, "classes": ("aside",)}),
     )
 
     class Media:
@@ -580,6 +582,26 @@ class TagAdmin(PlainDeleteAdmin):
     @admin.display(description=_("posts"), ordering="uses")
     def post_count(self, tag: Any) -> int:
         return int(tag.uses)
+
+
+@admin.register(Series)
+class SeriesAdmin(PlainDeleteAdmin):
+    form = CleanTextModelForm
+    nothing_yet = _("No series yet. A series is made where a post is written.")
+    list_display = ("title", "slug", "post_count")
+    search_fields = ("title", "slug")
+
+    def view_on_site(self, series: Series) -> str | None:
+        """The public page; None while it has no listed post."""
+        return series.get_absolute_url() if Series.objects.in_use(timezone.now()).contains(series) else None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Series]:
+        found: QuerySet[Series] = super().get_queryset(request)
+        return found.annotate(uses=Count("posts"))
+
+    @admin.display(description=_("posts"), ordering="uses")
+    def post_count(self, series: Any) -> int:
+        return int(series.uses)
 
 
 @admin.register(Pattern)

@@ -21,7 +21,7 @@ from newsletter.publication.changes import Change
 
 PUBLISH_PERMISSION = "posts.publish_post"
 # Not part of the text: saved at once, even on a published post.
-UNVERSIONED_FIELDS = {"published_at", "is_web_only", "is_unlisted"}
+UNVERSIONED_FIELDS = {"published_at", "is_web_only", "is_unlisted", "series", "series_number"}
 LOG_INTERVAL = timedelta(hours=1)  # at most one audit entry for autosaves in this time
 
 
@@ -33,6 +33,7 @@ def store_text(post: Post, form: PostForm, *, update_live: bool, save_row: Calla
         save_row: saves the row.
     """
     stored = Post.objects.filter(pk=post.pk).first() if post.pk else None
+    form.set_series()
     if stored:
         record_versions(stored, post.pending_copy, now)
     if stored and not update_live and stored.is_published(now) and post.is_published(now):

@@ -76,7 +76,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
     """The context of templates/email/issue.html. items: instead of the issue's own."""
     issue = _without_control(issue)
     if items is None:
-        items = list(issue.items.select_related("post__cover").prefetch_related("post__tags"))
+        items = list(issue.items.select_related("post__cover", "post__series").prefetch_related("post__tags"))
     return {
         "issue": issue,
         "publication": publication,

@@ -125,6 +125,7 @@ class Sheet:
 
 SHEETS = (
     Sheet("pictures", "posts.Image"),
+    Sheet("posts/series", "posts.Series"),
     Sheet("posts/tags", "posts.Tag"),
     Sheet("posts/shown_pictures", "posts.Post_pictures"),
     Sheet("posts/revisions", "posts.Revision"),

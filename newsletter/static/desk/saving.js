@@ -9,7 +9,7 @@ import { clock, language, letterOf, wordsOf } from "./field.js";
 const box = document.getElementById("saving");
 const form = document.getElementById("kept-copies")?.closest("form");
 const SEEN = ["seen_at", "seen_version"]; // fields that tell which state of the text this page has seen
-const DATES = ["published_at", "published_at_how"]; // never saved unless somebody presses a button
+const DATES = ["published_at", "published_at_how", "series", "series_number"]; // never saved unless somebody presses a button
 const PATIENCE = 30_000; // milliseconds
 const [GAP, COLON] = language.startsWith("zh") ? ["", "："] : [" ", ": "]; // between sentences, and behind a label
 const unanswered = []; // what was sent and perhaps saved, though no answer came
@@ -220,8 +220,8 @@ async function refresh(address, sent, isAuto = false) {
     baseRows = rowsOf(form);
   }
   base = snapshot(other);
-  // The title has given words, and tags are written in one way: otherwise the next save would count them as changed.
-  for (const field of ["words", "tag_names"].map((name) => form.elements[name])) {
+  // The title has given words, the series a number, and tags are written in one way: otherwise the next save would count them as changed.
+  for (const field of ["words", "tag_names", "series_number"].map((name) => form.elements[name])) {
     const isIdle = field && field.value === sent[field.name] && document.activeElement !== field;
     if (isIdle && field.name in base) field.value = base[field.name];
   }

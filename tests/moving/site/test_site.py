@@ -23,7 +23,7 @@ from newsletter.moving.folder.exporting import ALIAS, snapshot
 from newsletter.moving.folder.layout import Damaged
 from newsletter.moving.folder.sheets import SHEETS
 from newsletter.moving.taking import site
-from newsletter.posts.models import Image, Post
+from newsletter.posts.models import Image, Post, Series
 from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.departures import Departure, DepartureKind
@@ -155,6 +155,7 @@ def test_an_empty_cell_means_one_thing():
 def test_every_table_comes_back_as_it_was(old, moved, export):
     a_sent_issue()
     house.fill_every_table()
+    Post.objects.update(series=Series.objects.get(), series_number=3)
     (old / "media" / ("ab" * 8)).mkdir(parents=True)
     (old / "media" / ("ab" * 8) / "a.png").write_bytes(b"png")
     first = export(with_keys=True)
@@ -171,6 +172,7 @@ def test_every_table_comes_back_as_it_was(old, moved, export):
     assert done.counts == {"posts": 1, "issues": 1, "readers": 1, "mailings": 1, "deliveries": 0}
     assert (new / "media" / ("ab" * 8) / "a.png").read_bytes() == b"png"
     assert Post.objects.get().body == "內文\r\n---\nkey: value\n\n"
+    assert (Post.objects.get().series, Post.objects.get().series_number) == (Series.objects.get(), 3)
     assert Post.objects.get().created_by.username == "eva"
 
 
@@ -186,7 +188,7 @@ def test_a_folder_of_an_older_version_is_still_taken_in(old, moved, export, tmp_
     assert done.unsent == 2  # welcomes: with who was welcomed when, readers.csv alone differs
     of_this_version = {"manifest.json", "README.md", "TABLES.md"}
     different = {name for name in before | after if before.get(name) != after.get(name)}
-    assert different - of_this_version == {"readers.csv"}
+    assert different - of_this_version == {"readers.csv", "posts/series.csv"}
 
 
 def test_copies_come_back_as_they_were(old, moved, export):
