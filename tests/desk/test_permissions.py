@@ -171,6 +171,7 @@ TABLE: dict[str, str] = {
     "admin/delivery/mailing/<int:pk>/copies/<str:which>.csv": OWNERS,
     "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/refused/<str:judgement>/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/question/": EDITORS,
     "admin/delivery/mailing/<int:pk>/result.json": EDITORS,
     **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
     "admin/subscribers/subscriber/export/": OWNERS,

@@ -86,6 +86,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "is_brief": _is_brief(issue, items),
         "introduction": greeting_html(issue.introduction),
         "closing": greeting_html(issue.closing),
+        "choices": issue.choices if not issue.sent_at or issue.takes_votes(timezone.now()) else [],
         "quotes": list(Quote.objects.filter(issue=issue.pk)) if issue.pk else [],
         "signature": author_html(publication.signature),
         "site_url": settings.SITE_URL,

@@ -133,6 +133,7 @@ SHEETS = (
     Sheet("posts/patterns", "posts.Pattern"),
     Sheet("redirects", "posts.Redirect"),
     Sheet("issues/corrections", "issues.Correction"),
+    Sheet("issues/votes", "issues.Vote"),
     Sheet("issues/kept_texts", "issues.KeptText"),
     Sheet("issues/starting_points", "issues.StartingPoint"),
     Sheet("calendar/shifts", "issues.Shift"),
