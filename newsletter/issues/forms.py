@@ -141,13 +141,14 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         return _normalize_text(self.cleaned_data["closing"])
 
     def clean_question_choices(self) -> str:
-        """One answer a line; an autosave may have fewer than two."""
+        """One answer a line; an autosave, or a letter that left without the question, may have fewer than two."""
         lines = [nfc(single_line(line)).strip() for line in self.cleaned_data["question_choices"].splitlines()]
         lines = list(dict.fromkeys(filter(None, lines)))
         if max(map(len, lines), default=0) > CHOICE_LENGTH_MAX:
             message = _("An answer has at most %(most)s characters: it stands on a button.")
             raise ValidationError(message, params={"most": CHOICE_LENGTH_MAX})
-        fewest = 0 if AUTOSAVE_FIELD in self.data or not self.cleaned_data.get("question") else CHOICES_MIN
+        is_final = self.cleaned_data.get("question") and AUTOSAVE_FIELD not in self.data
+        fewest = CHOICES_MIN if is_final and not self.fields["question_choices"].disabled else 0
         if not fewest <= len(lines) <= CHOICES_MAX:
             raise ValidationError(_("A question has two to five answers, one a line."))
         return "\n".join(lines)

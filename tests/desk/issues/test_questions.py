@@ -44,6 +44,14 @@ def test_a_question_is_kept_with_its_answers_one_a_line(desk, issue):
     assert kept(issue) == ("先寫什麼？", ["會議", "帶人"])
 
 
+def test_an_issue_that_left_with_half_a_question_can_still_be_saved(desk, issue):
+    Issue.objects.update(question="？", question_choices="會議", sent_at=timezone.now())
+
+    assert save(desk, issue, closing="再見。").status_code == 302
+
+    assert Issue.objects.get().closing == "再見。"
+
+
 @pytest.mark.parametrize("answers", ["", "會議", "1\n2\n3\n4\n5\n6", "長" * 41 + "\n短"])
 def test_a_question_without_two_to_five_short_answers_is_refused(desk, issue, answers):
     assert save(desk, issue, question="？", question_choices=answers).status_code == 200
