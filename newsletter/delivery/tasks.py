@@ -21,6 +21,7 @@ from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.quoting import AnswerMail, QuoteMail
 from newsletter.delivery.readers.single_mails import OnceMoreMail, send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
+from newsletter.issues.models import close_questions
 from newsletter.publication.heartbeats import Component, beat
 from subscribers import pending_unsubscribes
 
@@ -97,9 +98,11 @@ def read_mailbox() -> None:
 
 @shared_task(ignore_result=True)
 def delete_old_copies() -> None:
-    """Delete the deliveries of old mailings, if KEEP_DELIVERIES_DAYS is set, and inbound mails of erased readers."""
+    """Delete the deliveries of old mailings, if KEEP_DELIVERIES_DAYS is set, inbound mails of erased readers, and who
+    answered a question that is closed."""
     if restore_detection.is_restore_undecided():
         return
+    close_questions(timezone.now())
     retention.delete_erased_mails()
     retention.delete_old_batches(timezone.now(), DELETING_SECONDS)
 

@@ -91,6 +91,7 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
         ),
         (None, {"fields": ("introduction", "introduction_from", "introduction_as"), "classes": ("introduction",)}),
         (None, {"fields": ("closing", "closing_from", "closing_as"), "classes": ("closing",)}),
+        (None, {"fields": ("question", "question_choices", "shows_result"), "classes": ("question",)}),
     )
 
     class Media:

@@ -32,6 +32,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("posts.post", _("Posts")),
         ("posts.image", _("Pictures")),
         ("posts.tag", _("Tags")),
+        ("posts.series", pgettext_lazy("several", "Series")),
         ("posts.pattern", _("Patterns")),
     ),
     ISSUES: (

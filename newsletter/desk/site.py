@@ -69,6 +69,7 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("copies/<str:which>.csv", TAKE_COPIES(copies.copies_csv), "mailing_csv"),
     ("uncertain/<str:decision>/", SEND(actions.decide_uncertain), "mailing_decide"),
     ("refused/<str:judgement>/", SEND(actions.judge_addresses), "mailing_judge"),
+    ("question/", permissions.requires("issues.change_issue")(results.keep_question), "mailing_question"),
     ("result.json", LOOK_AT_MAILINGS(results.result_as_json), "mailing_result_json"),
 )
 CARE = permissions.requires("subscribers.see_readers", "subscribers.change_subscriber")

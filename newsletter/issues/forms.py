@@ -12,14 +12,15 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, KeptText, not_yet_mailed
-from newsletter.mail.characters import nfc
+from newsletter.issues.models import CHOICES_MAX, CHOICES_MIN, NUMBER_MAX, Issue, IssueItem, KeptText, not_yet_mailed
+from newsletter.mail.characters import nfc, single_line
 from newsletter.posts.forms import MarkdownTextarea, TitleTextarea, VersionInput
 from newsletter.posts.json_saves import AUTOSAVE_FIELD, CHANGED_ELSEWHERE
 from newsletter.posts.models import Post, PostQuerySet
 from newsletter.publication.forms import CleanTextForm
 
 OFFERED_MAX = 30  # checkboxes below the list
+CHOICE_LENGTH_MAX = 40
 SUGGESTED_MAX = 300  # titles in the datalist
 UNLISTED_ERROR = _("“%(title)s” is unlisted. The archive shows all posts of an issue: list it first.")
 DUPLICATE_ERROR = _("A post can be in an issue only once. Take one of the two out.")
@@ -90,10 +91,14 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Issue
-        fields = ("number", "subject", "preheader", "introduction", "closing")
+        fields = (
+            *("number", "subject", "preheader", "introduction", "closing"),
+            *("question", "question_choices", "shows_result"),
+        )
         widgets = {
             "introduction": MarkdownTextarea(rows=8),
             "closing": MarkdownTextarea(rows=5),
+            "question_choices": forms.Textarea({"rows": 5}),
             "subject": TitleTextarea(),
             "preheader": TitleTextarea(),
         }
@@ -104,6 +109,8 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             self.initial["seen_version"] = self.instance.version
         if "number" in self.fields:  # absent once the issue is approved
             self.fields["number"].validators.append(MaxValueValidator(NUMBER_MAX))
+        if self.instance.pk and (self.instance.sent_at or self.instance.mailings.open().exists()):
+            self.fields["question"].disabled = self.fields["question_choices"].disabled = True  # they are in the letter
         if AUTOSAVE_FIELD in self.data:
             self.fields["subject"].required = False  # autosave works without one; sending does not
         for name in {"subject", "preheader"} & self.fields.keys():  # their labels are for screen readers only
@@ -141,6 +148,19 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_closing(self) -> str:
         return _normalize_text(self.cleaned_data["closing"])
+
+    def clean_question_choices(self) -> str:
+        """One answer a line; an autosave, or a letter that left without the question, may have fewer than two."""
+        lines = [nfc(single_line(line)).strip() for line in self.cleaned_data["question_choices"].splitlines()]
+        lines = list(dict.fromkeys(filter(None, lines)))
+        if max(map(len, lines), default=0) > CHOICE_LENGTH_MAX:
+            message = _("An answer has at most %(most)s characters: it stands on a button.")
+            raise ValidationError(message, params={"most": CHOICE_LENGTH_MAX})
+        is_final = self.cleaned_data.get("question") and AUTOSAVE_FIELD not in self.data
+        fewest = CHOICES_MIN if is_final and not self.fields["question_choices"].disabled else 0
+        if not fewest <= len(lines) <= CHOICES_MAX:
+            raise ValidationError(_("A question has two to five answers, one a line."))
+        return "\n".join(lines)
 
     def clean_older(self) -> Post | None:
         typed = self.cleaned_data["older"].strip()

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from datetime import MAXYEAR, MINYEAR, datetime
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta
+from hashlib import sha256
+from typing import NamedTuple
 
 from django.db import models
 from django.db.models import (
@@ -25,6 +27,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.schedule import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
 from newsletter.issues.schedule import Shift as Shift  # noqa: PLC0414
+from newsletter.mail import tokens
 from newsletter.mail.html import demote_headings
 from newsletter.posts.models import Image, Post, PostQuerySet, attach_covers
 from newsletter.publication.models import Publication
@@ -32,6 +35,9 @@ from newsletter.publication.pictures.cards import Card
 from newsletter.publication.trash import OutOfTrash
 
 NUMBER_MAX = 2_147_483_647  # PostgreSQL's integer; SQLite has no such limit
+CHOICES_MIN, CHOICES_MAX = 2, 5  # answers to the question of an issue
+LINE_MAX = 200  # characters that somebody may add to an answer
+QUESTION_OPEN_FOR = timedelta(days=14)
 _TAG = re.compile(r"<[a-z][^>]*>")
 _NAME = re.compile(r'(\sid="|\shref="#)')
 
@@ -89,6 +95,14 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         return self.filter(Q(sent_at__gt=at) | Q(number__gt=number), sent_at__gte=at).order_by("sent_at", "number")
 
 
+class ChoiceTally(NamedTuple):
+    """How often an answer was given. share: in percent of all."""
+
+    label: str
+    times: int
+    share: int
+
+
 class Issue(models.Model):
     """One number of the newsletter: an introduction, some posts, a closing."""
 
@@ -102,6 +116,17 @@ class Issue(models.Model):
     )
     introduction = models.TextField(_("introduction"), blank=True, help_text=_("Markdown."))
     closing = models.TextField(_("closing"), blank=True, help_text=_("Markdown."))
+    question = models.CharField(
+        _("question"), max_length=120, blank=True, help_text=_("The letter and the page ask it, for two weeks at most.")
+    )
+    question_choices = models.TextField(_("answers"), blank=True, help_text=_("Two to five, one a line."))
+    shows_result = models.BooleanField(
+        _("Readers see the result"),
+        default=False,
+        help_text=_("After they have answered, and on the page once the question is closed."),
+    )
+    # Of the hashes of who has answered; emptied when the question closes.
+    question_salt = models.CharField(max_length=tokens.SALT_LENGTH, default=tokens.new_salt, editable=False)
     posts = models.ManyToManyField(Post, through="IssueItem", related_name="issues", verbose_name=_("posts"))
     version = models.PositiveIntegerField(default=1, editable=False)  # optimistic lock between tabs
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -154,6 +179,27 @@ class Issue(models.Model):
     def card_url(self) -> str:
         return reverse("issues:card", args=[self.number, self.card.digest])
 
+    @property
+    def choices(self) -> list[str]:
+        """The answers that the question offers; none while it is incomplete."""
+        lines = self.question_choices.splitlines() if self.question else []
+        return lines if len(lines) >= CHOICES_MIN else []
+
+    def takes_votes(self, now: datetime) -> bool:
+        """Whether its question is open: for two weeks, or until the next issue is sent."""
+        if not self.choices or not self.sent_at or not self.question_salt or now >= self.sent_at + QUESTION_OPEN_FOR:
+            return False
+        return not Issue.objects.newer(self.sent_at, self.number).filter(sent_at__lte=now).exists()
+
+    def tally(self) -> list[ChoiceTally]:
+        """How often each answer was given."""
+        given = dict(self.votes.order_by().values_list("choice").annotate(Count("pk")))
+        total = sum(given.values())
+        return [
+            ChoiceTally(label, count, round(100 * count / total) if total else 0)
+            for label, count in ((label, given.get(number, 0)) for number, label in enumerate(self.choices, 1))
+        ]
+
     def posts_with_objections(self, publication: Publication) -> list[tuple[Post, int]]:
         """(post, number of objections of the format check)."""
         posts = (item.post for item in self.items.select_related("post"))
@@ -167,6 +213,51 @@ class Issue(models.Model):
     def mark_corrected(self, note: str, now: datetime) -> None:
         """Show on the issue's page that a correction was mailed."""
         Correction.objects.create(issue=self, note=note, made_at=now)
+
+
+class VoteQuerySet(models.QuerySet["Vote"]):
+    def put(self, issue: Issue, voter: str, choice: int, line: str) -> None:
+        """Store an answer; a later one of the same voter replaces it.
+
+        voter: names a reader or browser; only its hash is stored, until the question closes.
+        """
+        name = sha256(f"{issue.question_salt} {voter}".encode()).hexdigest()[:32]
+        fields = {"choice": choice} | ({"line": line} if line else {})
+        self.update_or_create(issue=issue, voter=name, defaults=fields)
+
+    def lines(self) -> models.QuerySet["Vote", str]:
+        """What was added to answers, the newest first."""
+        return self.exclude(line="").order_by("-pk").values_list("line", flat=True)
+
+
+class Vote(models.Model):
+    """One answer to the question of an issue. voter: a salted hash, emptied when the question closes."""
+
+    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="votes")
+    choice = models.PositiveSmallIntegerField(help_text="number of the answer, from 1")
+    line = models.CharField(max_length=LINE_MAX, blank=True)
+    voter = models.CharField(max_length=32, blank=True, help_text="a salted hash, until the question closes")
+
+    objects = VoteQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["issue", "voter"], condition=~Q(voter=""), name="a_voter_counts_once_per_issue"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.issue}: {self.choice}"
+
+
+def close_questions(now: datetime) -> None:
+    """Forget who has answered questions that are closed."""
+    for issue in Issue.objects.archived().exclude(question="").exclude(question_salt=""):
+        if not issue.takes_votes(now):
+            Issue.objects.filter(pk=issue.pk).update(question_salt="")
+            issue.votes.update(voter="")
 
 
 class Correction(models.Model):

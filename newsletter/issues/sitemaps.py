@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.sitemaps import Sitemap
 from django.contrib.sitemaps.views import sitemap
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Greatest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,7 +18,7 @@ from django.utils.functional import cached_property
 
 from newsletter.issues.models import Issue, IssueQuerySet
 from newsletter.page_cache.pages import cached_page
-from newsletter.posts.models import Post, PostQuerySet, Tag, TagQuerySet, attach_renderings
+from newsletter.posts.models import Post, PostQuerySet, Series, Tag, attach_renderings
 from newsletter.publication.models import Publication
 
 PAGES = {  # URL name to what its content depends on
@@ -84,15 +84,21 @@ class PostSitemap(_OurSitemap):
 
 
 class TagSitemap(_OurSitemap):
-    def items(self) -> TagQuerySet:
+    model: type[Tag | Series] = Tag
+
+    def items(self) -> QuerySet[Any]:
         now = timezone.now()
         is_listed = Q(posts__published_at__lte=now, posts__is_unlisted=False)
         changed = Max(Greatest("posts__updated_at", "posts__published_at"), filter=is_listed)
-        return Tag.objects.in_use(now).annotate(at=changed)
+        return self.model.objects.in_use(now).annotate(at=changed)
 
     def lastmod(self, item: Any) -> datetime:
         at: datetime = item.at
         return at
+
+
+class SeriesSitemap(TagSitemap):
+    model = Series
 
 
 SITEMAPS: dict[str, type[_OurSitemap]] = {
@@ -100,6 +106,7 @@ SITEMAPS: dict[str, type[_OurSitemap]] = {
     "issues": IssueSitemap,
     "posts": PostSitemap,
     "tags": TagSitemap,
+    "series": SeriesSitemap,
 }
 
 

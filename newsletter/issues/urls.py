@@ -1,7 +1,7 @@
 from django.urls import path
 
 from newsletter import converters  # noqa: F401 - registers <number:…>
-from newsletter.issues import feeds, sitemaps, views
+from newsletter.issues import feeds, questions, sitemaps, views
 from newsletter.issues.volumes import views as volumes
 
 app_name = "issues"
@@ -13,6 +13,7 @@ urlpatterns = [
     path("issues/<number:number>/", views.issue, name="issue"),
     path("issues/<number:year>.epub", volumes.epub, name="epub"),
     path("issues/<number:year>/print/", volumes.printable, name="printable"),
+    path("issues/<number:number>/question/", questions.vote, name="vote"),
     path("issues/<number:number>/<slug:service>/", views.share_redirect, name="share"),
     path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("start-here/", views.start_here, name="start_here"),

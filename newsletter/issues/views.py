@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from newsletter.issues import annotations, schedule
 from newsletter.issues.annotations import attach_contents, attach_reading_minutes
-from newsletter.issues.models import Issue, StartingPoint, prefetch_posts, sent_with_neighbours
+from newsletter.issues.models import QUESTION_OPEN_FOR, Issue, StartingPoint, prefetch_posts, sent_with_neighbours
 from newsletter.page_cache.pages import cached_page, requested_page
 from newsletter.posts.models import Post, attach_covers, attach_renderings
 from newsletter.posts.responsive_images import responsive_pictures
@@ -72,7 +72,10 @@ def issue(request: HttpRequest, number: int) -> HttpResponse:
     attach_reading_minutes([found])
     around = {"older": older, "newer": newer}
     beside = {"corrections": found.corrections.all(), "quotes": found.quotes.all()}
-    return render(request, "issues/issue.html", {"issue": found} | around | beside)
+    response = render(request, "issues/issue.html", {"issue": found} | around | beside)
+    if found.sent_at and found.takes_votes(timezone.now()):
+        response.changes_at = found.sent_at + QUESTION_OPEN_FOR  # type: ignore[attr-defined]  # read by `cached_page`
+    return response
 
 
 def _year(request: HttpRequest, year: int) -> HttpResponse:

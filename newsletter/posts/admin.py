@@ -48,6 +48,7 @@ from newsletter.posts.models import (
     PostQuerySet,
     Redirect,
     Revision,
+    Series,
     Tag,
     WorkingCopy,
 )
@@ -74,6 +75,7 @@ from newsletter.publication.models import Publication
 KEEP = "_pattern"  # the button "Keep as a pattern"
 PATTERN_PARAMETER = "pattern"  # of the add form: the pattern to begin with
 PATTERNS_OFFERED = 12  # beside the button of a new post
+LIST_FIELDS = ("tag_names", "series", "series_number", "summary", "cover", "words")
 TAGS_OFFERED = 20  # below the field, most used first
 WRITING_SCRIPTS = (  # of every page with an editor; Turndown as published on npm
     forms.Script("turndown-7.2.5/turndown.js", defer=True),
@@ -137,12 +139,12 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
     fieldsets = (
         (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
         (_("Publishing"), {"fields": ("published_at", "place"), "classes": ("aside", "release-fields")}),
-        (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
+        (_("In lists"), {"fields": LIST_FIELDS, "classes": ("aside",)}),
     )
 
     writer_fieldsets = (
         (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
-        (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
+        (_("In lists"), {"fields": LIST_FIELDS, "classes": ("aside",)}),
     )
 
     class Media:
@@ -620,6 +622,26 @@ class TagAdmin(PlainDeleteAdmin):
     @admin.display(description=_("posts"), ordering="uses")
     def post_count(self, tag: Any) -> int:
         return int(tag.uses)
+
+
+@admin.register(Series)
+class SeriesAdmin(PlainDeleteAdmin):
+    form = CleanTextModelForm
+    nothing_yet = _("No series yet. A series is made where a post is written.")
+    list_display = ("title", "slug", "post_count")
+    search_fields = ("title", "slug")
+
+    def view_on_site(self, series: Series) -> str | None:
+        """The public page; None while it has no listed post."""
+        return series.get_absolute_url() if Series.objects.in_use(timezone.now()).contains(series) else None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Series]:
+        found: QuerySet[Series] = super().get_queryset(request)
+        return found.annotate(uses=Count("posts"))
+
+    @admin.display(description=_("posts"), ordering="uses")
+    def post_count(self, series: Any) -> int:
+        return int(series.uses)
 
 
 @admin.register(Pattern)

@@ -9,4 +9,4 @@ class PostsConfig(AppConfig):
     label = "posts"
     verbose_name = _("Posts")
     # Changes of these tables invalidate cached pages.
-    tables_shown: ClassVar = ["posts_post", "posts_tag", "posts_post_tags", "posts_image"]
+    tables_shown: ClassVar = ["posts_post", "posts_tag", "posts_post_tags", "posts_image", "posts_series"]

@@ -10,13 +10,14 @@ from django.db.models import TextChoices
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import nfc
 from newsletter.posts.json_saves import AUTOSAVE_FIELD, CHANGED_ELSEWHERE, PUBLISH, UPDATE
-from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, parse_tag_names
+from newsletter.posts.models import BODY_MAX, SERIES_TITLE_MAX, TAG_NAME_MAX, Image, Post, Series, parse_tag_names
 from newsletter.posts.text.measures import slug_from_title
 from newsletter.publication.forms import ONE_LINE, CleanTextForm
 from newsletter.publication.models import Publication
@@ -167,20 +168,41 @@ class VersionInput(forms.HiddenInput):
         super().__init__({"autocomplete": "off"})
 
 
+class SeriesInput(forms.TextInput):
+    """A field with the titles of all series to choose from."""
+
+    def __init__(self) -> None:
+        super().__init__({"list": "all-series", "autocomplete": "off"})
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        titles = Series.objects.values_list("title")
+        options = format_html_join("", '<option value="{}"></option>', titles)
+        field = super().render(name, value, attrs, renderer)
+        return format_html('{}<datalist id="all-series">{}</datalist>', field, options)
+
+
 class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
     tag_names = forms.CharField(
         label=_("Tags"), required=False, help_text=_("Separated by commas. A new name makes a new tag.")
     )
     cover = CoverField()
     published_at = ReleaseField()
+    series = forms.CharField(
+        label=_("Series"),
+        required=False,
+        max_length=SERIES_TITLE_MAX,
+        widget=SeriesInput,
+        help_text=_("A new title makes a new series."),
+    )
     seen_at = forms.CharField(required=False, widget=VersionInput)  # version that this tab was opened with
 
     class Meta:
         model = Post
         fields: tuple[str, ...] = (
-            *("title", "body", "summary", "words", "cover"),
-            *("published_at", "is_web_only", "is_unlisted"),
+            *("title", "body", "summary", "words", "cover", "published_at", "is_web_only", "is_unlisted"),
+            *("series", "series_number"),
         )
+        help_texts = {"series_number": _("Empty: the next one.")}
         widgets = {
             "title": TitleTextarea(),
             "body": MarkdownTextarea(),
@@ -194,6 +216,7 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
                 self.fields[name].widget.attrs["placeholder"] = words
         if "published_at" in self.fields:
             self.fields["published_at"].widget.state = self.instance.state(timezone.now())
+        self.initial["series"] = self.instance.series.title if self.instance.series else ""
         if self.instance.pk:
             copy = self.instance.pending_copy
             tags = copy.tag_names if copy else "、".join(self.instance.tags.values_list("name", flat=True))
@@ -270,6 +293,11 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(_("A post has at most %(most)s tags."), params={"most": TAGS_MAX})
         return names
 
+    def clean_series(self) -> Series | None:
+        """The series with the typed title; a new one is saved with the post."""
+        title = nfc(self.cleaned_data["series"])
+        return (Series.objects.filter(title__iexact=title).first() or Series(title=title)) if title else None
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if (
@@ -279,8 +307,29 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             and self._suggests_slug()
         ):
             cleaned["words"] = slug_from_title(cleaned["title"])
+        self._check_series_number(cleaned)
         self._refuse_stale(cleaned.get("seen_at", ""))
         return cleaned
+
+    def _check_series_number(self, cleaned: dict[str, Any]) -> None:
+        """A number that belongs to another series counts as empty; one that another post has is refused."""
+        series, number = cleaned.get("series"), cleaned.get("series_number")
+        if not series or ("series" in self.changed_data and "series_number" not in self.changed_data):
+            cleaned["series_number"] = number = None
+        others = (
+            Post.with_trash.filter(series=series, series_number=number) if series and series.pk else Post.objects.none()
+        )
+        if other := others.exclude(pk=self.instance.pk).first():
+            message = _("Number %(number)s of this series is “%(post)s”.")
+            self.add_error("series_number", ValidationError(message, params={"number": number, "post": other}))
+
+    def set_series(self) -> None:
+        """Save a new series, and give a post without a number the next one."""
+        post = self.instance
+        if post.series and post.series.pk is None:
+            post.series = Series.objects.get_or_create_titled(post.series.title)
+        if post.series and post.series_number is None:
+            post.series_number = post.series.next_number(post)
 
     def _suggests_slug(self) -> bool:
         """Whether the slug may come from the title: not after the author has cleared it, nor once it is frozen."""

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from newsletter.posts.forms import PostForm
 from newsletter.posts.json_saves import StaleText
-from newsletter.posts.models import Post, Revision, Tag, WorkingCopy, parse_tag_names
+from newsletter.posts.models import Post, Revision, Series, Tag, WorkingCopy, parse_tag_names
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.models.revisions import COPIED_FIELDS
 from newsletter.posts.search.index import index_post
@@ -21,7 +21,7 @@ from newsletter.publication.changes import Change
 
 PUBLISH_PERMISSION = "posts.publish_post"
 # Not part of the text: saved at once, even on a published post.
-UNVERSIONED_FIELDS = {"published_at", "is_web_only", "is_unlisted"}
+UNVERSIONED_FIELDS = {"published_at", "is_web_only", "is_unlisted", "series", "series_number"}
 LOG_INTERVAL = timedelta(hours=1)  # at most one audit entry for autosaves in this time
 
 
@@ -33,6 +33,7 @@ def store_text(post: Post, form: PostForm, *, update_live: bool, save_row: Calla
         save_row: saves the row.
     """
     stored = Post.objects.filter(pk=post.pk).first() if post.pk else None
+    form.set_series()
     if stored:
         record_versions(stored, post.pending_copy, now)
     if stored and not update_live and stored.is_published(now) and post.is_published(now):
@@ -45,6 +46,8 @@ def store_text(post: Post, form: PostForm, *, update_live: bool, save_row: Calla
     Revision.objects.record(post.pk, post, at=now)
     if not post.pending_copy and post.is_published(now):
         Revision.objects.mark([post], what="published", at=now)
+    if stored and stored.series_id != post.series_id:
+        Series.objects.delete_unused(stored.series_id)
 
 
 def _store(post: Post, save_row: Callable[[], None], now: datetime) -> None:

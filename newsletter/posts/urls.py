@@ -24,6 +24,7 @@ urlpatterns = [
     re_path(r"^p/(?P<number>[0-9]{1,18})\.md\Z", feeds.markdown_source, name="source"),
     path("cards/p/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("tags/<slug:slug>/", views.tag, name="tag"),
+    path("series/<slug:slug>/", views.series, name="series"),
     path("preview/<str:token>/", views.preview, name="preview"),
     path("search/", views.search, name="search"),
     path("feed.xml", feeds.atom_feed, name="feed"),

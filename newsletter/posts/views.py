@@ -14,7 +14,7 @@ from newsletter.limits import client_ip
 from newsletter.limits.public_views import private_view, retry_time
 from newsletter.limits.rate_limits import retry_after_seconds
 from newsletter.page_cache.pages import cached_page, requested_page
-from newsletter.posts.models import Post, PostQuerySet, Tag, attach_covers, attach_renderings
+from newsletter.posts.models import Post, PostQuerySet, Series, Tag, attach_covers, attach_renderings
 from newsletter.posts.redirects import find_redirect
 from newsletter.posts.responsive_images import responsive_pictures
 from newsletter.posts.search.index import close_words
@@ -37,7 +37,8 @@ def _page(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
 def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     posts = _page(request, Post.objects.listed(now))
-    return render(request, "posts/index.html", {"page": posts, "tags": Tag.objects.in_use(now)})
+    context = {"page": posts, "tags": Tag.objects.in_use(now), "series": Series.objects.in_use(now)}
+    return render(request, "posts/index.html", context)
 
 
 @cached_page(Post.objects.next_change)
@@ -45,15 +46,18 @@ def index(request: HttpRequest) -> HttpResponse:
 def post(request: HttpRequest, number: int) -> HttpResponse:
     """Show a post at its canonical URL; other slugs redirect to it."""
     now = timezone.now()
-    found = Post.objects.published(now).filter(pk=number).first()
+    found = Post.objects.published(now).select_related("series").filter(pk=number).first()
     if found is None:
         raise Http404
     if request.path != found.get_absolute_url():
         return find_redirect(request) or redirect(found, permanent=True)
     listed = Post.objects.none() if found.is_unlisted else Post.objects.listed(now)
+    length = listed.series_length(found.series_id)
+    older, newer = listed.series_neighbours(found) if length else (None, None)
     prefetch_related_objects([found], "tags", "issues")
     newest = attach_covers(attach_renderings([found, *listed.exclude(pk=found.pk)[:READ_MORE]]))[1:]
-    return render(request, "posts/post.html", {"post": found, "newest": newest})
+    context = {"post": found, "older": older, "newer": newer, "newest": newest, "series_length": length}
+    return render(request, "posts/post.html", context)
 
 
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
@@ -69,6 +73,15 @@ def tag(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Tag.objects.in_use(now), slug=slug)
     posts = _page(request, Post.objects.listed(now).filter(tags=found))
     return render(request, "posts/tag.html", {"tag": found, "page": posts})
+
+
+@cached_page(Post.objects.next_change, parameters=["page"])
+def series(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the posts of a series by their numbers; one without listed posts is a 404."""
+    now = timezone.now()
+    found = get_object_or_404(Series.objects.in_use(now), slug=slug)
+    posts = _page(request, Post.objects.listed(now).filter(series=found).order_by("series_number"))
+    return render(request, "posts/series.html", {"series": found, "page": posts})
 
 
 def count_search(request: HttpRequest) -> int:

@@ -57,7 +57,10 @@ class SchemaSite:
     def article(self, article: "Article") -> Thing:
         page = {"@type": "WebPage", "@id": self.url + article.path}
         breadcrumb = self.breadcrumb([*article.trail, (article.path, article.title)])
-        in_issues = [self.issue(*one) for one in article.issues]
+        wholes = [self.issue(*one) for one in article.issues]
+        if article.series:
+            path, title = article.series
+            wholes.append({"@type": "CreativeWorkSeries", "@id": self.url + path, "name": title})
         return _with_context(
             {"@type": "NewsArticle", "headline": article.title, "description": article.description}
             | {"url": self.url + article.path, "mainEntityOfPage": page | {"breadcrumb": breadcrumb}}
@@ -66,7 +69,7 @@ class SchemaSite:
             | {"inLanguage": self.language, "isAccessibleForFree": True}
             | ({"keywords": article.keywords} if article.keywords else {})
             | ({"wordCount": article.length} if article.length else {})
-            | ({"isPartOf": in_issues} if in_issues else {})
+            | ({"isPartOf": wholes} if wholes else {})
         )
 
     def issue(self, number: int, sent_at: datetime) -> Thing:
@@ -106,6 +109,7 @@ class Article:
     trail: list[tuple[str, str]]
     issues: list[tuple[int, datetime]]  # that contained it
     keywords: list[str]
+    series: tuple[str, str] | None = None  # path and title
     length: int = 0  # in words, or characters of Chinese
 
 

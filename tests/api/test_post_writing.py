@@ -234,3 +234,13 @@ def test_a_writer_does_not_change_a_post_of_theirs_once_it_has_a_date(editor):
 
     assert answer.status_code == 403
     assert not WorkingCopy.objects.exists()
+
+
+def test_a_post_goes_into_a_series_by_its_title_and_out_again_by_null(editor):
+    post = make_post(published_at=None)
+
+    placed = editor.patch(f"/posts/{post.pk}", {"series": "慢工作"}, match=_etag(editor, post)).json()
+    out = editor.patch(f"/posts/{post.pk}", {"series": None}, match=_etag(editor, post)).json()
+
+    assert (placed["series"], placed["series_number"]) == ("慢工作", 1)
+    assert (out["series"], out["series_number"]) == (None, None)

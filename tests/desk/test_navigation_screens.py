@@ -44,6 +44,7 @@ def screens(desk) -> list[str]:
         "posts_post",
         "posts_pattern",
         "posts_tag",
+        "posts_series",
         "posts_image",
         "posts_redirect",
         "api_token",

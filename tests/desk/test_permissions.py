@@ -40,7 +40,7 @@ from newsletter.issues import schedule
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
 from newsletter.mail.message import MailContent, build_mail
-from newsletter.posts.models import Image, Pattern, Post, Redirect, Revision, Tag
+from newsletter.posts.models import Image, Pattern, Post, Redirect, Revision, Series, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.events.test_reply_storing import FILE
@@ -143,6 +143,7 @@ TABLE: dict[str, str] = {
     "admin/posts/post/<int:pk>/versions/<int:number>/restore/": WRITERS,
     "admin/posts/post/<int:pk>/working-copy/": WRITERS,
     **_stock("posts/tag", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
+    **_stock("posts/series", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     **_stock("posts/redirect", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     **_stock("posts/pattern", WRITERS, add=WRITERS, change=WRITERS, delete=WRITERS),
     **_stock("posts/image", WRITERS, add=WRITERS, change=WRITERS, delete=NO_ONE),
@@ -179,6 +180,7 @@ TABLE: dict[str, str] = {
     "admin/delivery/mailing/<int:pk>/copies/<str:which>.csv": OWNERS,
     "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/refused/<str:judgement>/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/question/": EDITORS,
     "admin/delivery/mailing/<int:pk>/result.json": EDITORS,
     **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
     "admin/subscribers/subscriber/export/": OWNERS,
@@ -292,6 +294,7 @@ def _world() -> World:
         "posts/post": own.pk,
         "api/token": tokens.create_token(helpers["writer"], "Obsidian", ["posts:read"])[0].pk,
         "posts/tag": tag.pk,
+        "posts/series": Series.objects.create(title="慢工作", slug="slow").pk,
         "posts/redirect": Redirect.objects.create(path="/old", target="/posts/").pk,
         "posts/pattern": Pattern.objects.create(title="每週選讀", body="## 一").pk,
         "posts/image": Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1).pk,

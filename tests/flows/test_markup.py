@@ -5,7 +5,7 @@ from django.conf import settings
 from django.utils import timezone
 from html5lib.html5parser import ParseError
 
-from newsletter.posts.models import Image
+from newsletter.posts.models import Image, Post, Series
 from newsletter.posts.search.index import index_post
 from subscribers.models import Subscriber
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
@@ -50,6 +50,8 @@ def addresses():
     """Every kind of page, by what it is."""
     cover = Image.objects.create(digest="0123456789abcdef", name="a.png", alt="圖", width=1200, height=600)
     posts = [make_post(f"第 {n} 篇 <談管理> & “AI”", body=BODY, tags=("ai",), cover=cover) for n in range(22)]
+    series = Series.objects.create(title="慢 <工作>", slug="slow-work", description="為什麼 & 怎麼做。")
+    Post.objects.filter(pk=posts[3].pk).update(series=series, series_number=1)
     index_post(posts[0])
     make_issue(posts[3], sent_at=PUBLISHED_AT)
     issue = make_issue(*posts[:3], introduction="大家好。", closing="下次見。", sent_at=PUBLISHED_AT)
@@ -66,6 +68,7 @@ def addresses():
         "printed year": f"/issues/{PUBLISHED_AT.year}/print/",
         "post": posts[3].get_absolute_url(),
         "tag": "/tags/ai/",
+        "series": series.get_absolute_url(),
         "hits": "/search/?q=%E7%AE%A1%E7%90%86",
         "no hit": "/search/?q=%3Cb%3Enothing",
         "empty search": "/search/",

@@ -1,5 +1,6 @@
 """Writing, publishing and withdrawing posts, and keeping pictures, as the author does it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -168,7 +168,7 @@ def save_issue(issue: Issue, changes: Mapping[str, Any]) -> Issue:
 
 def _form(issue: Issue, changes: Mapping[str, Any]) -> IssueForm:
     """The form of an issue with its current values, overridden by `changes`."""
-    words = {name: getattr(issue, name) for name in WORDS} | {"seen_version": issue.version}
+    words = {name: getattr(issue, name) for name in IssueForm.Meta.fields} | {"seen_version": issue.version}
     return IssueForm(words | {name: changes[name] for name in WORDS if name in changes}, instance=issue)
 
 

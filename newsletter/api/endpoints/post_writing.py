@@ -14,7 +14,7 @@ from newsletter.api.endpoints.posts import PostOut, get_post, posts_json, posts_
 from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.posts.forms import TAGS_MAX, PostForm
 from newsletter.posts.json_saves import CHANGED_ELSEWHERE, StaleText
-from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post, WorkingCopy
+from newsletter.posts.models import BODY_MAX, SERIES_TITLE_MAX, TAG_NAME_MAX, Post, WorkingCopy
 from newsletter.posts.storing import PUBLISH_PERMISSION, UNVERSIONED_FIELDS, store_relations, store_text, withdraw_posts
 from newsletter.publication.changes import Change
 
@@ -111,8 +111,9 @@ TagName = Annotated[str, Field(min_length=1, max_length=TAG_NAME_MAX)]
 class PostChanges(Schema):
     """What is to be other than it is; what is not named stays. published_at: null makes a draft of it.
 
-    tags: names; one that is new is made. cover: the id of a picture. published_at, is_web_only and is_unlisted ask for
-    the scope posts:publish.
+    tags: names; one that is new is made. cover: the id of a picture. series: a title; one that is new is made, and null
+    takes the post out. series_number: null is the next. published_at, is_web_only, is_unlisted, series and
+    series_number ask for the scope posts:publish.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -125,6 +126,8 @@ class PostChanges(Schema):
     published_at: AwareTime | None = None
     is_web_only: bool = False
     is_unlisted: bool = False
+    series: Annotated[str, Field(max_length=SERIES_TITLE_MAX)] | None = None
+    series_number: Annotated[int, Field(ge=1, le=32_767)] | None = None
 
 
 class PostIn(PostChanges):

@@ -25,7 +25,7 @@ State = Literal["draft", "scheduled", "published"]
 
 
 class PostOut(Schema):
-    """is_changed: its author has changed what readers do not see yet. cover: the id of a picture."""
+    """is_changed: its author has changed what readers do not see yet. cover: the id of a picture. series: its title."""
 
     id: int
     state: State
@@ -37,6 +37,8 @@ class PostOut(Schema):
     published_at: datetime | None
     is_web_only: bool
     is_unlisted: bool
+    series: str | None
+    series_number: int | None
     is_changed: bool
     author: str
     url: str
@@ -66,6 +68,8 @@ def _to_json(post: Post, covers: dict[int, str], now: datetime) -> dict[str, Any
         "published_at": iso_time(post.published_at),
         "is_web_only": post.is_web_only,
         "is_unlisted": post.is_unlisted,
+        "series": post.series.title if post.series else None,
+        "series_number": post.series_number,
         "is_changed": pending_copy is not None,
         "author": post.created_by.get_username() if post.created_by else "",
         "url": f"{settings.SITE_URL}{post.get_absolute_url()}",
@@ -104,7 +108,7 @@ class PostQuery(PageQuery):
 @posts_router.reads("/posts", scope="posts:read", permissions=READ_PERMISSIONS, returns=PageOf[PostOut])
 def list_posts(request: ApiRequest, wanted: Query[PostQuery]) -> ApiResponse:
     """A page of posts, the newest first: all of them, or your own if you may not publish."""
-    found = Post.objects.visible_to(request.user).select_related("created_by").prefetch_related("tags")
+    found = Post.objects.visible_to(request.user).select_related("created_by", "series").prefetch_related("tags")
     page = paginate(wanted.filter_posts(found, timezone.now()), limit=wanted.limit, cursor=wanted.cursor)
     return page_response(posts_json(page.rows), page.next)
 
@@ -117,7 +121,7 @@ def read_post(request: ApiRequest, number: PathId) -> ApiResponse:
 
 def get_post(request: ApiRequest, number: int) -> Post:
     """A post that the user may see. Raises Http404 for others."""
-    found = Post.objects.visible_to(request.user).select_related("created_by").prefetch_related("tags")
+    found = Post.objects.visible_to(request.user).select_related("created_by", "series").prefetch_related("tags")
     return get_object_or_404(found, pk=number)
 
 

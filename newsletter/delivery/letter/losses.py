@@ -108,7 +108,7 @@ def _issue_texts(issue: Issue, subject: dict[str, str], mail: dict[str, str], no
 
 
 def _post_texts(issue: Issue, mail: dict[str, str]) -> Iterator[TypedText]:
-    for item in issue.items.select_related("post__cover").prefetch_related("post__tags"):
+    for item in issue.items.select_related("post__cover", "post__series").prefetch_related("post__tags"):
         post, feed = item.post, atom_entry(feed_entry(item.post))
         yield TypedText(post.title, post.title, mail | {_("Feed"): feed["title"]}, is_markdown=False)
         as_excerpt = mail if item.form == IssueItem.Form.EXCERPT else {}

@@ -77,7 +77,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
     """The context of templates/email/issue.html. items: instead of the issue's own."""
     issue = _without_control(issue)
     if items is None:
-        items = list(issue.items.select_related("post__cover").prefetch_related("post__tags"))
+        items = list(issue.items.select_related("post__cover", "post__series").prefetch_related("post__tags"))
     return {
         "issue": issue,
         "publication": publication,
@@ -88,6 +88,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "is_brief": _is_brief(issue, items),
         "introduction": greeting_html(issue.introduction),
         "closing": greeting_html(issue.closing),
+        "choices": issue.choices if not issue.sent_at or issue.takes_votes(timezone.now()) else [],
         "quotes": list(Quote.objects.filter(issue=issue.pk)) if issue.pk else [],
         "signature": author_html(publication.signature),
         "site_url": settings.SITE_URL,

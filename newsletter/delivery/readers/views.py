@@ -14,6 +14,7 @@ from newsletter.delivery.models.replies import NAME_MAX, Feedback
 from newsletter.delivery.readers import quoting
 from newsletter.delivery.readers.changes import versions
 from newsletter.issues.models import NUMBER_MAX, Issue
+from newsletter.issues.questions import voting_page
 from newsletter.limits.public_views import private_view, same_origin, too_many_requests
 from newsletter.limits.rate_limits import is_over_limit
 from newsletter.page_cache.pages import cached_page
@@ -56,6 +57,7 @@ def _page(request: HttpRequest, found: Quote, form: QuoteNameForm, status: int =
 
 
 CACHED_FOR = timedelta(minutes=1)  # maximal age of the numbers on the page of changes
+VOTE = "q"  # begins the answer in links to the issue's own question: q1 to q5
 ANSWERS_PER_DAY = 50  # of one reader, including changes
 
 
@@ -72,6 +74,8 @@ def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "
     issue = _received(reader, asked.get("issue", number)) if reader else None
     if reader is None or issue is None:
         return invalid_link(request, token, "feedback")
+    if answer.startswith(VOTE):
+        return _vote(request, reader, issue, answer.removeprefix(VOTE))
     answer = asked.get("answer", answer)
     is_given = request.method == "POST" and answer in Feedback.Rating.values
     is_said = False
@@ -84,6 +88,13 @@ def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "
     context = {"issue": issue, "answers": Feedback.Rating.choices, "chosen": answer, "is_given": is_given}
     context |= {"is_said": is_said, "sentence_max": SENTENCE_MAX}
     return render(request, "delivery/feedback.html", context)
+
+
+def _vote(request: HttpRequest, reader: Subscriber, issue: Issue, choice: str) -> HttpResponse:
+    """The answer to the issue's own question that was tapped in the mail."""
+    if request.method == "POST" and is_over_limit("vote", str(reader.pk), limit=ANSWERS_PER_DAY, seconds=DAY):
+        return too_many_requests(request, seconds=DAY)
+    return voting_page(request, issue, f"reader {reader.pk} {reader.token_salt}", choice)
 
 
 def _received(reader: Subscriber, number: str) -> Issue | None:

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import mean
 
-from django.http import Http404, HttpRequest, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.delivery import results
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.results import IssueResult, IssueStats
 from newsletter.desk.chart import Chart, ChartTable, bar_chart
+from newsletter.issues.models import Issue, KeptText
+from newsletter.issues.questions import result_markdown
 from newsletter.publication.models import Publication
 
 
@@ -69,6 +72,18 @@ def result_as_json(request: HttpRequest, pk: int) -> JsonResponse:
     with translation.override(Publication.objects.current().language):
         written = results.result_json(found, shows_sentences=shows_sentences)
     return JsonResponse(written, json_dumps_params={"ensure_ascii": False, "indent": 2})
+
+
+@require_POST
+def keep_question(request: HttpRequest, pk: int) -> HttpResponse:
+    """Keep the result of the issue's question as a text for the introduction of the next one."""
+    issue = get_object_or_404(Issue, mailings=pk)
+    name = _("The question of issue %(number)s") % {"number": issue.number}
+    with translation.override(Publication.objects.current().language):
+        text = result_markdown(issue)
+    KeptText.objects.update_or_create(kind=KeptText.Kind.INTRODUCTION, name=name, defaults={"text": text})
+    messages.success(request, _("Kept as “%(name)s”. Put it in where you write the introduction.") % {"name": name})
+    return redirect("admin:mailing", pk)
 
 
 # --- In words and drawings ---

@@ -62,6 +62,12 @@ def _spans(words: Iterable[str]) -> SafeString:
 
 
 @register.simple_tag
+def is_asking(issue: Issue) -> bool:
+    """Whether its question may be answered now; in a preview, when it will be sent."""
+    return issue.takes_votes(timezone.now())
+
+
+@register.simple_tag
 def issue_data(issue: Issue, corrections: Iterable[Correction]) -> SafeString:
     """JSON-LD of a sent issue."""
     sent_at = issue.sent_at or issue.updated_at

@@ -176,7 +176,8 @@ def _write_accounts(folder: ExportWriter) -> None:
 
 
 def _write_posts(folder: ExportWriter) -> int:
-    posts = Post.with_trash.using(ALIAS).order_by("pk").select_related("cover", "created_by").prefetch_related("tags")
+    posts = Post.with_trash.using(ALIAS).order_by("pk").select_related("cover", "created_by", "series")
+    posts = posts.prefetch_related("tags")
     count = 0
     for count, post in enumerate(posts.iterator(chunk_size=AT_ONCE), 1):  # noqa: B007 - the last one is returned
         cover = post.cover.get_absolute_url() if post.cover else None

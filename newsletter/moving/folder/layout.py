@@ -86,6 +86,8 @@ class PostFile:
     cover_alt: str = ""
     is_web_only: bool = False
     is_unlisted: bool = False
+    series: str = ""
+    series_number: int | None = None
     addresses: tuple[str, ...] = ()
     tag_pages: tuple[TagPage, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
@@ -358,6 +360,14 @@ def _slug(typed: str, _zone: tzinfo) -> str:
     return typed
 
 
+def _number(typed: str, _zone: tzinfo) -> int | None:
+    if typed in {"", "null", "~"}:
+        return None
+    if not 0 < int(typed) < 2**15:
+        raise ValueError(typed)
+    return int(typed)
+
+
 def _moment(typed: str, zone: tzinfo) -> datetime | None:
     if typed in {"", "null", "~"}:
         return None
@@ -392,10 +402,11 @@ _TEXTS = (_texts, "list of texts")
 _TRUTH = (lambda typed, _zone: _TRUTHS[typed.lower()], "`true` or `false`")
 # By key: what reads its value, and what that has to be.
 _KEYS: dict[str, tuple[Callable[[Any, tzinfo], Any], str]] = {
-    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt"), _TEXT),
+    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt", "series"), _TEXT),
     **dict.fromkeys(("tags", "addresses"), _TEXTS),
     **dict.fromkeys(("is_web_only", "is_unlisted"), _TRUTH),
     "slug": (_slug, "slug: it has Latin letters, digits and hyphens"),
+    "series_number": (_number, "number from 1 to 32767"),
     "date": (_moment, "date, as 2026-11-28 or 2026-11-28T08:30+08:00"),
     "tag_pages": (_tag_pages, "list of `name`, `slug` and `address`"),
     "links": (_table, "table of texts"),

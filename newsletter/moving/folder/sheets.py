@@ -125,6 +125,7 @@ class Sheet:
 
 SHEETS = (
     Sheet("pictures", "posts.Image"),
+    Sheet("posts/series", "posts.Series"),
     Sheet("posts/tags", "posts.Tag"),
     Sheet("posts/shown_pictures", "posts.Post_pictures"),
     Sheet("posts/revisions", "posts.Revision"),
@@ -132,6 +133,7 @@ SHEETS = (
     Sheet("posts/patterns", "posts.Pattern"),
     Sheet("redirects", "posts.Redirect"),
     Sheet("issues/corrections", "issues.Correction"),
+    Sheet("issues/votes", "issues.Vote"),
     Sheet("issues/kept_texts", "issues.KeptText"),
     Sheet("issues/starting_points", "issues.StartingPoint"),
     Sheet("calendar/shifts", "issues.Shift"),

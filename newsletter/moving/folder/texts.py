@@ -30,6 +30,7 @@ NAMES = {
     "updated_at": "lastmod",
     "created_by_id": "author",
     "cover_id": "cover",
+    "series_id": "series",
 }
 PARTS = ("introduction", "closing")
 
@@ -100,7 +101,9 @@ def load_yaml(text: str, file: str, first: int = 1) -> dict[str, Any]:
 
 def written_post(post: Post, tags: Sequence[str], cover: str | None, author: str | None) -> bytes:
     """cover: its address; author: the username of the account that created it."""
-    data = row_data(post, leaving_out=["body"]) | {"cover": cover, "author": author, "tags": list(tags)}
+    series = {"series": post.series.title, "series_number": post.series_number} if post.series else {}
+    facts = row_data(post, leaving_out=["body", "series_id", "series_number"])
+    data = facts | {"cover": cover, "author": author} | series | {"tags": list(tags)}
     return f"---\n{dump_yaml(data)}---\n{post.body}".encode()
 
 

@@ -18,7 +18,17 @@ from newsletter.moving.folder.layout import InvalidPost, Mailed, PostAccount, Po
 from newsletter.moving.taking.account import Entry, MoveReport, unnamed
 from newsletter.moving.taking.linking import Links
 from newsletter.moving.taking.pictures import Illustration, PostPictures, with_old_addresses
-from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post, Redirect, Rendering, Tag, parse_tag_names
+from newsletter.posts.models import (
+    BODY_MAX,
+    SERIES_TITLE_MAX,
+    TAG_NAME_MAX,
+    Post,
+    Redirect,
+    Rendering,
+    Series,
+    Tag,
+    parse_tag_names,
+)
 from newsletter.posts.models.renderings import render_uncached
 from newsletter.posts.search.index import index_post
 from newsletter.publication.models import Publication
@@ -86,6 +96,7 @@ def fitting(file: PostFile, remarks: list[Remark]) -> PostFile:
         title=_cut("title", nfc(single_line(file.title)).strip() or UNTITLED, TITLE_MAX, remarks),
         slug=file.slug[:WORDS_MAX].strip("-"),
         summary=_cut("summary", nfc(single_line(file.summary)).strip(), SUMMARY_MAX, remarks),
+        series=_cut("series", nfc(single_line(file.series)).strip(), SERIES_TITLE_MAX, remarks),
         tags=tags,
         tag_pages=_pages(file.tag_pages, tags),
         body=body,
@@ -122,6 +133,7 @@ def digest_of(file: PostFile, account: layout.Account) -> str:
     texts = [with_old_addresses(text, account) for text in (file.cover, file.body)]
     names = ("title", "slug", "summary", "date", "is_web_only", "is_unlisted", "tags", "cover_alt", "mailed")
     parts = [*texts, *(getattr(file, name) for name in names)]
+    parts += [file.series, file.series_number] if file.series else []
     return DIGEST_VERSION + sha256(repr(parts).encode()).hexdigest()[:30]
 
 
@@ -196,6 +208,7 @@ class PostStep:
             picture.keep()
         post.title, post.words, post.summary, post.body = file.title, file.slug, file.summary, self.body
         post.published_at, post.is_web_only, post.is_unlisted = file.date, file.is_web_only, file.is_unlisted
+        post.series, post.series_number = _place_in_series(file, post)
         post.cover = self.cover.keep() if self.cover else None
         post.source_digest, post.trashed_at = self.digest, None
         post.save()
@@ -207,6 +220,16 @@ class PostStep:
         html = post.html
         Rendering.objects.evict(post.body)
         return html
+
+
+def _place_in_series(file: PostFile, post: Post) -> tuple[Series | None, int | None]:
+    """The series of a post and its number: that of the file, or the one it has; the next if another post has it."""
+    if not file.series:
+        return None, None
+    series = Series.objects.get_or_create_titled(file.series)
+    number = file.series_number or (post.series_number if post.series_id == series.pk else None)
+    is_taken = series.posts.exclude(pk=post.pk).filter(series_number=number).exists()
+    return series, series.next_number(post) if number is None or is_taken else number
 
 
 def _redirect_tag_pages(pages: tuple[TagPage, ...]) -> None:

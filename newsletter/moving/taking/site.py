@@ -24,7 +24,7 @@ from newsletter.moving.folder.manifest import ExportReader
 from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
 from newsletter.moving.taking.loading import insert_rows, read_rows
 from newsletter.operation.preparing import newer_migration
-from newsletter.posts.models import Image, Post, Tag
+from newsletter.posts.models import Image, Post, Series, Tag
 from newsletter.posts.models.images import MEDIA_PATTERN
 from newsletter.posts.search import index
 from newsletter.publication.models import Publication
@@ -112,6 +112,7 @@ FILE_COLUMNS: dict[str, Callable[[ExportReader, Sheet, Iterator[list[Any]]], Ite
 def _load_posts(folder: ExportReader, authors: dict[str, int]) -> int:
     covers = dict(Image.objects.values_list("digest", "pk"))
     tags = dict(Tag.objects.values_list("name", "pk"))
+    series = dict(Series.objects.values_list("title", "pk"))
     tagged: list[tuple[int, int]] = []
     fields = [field for field in Post._meta.concrete_fields if field.name != "body"]
 
@@ -121,6 +122,7 @@ def _load_posts(folder: ExportReader, authors: dict[str, int]) -> int:
                 data, body = texts.read_post(folder.octets(name, TEXT_BYTES), name)
                 found = MEDIA_PATTERN.match(str(data.get("cover") or ""))
                 data |= {"cover": covers[found[1]] if found else None, "author": authors.get(str(data.get("author")))}
+                data["series"] = series[data["series"]] if data.get("series") else None
                 names = data.pop("tags", [])
                 tagged.extend((data["id"], tags[tag]) for tag in names)
                 yield [*texts.row_values(data, fields, name), body]

@@ -24,6 +24,7 @@ _MODELS: dict[str, dict[str, tuple[str, ...]]] = {
     EDITOR: {
         "posts.post": (*_ALL, "publish"),
         "posts.tag": _ALL,
+        "posts.series": _ALL,
         "posts.image": ("view", "add", "change"),
         "issues.issue": (*_ALL, "send"),
         "issues.issueitem": _ALL,

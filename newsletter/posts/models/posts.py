@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Func, OuterRef, Q, Subquery
+from django.db.models import Func, Max, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
 TAG_NAME_MAX = 40
+SERIES_TITLE_MAX = 80
 PREVIEW_LIFETIME = timedelta(days=30)  # of a link to a draft
 # Hint for SQL that reads the dates of many rows of `posts_post p`. SQLite reads rows from the start, so it would read
 # every long text before the dates; its planner does not choose the index by itself.
@@ -48,6 +50,16 @@ def parse_tag_names(typed: str) -> list[str]:
     """Split typed names at commas, half or full width; a leading # is dropped."""
     names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", without_hidden(typed)))
     return list(dict.fromkeys(nfc(name) for name in names if name))
+
+
+def free_slug(rows: "models.QuerySet[Any]", *preferred: str) -> str:
+    """The first of `preferred` that is a slug, with a number if one of `rows` has it.
+
+    The last must have Latin letters: a Chinese name makes no slug.
+    """
+    base = next(filter(None, map(slugify, preferred)))[:50]
+    taken = set(rows.filter(slug__startswith=base).values_list("slug", flat=True))
+    return next(slug for slug in (base if n == 1 else f"{base}-{n}" for n in count(1)) if slug not in taken)
 
 
 class TagQuerySet(models.QuerySet["Tag"]):
@@ -71,11 +83,7 @@ class TagQuerySet(models.QuerySet["Tag"]):
         return list(dict.fromkeys(tags))
 
     def _make(self, name: str, wanted: str) -> "Tag":
-        own = slugify(wanted) if wanted.isascii() else ""
-        base = (own or slugify(name))[:50] or "tag"  # a Chinese name has no Latin letters to offer
-        taken = set(self.filter(slug__startswith=base).values_list("slug", flat=True))
-        free = (base if n == 1 else f"{base}-{n}" for n in count(1))
-        return self.create(name=name, slug=next(slug for slug in free if slug not in taken))
+        return self.create(name=name, slug=free_slug(self, wanted if wanted.isascii() else "", name, "tag"))
 
 
 class Tag(models.Model):
@@ -103,6 +111,56 @@ class Tag(models.Model):
         return reverse("posts:tag", args=[self.slug])
 
 
+class SeriesQuerySet(models.QuerySet["Series"]):
+    def in_use(self, now: datetime) -> "SeriesQuerySet":
+        """Series with listed posts, by title."""
+        is_listed = Q(posts__published_at__lte=now, posts__is_unlisted=False)
+        return self.filter(is_listed).order_by("title").distinct()
+
+    def delete_unused(self, former: "int | None") -> None:
+        """Delete a series that its last post has left, as half of a title that was saved while it was typed."""
+        self.filter(pk=former, posts=None, description="").delete()
+
+    def get_or_create_titled(self, title: str) -> "Series":
+        """The series with this title, compared without case."""
+        found = self.filter(title__iexact=title).first()
+        return found or self.create(title=title, slug=free_slug(self, title, "series"))
+
+
+class Series(models.Model):
+    """Posts that are read in the order of their numbers."""
+
+    title = models.CharField(_("title"), max_length=SERIES_TITLE_MAX, unique=True)
+    slug = models.SlugField(
+        pgettext_lazy("of a page", "address"),
+        max_length=60,
+        unique=True,
+        help_text=_("Latin letters, digits and hyphens."),
+    )
+    description = models.CharField(
+        _("description"), max_length=200, blank=True, help_text=_("What it is about: shown on its page.")
+    )
+
+    objects = SeriesQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["title"]
+        verbose_name = _("series")
+        verbose_name_plural = pgettext_lazy("several", "series")
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("posts:series", args=[self.slug])
+
+    def next_number(self, post: "Post") -> int:
+        """The number behind those of all posts but `post`."""
+        return (
+            Post.with_trash.filter(series=self).exclude(pk=post.pk).aggregate(last=Max("series_number"))["last"] or 0
+        ) + 1
+
+
 class PostQuerySet(models.QuerySet["Post"]):
     def published(self, now: datetime) -> "PostQuerySet":
         """Posts that readers may open, newest first; see `listed` for those that pages link to."""
@@ -111,6 +169,19 @@ class PostQuerySet(models.QuerySet["Post"]):
     def listed(self, now: datetime) -> "PostQuerySet":
         """Posts shown in lists, feeds, search and sitemap, newest first: published and not unlisted."""
         return self.published(now).filter(is_unlisted=False)
+
+    def series_length(self, series_id: int | None) -> int:
+        """The highest number of these posts in a series; 0 without a series."""
+        if series_id is None:
+            return 0
+        last: int | None = self.filter(series=series_id).aggregate(last=Max("series_number"))["last"]
+        return last or 0
+
+    def series_neighbours(self, post: "Post") -> "tuple[Post | None, Post | None]":
+        """Previous and next of these posts in the series of `post`, without their texts; None at the ends."""
+        others = self.filter(series=post.series_id).order_by("series_number").defer("body")
+        before = others.filter(series_number__lt=post.series_number)
+        return before.last(), others.filter(series_number__gt=post.series_number).first()
 
     def scheduled(self, now: datetime) -> "PostQuerySet":
         return self.filter(published_at__gt=now).order_by("published_at", "pk")
@@ -180,6 +251,12 @@ class Post(models.Model):
         default=False,
         help_text=_("Whoever has its address reads it. No list, feed or search shows it, and no issue carries it."),
     )
+    series = models.ForeignKey(
+        Series, verbose_name=_("series"), null=True, blank=True, on_delete=models.SET_NULL, related_name="posts"
+    )
+    series_number = models.PositiveSmallIntegerField(
+        _("number in the series"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     preview_until = models.DateTimeField(null=True, editable=False)  # of the preview link
     created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
     document = models.CharField(
@@ -211,6 +288,7 @@ class Post(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["source"], condition=~Q(source=""), name="a_source_is_imported_once"),
+            models.UniqueConstraint(fields=["series", "series_number"], name="a_number_of_a_series_is_one_post"),
             models.UniqueConstraint(fields=["document"], condition=~Q(document=""), name="a_page_makes_one_post"),
         ]
 

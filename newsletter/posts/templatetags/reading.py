@@ -154,6 +154,7 @@ def post_data(post: Post) -> SafeString:
         changed_at=max(post.updated_at, published_at),
         trail=[(reverse("posts:index"), _("Posts"))],
         issues=carriers,
+        series=(post.series.get_absolute_url(), post.series.title) if post.series and not post.is_unlisted else None,
         keywords=[tag.name for tag in post.tags.all()],
         length=post.rendering.han_count + post.rendering.word_count,
     )

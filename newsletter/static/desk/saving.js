@@ -223,8 +223,8 @@ async function refresh(address, sent, isAuto = false) {
     baseRows = rowsOf(form);
   }
   base = snapshot(other);
-  // The title has given words, and tags are written in one way: otherwise the next save would count them as changed.
-  for (const field of ["words", "tag_names"].map((name) => form.elements[name])) {
+  // The title has given words, the series a number, and tags are written in one way: otherwise the next save would count them as changed.
+  for (const field of ["words", "tag_names", "series_number"].map((name) => form.elements[name])) {
     const isIdle = field && field.value === sent[field.name] && document.activeElement !== field;
     if (isIdle && field.name in base) field.value = base[field.name];
   }

@@ -38,6 +38,8 @@ WHOLE = PostFile(
     cover_alt="封面",
     is_web_only=True,
     is_unlisted=True,
+    series="慢工作",
+    series_number=3,
     addresses=("/a/", "/?p=1"),
     tag_pages=(TagPage("管理", "management", "/tag/management/"),),
     links={"../other.md": "ghost:2"},

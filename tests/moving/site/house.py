@@ -74,6 +74,7 @@ _VALUES = {
     "DateTimeField": lambda field: AT,
     "GenericIPAddressField": lambda field: "192.0.2.7",
     "JSONField": lambda field: {"z": 1, "a": ["字", None]},
+    "SlugField": lambda field: "slug",
     "TextField": _text,
     "TimeField": lambda field: time(8, 0),
     **dict.fromkeys(

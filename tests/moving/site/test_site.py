@@ -23,7 +23,7 @@ from newsletter.moving.folder.exporting import ALIAS, snapshot
 from newsletter.moving.folder.layout import Damaged
 from newsletter.moving.folder.sheets import SHEETS
 from newsletter.moving.taking import site
-from newsletter.posts.models import Image, Post
+from newsletter.posts.models import Image, Post, Series
 from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.departures import Departure, DepartureKind
@@ -157,6 +157,7 @@ def test_an_empty_cell_means_one_thing():
 def test_every_table_comes_back_as_it_was(old, moved, export):
     a_sent_issue()
     house.fill_every_table()
+    Post.objects.update(series=Series.objects.get(), series_number=3)
     (old / "media" / ("ab" * 8)).mkdir(parents=True)
     (old / "media" / ("ab" * 8) / "a.png").write_bytes(b"png")
     first = export(with_keys=True)
@@ -173,6 +174,7 @@ def test_every_table_comes_back_as_it_was(old, moved, export):
     assert done.counts == {"posts": 1, "issues": 1, "readers": 1, "mailings": 1, "deliveries": 0}
     assert (new / "media" / ("ab" * 8) / "a.png").read_bytes() == b"png"
     assert Post.objects.get().body == "內文\r\n---\nkey: value\n\n"
+    assert (Post.objects.get().series, Post.objects.get().series_number) == (Series.objects.get(), 3)
     assert Post.objects.get().created_by.username == "eva"
 
 
@@ -198,6 +200,9 @@ def test_a_folder_of_an_older_version_is_still_taken_in(old, moved, export, tmp_
     assert {name for name in different - of_this_version if not name.startswith("posts/")} == {
         "readers.csv",
         "settings.yaml",
+        "posts/series.csv",
+        "issues/votes.csv",
+        "issues/0042/issue.yaml",
     }
     assert new_lines == {b"cadence_rule: ''", b"planned_at: null"}
 

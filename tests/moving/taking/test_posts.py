@@ -80,6 +80,7 @@ def bodies() -> dict[str, str]:
 def test_a_post_comes_with_all_that_its_file_says(folder):
     cover = write_picture(folder, picture("PNG"), "cover.png")
     given = {"summary": "Short.", "tags": ("管理",), "is_web_only": True, "is_unlisted": True}
+    given |= {"series": "慢工作", "series_number": 3}
     write(folder, replace(A, cover=cover, cover_alt="The cover", **given))
 
     assert run(folder) == counts(created=1)
@@ -88,6 +89,7 @@ def test_a_post_comes_with_all_that_its_file_says(folder):
     assert (post.title, post.words, post.published_at, post.summary, post.body) == ("A", "a", AT, "Short.", A.body)
     assert (post.is_web_only, post.is_unlisted, post.source) == (True, True, "x:a")
     assert [tag.name for tag in post.tags.all()] == ["管理"]
+    assert (post.series.title, post.series_number) == ("慢工作", 3)
     assert post.cover.alt == "The cover"
     assert Redirect.objects.get().end == post.get_absolute_url()
 

@@ -1,0 +1,69 @@
+"""The page on which readers answer the question of an issue: by a link in their letter, or from the issue's page."""
+
+import secrets
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from newsletter.issues.models import LINE_MAX, QUESTION_OPEN_FOR, Issue, Vote
+from newsletter.limits import client_ip
+from newsletter.limits.public_views import private_view, same_origin, too_many_requests
+from newsletter.limits.rate_limits import is_over_limit
+from newsletter.mail.characters import nfc, single_line
+
+COOKIE = "vote"  # a random name of the browser, so that it counts once; sent to this page alone
+VOTES_PER_HOUR = 60  # from one network: a company, or the phones behind one address
+
+
+@private_view
+@require_http_methods(["GET", "HEAD", "POST"])
+@same_origin
+def vote(request: HttpRequest, number: int) -> HttpResponse:
+    """Ask the question of an issue; POST counts an answer for this browser."""
+    issue = get_object_or_404(Issue.objects.archived().exclude(question=""), number=number)
+    if request.method != "POST":
+        return voting_page(request, issue, "")
+    network = client_ip.client_network(client_ip.client_address(request))
+    if is_over_limit("vote", network, limit=VOTES_PER_HOUR, seconds=3600):
+        return too_many_requests(request, seconds=3600)
+    browser = request.get_signed_cookie(COOKIE, "", salt=str(number)) or secrets.token_urlsafe(12)
+    response = voting_page(request, issue, f"browser {browser}")
+    path = reverse("issues:vote", args=[number])
+    age = int(QUESTION_OPEN_FOR.total_seconds())
+    response.set_signed_cookie(
+        COOKIE,
+        browser,
+        salt=str(number),
+        max_age=age,
+        path=path,
+        secure=request.is_secure(),
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def voting_page(request: HttpRequest, issue: Issue, voter: str, choice: str = "") -> HttpResponse:
+    """The question with its answers; after a POST that names one of them, thanks.
+
+    choice: the number of the answer that a link named. A GET stores nothing, because mail scanners follow links.
+    """
+    choice = request.POST.get("answer", choice)
+    chosen = next((number for number, _label in enumerate(issue.choices, 1) if str(number) == choice), 0)
+    is_open = issue.takes_votes(timezone.now())
+    context = {"issue": issue, "chosen": chosen, "is_open": is_open, "sentence_max": LINE_MAX}
+    if request.method == "POST" and is_open and chosen:
+        line = nfc(single_line(request.POST.get("sentence", ""))).strip()[:LINE_MAX]
+        Vote.objects.put(issue, voter, chosen, line)
+        context |= {"is_given": True, "is_said": bool(line), "answer": issue.choices[chosen - 1]}
+    return render(request, "issues/vote.html", context)
+
+
+def result_markdown(issue: Issue) -> str:
+    """The result as a text for the next issue."""
+    asked = _("In issue %(number)s you were asked: %(question)s") % {"number": issue.number, "question": issue.question}
+    return "\n".join([f"**{asked}**", "", *(f"- {one.label}: {one.share}% ({one.times})" for one in issue.tally())])
