@@ -117,9 +117,9 @@ class SeriesQuerySet(models.QuerySet["Series"]):
         is_listed = Q(posts__published_at__lte=now, posts__is_unlisted=False)
         return self.filter(is_listed).order_by("title").distinct()
 
-    def delete_unused(self, former: "int | None") -> None:
+    def delete_unused(self, former: int | None) -> None:
         """Delete a series that its last post has left, as half of a title that was saved while it was typed."""
-        self.filter(pk=former, posts=None, description="").delete()
+        self.filter(pk__in=[former], posts=None, description="").delete()
 
     def get_or_create_titled(self, title: str) -> "Series":
         """The series with this title, compared without case."""
