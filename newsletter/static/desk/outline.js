@@ -4,7 +4,6 @@ import { element, rested } from "./field.js";
 
 const panel = document.getElementById("write-outline");
 const field = document.querySelector("textarea[data-editor][name=body]");
-const page = document.getElementById("container");
 const PAUSE = 300; // milliseconds of rest
 const HEADING = /^ {0,3}(#{2,6})[ \t]+(.+?)[ \t#]*$/;
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
