@@ -20,7 +20,8 @@ TURNS = 15  # of ten keys
 PART = (
     "## 小標\n\n這一段寫**重點**、`code`與[連結](https://example.org/)。" + "再寫一句話。" * 40 + "\n\n- 甲\n- 乙\n\n"
 )
-WITHOUT = """export const mirrored = null; export const pictures = () => []; export const unseen = (act) => act();
+WITHOUT = """export const mirrored = null; export const lines = [];
+export const pictures = () => []; export const unseen = (act) => act();
 export const spot = () => ({ top: 0, left: 0, line: 32 });"""
 WATCH = """(text) => {
     const field = document.querySelector('#id_body');

@@ -42,7 +42,7 @@ def main(link: str) -> None:
         take(page, "desk-today")
         page.goto(urljoin(link, "/admin/issues/issue/"))
         page.locator(".issues-title").first.click()
-        page.locator("iframe").first.wait_for()
+        page.locator("iframe:visible").first.wait_for()
         page.wait_for_load_state("networkidle")
         take(page, "desk-issue")
         page.goto(urljoin(link, "/admin/posts/post/?q=留一點空白"))

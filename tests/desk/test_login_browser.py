@@ -107,7 +107,7 @@ def test_an_app_is_added_and_asked_for_at_the_next_login(page, server, gipi):
 
 def test_a_passkey_opens_the_desk_without_name_and_password(page, server, gipi, security_key):
     add_passkey(page, server)
-    listed = page.locator(".account-rows").first.inner_text()
+    listed = page.locator(".rows").first.inner_text()
     log_out(page)
 
     page.goto(f"{server.url}/admin/login/?next=/admin/issues/issue/")
@@ -140,7 +140,7 @@ def test_a_recovery_code_opens_the_desk_without_javascript(browser, server, gipi
     press(page, "#login-form button[type=submit]")
     page.wait_for_url(f"{server.url}/admin/")
     open_account(page)
-    left = page.locator(".account-rows").first.inner_text()
+    left = page.locator(".rows").first.inner_text()
     profile.close()
 
     assert "9 left" in left

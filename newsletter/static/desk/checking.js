@@ -89,7 +89,6 @@ async function fixAll(rule, button) {
 const told = element("p", { className: "hint check-told" });
 told.setAttribute("role", "status");
 const list = element("div");
-const facts = element("span", { className: "editor-facts" });
 
 function nameOfFix({ fix: text }) {
   if (text === " ") return say("FixSpace");
@@ -139,7 +138,7 @@ function show(answer) {
     (
       [...list.querySelectorAll("button")].at(Math.min(at, list.querySelectorAll("button").length - 1)) ?? field
     ).focus();
-  facts.textContent = answer.facts.join(" · ");
+  document.querySelector(".editor-facts").textContent = answer.facts.join(" · ");
   showCount(answer.count);
 }
 
@@ -171,7 +170,6 @@ const soon = rested(PAUSE, check);
 
 function watch() {
   panel.replaceChildren(told, list);
-  field.closest(".editor").querySelector(".editor-state").before(facts);
   field.addEventListener("input", () => {
     told.textContent = "";
     soon();

@@ -26,7 +26,7 @@ const IS_WEBKIT = /AppleWebKit\/605/.test(navigator.userAgent);
 
 const mirror = element("div", { className: "editor-mirror", ariaHidden: "true", inert: !IS_WEBKIT });
 const caret = element("span", { className: "editor-caret" });
-const lines = []; // {el, node, text, kind, ranges, isNear}
+export const lines = []; // {el, node, text, kind, ranges, isNear}
 const lit = {};
 let inSight = new Set();
 let composed = null; // {from, length} of the word that is being composed

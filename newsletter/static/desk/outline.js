@@ -1,24 +1,19 @@
 // The headings of the text as typed, each a jump to its line.
 
 import { element, rested } from "./field.js";
+import { lines } from "./mirror.js";
 
 const panel = document.getElementById("write-outline");
 const field = document.querySelector("textarea[data-editor][name=body]");
-const page = document.getElementById("container");
 const PAUSE = 300; // milliseconds of rest
 const HEADING = /^ {0,3}(#{2,6})[ \t]+(.+?)[ \t#]*$/;
-const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 
 // Return the headings in order: {level, text, from, characters}; what stands before the first one has no level.
-function headings(text) {
+function headings() {
   const found = [{ level: 0, text: panel.dataset.sayBeginning, from: 0, characters: 0 }];
   let from = 0;
-  let fence = "";
-  for (const line of text.split("\n")) {
-    const mark = FENCE.exec(line)?.[1];
-    if (mark && !fence) fence = mark;
-    else if (mark?.startsWith(fence)) fence = "";
-    const heading = !fence && HEADING.exec(line);
+  for (const { text: line, kind } of lines) {
+    const heading = kind === "is-heading" && HEADING.exec(line);
     if (heading) found.push({ level: heading[1].length, text: heading[2], from, characters: 0 });
     else found.at(-1).characters += line.replace(/\s/g, "").length;
     from += line.length + 1;
@@ -27,7 +22,7 @@ function headings(text) {
 }
 
 function draw() {
-  const found = headings(field.value);
+  const found = headings();
   const list = element("ol", { className: "outline" });
   for (const { level, text, from, characters } of found) {
     const count = panel.dataset.sayCharacters.replace("{n}", characters.toLocaleString());

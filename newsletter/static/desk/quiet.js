@@ -4,7 +4,7 @@
 const form = document.getElementById("post_form");
 const page = document.getElementById("container");
 const call = document.querySelector("[data-call]");
-const preview = document.querySelector("[data-preview]");
+const tool = document.querySelector(".editor [data-tool=preview]");
 const isTouch = matchMedia("(max-width: 52rem)");
 const TRAVEL = 40; // pixels of the mouse that bring it back
 
@@ -35,14 +35,12 @@ function fit() {
   if (isTouch.matches && scale === 1) document.body.style.setProperty("--window", `${height}px`);
 }
 
-// The button of the bar presses that of the editor, which keeps its own words.
-function watchPreview() {
-  const tool = document.querySelector(".editor [data-tool=preview]");
-  preview.hidden = !tool;
-  preview.addEventListener("click", () => {
-    tool.click();
-    preview.setAttribute("aria-pressed", tool.getAttribute("aria-pressed"));
-  });
+// The button of the bar presses that of the editor; a save makes it anew.
+function showPreview() {
+  const button = document.querySelector("[data-preview]");
+  if (!button || !tool) return;
+  button.hidden = false;
+  button.setAttribute("aria-pressed", tool.getAttribute("aria-pressed"));
 }
 
 function watch() {
@@ -67,7 +65,13 @@ function watch() {
   form.querySelector(".editor-tools")?.addEventListener("mousedown", (event) => event.preventDefault());
   page.addEventListener("scroll", () => document.body.classList.toggle("is-down", page.scrollTop > 0));
   globalThis.visualViewport?.addEventListener("resize", fit);
-  if (preview) watchPreview();
+  document.addEventListener("click", ({ target }) => {
+    if (!target.closest("[data-preview]")) return;
+    tool.click();
+    showPreview();
+  });
+  document.addEventListener("desk:fresh", showPreview);
+  showPreview();
 }
 
 if (form && call) watch();

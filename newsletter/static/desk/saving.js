@@ -4,7 +4,7 @@
 // Words: templates/admin/posts/_saving.html. unsaved.js keeps the copies, autosave.js says by desk:autosave that nobody has
 // typed for a while; what became of that is told by desk:saved or desk:unsaved.
 
-import { clock, language, letterOf, wordsOf } from "./field.js";
+import { clock, element, language, letterOf, wordsOf } from "./field.js";
 
 const box = document.getElementById("saving");
 const form = document.getElementById("kept-copies")?.closest("form");
@@ -94,23 +94,17 @@ function clearErrors() {
   for (const list of document.querySelectorAll("[data-in-place]")) list.remove();
   for (const field of form.querySelectorAll("[aria-invalid]")) {
     field.removeAttribute("aria-invalid");
-    const others = (field.getAttribute("aria-describedby") ?? "")
-      .split(" ")
-      .filter((id) => id && !id.endsWith("_error"));
-    others.length
-      ? field.setAttribute("aria-describedby", others.join(" "))
-      : field.removeAttribute("aria-describedby");
+    const others = field.getAttribute("aria-describedby")?.split(" ") ?? [];
+    const left = others.filter((id) => id && !id.endsWith("_error")).join(" ");
+    left ? field.setAttribute("aria-describedby", left) : field.removeAttribute("aria-describedby");
   }
   for (const list of form.querySelectorAll(".errornote, .errorlist")) list.remove();
   for (const row of form.querySelectorAll(".errors")) row.classList.remove("errors");
 }
 
 function listOf(texts, id) {
-  const list = document.createElement("ul");
-  list.className = "errorlist";
-  list.id = id;
+  const list = element("ul", { className: "errorlist", id }, ...texts.map((text) => element("li", { text })));
   list.dataset.inPlace = "";
-  list.append(...texts.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   return list;
 }
 

@@ -123,3 +123,14 @@ def test_a_slash_puts_things_in_by_keys_and_escape_leaves_it(empty):
     assert value(empty) == "下次見。"
     empty.keyboard.press("Control+z")
     assert value(empty) == ""
+
+
+def test_tab_leads_from_the_title_to_the_text_and_only_then_to_the_tools(empty):
+    empty.locator("#id_title").focus()
+    empty.keyboard.insert_text("題")
+    empty.keyboard.press("Tab")
+    empty.keyboard.insert_text("字")
+
+    assert value(empty) == "字"
+    empty.keyboard.press("Tab")
+    assert empty.evaluate("document.activeElement.dataset.tool") == "menu"
