@@ -55,6 +55,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("admin:settings_newcomers", pgettext_lazy("settings", "New readers")),
         ("admin:settings_words", pgettext_lazy("settings", "Words")),
         ("admin:settings_feeds", pgettext_lazy("settings", "Robots")),
+        ("admin:settings_menu", pgettext_lazy("settings", "Menu")),
         ("posts.redirect", pgettext_lazy("settings", "Old addresses")),
         ("admin:move_in", pgettext_lazy("settings", "Move in")),
         ("auth.user", pgettext_lazy("settings", "Team")),

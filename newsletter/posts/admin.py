@@ -97,7 +97,7 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(Post.State.choices)
+        return [*Post.State.choices, ("page", _("pages"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> PostQuerySet:
         now, posts = timezone.now(), queryset.order_by()
@@ -105,6 +105,7 @@ class StateFilter(admin.SimpleListFilter):
             Post.State.DRAFT: posts.drafts(),
             Post.State.SCHEDULED: posts.scheduled(now),
             Post.State.PUBLISHED: posts.published(now),
+            "page": posts.pages(),
         }
         found: PostQuerySet = chosen.get(self.value(), queryset)
         return found
@@ -136,7 +137,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
     actions = ("publish_now", "back_to_draft")
     fieldsets = (
         (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
-        (_("Publishing"), {"fields": ("published_at", "is_web_only", "is_unlisted"), "classes": ("aside",)}),
+        (_("Publishing"), {"fields": ("published_at", "is_page", "is_web_only", "is_unlisted"), "classes": ("aside",)}),
         (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
     )
 
@@ -214,7 +215,8 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
     @admin.display(description=_("state"), ordering="published_at")
     def state(self, post: Post) -> SafeString:
         state = post.state(timezone.now())
-        facts = {_("unlisted"): post.is_unlisted, _("changed, not updated yet"): post.is_pending}  # type: ignore[attr-defined]  # annotated above
+        unlisted = _("page") if post.is_page else _("unlisted")
+        facts = {unlisted: post.is_unlisted, _("changed, not updated yet"): post.is_pending}  # type: ignore[attr-defined]  # annotated above
         html = '<span class="state state-{}">{}</span> <span class="quiet">{}</span>'
         return format_html(html, state.value, state.label, " · ".join(str(fact) for fact in facts if facts[fact]))
 

@@ -145,7 +145,7 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Post
-        fields = ("title", "body", "summary", "words", "cover", "published_at", "is_web_only", "is_unlisted")
+        fields = ("title", "body", "summary", "words", "cover", "published_at", "is_page", "is_web_only", "is_unlisted")
         widgets = {
             "title": TitleTextarea(),
             "body": MarkdownTextarea(),
@@ -157,7 +157,11 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         for name, words in PLACEHOLDERS.items():
             if name in self.fields:
                 self.fields[name].widget.attrs["placeholder"] = words
-        for name in {"is_web_only", "is_unlisted"} & self.fields.keys():  # no old values restored by the browser
+        for name in {
+            "is_page",
+            "is_web_only",
+            "is_unlisted",
+        } & self.fields.keys():  # no old values restored by the browser
             self.fields[name].widget.attrs["autocomplete"] = "off"
         if "published_at" in self.fields:
             self.fields["published_at"].widget.state = self.instance.state(timezone.now())
@@ -190,10 +194,15 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             self.fields["cover"].widget.text = self.instance.body
 
     def _freeze_slug(self) -> None:
-        """Freeze the slug once readers' mails link to it."""
-        if self.instance.was_mailed and "words" in self.fields:
+        """Freeze the slug once readers' mails link to it, or, of a page, once readers may know it."""
+        if "words" not in self.fields:
+            return
+        if self.instance.was_mailed:
             self.fields["words"].disabled = True
             self.fields["words"].help_text = _("Frozen: this post was mailed with this address.")
+        elif self.instance.is_page and self.instance.words and self.instance.is_published(timezone.now()):
+            self.fields["words"].disabled = True
+            self.fields["words"].help_text = _("Frozen: readers have this address. Make the page a draft to change it.")
 
     def is_multipart(self) -> bool:
         """Multipart: URL-encoded, a Chinese text is three times as long."""
@@ -222,7 +231,7 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_is_unlisted(self) -> bool:
         """A post of an issue cannot be unlisted, because the page of the issue lists it."""
-        is_unlisted: bool = self.cleaned_data["is_unlisted"]
+        is_unlisted: bool = self.cleaned_data["is_unlisted"] or self.cleaned_data.get("is_page", False)
         issue = self.instance.issues.order_by("number").first() if is_unlisted and self.instance.pk else None
         if issue is None:
             return is_unlisted
@@ -250,8 +259,13 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             and self._suggests_slug()
         ):
             cleaned["words"] = slug_from_title(cleaned["title"])
+        if cleaned.get("is_page") and cleaned.get("words") and self._is_address_taken(cleaned["words"]):
+            self.add_error("words", _("Another page has this address."))
         self._refuse_stale(cleaned.get("seen_at", ""))
         return cleaned
+
+    def _is_address_taken(self, words: str) -> bool:
+        return Post.objects.pages().filter(words=words).exclude(pk=self.instance.pk).exists()
 
     def _suggests_slug(self) -> bool:
         """Whether the slug may come from the title: not after the author has cleared it, nor once it is frozen."""

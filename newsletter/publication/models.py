@@ -380,6 +380,8 @@ class Publication(models.Model):
     )
     signature = models.TextField(_("signature"), blank=True, help_text=_("Markdown. Closes every issue."))
 
+    menu = models.JSONField(_("menu"), default=list, blank=True)  # see posts/menu.py
+
     crawlers = models.CharField(
         _("to crawlers of AI companies robots.txt says"),
         max_length=12,

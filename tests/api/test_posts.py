@@ -39,6 +39,7 @@ def test_a_post_is_told_whole(editor):
         "published_at": "2026-10-01T08:00:00+08:00",
         "is_web_only": False,
         "is_unlisted": False,
+        "is_page": False,
         "is_changed": False,
         "author": "",
         "url": f"https://news.example.org/p/{post.pk}-leverage/",

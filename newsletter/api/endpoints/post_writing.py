@@ -111,8 +111,8 @@ TagName = Annotated[str, Field(min_length=1, max_length=TAG_NAME_MAX)]
 class PostChanges(Schema):
     """What is to be other than it is; what is not named stays. published_at: null makes a draft of it.
 
-    tags: names; one that is new is made. cover: the id of a picture. published_at, is_web_only and is_unlisted ask for
-    the scope posts:publish.
+    tags: names; one that is new is made. cover: the id of a picture. published_at, is_web_only, is_unlisted and is_page
+    ask for the scope posts:publish. A page is unlisted.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -125,6 +125,7 @@ class PostChanges(Schema):
     published_at: AwareTime | None = None
     is_web_only: bool = False
     is_unlisted: bool = False
+    is_page: bool = False
 
 
 class PostIn(PostChanges):

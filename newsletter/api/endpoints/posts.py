@@ -37,6 +37,7 @@ class PostOut(Schema):
     published_at: datetime | None
     is_web_only: bool
     is_unlisted: bool
+    is_page: bool
     is_changed: bool
     author: str
     url: str
@@ -66,6 +67,7 @@ def _to_json(post: Post, covers: dict[int, str], now: datetime) -> dict[str, Any
         "published_at": iso_time(post.published_at),
         "is_web_only": post.is_web_only,
         "is_unlisted": post.is_unlisted,
+        "is_page": post.is_page,
         "is_changed": pending_copy is not None,
         "author": post.created_by.get_username() if post.created_by else "",
         "url": f"{settings.SITE_URL}{post.get_absolute_url()}",

@@ -33,6 +33,7 @@ ABOUT: dict[str, Promise] = {
     "admin:settings_newcomers": gettext_lazy("How they sign up, and how they are greeted"),
     "admin:settings_words": gettext_lazy("Your terms, and what the format check looks for"),
     "admin:settings_feeds": gettext_lazy("What programs are told that read by themselves"),
+    "admin:settings_menu": gettext_lazy("What the head of the site leads to"),
     "posts.redirect": gettext_lazy("Where the addresses of your old site lead"),
     "admin:move_in": gettext_lazy("Posts of Ghost, Substack, WordPress and others, with all that belongs to them"),
     "admin:webhooks": gettext_lazy("Programs of others that are told what happens here"),
