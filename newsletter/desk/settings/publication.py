@@ -80,7 +80,7 @@ class NewcomersForm(SignupSettingsForm):
 
     class Meta(SignupSettingsForm.Meta):
         fields = (
-            *("welcome", "welcome_question", "course", "course_days"),
+            *("welcome", "welcome_question", "gift", "course", "course_days"),
             *("asks_name", "invites", "asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
         )
 
