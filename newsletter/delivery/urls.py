@@ -13,6 +13,7 @@ urlpatterns = [
     path("calendar/<str:token>.ics", author.calendar, name="calendar"),
     path("mine/<str:token>/again/<int:number>/", own_letters.request_again, name="again"),
     path("issues/<number:number>/changes/", views.changes, name="changes"),
+    path("gift/<str:token>/", views.gift, name="gift"),
     path("feedback/<str:token>/", views.feedback, name="feedback"),
     path("r/<str:token>/", counting.follow, name="follow"),
     path("quote/<str:token>/", views.quote, name="quote"),

@@ -58,6 +58,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("admin:account", pgettext_lazy("settings", "Security")),
         ("admin:move_in", pgettext_lazy("settings", "Move in")),
         ("admin:settings_feeds", pgettext_lazy("settings", "Robots")),
+        ("admin:settings_menu", pgettext_lazy("settings", "Menu")),
         ("posts.redirect", pgettext_lazy("settings", "Old addresses")),
         ("api.token", pgettext_lazy("settings", "API")),
         ("admin:webhooks", pgettext_lazy("settings", "Webhooks")),

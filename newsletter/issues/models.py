@@ -61,7 +61,7 @@ class IssueQuerySet(models.QuerySet["Issue"]):
     def for_listing(self, now: datetime) -> "IssueQuerySet":
         """With items and titles of public posts, without texts."""
         public = IssueItem.objects.filter(post__published_at__lte=now).select_related("post")
-        public = public.only("issue", "form", "post__title", "post__words", "post__updated_at")
+        public = public.only("issue", "form", "post__title", "post__words", "post__is_page", "post__updated_at")
         return self.defer("introduction", "closing").prefetch_related(Prefetch("items", queryset=public))
 
     def in_year(self, year: int) -> "IssueQuerySet":

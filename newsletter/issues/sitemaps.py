@@ -76,7 +76,7 @@ class IssueSitemap(_OurSitemap):
 
 class PostSitemap(_OurSitemap):
     def items(self) -> PostQuerySet:
-        return Post.objects.listed(timezone.now()).only("words", "updated_at", "published_at")
+        return Post.objects.found_by_engines(timezone.now()).only("words", "is_page", "updated_at", "published_at")
 
     def lastmod(self, item: Post) -> datetime:
         """A scheduled post changes when it is published."""

@@ -36,6 +36,8 @@ DESK_BYTES = 12 * 1024 * 1024
 IMPORT_BYTES = 64 * 1024 * 1024
 MOVE_IN = "/admin/settings/move-in/"
 IMPORT_PAGES = ("/admin/subscribers/subscriber/import/", "/admin/subscribers/subscriber/bar/", MOVE_IN)
+GIFT_PAGE = "/admin/settings/newcomers/"
+PAGE_BYTES = dict.fromkeys(IMPORT_PAGES, IMPORT_BYTES) | {GIFT_PAGE: 21 * 1024 * 1024}  # a gift has 20 MB: gifts.py
 WEBHOOKS = "/webhooks/"  # one request of a provider may hold thousands of events
 
 
@@ -70,7 +72,7 @@ def max_body_bytes(environ: dict[str, Any]) -> int:
         return own.limit(environ)
     if not (asks_database(environ) and _is_logged_in(environ)):
         return PUBLIC_BYTES
-    return IMPORT_BYTES if path in IMPORT_PAGES else DESK_BYTES
+    return PAGE_BYTES.get(path, DESK_BYTES)
 
 
 def asks_database(environ: dict[str, Any]) -> bool:
@@ -102,7 +104,7 @@ class BodySizeMiddleware:
             return self.get_response(request)
         if own := _registered_limit(request.path):
             return own.refused(request, max_body_bytes(request.META))
-        most = IMPORT_BYTES if request.path in IMPORT_PAGES else DESK_BYTES
+        most = PAGE_BYTES.get(request.path, DESK_BYTES)
         context = {
             "is_desk": request.path.startswith("/admin/"),
             "megabytes": most // 1024**2,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -34,11 +35,11 @@ def same_origin[V: Callable[..., HttpResponse]](view: V) -> V:
     return cast("V", guarded)
 
 
-def private_view[V: Callable[..., HttpResponse]](view: V) -> V:
+def private_view[V: Callable[..., HttpResponseBase]](view: V) -> V:
     """Keep a URL with a token out of caches, search engines and Referer headers."""
 
     @wraps(view)
-    def private(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def private(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response = view(request, *args, **kwargs)
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["X-Robots-Tag"] = "noindex, nofollow"

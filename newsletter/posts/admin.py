@@ -100,7 +100,7 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(Post.State.choices)
+        return [*Post.State.choices, ("page", _("pages"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> PostQuerySet:
         now, posts = timezone.now(), queryset.order_by()
@@ -108,6 +108,7 @@ class StateFilter(admin.SimpleListFilter):
             Post.State.DRAFT: posts.drafts(),
             Post.State.SCHEDULED: posts.scheduled(now),
             Post.State.PUBLISHED: posts.published(now),
+            "page": posts.pages(),
         }
         found: PostQuerySet = chosen.get(self.value(), queryset)
         return found
@@ -571,7 +572,7 @@ def _mailing_text(post: Post) -> str:
     if issues := post.issues.all():
         return _("issue %(number)s") % {"number": max(issue.number for issue in issues)}
     if post.is_unlisted:
-        return str(_("unlisted"))
+        return str(_("page") if post.is_page else _("unlisted"))
     return str(_("only on the web") if post.is_web_only else _("not mailed yet"))
 
 

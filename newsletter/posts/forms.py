@@ -121,21 +121,23 @@ class ReleaseField(forms.DateTimeField):
 
 
 class Place(TextChoices):
-    """Where readers find a post. LINK: `is_unlisted`, SITE: `is_web_only`."""
+    """Where readers find a post. LINK: `is_unlisted`, SITE: `is_web_only`, PAGE: `is_page` and unlisted."""
 
     EVERYWHERE = "everywhere", _("Site and newsletter")
     SITE = "site", _("Only on the site")
     LINK = "link", _("Only who has the address")
+    PAGE = "page", _("A page of its own")
 
 
 class PlaceInput(forms.RadioSelect):
-    """Three radio buttons, of which a browser puts none back."""
+    """Radio buttons, of which a browser puts none back."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         hints = {
             Place.EVERYWHERE: _("Home page, feeds and search show it, and an issue may carry it."),
             Place.SITE: _("No issue carries it, and none is proposed for it."),
             Place.LINK: _("Home page, feeds and search do not show it, and no issue carries it."),
+            Place.PAGE: _("Without a date, such as your books: in no list, but search engines find it."),
         }
         choices = [(place.value, place.label, hint) for place, hint in hints.items()]
         shown = {"name": name, "id": (attrs or {}).get("id"), "chosen": value, "choices": choices}
@@ -199,7 +201,8 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Post
         fields: tuple[str, ...] = (
-            *("title", "body", "summary", "words", "cover", "published_at", "is_web_only", "is_unlisted"),
+            *("title", "body", "summary", "words", "cover", "published_at", "is_page"),
+            *("is_web_only", "is_unlisted"),
             *("series", "series_number"),
         )
         help_texts = {"series_number": _("Empty: the next one.")}
@@ -236,10 +239,15 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             self.fields["cover"].widget.text = self.instance.body
 
     def _freeze_slug(self) -> None:
-        """Freeze the slug once readers' mails link to it."""
-        if self.instance.was_mailed and "words" in self.fields:
+        """Freeze the slug once readers' mails link to it, or, of a page, once readers may know it."""
+        if "words" not in self.fields:
+            return
+        if self.instance.was_mailed:
             self.fields["words"].disabled = True
             self.fields["words"].help_text = _("Frozen: this post was mailed with this address.")
+        elif self.instance.is_page and self.instance.words and self.instance.is_published(timezone.now()):
+            self.fields["words"].disabled = True
+            self.fields["words"].help_text = _("Frozen: readers have this address. Make the page a draft to change it.")
 
     def is_multipart(self) -> bool:
         """Multipart: URL-encoded, a Chinese text is three times as long."""
@@ -269,7 +277,7 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         return former
 
     def clean_is_unlisted(self) -> bool:
-        is_unlisted: bool = self.cleaned_data["is_unlisted"]
+        is_unlisted: bool = self.cleaned_data["is_unlisted"] or self.cleaned_data.get("is_page", False)
         if is_unlisted:
             self._refuse_unlisted_in_issue()
         return is_unlisted
@@ -308,6 +316,8 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         ):
             cleaned["words"] = slug_from_title(cleaned["title"])
         self._check_series_number(cleaned)
+        if cleaned.get("is_page", self.instance.is_page) and self._is_address_taken(cleaned.get("words", "")):
+            self.add_error("words", _("Another page has this address."))
         self._refuse_stale(cleaned.get("seen_at", ""))
         return cleaned
 
@@ -331,6 +341,10 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         if post.series and post.series_number is None:
             post.series_number = post.series.next_number(post)
 
+    def _is_address_taken(self, words: str) -> bool:
+        others = Post.with_trash.filter(is_page=True, words=words).exclude(pk=self.instance.pk)
+        return bool(words) and others.exists()
+
     def _suggests_slug(self) -> bool:
         """Whether the slug may come from the title: not after the author has cleared it, nor once it is frozen."""
         is_cleared = self.instance.pk and "words" in self.changed_data
@@ -353,12 +367,12 @@ class DeskPostForm(PostForm):
     place = forms.ChoiceField(label=_("Where"), choices=Place, required=False, widget=PlaceInput)
 
     class Meta(PostForm.Meta):
-        fields = tuple(name for name in PostForm.Meta.fields if name not in {"is_web_only", "is_unlisted"})
+        fields = tuple(name for name in PostForm.Meta.fields if name not in {"is_web_only", "is_unlisted", "is_page"})
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         post = self.instance
-        self.initial["place"] = Place.LINK if post.is_unlisted else Place.SITE if post.is_web_only else Place.EVERYWHERE
+        self.initial["place"] = _place_of(post)
         self.is_release = PUBLISH in self.data
         self.was_published = post.is_published(timezone.now())
         if "published_at" in self.fields:
@@ -371,15 +385,16 @@ class DeskPostForm(PostForm):
                 self.fields[name].required = is_waiting
 
     def clean_place(self) -> str:
-        """Set both fields of the post; what is unlisted stays for the site alone if it was."""
+        """Set the fields of the post; what is unlisted stays for the site alone if it was."""
         place: str = self.cleaned_data["place"]
         if not place:  # not in the form
             self.changed_data[:] = [name for name in self.changed_data if name != "place"]
             return place
-        if place == Place.LINK:
+        is_unlisted = place in {Place.LINK, Place.PAGE}
+        if is_unlisted:
             self._refuse_unlisted_in_issue()
-        self.instance.is_web_only = place == Place.SITE or (place == Place.LINK and self.instance.is_web_only)
-        self.instance.is_unlisted = place == Place.LINK
+        self.instance.is_web_only = place == Place.SITE or (is_unlisted and self.instance.is_web_only)
+        self.instance.is_unlisted, self.instance.is_page = is_unlisted, place == Place.PAGE
         return place
 
     def clean_published_at(self) -> datetime | None:
@@ -393,6 +408,12 @@ class DeskPostForm(PostForm):
             self.changed_data[:] = [name for name in self.changed_data if name != "published_at"]
         self.instance.planned_at = plan
         return chosen if self.is_release else former
+
+
+def _place_of(post: Post) -> Place:
+    if post.is_page:
+        return Place.PAGE
+    return Place.LINK if post.is_unlisted else Place.SITE if post.is_web_only else Place.EVERYWHERE
 
 
 class AltForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]

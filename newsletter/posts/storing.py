@@ -21,7 +21,7 @@ from newsletter.publication.changes import Change
 
 PUBLISH_PERMISSION = "posts.publish_post"
 # Not part of the text: saved at once, even on a published post.
-UNVERSIONED_FIELDS = {"published_at", "is_web_only", "is_unlisted", "series", "series_number"}
+UNVERSIONED_FIELDS = {"published_at", "is_web_only", "is_unlisted", "is_page", "series", "series_number"}
 LOG_INTERVAL = timedelta(hours=1)  # at most one audit entry for autosaves in this time
 
 

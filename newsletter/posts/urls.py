@@ -21,6 +21,7 @@ app_name = "posts"
 urlpatterns = [
     path("posts/", views.index, name="index"),
     path("p/<address:number>/", views.post, name="post"),
+    path("pages/<slug:words>/", views.page, name="page"),
     re_path(r"^p/(?P<number>[0-9]{1,18})\.md\Z", feeds.markdown_source, name="source"),
     path("cards/p/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("tags/<slug:slug>/", views.tag, name="tag"),

@@ -60,6 +60,13 @@ def post(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "posts/post.html", context)
 
 
+@cached_page(Post.objects.next_change)
+@responsive_pictures
+def page(request: HttpRequest, words: str) -> HttpResponse:
+    found = get_object_or_404(Post.objects.published(timezone.now()).pages(), words=words)
+    return render(request, "posts/post.html", {"post": found})
+
+
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
     """Serve the preview picture of a published post."""
     found = get_object_or_404(Post.objects.published(timezone.now()), pk=number)

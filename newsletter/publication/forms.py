@@ -11,13 +11,16 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.functional import Promise, cached_property
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import single_line, without_control
+from newsletter.publication import gifts
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.icons import square_crop, with_halo
 from newsletter.publication.pictures.storages import media, unavailable_message
@@ -221,9 +224,47 @@ class SenderForm(PublicationForm):
         widgets = {"warm_up_from": forms.DateInput({"type": "date"}, format="%Y-%m-%d")}
 
 
+class GiftInput(forms.ClearableFileInput):
+    """Shows the name, the size and the count of the stored gift, which has no public address."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        return render_to_string("publication/_gift.html", self.get_context(name, value, attrs))
+
+
 class SignupSettingsForm(PublicationForm):
+    gift = forms.FileField(
+        label=_("a gift"),
+        required=False,
+        widget=GiftInput({"accept": ",".join(gifts.TYPES)}),
+        help_text=_(
+            "PDF, EPUB, MP3 or M4A, at most 20 MB. The welcome links to it, for each reader by a link of their own; it "
+            "is counted how often it was fetched, not by whom."
+        ),
+    )
+
     class Meta(PublicationForm.Meta):
         widgets = {"welcome": forms.Textarea({"rows": 6})}
+
+    def clean_gift(self) -> Any:
+        """The new file under the name that it is stored by; the former file, or False to remove it."""
+        chosen = self.cleaned_data["gift"]
+        if not isinstance(chosen, UploadedFile):
+            return chosen
+        data = chosen.read(gifts.GIFT_BYTES + 1)
+        return ContentFile(data, name=gifts.stored_name(data, chosen.name or ""))
+
+    def clean(self) -> dict[str, Any]:
+        """Store the file if all fields are valid; the count begins anew with another one."""
+        cleaned = super().clean() or {}
+        new = cleaned.get("gift")
+        if isinstance(new, ContentFile) and not self.errors:
+            try:
+                media.save(str(new.name), new)
+            except OSError:
+                self.add_error("gift", unavailable_message())
+            if new.name != self.instance.gift.name:
+                self.instance.gift_bytes, self.instance.gift_count = new.size, 0
+        return cleaned
 
 
 def countries() -> list[tuple[Any, Any]]:

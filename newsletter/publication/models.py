@@ -249,6 +249,10 @@ class Publication(models.Model):
         help_text=_("Closes that letter, to be answered by a reply: what do you hope to read here? Empty: none."),
     )
 
+    gift = models.FileField(_("gift"), max_length=200, blank=True, db_default="")
+    gift_bytes = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    gift_count = models.PositiveIntegerField(default=0, db_default=0, editable=False)  # how often it was fetched
+
     course = models.JSONField(_("first letters"), default=list, blank=True, help_text="numbers of issues")
     course_days = models.PositiveSmallIntegerField(
         _("days between them"), default=3, help_text=_("And after the welcome. Never on the day of an issue.")
@@ -384,6 +388,8 @@ class Publication(models.Model):
     )
     signature = models.TextField(_("signature"), blank=True, help_text=_("Markdown. Closes every issue."))
 
+    menu = models.JSONField(_("menu"), default=list, blank=True)  # see posts/menu.py
+
     crawlers = models.CharField(
         _("to crawlers of AI companies robots.txt says"),
         max_length=12,
@@ -431,6 +437,10 @@ class Publication(models.Model):
     @property
     def sender(self) -> tuple[str, str]:
         return self.sender_name or self.name, self.sender_email
+
+    @property
+    def gift_name(self) -> str:
+        return (self.gift.name or "").rpartition("/")[2]
 
     def unspaced_names(self) -> tuple[str, ...]:
         """Names that get no space between Chinese and Latin: our own, and the right side of the terms."""

@@ -41,6 +41,7 @@ def test_a_post_is_told_whole(editor):
         "is_unlisted": False,
         "series": None,
         "series_number": None,
+        "is_page": False,
         "is_changed": False,
         "author": "",
         "url": f"https://news.example.org/p/{post.pk}-leverage/",

@@ -94,7 +94,7 @@ TABLE: dict[str, str] = {
     "admin/settings/": STAFF,
     **{
         f"admin/settings/{name}/": OWNERS
-        for name in ("letter", "look", "sender", "rhythm", "newcomers", "words", "feeds", "security")
+        for name in ("letter", "look", "sender", "rhythm", "newcomers", "words", "menu", "feeds", "security")
     },
     "admin/settings/look/preview/<str:kind>/": OWNERS,
     "admin/settings/sender/dns/": OWNERS,

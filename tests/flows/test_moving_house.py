@@ -32,6 +32,7 @@ Post.objects.bulk_create([
              + (picture.markdown if n % 50 == 0 else ""),
         published_at=None if n % 60 == 7 else now + timedelta(hours=-n if n % 60 else n + 1),
         is_unlisted=n % 60 == 9,
+        is_page=n % 120 == 9,
     )
     for n in range({POSTS})
 ])

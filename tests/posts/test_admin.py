@@ -410,6 +410,7 @@ def test_words_are_frozen_when_the_post_was_mailed(author):
     assert "Frozen: this post was mailed with this address." in author.get(change(post)).content.decode()
 
 
+@pytest.mark.django_db
 def test_control_characters_pass_no_door_of_the_writing_desk():
     """As Word and chat programs leave them in what is pasted."""
     typed = {

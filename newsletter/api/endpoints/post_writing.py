@@ -112,8 +112,8 @@ class PostChanges(Schema):
     """What is to be other than it is; what is not named stays. published_at: null makes a draft of it.
 
     tags: names; one that is new is made. cover: the id of a picture. series: a title; one that is new is made, and null
-    takes the post out. series_number: null is the next. published_at, is_web_only, is_unlisted, series and
-    series_number ask for the scope posts:publish.
+    takes the post out. series_number: null is the next. published_at, is_web_only, is_unlisted, is_page, series and
+    series_number ask for the scope posts:publish. A page is unlisted.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -128,6 +128,7 @@ class PostChanges(Schema):
     is_unlisted: bool = False
     series: Annotated[str, Field(max_length=SERIES_TITLE_MAX)] | None = None
     series_number: Annotated[int, Field(ge=1, le=32_767)] | None = None
+    is_page: bool = False
 
 
 class PostIn(PostChanges):

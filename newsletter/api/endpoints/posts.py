@@ -39,6 +39,7 @@ class PostOut(Schema):
     is_unlisted: bool
     series: str | None
     series_number: int | None
+    is_page: bool
     is_changed: bool
     author: str
     url: str
@@ -70,6 +71,7 @@ def _to_json(post: Post, covers: dict[int, str], now: datetime) -> dict[str, Any
         "is_unlisted": post.is_unlisted,
         "series": post.series.title if post.series else None,
         "series_number": post.series_number,
+        "is_page": post.is_page,
         "is_changed": pending_copy is not None,
         "author": post.created_by.get_username() if post.created_by else "",
         "url": f"{settings.SITE_URL}{post.get_absolute_url()}",

@@ -51,7 +51,7 @@ def _reader_data(call: Call, now: datetime) -> Payload | None:
 
 
 def _post_data(call: Call, now: datetime) -> Payload | None:
-    post = Post.objects.listed(now).filter(pk=call.about or 0).only("pk", "title", "words").first()
+    post = Post.objects.listed(now).filter(pk=call.about or 0).only("pk", "title", "words", "is_page").first()
     if post is None:
         return None
     return {

@@ -1,13 +1,16 @@
 """Pages for readers: allow or withdraw a quote, give feedback, see an issue's changes. GET changes nothing."""
 
 from datetime import timedelta
+from pathlib import PurePath
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import F
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery.models import CourseCopy, Delivery, Quote
 from newsletter.delivery.models.replies import NAME_MAX, Feedback
@@ -18,6 +21,9 @@ from newsletter.issues.questions import voting_page
 from newsletter.limits.public_views import private_view, same_origin, too_many_requests
 from newsletter.limits.rate_limits import is_over_limit
 from newsletter.page_cache.pages import cached_page
+from newsletter.publication import gifts
+from newsletter.publication.models import Publication
+from newsletter.publication.pictures.storages import media
 from subscribers.models import Sentence, Subscriber
 from subscribers.models.notes import SENTENCE_LENGTH_MAX as SENTENCE_MAX
 from subscribers.pages.views import DAY, invalid_link
@@ -58,6 +64,7 @@ def _page(request: HttpRequest, found: Quote, form: QuoteNameForm, status: int =
 
 CACHED_FOR = timedelta(minutes=1)  # maximal age of the numbers on the page of changes
 VOTE = "q"  # begins the answer in links to the issue's own question: q1 to q5
+GIFTS_PER_DAY = 20  # downloads of one reader
 ANSWERS_PER_DAY = 50  # of one reader, including changes
 
 
@@ -95,6 +102,26 @@ def _vote(request: HttpRequest, reader: Subscriber, issue: Issue, choice: str) -
     if request.method == "POST" and is_over_limit("vote", str(reader.pk), limit=ANSWERS_PER_DAY, seconds=DAY):
         return too_many_requests(request, seconds=DAY)
     return voting_page(request, issue, f"reader {reader.pk} {reader.token_salt}", choice)
+
+
+@private_view
+@require_safe
+def gift(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Serve the gift of the welcome to a reader, and count it once a day for each."""
+    reader, publication = Subscriber.objects.for_token(token, "gift"), Publication.objects.current()
+    if reader is None or not publication.gift:
+        return invalid_link(request, token, "gift")
+    if is_over_limit("gift", str(reader.pk), limit=GIFTS_PER_DAY, seconds=DAY):
+        return too_many_requests(request, seconds=DAY)
+    name = str(publication.gift.name)
+    try:
+        file = media.open(name)
+    except FileNotFoundError:
+        raise Http404 from None
+    if request.method == "GET" and not is_over_limit("gift-counted", str(reader.pk), limit=1, seconds=DAY):
+        Publication.objects.update(gift_count=F("gift_count") + 1)
+    content_type = gifts.TYPES[PurePath(name).suffix]
+    return FileResponse(file, as_attachment=True, filename=publication.gift_name, content_type=content_type)
 
 
 def _received(reader: Subscriber, number: str) -> Issue | None:

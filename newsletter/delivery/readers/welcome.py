@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
@@ -77,6 +78,7 @@ def build_welcome(subscriber: Subscriber, now: datetime) -> Mail:
     context |= values
     with translation.override(publication.language):
         context |= _author_context(publication, now)
+        context["gift_url"] = settings.SITE_URL + reverse("delivery:gift", args=[subscriber.token("gift")])
         subject = translation.gettext("Welcome to %(name)s") % {"name": publication.name}
         letter = letters.render("welcome", subject, context, base_url=settings.SITE_URL)
     letter = replace(

@@ -29,6 +29,7 @@ ABOUT: dict[str, Promise] = {
     "admin:settings_newcomers": gettext_lazy("How they sign up, and how they are greeted"),
     "admin:settings_words": gettext_lazy("Your terms, and what the format check looks for"),
     "admin:settings_feeds": gettext_lazy("What AI crawlers may read"),
+    "admin:settings_menu": gettext_lazy("What the head of the site leads to"),
     "posts.redirect": gettext_lazy("Where the addresses of your old site lead"),
     "admin:move_in": gettext_lazy("Bring posts from Ghost, Substack, WordPress and others"),
     "admin:webhooks": gettext_lazy("Other programs that learn what happens here"),

@@ -27,6 +27,7 @@ from newsletter.delivery.letter.rendering import copy_for, freeze
 from newsletter.delivery.models import CourseCopy, Mailing
 from newsletter.delivery.readers import course, welcome
 from newsletter.delivery.rehearsal import example_reader
+from newsletter.desk.settings.menu import MenuForm
 from newsletter.issues.models import Issue
 from newsletter.issues.views import render_home
 from newsletter.mail import outbox
@@ -79,7 +80,7 @@ class NewcomersForm(SignupSettingsForm):
 
     class Meta(SignupSettingsForm.Meta):
         fields = (
-            *("welcome", "welcome_question", "course", "course_days"),
+            *("welcome", "welcome_question", "gift", "course", "course_days"),
             *("asks_name", "invites", "asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
         )
 
@@ -102,10 +103,11 @@ def welcome_warnings(publication: Publication) -> list[str]:
         return [str(one) for one in welcome.welcome_losses(example_reader(READER), timezone.now())]
 
 
-LETTER, SITE, WELCOME, NAMED, COURSE = "letter", "site", "welcome", "named", "course"
+LETTER, SITE, MENU, WELCOME, NAMED, COURSE = "letter", "site", "menu", "welcome", "named", "course"
 PREVIEWS: dict[str, tuple[Promise, type[PublicationForm]]] = {  # by name: label of the button, and the previewed form
     LETTER: (_("The mail"), LookForm),
     SITE: (_("The site"), LookForm),
+    MENU: (_("The site"), MenuForm),
     WELCOME: (_("The welcome"), NewcomersForm),
     NAMED: (_("The welcome, by name"), NewcomersForm),
     COURSE: (_("The first letters"), NewcomersForm),
@@ -133,7 +135,7 @@ def preview(request: HttpRequest, kind: str) -> HttpResponse:
             return render(request, "desk/settings/no_preview.html", {"form": form}, status=HTTPStatus.BAD_REQUEST)
         publication = form.save(commit=False)
     with Publication.objects.used(publication):
-        if kind == SITE:
+        if kind in {SITE, MENU}:
             return site_page(request)
         if kind == COURSE and not course.course_mailings(publication):
             return render(request, "desk/settings/no_preview.html")
@@ -226,6 +228,7 @@ SECTIONS = (
     SettingsSection(
         "words", pgettext_lazy("settings", "Words"), WritingForm, (("han_per_minute", "words_per_minute"),)
     ),
+    SettingsSection("menu", pgettext_lazy("settings", "Menu"), MenuForm),
     SettingsSection("feeds", pgettext_lazy("settings", "Robots"), FeedsForm),
     SettingsSection("security", _("For everybody at this desk"), SecurityForm),
 )

@@ -56,7 +56,7 @@ class Links:
 
 def _posts_of(sources: Iterable[str]) -> Iterator[Post]:
     for some in batched(sources, 500, strict=False):
-        yield from Post.objects.filter(source__in=some).only("pk", "words", "source")
+        yield from Post.objects.filter(source__in=some).only("pk", "words", "is_page", "source")
 
 
 @transaction.atomic

@@ -46,6 +46,10 @@ def post_path(number: int, words: str) -> str:
     return reverse("posts:post", args=[f"{number}-{words}" if words else str(number)])
 
 
+def page_path(words: str) -> str:
+    return reverse("posts:page", args=[words])
+
+
 def parse_tag_names(typed: str) -> list[str]:
     """Split typed names at commas, half or full width; a leading # is dropped."""
     names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", without_hidden(typed)))
@@ -183,6 +187,13 @@ class PostQuerySet(models.QuerySet["Post"]):
         before = others.filter(series_number__lt=post.series_number)
         return before.last(), others.filter(series_number__gt=post.series_number).first()
 
+    def pages(self) -> "PostQuerySet":
+        return self.filter(is_page=True).order_by("title", "pk")
+
+    def found_by_engines(self, now: datetime) -> "PostQuerySet":
+        """Posts and pages that search engines may show."""
+        return self.published(now).exclude(is_unlisted=True, is_page=False)
+
     def scheduled(self, now: datetime) -> "PostQuerySet":
         return self.filter(published_at__gt=now).order_by("published_at", "pk")
 
@@ -257,6 +268,12 @@ class Post(models.Model):
     series_number = models.PositiveSmallIntegerField(
         _("number in the series"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
+    is_page = models.BooleanField(
+        _("page"),
+        default=False,
+        db_default=False,
+        help_text=_("Stands for itself, without a date, such as your books. Unlisted, but search engines find it."),
+    )
     preview_until = models.DateTimeField(null=True, editable=False)  # of the preview link
     created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
     document = models.CharField(
@@ -290,19 +307,23 @@ class Post(models.Model):
             models.UniqueConstraint(fields=["source"], condition=~Q(source=""), name="a_source_is_imported_once"),
             models.UniqueConstraint(fields=["series", "series_number"], name="a_number_of_a_series_is_one_post"),
             models.UniqueConstraint(fields=["document"], condition=~Q(document=""), name="a_page_makes_one_post"),
+            models.UniqueConstraint(
+                fields=["words"], condition=Q(is_page=True) & ~Q(words=""), name="pages_have_different_addresses"
+            ),
+            models.CheckConstraint(condition=Q(is_page=False) | Q(is_unlisted=True), name="no_list_shows_a_page"),
         ]
 
     def __str__(self) -> str:
         return self.title or gettext("(no title yet)")
 
     def get_absolute_url(self) -> str:
-        return post_path(self.pk, self.words)
+        return page_path(self.words) if self.is_page and self.words else post_path(self.pk, self.words)
 
     @property
     def card(self) -> Card:
         """The preview picture of links on other sites."""
         publication = Publication.objects.current()
-        day = date_format(timezone.localtime(self.published_at)) if self.published_at else ""
+        day = date_format(timezone.localtime(self.published_at)) if self.published_at and not self.is_page else ""
         return Card(self.title, publication.name, detail=day, accent=publication.accent)
 
     @property

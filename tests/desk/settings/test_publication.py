@@ -54,6 +54,7 @@ VALID = {  # by page: what its form posts
     },
     "newcomers": {"welcome": "", "welcome_question": "", "course_days": "3"},
     "words": {"terms": "", "han_per_minute": "400", "words_per_minute": "238"},
+    "menu": {"menu-1-place": "1", "menu-1-to": "about"},
     "feeds": {"crawlers": "read"},
     "security": {"security_contact": ""},
 }
