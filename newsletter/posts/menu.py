@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from newsletter.posts.models import Post
+from newsletter.posts.models import Post, Series
 
 type Entry = dict[str, str]
 type Choice = tuple[Any, Any]  # of a select; of a group its name and its choices
@@ -43,7 +43,10 @@ class Kind:
     shown: Callable[[QuerySet[Any], datetime], QuerySet[Any]]
 
 
-KINDS = {"page": Kind(pgettext_lazy("menu", "Pages"), Post.objects.pages, lambda pages, now: pages.published(now))}  # type: ignore[attr-defined]
+KINDS = {
+    "page": Kind(pgettext_lazy("menu", "Pages"), Post.objects.pages, lambda pages, now: pages.published(now)),  # type: ignore[attr-defined]
+    "series": Kind(pgettext_lazy("several", "series"), Series.objects.all, lambda series, now: series.in_use(now)),  # type: ignore[attr-defined]
+}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import translation
 
+from newsletter.posts.models import Series
 from newsletter.publication.models import Publication
 from tests.factories import make_post, make_publication
 from tests.support.page_checks import form_data
@@ -61,6 +62,17 @@ def test_pages_and_addresses_stand_in_the_order_of_their_numbers(author):
         ("/about/", "Who I am"),
         ("/issues/", "Issues"),
     ]
+
+
+def test_a_series_has_a_place_while_it_has_a_post(author):
+    series = Series.objects.create(title="On trust", slug="on-trust")
+    post = make_post("One", words="one", series=series, series_number=1)
+    save(author, row(1, f"series:{series.pk}"), row(2, "about"))
+    assert menu_of(author)[0] == ("/series/on-trust/", "On trust")
+
+    post.published_at = None
+    post.save()
+    assert menu_of(author)[0] == ("/about/", "About")
 
 
 def test_the_form_shows_what_was_saved(author):
