@@ -107,11 +107,10 @@ def test_every_string_of_the_program_has_a_chinese_one(chinese):
     assert silent == {}
 
 
-@pytest.mark.parametrize("language", sorted(path.name for path in (ROOT / "newsletter" / "locale").iterdir()))
-def test_no_language_lacks_a_text(language, capsys):
-    call_command("missing_translations", language)
+def test_chinese_lacks_no_text(capsys):
+    call_command("missing_translations", "zh_Hant")
 
-    assert capsys.readouterr().out == f"{language}: 0 missing, 0 fuzzy, 0 other placeholders\n"
+    assert capsys.readouterr().out == "zh_Hant: 0 missing, 0 fuzzy, 0 other placeholders\n"
 
 
 def test_no_string_is_translated_that_nobody_says(chinese):
