@@ -12,6 +12,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parent.parent
 FROM_ROOT = {"index.md": "README.md", "contributing.md": "CONTRIBUTING.md", "security.md": "SECURITY.md"}
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
+ITEM = re.compile(r"(?:-|\d+\.) +")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -35,4 +36,16 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         repository = os.environ.get("REPOSITORY", "")
         return f"[{words}]({repository}/blob/main/{path})" if repository and (ROOT / path).exists() else words
 
-    return LINK.sub(rewrite, markdown)
+    return LINK.sub(rewrite, _indent_items(markdown))
+
+
+def _indent_items(markdown: str) -> str:
+    """On GitHub an item of a list goes on below its first word, in Python-Markdown four columns in."""
+    lines, width, is_fenced = [], 0, False
+    for line in markdown.split("\n"):
+        indent, item = len(line) - len(line.lstrip()), ITEM.match(line)
+        is_fenced ^= line.startswith("```")
+        if not is_fenced and line:
+            width = item.end() if item else width * (indent >= width)
+        lines.append(line if item or is_fenced or not line else " " * (4 - width) * bool(width) + line)
+    return "\n".join(lines)
