@@ -33,8 +33,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         if files.get_file_from_path(uri):
             here = posixpath.dirname(page.file.src_uri) or "."
             return f"{image}[{words}]({posixpath.relpath(uri, here)}{fragment})"
+        if not (ROOT / path).exists():
+            return found[0]  # which MkDocs reports
         repository = os.environ.get("REPOSITORY", "")
-        return f"[{words}]({repository}/blob/main/{path})" if repository and (ROOT / path).exists() else words
+        return f"[{words}]({repository}/blob/main/{path})" if repository else words
 
     return LINK.sub(rewrite, _indent_items(markdown))
 

@@ -52,3 +52,12 @@ def test_a_form_for_a_fault_asks_what_a_maintainer_asks_first_in_both_languages(
 
     assert [label for label in labels if not (re.search("[a-z] ", label) and re.search("[一-鿿]", label))] == []
     assert {one["id"] for one in forms[0]["body"] if "id" in one} >= {"happened", "version", "doctor"}
+
+
+def test_ci_builds_the_site_of_the_documents_so_that_a_dead_link_stops_it():
+    script = (ROOT / ".ci" / "run").read_text()
+    (command,) = re.findall(r"mkdocs build .+", script)
+
+    assert "--strict" in command
+    assert "--quiet" not in command, "without its warnings nothing is strict"
+    assert (ROOT / re.search(r"-f (\S+)", command)[1]).exists()
