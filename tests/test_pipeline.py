@@ -1,5 +1,7 @@
 """The files that start the checks elsewhere start these, and nothing of their own."""
 
+import re
+
 import yaml
 
 from tests.support.product import ROOT
@@ -31,3 +33,31 @@ def test_each_kind_of_dependency_is_looked_after():
     kinds = {one["package-ecosystem"] for one in read(".github/dependabot.yml")["updates"]}
 
     assert kinds == {"uv", "github-actions", "docker", "docker-compose"}
+
+
+def test_an_image_is_built_for_two_machines_if_its_tag_is_the_version_and_needs_no_secret():
+    text = (ROOT / ".github/workflows/image.yml").read_text()
+    (job,) = read(".github/workflows/image.yml")["jobs"].values()
+    steps = {step["uses"].split("@")[0]: step for step in job["steps"] if "uses" in step}
+
+    assert steps["docker/build-push-action"]["with"]["platforms"] == "linux/amd64,linux/arm64"
+    assert 'test "$GITHUB_REF_NAME" = "v$version"' in text
+    assert "secrets." not in text
+    assert read(".github/workflows/image.yml")["permissions"] == {"contents": "read", "packages": "write"}
+
+
+def test_a_form_for_a_fault_asks_what_a_maintainer_asks_first_in_both_languages():
+    forms = [read(f".github/ISSUE_TEMPLATE/{name}.yml") for name in ("fault", "wish")]
+    labels = [one["attributes"]["label"] for form in forms for one in form["body"] if "label" in one["attributes"]]
+
+    assert [label for label in labels if not (re.search("[a-z] ", label) and re.search("[一-鿿]", label))] == []
+    assert {one["id"] for one in forms[0]["body"] if "id" in one} >= {"happened", "version", "doctor"}
+
+
+def test_ci_builds_the_site_of_the_documents_so_that_a_dead_link_stops_it():
+    script = (ROOT / ".ci" / "run").read_text()
+    (command,) = re.findall(r"mkdocs build .+", script)
+
+    assert "--strict" in command
+    assert "--quiet" not in command, "without its warnings nothing is strict"
+    assert (ROOT / re.search(r"-f (\S+)", command)[1]).exists()

@@ -3,12 +3,11 @@
 import ast
 import re
 import subprocess
-from collections import Counter
 from pathlib import Path
 
 import polib
 import pytest
-from django.core.management import get_commands
+from django.core.management import call_command, get_commands
 from django.utils import translation
 from django.utils.translation import gettext
 from django.utils.translation.template import templatize
@@ -30,7 +29,6 @@ CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 FENCED = re.compile(r"^(`{3,}|~{3,}).*?^\1$", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 ANCHOR = re.compile(r"\]\((?!https?:|mailto:|/)([^)#\s]*)#([^)\s]+)\)")  # of a document, to a heading
-PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
 # Folders and registries of the machine that wrote this; in pieces, so that this file does not find itself.
 FOLDERS = (f"/{name}/" for name in ("work", "root", r"home/\w+", "Users"))
 REGISTRIES = (r"files\.python" + "hosted", r"pypi\." + "org/simple", "index-" + "url")
@@ -109,25 +107,14 @@ def test_every_string_of_the_program_has_a_chinese_one(chinese):
     assert silent == {}
 
 
-def test_every_chinese_string_is_there_and_certain(chinese):
-    open_ends = [entry.msgid for entry in chinese if not entry.translated() or entry.fuzzy]
+def test_chinese_lacks_no_text(capsys):
+    call_command("missing_translations", "zh_Hant")
 
-    assert open_ends == []
+    assert capsys.readouterr().out == "zh_Hant: 0 missing, 0 fuzzy, 0 other placeholders\n"
 
 
 def test_no_string_is_translated_that_nobody_says(chinese):
     assert [entry.msgid for entry in chinese if entry.obsolete] == []
-
-
-def test_a_translation_fills_in_the_same_things(chinese):
-    different = [
-        entry.msgid
-        for entry in chinese
-        if not entry.msgid_plural
-        and Counter(PLACEHOLDER.findall(entry.msgid)) != Counter(PLACEHOLDER.findall(entry.msgstr))
-    ]
-
-    assert different == []
 
 
 @pytest.mark.parametrize("domain", ["django", "djangojs"])

@@ -32,7 +32,7 @@ def in_flight(database):
 
 
 @pytest.mark.timeout(800)
-@pytest.mark.parametrize("release", sorted(path.name.partition(".")[0] for path in RELEASES.glob("*.tar.xz")))
+@pytest.mark.parametrize("release", sorted(path.name.removesuffix(".tar.xz") for path in RELEASES.glob("*.tar.xz")))
 def test_a_half_sent_mailing_of_a_release_is_ended_by_this_version(release, make_product, smtp):
     product = make_product(is_new=True, mail_url=smtp.url)
     with tarfile.open(RELEASES / f"{release}.tar.xz") as archive:
