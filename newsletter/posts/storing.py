@@ -46,8 +46,8 @@ def store_text(post: Post, form: PostForm, *, update_live: bool, save_row: Calla
     Revision.objects.record(post.pk, post, at=now)
     if not post.pending_copy and post.is_published(now):
         Revision.objects.mark([post], what="published", at=now)
-    if stored and stored.series_id != post.series_id:
-        Series.objects.delete_unused(stored.series_id)
+    if stored and post.series and stored.series_id != post.series_id:
+        Series.objects.delete_half_typed(stored.series_id, post.series.title)
 
 
 def _store(post: Post, save_row: Callable[[], None], now: datetime) -> None:

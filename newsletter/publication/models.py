@@ -249,7 +249,7 @@ class Publication(models.Model):
         help_text=_("Closes that letter, to be answered by a reply: what do you hope to read here? Empty: none."),
     )
 
-    gift = models.FileField(_("gift"), max_length=200, blank=True, db_default="")
+    gift = models.FileField(_("gift"), max_length=200, blank=True, default="", db_default="")
     gift_bytes = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     gift_count = models.PositiveIntegerField(default=0, db_default=0, editable=False)  # how often it was fetched
 

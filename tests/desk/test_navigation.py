@@ -121,7 +121,7 @@ def test_the_settings_are_eight_and_more():
     assert rare == [*often, "Old addresses", "More"]  # and where one is
     folded = client.get("/admin/settings/").text.partition("<details")[2].partition("</details>")[0]
     assert re.findall(r'class="row-title"[^>]*>([^<]*)<', folded) == [
-        *("Move in", "Robots", "Old addresses", "API", "Webhooks", "Record")
+        *("Move in", "Robots", "Menu", "Old addresses", "API", "Webhooks", "Record")
     ]
 
 

@@ -121,9 +121,11 @@ class SeriesQuerySet(models.QuerySet["Series"]):
         is_listed = Q(posts__published_at__lte=now, posts__is_unlisted=False)
         return self.filter(is_listed).order_by("title").distinct()
 
-    def delete_unused(self, former: int | None) -> None:
-        """Delete a series that its last post has left, as half of a title that was saved while it was typed."""
-        self.filter(pk__in=[former], posts=None, description="").delete()
+    def delete_half_typed(self, former: int | None, title: str) -> None:
+        """Delete a series without posts whose title was `title` while it was typed, as it saved itself."""
+        half = self.filter(pk__in=[former], posts=None, description="").first()
+        if half and title.startswith(half.title):
+            half.delete()
 
     def get_or_create_titled(self, title: str) -> "Series":
         """The series with this title, compared without case."""

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='publication',
             name='gift',
-            field=models.FileField(blank=True, db_default='', max_length=200, upload_to='', verbose_name='gift'),
+            field=models.FileField(blank=True, db_default='', default='', max_length=200, upload_to='', verbose_name='gift'),
         ),
         migrations.AddField(
             model_name='publication',

@@ -200,7 +200,6 @@ def test_a_folder_of_an_older_version_is_still_taken_in(old, moved, export, tmp_
     assert {name for name in different - of_this_version if not name.startswith("posts/")} == {
         "readers.csv",
         "settings.yaml",
-        "posts/series.csv",
         "issues/votes.csv",
         "issues/0042/issue.yaml",
     }
