@@ -59,6 +59,7 @@ function handles(box) {
   for (const box of list.querySelectorAll("[name$=-DELETE]:checked")) box.closest(".item").classList.add("is-out");
   renumber(list);
   const more = box.querySelector(".items-more");
+  if (!more) return;
   more.open ||= isAdding;
   more.addEventListener("toggle", () => (isAdding = more.open));
 }
