@@ -99,9 +99,9 @@ function suggestSubjects(place) {
   show();
 }
 
-// The introduction and the closing show their beginning while they are closed.
+// The introduction, the closing and the question show their beginning while they are closed.
 function showBeginning(details) {
-  const text = details.querySelector("textarea");
+  const text = details.querySelector("textarea, input[type=text]");
   const line = details.querySelector("[data-beginning]");
   const show = () => (line.textContent = text.value.trim().replace(/\s+/g, " ").slice(0, 60));
   text.addEventListener("input", show);

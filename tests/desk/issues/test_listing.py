@@ -160,7 +160,7 @@ def test_many_issues_cost_no_query_more(author):
     for number in range(91, 96):
         make_issue(make_post(), number=number)
 
-    assert queries() == few
+    assert queries() <= few  # the first asks for the mail server, too
     assert len(author.get(LIST).context["rows_sent"]) == 39
 
 
