@@ -5,7 +5,6 @@ uv run --dev python -m benchmarks.screenshots LINK         # in another
 """
 
 import io
-import re
 import sys
 from pathlib import Path
 from urllib.parse import urljoin
@@ -50,13 +49,15 @@ def take_all(page: Page, link: str, folder: Path) -> None:
     take(page, folder / "desk-today.png")
     page.goto(urljoin(link, "/admin/issues/issue/"))
     page.locator(".issues-title").first.click()
-    page.locator(".compose-frame").wait_for()
-    page.wait_for_load_state("networkidle")
+    page.frame_locator(".compose-frame").locator("h2").first.wait_for()
+    page.wait_for_load_state("networkidle")  # its pictures
     take(page, folder / "desk-issue.png")
     page.goto(urljoin(link, "/admin/posts/post/?q=留一點空白"))
     page.locator("#result_list tbody th a").first.click()
-    page.get_by_role("button", name=re.compile("預覽|Preview")).first.click()
-    page.wait_for_load_state("networkidle")
+    page.locator("[data-preview]").click()
+    page.frame_locator(".editor-preview").locator("h2").first.wait_for()
+    page.mouse.move(0, 0)
+    page.wait_for_load_state("networkidle")  # its pictures
     take(page, folder / "desk-writing.png")
     page.goto(urljoin(link, "/"))
     page.set_viewport_size({"width": 1280, "height": 860})

@@ -1,5 +1,6 @@
 """The question of an issue at the desk: asked where it is composed, its result on the page of its mailing."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -42,6 +43,13 @@ def test_a_question_is_kept_with_its_answers_one_a_line(desk, issue):
     save(desk, issue, question="先寫什麼？", question_choices=" 會議 \r\n\r\n帶人\r\n會議")
 
     assert kept(issue) == ("先寫什麼？", ["會議", "帶人"])
+
+
+def test_each_field_of_an_issue_stands_on_its_page_once(desk, issue):
+    page = desk.get(reverse("admin:issues_issue_change", args=[issue.pk])).text
+
+    fields = ("subject", "introduction", "closing", "question")
+    assert {field: len(re.findall(rf'name="{field}"', page)) for field in fields} == dict.fromkeys(fields, 1)
 
 
 def test_an_issue_that_left_with_half_a_question_can_still_be_saved(desk, issue):
