@@ -2,11 +2,12 @@
 // which this tells by desk:moved that a post lies elsewhere. SortableJS stands beside this file as npm has it.
 
 const MILLISECONDS = 150; // that a row takes to make room
+let Sortable; // waited for once: rows that were made anew show their handles at once, and one of them gets the focus
 
 async function makeDraggable(box) {
   const list = box.querySelector(".item-list");
   if (!list?.querySelector(".item-grip")) return;
-  const { default: Sortable } = await import(box.dataset.sortable);
+  if (!Sortable) Sortable = (await import(box.dataset.sortable)).default;
   const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
   new Sortable(list, {
     handle: ".item-grip",
