@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.browser, pytest.mark.servers, pytest.mark.exhaustive]
 
 READER, HELPER, EDITOR = "reader@example.org", "mei@example.org", "lin@example.org"
-CLICKS_MAX = 5
+CLICKS_MAX = 6
 FIRST, SECOND, THIRD = "管理槓桿", "會議前先寫一頁", "給接手的人的一封信"
 A_READER = """
 from django.utils import timezone

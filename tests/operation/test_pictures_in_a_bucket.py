@@ -121,7 +121,7 @@ def test_an_export_is_equal_and_makes_an_equal_site(s3, settings, moved, tmp_pat
     house.empty()
     new = moved("new", urls[1])
 
-    done = site.bring_in(first, timezone.now())
+    done = site.import_site(first, timezone.now())
 
     assert (done.pictures, all_of(media)) == (30, PICTURES)
     assert (new / "media").exists() == is_back, "what lies in a bucket is nowhere else"

@@ -77,6 +77,7 @@ def test_headings_lead_to_their_lines_and_code_has_none(editor):
     editor.click("[data-aside=tab-details]")
     editor.get_by_role("tab", name="Outline").click()
     editor.locator("#id_body").fill(BODY + "\n\n```\n## no heading\n```\n")
+    editor.keyboard.press("Escape")  # the panel comes back
     editor.locator(".outline li").nth(2).wait_for()
     assert [item.inner_text().split("\n")[0] for item in editor.locator(".outline li").all()] == [
         *("(beginning)", "開頭", "結尾"),
