@@ -89,8 +89,9 @@ exec(READERS.format(readers=5000))
 sql, holders = claims._waiting_sql("postgresql", 100)
 with connection.cursor() as cursor:
     cursor.execute(
-        "INSERT INTO issues_issue (number, subject, preheader, introduction, closing, version, created_at, updated_at)"
-        " VALUES (1, '', '', '', '', 1, now(), now())"
+        "INSERT INTO issues_issue (number, subject, preheader, introduction, closing, version, created_at, updated_at,"
+        " question, question_choices, shows_result, question_salt) VALUES (1, '', '', '', '', 1, now(), now(),"
+        " '', '', false, '')"
     )
     cursor.execute(
         "INSERT INTO delivery_delivery (mailing_id, seq, subscriber_id, state, attempts, provider_id, reply)"
