@@ -195,6 +195,7 @@ def look(page) -> None:
 def test_everything_but_the_passkey_is_done_by_keys_alone(page, server, gipi):
     codes = add_totp_app(gipi)
     page.goto(f"{server.url}/admin/login/?next=/admin/account/")
+    page.wait_for_function("() => document.activeElement.matches('input')")
     page.keyboard.type("gipi")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
