@@ -207,8 +207,8 @@ class ReaderAddForm(ReaderChangeForm):
             )
         if Suppression.objects.filter(address_hash=known_as).exists():
             raise ValidationError(_("This address must not be mailed: see the suppressed addresses."))
-        if (meant := suggested_address(email)) and "sure" not in self.data:
-            raise ValidationError(self._question(email, meant.rpartition("@")[2]))
+        if (suggestion := suggested_address(email)) and "sure" not in self.data:
+            raise ValidationError(self._question(email, suggestion.rpartition("@")[2]))
         return email
 
     def _question(self, email: str, domain: str) -> SafeString:

@@ -141,7 +141,7 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
         is_new = request.method != "POST" and not obj.pk
         return given | ({"initial": _proposals_of(request)} if is_new else {})
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         issue: Issue | None = kwargs.get("obj")
         mailing = issue.mailings.order_by("pk").last() if issue else None
         shown = {

@@ -171,7 +171,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return request.user.has_perm(PUBLISH_PERMISSION)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
-        posts = super().get_queryset(request).visible_to(request.user).prefetch_related("tags", "issues")  # type: ignore[attr-defined]
+        posts = super().get_queryset(request).visible_to(request.user).prefetch_related("tags", "issues")  # type: ignore[attr-defined]  # of PostQuerySet
         return posts.annotate(is_pending=Exists(WorkingCopy.objects.filter(post=OuterRef("pk"))))  # type: ignore[no-any-return]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Post | None:
@@ -283,7 +283,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         link = format_html('<a href="{}">{}</a>', address, pattern)
         self.message_user(request, format_html(str(text), link=link), messages.SUCCESS)
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         used = Tag.objects.annotate(uses=Count("posts")).order_by("-uses", "name")[:TAGS_OFFERED]
         post = kwargs.get("obj")
         shown = {

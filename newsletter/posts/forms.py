@@ -416,7 +416,7 @@ def _place_of(post: Post) -> Place:
     return Place.LINK if post.is_unlisted else Place.SITE if post.is_web_only else Place.EVERYWHERE
 
 
-class AltForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
+class AltForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
     class Meta:
         model = Image
         fields = ("alt",)

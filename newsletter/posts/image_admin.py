@@ -54,7 +54,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the 
 
     # Both take Django's keyword arguments; the stubs want each by name.
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         if image := kwargs.get("obj"):
             posts = Post.objects.visible_to(request.user).filter(pictures=image).order_by("-pk")
             context["uses"] = posts.only("title", "published_at")[:USES_SHOWN]

@@ -75,7 +75,7 @@ class JsonSaveAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         response = super().changeform_view(request, str(saved) if saved else object_id, form_url, extra_context)
         return self._as_json(response) if wants_json(request) else response
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         saved = kwargs.get("obj")
         kind = f"{self.opts.app_label}.{self.opts.model_name}"
         form = context["adminform"].form

@@ -44,8 +44,8 @@ class Kind:
 
 
 KINDS = {
-    "page": Kind(pgettext_lazy("menu", "Pages"), Post.objects.pages, lambda pages, now: pages.published(now)),  # type: ignore[attr-defined]
-    "series": Kind(pgettext_lazy("several", "series"), Series.objects.all, lambda series, now: series.in_use(now)),  # type: ignore[attr-defined]
+    "page": Kind(pgettext_lazy("menu", "Pages"), Post.objects.pages, lambda pages, now: pages.published(now)),  # type: ignore[attr-defined]  # of PostQuerySet
+    "series": Kind(pgettext_lazy("several", "series"), Series.objects.all, lambda series, now: series.in_use(now)),  # type: ignore[attr-defined]  # of SeriesQuerySet
 }
 
 

@@ -93,7 +93,7 @@ class AuditedAdmin(PlainDeleteAdmin):
         if message:
             Change.objects.log(Action.CHANGED, [obj], message)
 
-    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]  # a list does as well
         Change.objects.log(Action.DELETED, queryset)
 
     # --- The history page ---
@@ -168,7 +168,7 @@ class TrashAdmin(AuditedAdmin):
         rows = self.model.objects.filter(pk__in=[row.pk for row in objs])
         return [], {}, set(), list(self.in_use(rows))
 
-    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]  # a list does as well
         """Not here: `move_to_trash` logs those that were moved."""
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:

@@ -23,10 +23,6 @@ class MailServerManager(models.Manager["MailServer"]):
         caches["pages"].delete(CACHE_KEY)
         return row
 
-    def remove(self) -> None:
-        self.filter(pk=1).delete()
-        caches["pages"].delete(CACHE_KEY)
-
 
 class MailServer(models.Model):
     """The mail server that an owner has entered."""

@@ -104,8 +104,8 @@ def _signup_page(
 def ask_about_address(request: HttpRequest, form: ReaderAddressForm, **carried: str) -> HttpResponse:
     """Suggest a correction of an address that looks mistyped; nothing is stored or counted yet."""
     domain = form.suggestion.rpartition("@")[2]
-    context = {"email": form.typed, "meant": form.suggestion, "domain": domain, "carried": carried}
-    return render(request, "subscribers/meant.html", context)
+    context = {"email": form.typed, "suggestion": form.suggestion, "domain": domain, "carried": carried}
+    return render(request, "subscribers/address_slip.html", context)
 
 
 def _carried(request: HttpRequest, form: SignupForm, *more: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ committed before it is recorded, and an intent before its row is marked, so a re
 batch, or with sent rows beyond the cursor proves a restore. A power cut only loses marks.
 
 Recorders prove it only on the machine that sent. On PostgreSQL the ledger also stores in which database it lives, so
-that the first machine that starts on a restored dump knows it, whoever has sent.
+that the first machine that starts on a restored dump knows it, even if another machine sent.
 """
 
 import fcntl

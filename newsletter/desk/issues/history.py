@@ -88,7 +88,7 @@ class AuditedIssueAdmin(TrashAdmin):
         if not (is_text and is_autosave(request) and was_logged_recently(obj)):
             super().log_change(request, obj, message)
 
-    def history_rows_of(self, request: HttpRequest, obj: Issue) -> QuerySet[Any]:  # type: ignore[override]
+    def history_rows_of(self, request: HttpRequest, obj: Issue) -> QuerySet[Any]:  # type: ignore[override]  # obj is an Issue here
         changes = change_rows(obj)
         if not request.user.has_perm("delivery.view_mailing"):
             return newest_first(changes)

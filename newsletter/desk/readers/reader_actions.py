@@ -166,7 +166,7 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
         pgettext_lazy("a button", "Pause"),
         PauseReadersForm,
         # The form is PauseReadersForm.
-        lambda pk, form, occasion: author_actions.pause([pk], form.resume_at(), occasion),  # type: ignore[attr-defined]
+        lambda pk, form, occasion: author_actions.pause([pk], form.resume_at(), occasion),  # type: ignore[attr-defined]  # the form of a pause
         gettext_lazy("The reader is paused."),
     ),
     "resume": ReaderAction(

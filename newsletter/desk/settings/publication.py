@@ -248,7 +248,7 @@ class SectionAdmin(AuditedAdmin):
         folded = [(_("Advanced"), {"fields": self.section.folded, "classes": ["collapse"]})]
         return shown + folded if self.section.folded else shown
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         shown: dict[str, Any] = {"title": self.section.title, "subtitle": None, "section": self.section.name}
         shown["public_url"] = settings.SITE_URL
         shown["look_kinds"] = previews_of(self.section.form)

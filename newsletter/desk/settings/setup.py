@@ -36,7 +36,7 @@ class SetupAdmin(sections.SectionAdmin):
             setattr(found, name, value)
         return found
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         shown = {"previews": PREVIEWS, "form": context["adminform"].form, "move_in": MOVE_IN}
         return super().render_change_form(request, context | shown, **kwargs)
 

@@ -234,7 +234,7 @@ class RoleAdmin(OwnersOnlyAdmin):
         shown = granted.filter(content_type__model__in=_models_of_the_desk()).order_by("content_type", "pk")
         return RightsField(shown, label=_("Rights"), required=False, widget=forms.CheckboxSelectMultiple)
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         """Show the translated name of the role."""
         if group := kwargs.get("obj"):
             context["subtitle"] = roles.role_name(group)

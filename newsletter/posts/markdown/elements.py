@@ -155,7 +155,7 @@ def _html(parser: StructureParser, parent: Element, segment: Segment) -> None:
     if video:
         _video(parser, parent, video)
     else:
-        parser.md.has_raw_html = True  # type: ignore[attr-defined]
+        parser.md.has_raw_html = True  # type: ignore[attr-defined]  # our own attribute
         _stash(parser, parent, f"<p>{html.strip()}</p>" if IFRAME.fullmatch(html.strip()) else escape_unclosed(html))
 
 

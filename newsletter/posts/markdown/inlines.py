@@ -115,7 +115,7 @@ class KnownTag(HtmlInlineProcessor):
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
         if not is_inline(m[1]):
             return None, None, None
-        self.md.has_raw_html = True  # type: ignore[attr-defined]
+        self.md.has_raw_html = True  # type: ignore[attr-defined]  # our own attribute
         return super().handleMatch(m, data)
 
 

@@ -263,14 +263,14 @@ function card(picture) {
 
 async function list(page = 1) {
   const number = ++asked;
-  const [grid, told, more] = [".pictures-grid", ".pictures-told", "[data-more]"].map(part);
+  const [grid, status, more] = [".pictures-grid", ".pictures-status", "[data-more]"].map(part);
   const words = part("input[type=search]").value;
   const query = new URLSearchParams({ q: words, p: page });
   const answer = await fetch(`${dialog.dataset.choicesUrl}?${query}`)
     .then((response) => response.json())
     .catch(() => ({ error: say("Failed") }));
   if (number !== asked) return; // a newer question is on its way
-  told.textContent = answer.error ?? (answer.count ? "" : words.trim() ? say("None") : say("Empty"));
+  status.textContent = answer.error ?? (answer.count ? "" : words.trim() ? say("None") : say("Empty"));
   if (answer.error && page > 1) return; // what is there stays, and the button tries again
   const cards = (answer.pictures ?? []).map(card);
   page === 1 ? grid.replaceChildren(...cards) : grid.append(...cards);
@@ -281,9 +281,9 @@ async function list(page = 1) {
 
 // For something else than a text: it is there when it has been uploaded and described.
 async function pickFile(file) {
-  part(".pictures-told").textContent = say("Uploading", { name: file.name });
+  part(".pictures-status").textContent = say("Uploading", { name: file.name });
   const answer = await answerOf(file, () => {});
-  part(".pictures-told").textContent = answer.error ?? "";
+  part(".pictures-status").textContent = answer.error ?? "";
   if (!answer.url || !dialog.open) return;
   const act = use;
   dialog.close();
