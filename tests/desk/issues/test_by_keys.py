@@ -110,6 +110,7 @@ def write_and_publish(keys):
     assert keys.focused()["id"] == "id_body"  # the caret stays in the text
     keys.go_to("Publish…")  # the bar
     keys.press("Enter")
+    keys.page.locator("body.is-publishing").wait_for()  # the browser reports a new fragment a moment later
     keys.go_to("Publish now")
     with keys.page.expect_navigation():
         keys.press("Enter")
