@@ -75,8 +75,8 @@ def standstills(looks: Sequence[Look], least: float = SHORT_SECONDS) -> list[Sta
 
 
 def blind_seconds(looks: Sequence[Look]) -> float:
-    """Return the longest time without a look."""
-    return max((after.at - before.at for before, after in pairwise(looks)), default=float("inf"))
+    """Return the longest time between two looks; inf if there was none."""
+    return max((after.at - before.at for before, after in pairwise(looks)), default=0 if looks else float("inf"))
 
 
 def errors(looks: Sequence[Look], still: float = STILL_SECONDS) -> Iterable[str]:

@@ -62,12 +62,16 @@ class Watcher:
         self._thread.join()
 
     def _watch(self) -> None:
+        self._look()
         while not self._over.wait(EVERY_SECONDS):
-            with self.world.database:
-                accepted = self.world.accepted()
-                could, said = self._doctor()
-                self.looks.append(Look(time.monotonic(), accepted, could, (*said, *self._readyz())))
-                self._look_at_newcomers()
+            self._look()
+
+    def _look(self) -> None:
+        with self.world.database:
+            accepted = self.world.accepted()
+            could, said = self._doctor()
+            self.looks.append(Look(time.monotonic(), accepted, could, (*said, *self._readyz())))
+            self._look_at_newcomers()
 
     def all_waits(self) -> list[float]:
         """Return how long everybody has waited for a confirmation, or waits still."""

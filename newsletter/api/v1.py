@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils import translation
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
@@ -66,6 +67,7 @@ Lists go page by page: `next` is the cursor of the page behind. Times are ISO 86
 
 
 @cache
+@translation.override("en")
 def openapi_document() -> JsonObject:
     """Cached: constant per process."""
     made: JsonObject = dict(api.get_openapi_schema(path_prefix="api/v1/"))

@@ -1,14 +1,17 @@
 """The description of the API: whole, valid, and true of every endpoint; the page for people lists what is in it."""
 
+import json
 import re
 from html import unescape
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from newsletter.api import v1
 from newsletter.api.tokens import SCOPES
 from tests.factories import make_publication
+from tests.support.english import chinese_in
 
 pytestmark = pytest.mark.django_db
 
@@ -23,6 +26,12 @@ def test_it_is_openapi_3_1_and_needs_no_token(described):
     assert described["openapi"].startswith("3.1")
     assert described["servers"] == [{"url": "https://news.example.org"}]
     assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+def test_it_is_english_whatever_language_was_asked_for_first():
+    v1.openapi_document.cache_clear()
+    with translation.override("zh-hant"):
+        assert not chinese_in(json.dumps(v1.openapi_document(), ensure_ascii=False))
 
 
 def test_each_reference_leads_somewhere(described):

@@ -57,4 +57,5 @@ def test_a_mailing_that_could_not_go_on_may_stand_still():
 
 def test_a_run_that_nobody_watched_proves_nothing():
     assert judged([Look(0, 1, could=True), Look(95, 2, could=True)]).errors == ["nobody looked for 95 s"]
+    assert judged([Look(0, 1, could=True)]).errors == []  # the run was over before the second look
     assert judged([]).errors == ["nobody looked for inf s"]
