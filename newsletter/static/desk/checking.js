@@ -17,9 +17,7 @@ const say = wordsOf(panel);
 async function ask(fields) {
   const options = { redirect: "manual", signal: AbortSignal.timeout(PATIENCE) };
   const response = await post(panel.dataset.checkUrl, fields, options).catch(() => null);
-  const answer = await response?.json().catch(() => null); // of a login, or of a proxy
-  if (!answer) told.textContent = say("Waiting");
-  return answer;
+  return response?.json().catch(() => null); // null: of a login, or of a proxy
 }
 
 // Return where a place of the text that was checked stands now: one part of it may have been changed since.
@@ -66,7 +64,7 @@ async function fixAll(rule, button) {
   button.setAttribute("aria-disabled", "true"); // whoever is disabled loses the focus
   const answer = await ask({ body: before, fix: rule });
   button.removeAttribute("aria-disabled");
-  if (!answer) return;
+  if (!answer) return void (told.textContent = say("Waiting"));
   if (isComposing || field.value !== before) return soon(); // somebody went on writing
   replace(field, { from: 0, to: before.length, text: answer.body }, [field.selectionStart, field.selectionEnd]);
   button.focus();
@@ -98,8 +96,8 @@ async function check() {
   if (isComposing) return;
   const [number, text] = [++asked, field.value];
   const answer = await ask({ body: text });
-  if (number !== asked || isComposing || !answer) return;
-  if (answer.error) return void (told.textContent = answer.error);
+  if (number !== asked || isComposing) return;
+  if (!answer || answer.error) return void (told.textContent = answer?.error ?? say("Waiting"));
   checked = text;
   show(answer);
   if (field.value !== text) soon();
