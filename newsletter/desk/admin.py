@@ -100,7 +100,7 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
             *WRITING_SCRIPTS,
             *(
                 forms.Script(f"desk/{name}.js", type="module")
-                for name in ("title", "composer", "dragging", "rehearsal", "scheduling")
+                for name in ("title", "composer", "rehearsal", "scheduling")
             ),
         )
 

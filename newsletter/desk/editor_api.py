@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, JsonResponse
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -41,10 +42,7 @@ ALL_RULES = "all"  # all enabled rules, without hints
 
 @require_POST
 def check_text(request: HttpRequest) -> JsonResponse:
-    """Findings of the format check on `body`; with `fix`, a rule or "all", the fixed text.
-
-    Positions are UTF-16 code units, as JavaScript counts.
-    """
+    """Findings of the format check on `body`; with `fix`, a rule or "all", the fixed text."""
     refuse_unless_writer(request)
     body = request.POST.get("body", "").replace("\r\n", "\n")
     if len(body) > BODY_MAX:
@@ -53,10 +51,14 @@ def check_text(request: HttpRequest) -> JsonResponse:
     publication = Publication.objects.current()
     if rule := request.POST.get("fix"):
         return JsonResponse({"body": fixed_text(body, rule, publication)})
-    return JsonResponse(check_result(body, publication))
+    result = check_result(body, publication)
+    kinds = sum(bool(group["safe"]) for group in result["groups"] if not group["hint"])
+    html = render_to_string("admin/posts/_checked.html", result | {"kinds": kinds})
+    return JsonResponse({"facts": result["facts"], "count": result["count"], "html": html})
 
 
 def check_result(body: str, publication: Publication) -> dict[str, Any]:
+    """Positions are UTF-16 code units, as JavaScript counts."""
     groups = group_findings(body, Post(body=body).findings(publication))
     return {
         "facts": _facts(body, publication),

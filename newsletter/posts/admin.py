@@ -82,7 +82,7 @@ WRITING_SCRIPTS = (  # of every page with an editor; Turndown as published on np
     forms.Script("turndown-7.2.5/turndown-plugin-gfm.js", defer=True),
     *(
         forms.Script(f"desk/{name}.js", type="module")
-        for name in ("editor", "pictures", "marks", "saving", "unsaved", "autosave", "pasting")
+        for name in ("editor", "pictures", "marks", "saving", "unsaved", "pasting")
     ),
 )
 ASIDE_SCRIPTS = tuple(

@@ -8,13 +8,8 @@ function work(sum, workers) {
     workers.forEach((worker, number) => {
       worker.onmessage = ({ data }) => (data && !data.error ? resolve(data) : reject(data?.error));
       worker.onerror = reject;
-      worker.postMessage({
-        type: "work",
-        challenge: sum,
-        counterStart: number,
-        counterStep: workers.length,
-        timeout: MINUTE,
-      });
+      const part = { counterStart: number, counterStep: workers.length };
+      worker.postMessage({ type: "work", challenge: sum, timeout: MINUTE, ...part });
     });
   });
 }

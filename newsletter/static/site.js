@@ -3,27 +3,16 @@
 const root = document.documentElement;
 
 const SCHEMES = ["auto", "light", "dark"];
-function useScheme(scheme) {
-  if (scheme === "auto") delete root.dataset.scheme;
-  else root.dataset.scheme = scheme;
-}
-let scheme = "auto";
-try {
-  scheme = SCHEMES.find((one) => one === JSON.parse(localStorage.getItem("scheme"))) ?? scheme;
-} catch {
-  // no storage, or not ours
-}
+let scheme = root.dataset.scheme ?? "auto";
 
 function offerSchemes(button) {
-  const say = () => {
-    button.textContent = button.dataset[scheme];
-  };
   button.hidden = false;
-  say();
+  button.textContent = button.dataset[scheme];
   button.addEventListener("click", () => {
     scheme = SCHEMES[(SCHEMES.indexOf(scheme) + 1) % SCHEMES.length];
-    useScheme(scheme);
-    say();
+    if (scheme === "auto") delete root.dataset.scheme;
+    else root.dataset.scheme = scheme;
+    button.textContent = button.dataset[scheme];
     try {
       localStorage.setItem("scheme", JSON.stringify(scheme));
     } catch {
@@ -32,31 +21,26 @@ function offerSchemes(button) {
   });
 }
 
-function offerShare(button) {
-  if (!navigator.share) return;
+function offer(button, act) {
   button.parentElement.hidden = false;
+  button.addEventListener("click", act);
+}
+
+function offerShare(button) {
   // Who closes the sheet again has shared nothing: that is no error.
-  button.addEventListener("click", () => navigator.share({ url: button.dataset.share }).catch(() => {}));
+  if (navigator.share) offer(button, () => navigator.share({ url: button.dataset.share }).catch(() => {}));
 }
 
 function offerCopy(button) {
   if (!navigator.clipboard) return;
   const label = button.textContent;
-  button.parentElement.hidden = false;
   for (const shown of document.querySelectorAll(".share-address")) shown.hidden = true;
   button.setAttribute("aria-live", "polite");
-  button.addEventListener("click", async () => {
+  offer(button, async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
     button.textContent = button.dataset.copied;
-    setTimeout(() => {
-      button.textContent = label;
-    }, 2000);
+    setTimeout(() => (button.textContent = label), 2000);
   });
-}
-
-function offerPrint(button) {
-  button.parentElement.hidden = false;
-  button.addEventListener("click", () => print());
 }
 
 // The site that led here is told with a sign-up, by its name alone; it is kept nowhere else.
@@ -89,9 +73,7 @@ function leaveTornRagged() {
   const paragraphs = [...document.querySelectorAll(":is(.prose, .part) :is(p, li, dd)")];
   for (const one of paragraphs) one.classList.add("ragged");
   const torn = paragraphs.map(isTorn);
-  paragraphs.forEach((one, place) => {
-    one.classList.toggle("ragged", torn[place]);
-  });
+  paragraphs.forEach((one, place) => one.classList.toggle("ragged", torn[place]));
 }
 
 leaveTornRagged();
@@ -99,5 +81,5 @@ wide.addEventListener("change", leaveTornRagged);
 document.querySelectorAll("[data-auto]").forEach(offerSchemes);
 document.querySelectorAll("[data-share]").forEach(offerShare);
 document.querySelectorAll("[data-copy]").forEach(offerCopy);
-document.querySelectorAll("[data-print]").forEach(offerPrint);
+document.querySelectorAll("[data-print]").forEach((button) => offer(button, () => print()));
 document.querySelectorAll(".signup[method]").forEach(tellOrigin);

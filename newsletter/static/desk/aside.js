@@ -47,13 +47,14 @@ function press({ dataset }) {
 }
 
 // A field that is refused is seen, whatever tab it stands on.
-function reveal(field) {
-  const panel = field.closest("[data-panel]");
-  const tab = tabs.find((one) => panelOf(one) === panel);
-  if (!tab) return;
+function reveal() {
+  const refused = aside.querySelector(".errorlist");
+  const tab = tabs.find((one) => panelOf(one).contains(refused));
+  if (!refused || !tab) return;
   choose(tab, false);
-  if (field.closest(".release-fields")) location.hash = "#publish";
+  if (refused.closest(".release-fields")) location.hash = "#publish";
   else show(true);
+  if (isDrawer.matches) aside.querySelector("[aria-invalid=true]")?.focus(); // it covers whatever had the focus
 }
 
 function watch() {
@@ -81,16 +82,8 @@ function watch() {
     choose(tabs[0], false);
     show(false);
   });
-  const refused = aside.querySelector(".errorlist");
-  if (refused) reveal(refused);
-  // Only what has just been refused: the check and the outline change as well, while somebody types.
-  new MutationObserver((changes) => {
-    const added = changes.flatMap((change) => [...change.addedNodes]);
-    const list = added.find((one) => one.matches?.(".errorlist[data-in-place]"));
-    if (!list) return;
-    reveal(list);
-    if (isDrawer.matches) aside.querySelector("[aria-invalid=true]")?.focus(); // it covers whatever had the focus
-  }).observe(aside, { childList: true, subtree: true });
+  reveal();
+  document.addEventListener("desk:unsaved", ({ detail }) => detail === "Refused" && reveal(), { capture: true });
 }
 
 if (tabs.length) watch();

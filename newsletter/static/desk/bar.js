@@ -3,19 +3,17 @@
 
 const page = document.getElementById("container");
 const LINE = 40; // pixels, as browsers do
-const KEYS = {
-  ArrowDown: () => LINE,
-  ArrowUp: () => -LINE,
-  PageDown: () => page.clientHeight * 0.9,
-  PageUp: () => -page.clientHeight * 0.9,
-  " ": (event) => page.clientHeight * (event.shiftKey ? -0.9 : 0.9),
-  Home: () => -page.scrollHeight,
-  End: () => page.scrollHeight,
-};
+
+function distance({ key, shiftKey }) {
+  const [sheet, all] = [page.clientHeight * 0.9, page.scrollHeight];
+  const keys = { ArrowDown: LINE, ArrowUp: -LINE, PageDown: sheet, PageUp: -sheet, Home: -all, End: all };
+  return { " ": shiftKey ? -sheet : sheet, ...keys }[key];
+}
 
 addEventListener("keydown", (event) => {
-  if (event.target !== document.body || event.ctrlKey || event.altKey || event.metaKey || !KEYS[event.key]) return;
+  const top = distance(event);
+  if (event.target !== document.body || event.ctrlKey || event.altKey || event.metaKey || !top) return;
   if (page.scrollHeight <= page.clientHeight) return; // a low window, which scrolls by itself
   event.preventDefault();
-  page.scrollBy({ top: KEYS[event.key](event) });
+  page.scrollBy({ top });
 });

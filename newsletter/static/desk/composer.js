@@ -1,14 +1,16 @@
 // What helps to make an issue: handles of its posts, subjects from their titles, how long a line is, and the letter as
 // it is saved. Without JavaScript the numbers, the fields and the page of the preview do the same.
 
-import { element, insert, widthOf, wordsOf } from "./field.js";
+import { element, gapBefore, insert, widthOf, wordsOf } from "./field.js";
 
 const SHOWN = 18; // Han characters of a subject that a phone shows, about
 const BEST = { han: [20, 50], latin: [40, 100] }; // characters of a preheader
 
-const places = (list) => [...list.querySelectorAll(".item:not(.is-out) input.place")];
+const IN = ".item:not(:has([name$=-DELETE]:checked))"; // a post that is not taken out
+const places = (list) => [...list.querySelectorAll(`${IN} input.place`)];
 const said = () => document.querySelector("[data-said]");
 const say = (name, values) => wordsOf(said())(name, values);
+let Sortable; // waited for once: rows that were made anew show their handles at once, and one of them gets the focus
 let isAdding = false; // the list of posts to add is open; a save makes it anew
 
 const renumber = (list) => places(list).forEach((field, index) => (field.value = index + 1));
@@ -24,7 +26,7 @@ function move(list, item, by) {
 // Number the posts anew, and say where the one that was moved is now.
 function tellMoved(list, item) {
   renumber(list);
-  list.dispatchEvent(new Event("change", { bubbles: true })); // unsaved.js warns, autosave.js saves
+  list.dispatchEvent(new Event("change", { bubbles: true })); // unsaved.js warns, saving.js saves
   const all = [...list.children];
   const title = item.querySelector("[data-title]")?.textContent ?? "";
   said().textContent = say("Moved", { title, n: all.indexOf(item) + 1, all: all.length });
@@ -41,10 +43,8 @@ function moveByKey(event) {
 
 function onRow({ target }) {
   const item = target.closest(".item");
-  if (target.name?.endsWith("-DELETE")) {
-    item.classList.toggle("is-out", target.checked);
-    renumber(item.parentElement);
-  } else if (target.matches("[data-amount]"))
+  if (target.name?.endsWith("-DELETE")) renumber(item.parentElement);
+  else if (target.matches("[data-amount]"))
     item.querySelector(".item-size").textContent = target.selectedOptions[0].dataset.size;
 }
 
@@ -54,14 +54,31 @@ function handles(box) {
     if (target.closest(".item-grip")) move(list, target.closest(".item"), -1); // for a thumb that cannot drag
   });
   list.addEventListener("keydown", moveByKey);
-  list.addEventListener("desk:moved", ({ target }) => tellMoved(list, target)); // dragging.js
+  if (box.dataset.sortable) makeDraggable(box, list);
   list.addEventListener("change", onRow);
-  for (const box of list.querySelectorAll("[name$=-DELETE]:checked")) box.closest(".item").classList.add("is-out");
   renumber(list);
   const more = box.querySelector(".items-more");
   if (!more) return;
   more.open ||= isAdding;
   more.addEventListener("toggle", () => (isAdding = more.open));
+}
+
+// By mouse or thumb; SortableJS stands beside this file as npm has it.
+async function makeDraggable(box, list) {
+  if (!list.querySelector(".item-grip")) return;
+  Sortable ??= (await import(box.dataset.sortable)).default;
+  new Sortable(list, {
+    handle: ".item-grip",
+    draggable: ".item",
+    animation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 150, // milliseconds
+    forceFallback: true, // the browser's own drag shows no row on a phone, and no other cursor
+    onStart: () => box.classList.add("is-dragging"), // saving.js leaves these rows alone meanwhile
+    onEnd: ({ item, oldIndex, newIndex }) => {
+      box.classList.remove("is-dragging");
+      if (oldIndex !== newIndex) tellMoved(list, item);
+    },
+  });
+  for (const grip of list.querySelectorAll(".item-grip")) grip.hidden = false;
 }
 
 // Below the head of the letter: how long its two lines are, and whether inboxes show them whole.
@@ -88,7 +105,7 @@ function suggestSubjects(place) {
   box.setAttribute("aria-label", say("Suggestions"));
   place.after(box);
   const show = () => {
-    const titles = [...document.querySelectorAll("[data-items] .item:not(.is-out) [data-title]")];
+    const titles = [...document.querySelectorAll(`[data-items] ${IN} [data-title]`)];
     const words = [...new Set(titles.map((title) => title.textContent.trim()))].slice(0, 3);
     box.hidden = field.value.trim() !== "" || !words.length;
     box.replaceChildren(...words.map((text) => element("button", { type: "button", text })));
@@ -114,9 +131,7 @@ function putIn(select) {
   const field = document.getElementById(`id_${select.dataset.kept}`);
   select.value = "";
   if (!text) return;
-  const before = field.value.slice(0, field.selectionStart);
-  const gap = !before || before.endsWith("\n\n") ? "" : "\n\n";
-  insert(field, gap + text);
+  insert(field, gapBefore(field, field.selectionStart) + text);
 }
 
 // After a save that has changed the letter, the frame shows it.

@@ -41,12 +41,7 @@ function watchCover() {
   const button = place.querySelector("[data-cover-other]");
   button.hidden = false;
   button.addEventListener("click", () => {
-    const use = (picture) => {
-      const radio = radioOf(picture);
-      radio.checked = true;
-      radio.dispatchEvent(new Event("change", { bubbles: true }));
-    };
-    const detail = { use, close: () => button.focus() };
+    const detail = { use: (picture) => radioOf(picture).click(), close: () => button.focus() };
     document.getElementById("pictures").dispatchEvent(new CustomEvent("desk:pick", { detail }));
   });
   addEventListener("pageshow", preview); // browsers put back what was chosen before a reload

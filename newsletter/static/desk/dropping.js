@@ -15,12 +15,10 @@ field.addEventListener("change", look);
 form.addEventListener("submit", (event) => {
   if (!look()) event.preventDefault();
 });
-for (const name of ["dragover", "dragleave", "drop"])
-  form.addEventListener(name, (event) => {
-    event.preventDefault();
-    form.classList.toggle("is-over", name === "dragover");
-    if (name === "drop" && event.dataTransfer.files.length) {
-      field.files = event.dataTransfer.files;
-      look();
-    }
-  });
+form.addEventListener("dragover", (event) => event.preventDefault());
+form.addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (!event.dataTransfer.files.length) return;
+  field.files = event.dataTransfer.files;
+  look();
+});

@@ -2,7 +2,7 @@
 // What is not saved yet: unsaved.js; saving: saving.js.
 // Everything here is a convenience: the form works without it. Words come from templates/admin/posts/_editor.html.
 
-import { element, insert, post, rested, wordsOf } from "./field.js";
+import { element, insert, parsed, post, rested, stateOf, wordsOf } from "./field.js";
 
 const parts = document.getElementById("editor-parts");
 const PREVIEW_PAUSE = 400; // milliseconds of rest before the server is asked
@@ -13,10 +13,8 @@ const say = wordsOf(parts);
 
 function linesOf(field) {
   const from = field.value.lastIndexOf("\n", field.selectionStart - 1) + 1;
-  const end = field.value.indexOf(
-    "\n",
-    Math.max(field.selectionEnd - (field.selectionEnd > field.selectionStart ? 1 : 0), from),
-  );
+  const last = field.selectionEnd - (field.selectionEnd > field.selectionStart ? 1 : 0);
+  const end = field.value.indexOf("\n", Math.max(last, from));
   return [from, end < 0 ? field.value.length : end];
 }
 
@@ -44,6 +42,8 @@ function outer(text, indent) {
 // Enter goes on with a list or quotation. An empty item becomes one of the outer list, or the empty line that ends the list:
 // without it, Markdown takes the next paragraph for a part of the last item.
 function continueList(field, event) {
+  if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (event.isComposing || event.keyCode === 229) return; // Enter that ends a word of Chinese is not ours
   const [from] = linesOf(field);
   const line = field.value.slice(from, field.selectionStart);
   const found = ITEM.exec(line);
@@ -72,11 +72,10 @@ function previewOf(editor, field) {
     if (frame.hidden) return;
     const number = ++asked;
     const title = field.form.elements.title?.value ?? "";
-    const answer = await post(parts.dataset.previewUrl, { body: field.value, title, field: field.name }).catch(
-      () => null,
-    );
+    const fields = { body: field.value, title, field: field.name };
+    const answer = await post(parts.dataset.previewUrl, fields).catch(() => null);
     if (number !== asked) return; // a newer question is on its way
-    if (!answer?.ok) return void (editor.querySelector(".editor-state").textContent = say("Failed"));
+    if (!answer?.ok) return void (stateOf(field).textContent = say("Failed"));
     draw(frame, await answer.text());
   };
   field.addEventListener("input", rested(PREVIEW_PAUSE, show));
@@ -92,12 +91,8 @@ function previewOf(editor, field) {
 // The first time load the page; later only change its body, so that it neither flickers nor jumps.
 function draw(frame, html) {
   const page = frame.contentDocument;
-  if (!page?.querySelector("main")) {
-    frame.srcdoc = html;
-    return;
-  }
-  const fresh = new DOMParser().parseFromString(html, "text/html");
-  page.querySelector("main").replaceWith(page.importNode(fresh.querySelector("main"), true));
+  if (!page?.querySelector("main")) return void (frame.srcdoc = html);
+  page.querySelector("main").replaceWith(page.importNode(parsed(html).querySelector("main"), true));
 }
 
 function follow(field, frame) {
@@ -131,11 +126,6 @@ function toolsOf(editor, field, preview) {
   };
 }
 
-function onKey(field, event) {
-  if (event.isComposing || event.keyCode === 229) return; // Enter that ends a word of Chinese is not ours
-  if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && !event.shiftKey) continueList(field, event);
-}
-
 // Several editors on one page: each has names of its own.
 function rename(editor, suffix) {
   for (const name of ["id", "aria-labelledby", "aria-describedby"])
@@ -152,7 +142,7 @@ function build(field, index) {
   for (const button of editor.querySelectorAll("[data-tool]")) {
     button.addEventListener("click", () => tools[button.dataset.tool](button));
   }
-  field.addEventListener("keydown", (event) => onKey(field, event));
+  field.addEventListener("keydown", (event) => continueList(field, event));
   field.addEventListener("paste", (event) => pasteLink(field, event));
 }
 
@@ -162,8 +152,8 @@ function offerTags(form) {
   if (!template || !field) return;
   const names = () =>
     field.value
-      .split(/[,，、;；]/)
-      .map((name) => name.trim())
+      .trim()
+      .split(/\s*[,，、;；]\s*/)
       .filter(Boolean);
   const facts = { className: "tags-offered", role: "group", ariaLabel: template.dataset.label };
   const box = element("div", facts, template.content.cloneNode(true));

@@ -3,6 +3,16 @@
 const LINES_MAX = 50; // beyond which Chromium's insertText takes seconds: its time grows with their square
 const IS_CHROMIUM = /Chrome\//.test(navigator.userAgent);
 
+export let isComposing = false; // a word, by an input method
+for (const name of ["compositionstart", "compositionend"])
+  document.addEventListener(name, () => (isComposing = name === "compositionstart"), { capture: true });
+
+// Words that are still being composed are finished first: a change in their midst would break them.
+export function composed(act) {
+  if (!isComposing) return act();
+  addEventListener("compositionend", () => setTimeout(act, 0), { once: true });
+}
+
 export const language = document.documentElement.lang;
 
 export const clock = (at) =>
@@ -32,6 +42,22 @@ export function post(url, fields, options = {}) {
   const headers = { "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value, ...options.headers };
   return fetch(url, { method: "POST", body, ...options, headers });
 }
+
+// Return the page at an address; null if there is no answer, or another page answers: that of a login.
+export const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
+export const pageAt = (address) =>
+  fetch(address, { signal: AbortSignal.timeout(30_000) })
+    .then(async (answer) => (answer.ok && !answer.redirected ? parsed(await answer.text()) : null))
+    .catch(() => null);
+
+// What stands between a paragraph and the text before it.
+export function gapBefore(field, from) {
+  const before = field.value.slice(0, from);
+  return !before || before.endsWith("\n\n") ? "" : before.endsWith("\n") ? "\n" : "\n\n";
+}
+
+// The line below a text that says what became of the last thing done to it.
+export const stateOf = (field) => field.closest(".editor").querySelector(".editor-state");
 
 // A Han character is as wide as two letters.
 export const widthOf = (text) =>
@@ -66,14 +92,18 @@ export function insert(field, text, from = field.selectionStart, to = field.sele
   field.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
+// Return how much two texts, or lists, have in common at their beginning and at their end.
+export function alike(one, other) {
+  const most = Math.min(one.length, other.length);
+  let [head, tail] = [0, 0];
+  while (head < most && one[head] === other[head]) head++;
+  while (tail < most - head && one.at(-1 - tail) === other.at(-1 - tail)) tail++;
+  return [head, tail];
+}
+
 // The same, but only of what differs; then choose [start, end).
 export function replace(field, { from, to, text }, [start, end]) {
-  const { value } = field;
-  let head = 0;
-  while (head < text.length && from + head < to && value[from + head] === text[head]) head++;
-  let tail = 0;
-  while (tail < text.length - head && tail < to - from - head && value[to - 1 - tail] === text[text.length - 1 - tail])
-    tail++;
+  const [head, tail] = alike(field.value.slice(from, to), text);
   insert(field, text.slice(head, text.length - tail), from + head, to - tail);
   field.setSelectionRange(start, end);
 }

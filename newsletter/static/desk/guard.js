@@ -16,8 +16,7 @@ function note() {
 }
 
 for (const form of watched) {
-  form.addEventListener("input", note);
-  form.addEventListener("change", note);
+  for (const name of ["input", "change"]) form.addEventListener(name, note);
   form.addEventListener("submit", ({ submitter }) => (isLeaving ||= !submitter?.formTarget));
 }
 addEventListener("pageshow", () => (isLeaving = false));

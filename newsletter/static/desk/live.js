@@ -1,10 +1,12 @@
-// A part of a page that is asked for anew every second or two while it says data-again and the page is looked at.
-// It is put in place whole, except while a button in it has the focus or is under the mouse: then only the rest is.
+// Parts of a page that come by themselves. [data-live] is asked for anew every second or two while it says data-again and the
+// page is looked at. It is put in place whole, except while a button in it has the focus or is under the mouse: then only the
+// rest is. [data-comes-from] holds a link to a page, and gets the [data-part] of it once, and again by [data-again] within it.
 // Without this script the page says how to look again.
+
+import { pageAt } from "./field.js";
 
 const EVERY = 1_500; // milliseconds
 const LATER_MAX = 60_000; // between tries while the desk does not answer
-const ANSWER_MAX = 10_000; // milliseconds to wait for an answer
 
 const box = document.querySelector("[data-live]");
 let failures = 0;
@@ -14,14 +16,9 @@ const goesOn = () => box.querySelector("[data-again]") !== null;
 const isInUse = (form) => form !== null && (form.matches(":hover") || form.contains(document.activeElement));
 
 async function ask() {
-  try {
-    const response = await fetch(box.dataset.live, { redirect: "error", signal: AbortSignal.timeout(ANSWER_MAX) });
-    if (!response.ok) throw new Error(String(response.status));
-    show(new DOMParser().parseFromString(await response.text(), "text/html").body);
-    failures = 0;
-  } catch {
-    failures += 1;
-  }
+  const page = await pageAt(box.dataset.live);
+  if (page) show(page.body);
+  failures = page ? 0 : failures + 1;
   later();
 }
 
@@ -50,5 +47,28 @@ function later() {
   timer = setTimeout(ask, Math.min(EVERY * 2 ** failures, LATER_MAX));
 }
 
-document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : goesOn() && ask()));
-later();
+if (box) {
+  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : goesOn() && ask()));
+  later();
+}
+
+// --- Once ---
+
+async function bring(place) {
+  place.setAttribute("aria-busy", "true");
+  const fresh = (await pageAt(place.dataset.comesFrom))?.querySelector("[data-part]");
+  const hadFocus = place.contains(document.activeElement);
+  if (fresh) place.replaceChildren(...fresh.childNodes); // or else the link stays: its page says what is wrong
+  if (hadFocus) place.querySelector("[data-again]")?.focus({ preventScroll: true });
+  place.removeAttribute("aria-busy");
+}
+
+for (const place of document.querySelectorAll("[data-comes-from]")) {
+  place.setAttribute("aria-live", "polite");
+  place.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-again]")) return;
+    event.preventDefault();
+    bring(place);
+  });
+  bring(place);
+}

@@ -11,7 +11,8 @@ const frames = [...(box?.querySelectorAll("iframe") ?? [])];
 let chosen = buttons[0];
 let timer;
 
-function mark() {
+function choose(button) {
+  chosen = button;
   for (const button of buttons) button.setAttribute("aria-pressed", String(button === chosen));
 }
 
@@ -29,15 +30,10 @@ function later(event) {
 }
 
 if (form && chosen) {
-  for (const button of buttons)
-    button.addEventListener("click", () => {
-      chosen = button;
-      mark();
-    });
-  form.addEventListener("input", later);
-  form.addEventListener("change", later);
+  for (const button of buttons) button.addEventListener("click", () => choose(button));
+  for (const name of ["input", "change"]) form.addEventListener(name, later);
   if (frames.length > 1) {
     for (const button of buttons) button.hidden = true;
     addEventListener("load", () => show(buttons)); // what a form with errors holds, or a suggestion
-  } else mark();
+  } else choose(chosen);
 }

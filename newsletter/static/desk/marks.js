@@ -2,7 +2,7 @@
 // Pressed twice in a row it gives back the very text and selection; inside what is marked it takes the mark away, and at
 // its end it goes on behind it.
 
-import { letterOf, replace } from "./field.js";
+import { composed, letterOf, replace } from "./field.js";
 
 const MARKS = { bold: "**", italic: "*" };
 const KEYS = { b: "bold", i: "italic", k: "link" };
@@ -64,6 +64,8 @@ function parts(line, isWhole) {
   return [head, words, line.slice(head.length + words.length)];
 }
 
+const isWithin = (from, to, one, other) => one <= from && to <= other && (from < to || (one < from && from < other));
+
 function blockAround(value, from, to) {
   const start = value.lastIndexOf("\n\n", from - 1);
   const end = value.indexOf("\n\n", to);
@@ -75,18 +77,13 @@ function switched(field, mark) {
   const [start, end] = blockAround(value, from, to);
   const block = value.slice(start, end);
   const all = spans(block, mark).map(([one, other]) => [one + start, other + start]);
-  const around = all.filter(
-    ([one, other]) => one <= from && to <= other && (from < to || (one < from && from < other)),
-  );
+  const around = all.filter(([one, other]) => isWithin(from, to, one, other));
   const last = around.at(-1);
   if (from === to && last && from === last[1] - mark.length && from > last[0] + mark.length)
     return { from, to, text: "", selection: [last[1], last[1]] }; // typed to its end: the next words are plain again
   if (around.length) {
-    const [text, move] = unmarked(
-      block,
-      mark,
-      around.map(([one, other]) => [one - start, other - start]),
-    );
+    const within = around.map(([one, other]) => [one - start, other - start]);
+    const [text, move] = unmarked(block, mark, within);
     return { from: start, to: end, text, selection: [start + move(from - start), start + move(to - start)] };
   }
   if (from === to) return { from, to, text: mark + mark, selection: [from + mark.length, from + mark.length] };
@@ -120,8 +117,8 @@ function linked(field, placeholder) {
   const [start, end] = blockAround(value, from, to);
   for (const { 0: whole, 1: words, index } of value.slice(start, end).matchAll(LINK)) {
     const [one, other] = [start + index, start + index + whole.length];
-    const isInside = one <= from && to <= other && (from < to || (one < from && from < other));
-    if (isInside) return { from: one, to: other, text: words, selection: [one, one + words.length] };
+    if (isWithin(from, to, one, other))
+      return { from: one, to: other, text: words, selection: [one, one + words.length] };
   }
   const chosen = value.slice(from, to);
   if (/^https?:\/\/\S+$/.test(chosen))
@@ -151,9 +148,7 @@ function onKey(field, event) {
   const name = isCommand(event) && KEYS[letterOf(event)];
   if (!name) return;
   event.preventDefault();
-  // Words that are still being composed are finished first: a change in their midst would break them.
-  if (!event.isComposing) act(field, name);
-  else field.addEventListener("compositionend", () => setTimeout(act, 0, field, name), { once: true });
+  composed(() => act(field, name));
 }
 
 for (const field of document.querySelectorAll("textarea[data-editor]")) {

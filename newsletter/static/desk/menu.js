@@ -3,7 +3,7 @@
 // list and leaves what was typed; nothing is offered while a word is being composed.
 // Words and entries: templates/admin/posts/_menu.html; answers: newsletter/desk/editor_api.py.
 
-import { element, replace } from "./field.js";
+import { element, gapBefore, isComposing, replace } from "./field.js";
 import { spot } from "./mirror.js";
 
 const box = document.getElementById("offers");
@@ -17,9 +17,9 @@ const SLASH = /^[/／]([^\s/／]{0,12})$/;
 const list = box?.querySelector("[role=listbox]");
 const status = box?.querySelector("[role=status]");
 const plus = document.querySelector(".editor-plus");
-const entryOf = ({ dataset, textContent }) => ({
+const entryOf = ({ dataset, textContent: title }) => ({
   ...dataset,
-  title: textContent,
+  title,
   insert: dataset.insert?.replaceAll("⏎", "\n"),
 });
 const entries = [...(box?.querySelector("template").content.children ?? [])].map(entryOf);
@@ -28,7 +28,6 @@ let timer;
 let asked = 0;
 let found = [];
 let current = 0;
-let isComposing = false;
 let opened = -1; // where the list was opened without a mark
 let left = -1; // where a mark stands that Escape has left
 
@@ -121,10 +120,8 @@ async function lookForPosts() {
   const answer = await answerOf(box.dataset.url, { q: wanted.words, except });
   if (number !== asked || isComposing || document.activeElement !== field) return;
   if (!answer) return close();
-  show(
-    answer.posts.map(({ title, when, markdown }) => ({ title, hint: when, insert: markdown })),
-    wanted,
-  );
+  const options = answer.posts.map(({ title, when, markdown }) => ({ title, hint: when, insert: markdown }));
+  show(options, wanted);
 }
 
 // --- Entries ---
@@ -142,12 +139,8 @@ function lookForEntries(wanted) {
 async function askForTexts() {
   texts = [];
   const answer = await answerOf(box.dataset.textsUrl);
-  texts = (answer?.texts ?? []).map(({ name, text }) => ({
-    title: name,
-    hint: box.dataset.sayText,
-    insert: text,
-    block: "",
-  }));
+  const common = { hint: box.dataset.sayText, block: "" };
+  texts = (answer?.texts ?? []).map(({ name, text }) => ({ title: name, insert: text, ...common }));
   const wanted = sought();
   if (isOpen() && wanted?.of === "entries" && texts.length) lookForEntries(wanted);
 }
@@ -165,10 +158,8 @@ function putInNote({ from, to }) {
 
 // A block has a line of its own, with an empty one before it.
 function apart(text, { from, to }) {
-  const before = field.value.slice(0, from);
-  const gap = !before || before.endsWith("\n\n") ? "" : before.endsWith("\n") ? "\n" : "\n\n";
   const after = field.value.slice(to).startsWith("\n") || !text.endsWith("\n") ? "" : "\n";
-  return [gap, text.trimEnd() + after];
+  return [gapBefore(field, from), text.trimEnd() + after];
 }
 
 function putIn(wanted, { insert, block, act, caret, chosen = 0 }) {
@@ -243,30 +234,15 @@ function showPlus() {
 
 function watch() {
   field.closest(".editor").querySelector(".editor-panes").append(plus, box);
-  for (const [name, value] of [
-    ["aria-autocomplete", "list"],
-    ["aria-haspopup", "listbox"],
-    ["aria-controls", list.id],
-  ]) {
-    field.setAttribute(name, value);
-  }
+  Object.assign(field, { ariaAutoComplete: "list", ariaHasPopup: "listbox" }).setAttribute("aria-controls", list.id);
   field.addEventListener("keydown", onKey, { capture: true });
   field.addEventListener("input", onInput);
   field.addEventListener("desk:menu", () => (isOpen() ? close() : open()));
-  field.addEventListener("compositionstart", () => {
-    isComposing = true;
-    box.hidden = true;
-  });
-  field.addEventListener("compositionend", () => {
-    isComposing = false;
-    setTimeout(onInput, 0);
-  });
+  field.addEventListener("compositionstart", () => (box.hidden = true));
+  field.addEventListener("compositionend", () => setTimeout(onInput, 0));
   addEventListener("scroll", () => isOpen() && place(sought()?.from ?? 0), { capture: true, passive: true });
-  for (const name of ["blur", "focus"])
-    field.addEventListener(name, () => {
-      if (name === "blur") close();
-      showPlus();
-    });
+  field.addEventListener("blur", close);
+  for (const name of ["blur", "focus"]) field.addEventListener(name, showPlus);
   document.addEventListener("selectionchange", () => {
     if (isOpen() && !sought()) close();
     showPlus();

@@ -2,7 +2,7 @@
 // moves: kinds of lines are tinted blocks, and what is within a line is a CSS highlight, which cannot change the layout.
 // It also knows where a place of the text stands. When it disagrees with the field, the plain field returns.
 
-import { element, rested } from "./field.js";
+import { alike, element, rested } from "./field.js";
 import { spans } from "./marks.js";
 
 const field = document.querySelector("textarea[data-editor][name=body]");
@@ -79,12 +79,8 @@ function colour(line) {
   for (const [key, part] of wanted) {
     part.range = line.ranges.get(key)?.range;
     if (part.range) continue;
-    part.range = new StaticRange({
-      startContainer: line.node,
-      startOffset: part.from,
-      endContainer: line.node,
-      endOffset: part.to,
-    });
+    const ends = { startContainer: line.node, startOffset: part.from, endContainer: line.node, endOffset: part.to };
+    part.range = new StaticRange(ends);
     lit[part.name].add(part.range);
   }
   line.ranges = wanted;
@@ -100,13 +96,9 @@ function fresh() {
 
 // Make as many blocks as there are lines, where the text has changed.
 function fit(now) {
-  const most = Math.min(now.length, lines.length);
-  let head = 0;
-  while (head < most && lines[head].text === now[head]) head++;
-  let tail = 0;
-  while (tail < most - head && lines.at(-1 - tail).text === now.at(-1 - tail)) tail++;
-  const missing = now.length - lines.length;
-  const place = Math.min(head, lines.length);
+  const had = lines.map(({ text }) => text);
+  const missing = now.length - had.length;
+  const [place] = alike(had, now);
   for (const line of missing < 0 ? lines.splice(place, -missing) : []) {
     line.isNear = false;
     colour(line);
@@ -306,16 +298,7 @@ function watch() {
     compare();
   });
   for (const one of [editor, aside]) if (one) observer.observe(one);
-  let isWaiting = false;
-  const onScroll = () => {
-    if (isWaiting) return;
-    isWaiting = true;
-    requestAnimationFrame(() => {
-      isWaiting = false;
-      lookAround();
-    });
-  };
-  addEventListener("scroll", onScroll, { capture: true, passive: true });
+  addEventListener("scroll", lookAround, { capture: true, passive: true });
   draw();
   guard();
   document.fonts?.ready.then(guard);

@@ -2,7 +2,7 @@
 // When more than numbers has changed, the other parts come too; buttons first go off, and are replaced only while
 // neither the mouse nor the focus is on them. All words are in data-say-… of the page, which does without this script.
 
-import { language, wordsOf } from "./field.js";
+import { language, parsed, wordsOf } from "./field.js";
 
 const TRY_AGAIN_MAX = 60; // seconds between tries while the desk does not answer
 const WINDOW = 20_000; // milliseconds whose figures tell the rate
@@ -73,8 +73,7 @@ const isInUse = (box) => box.matches(":hover") || box.contains(document.activeEl
 const places = (box) => [...box.querySelectorAll("[data-action]")];
 
 function showParts(html) {
-  const fresh = new DOMParser().parseFromString(html, "text/html");
-  for (const box of fresh.querySelectorAll("[data-part]")) {
+  for (const box of parsed(html).querySelectorAll("[data-part]")) {
     const old = part(box.dataset.part);
     if (box.dataset.part === "actions") showActions(old, box);
     else if (old.innerHTML !== box.innerHTML) exchange(old, box);
@@ -144,15 +143,14 @@ function take(answer) {
 
 function later() {
   clearTimeout(timer);
-  if (document.hidden || !(now.again_in || failures)) return;
+  if (document.hidden || !goesOn()) return;
   const untilStart = now.starts_in > 0 ? now.starts_in + 0.5 : Infinity;
   const seconds = failures ? Math.min(2 ** failures, TRY_AGAIN_MAX) : Math.min(now.again_in, untilStart);
   timer = setTimeout(ask, seconds * 1000);
 }
 
-document.addEventListener("visibilitychange", () =>
-  document.hidden ? clearTimeout(timer) : (now.again_in || failures) && ask(),
-);
+const goesOn = () => now.again_in || failures;
+document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : goesOn() && ask()));
 for (const name of ["pointerout", "focusout"]) part("actions").addEventListener(name, () => setTimeout(settle, 300));
 setInterval(countDown, 250);
 later();

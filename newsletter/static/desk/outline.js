@@ -38,9 +38,7 @@ function draw() {
   panel.replaceChildren(found.length > 1 ? list : empty);
 }
 
-function watch() {
+if (panel && field) {
   field.addEventListener("input", rested(PAUSE, draw));
   draw();
 }
-
-if (panel && field) watch();

@@ -2,7 +2,7 @@
 // undo, pressed once, gives the plain text. What has no marks but line breaks stays plain. What does not come along is said.
 // Turndown and its tables stand in newsletter/static/turndown-*/, and know nothing of what the three leave in their HTML.
 
-import { insert, wordsOf } from "./field.js";
+import { insert, parsed, stateOf, wordsOf } from "./field.js";
 
 const fields = document.querySelectorAll("textarea[data-editor]");
 const LONGEST = 2_000_000; // characters of HTML; more is pasted as plain text
@@ -14,14 +14,8 @@ const COLUMNS_MAX = 50; // that one cell may go over
 const SPACING = /[\s\u00a0]+/g;
 const WORD_LIST = /mso-list:\s*\S*\s*level(\d+)/i;
 
-const service = new TurndownService({
-  headingStyle: "atx",
-  hr: "---",
-  bulletListMarker: "-",
-  codeBlockStyle: "fenced",
-  emDelimiter: "*",
-  strongDelimiter: "**",
-});
+const STYLE = { headingStyle: "atx", hr: "---", bulletListMarker: "-", codeBlockStyle: "fenced", emDelimiter: "*" };
+const service = new TurndownService(STYLE);
 service.use([turndownPluginGfm.tables]);
 service.addRule("item", {
   filter: "li",
@@ -75,13 +69,8 @@ const withoutStyles = (html) =>
     .replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/\sstyle\s*=/gi, " data-style="));
 
 function styleOf(element, name) {
-  const pattern = new RegExp(`(?:^|;)\\s*${name}\\s*:\\s*([^;]+)`, "i");
-  return (
-    pattern
-      .exec(element.dataset.style ?? "")?.[1]
-      .trim()
-      .toLowerCase() ?? ""
-  );
+  const found = new RegExp(`(?:^|;)\\s*${name}\\s*:\\s*([^;]+)`, "i").exec(element.dataset.style ?? "");
+  return found?.[1].trim().toLowerCase() ?? "";
 }
 
 // Google Docs puts all of it into a bold that is none, and says by styles what is bold, italic or struck.
@@ -105,37 +94,23 @@ function readStyles(page) {
 
 // Word writes a list as paragraphs, each with its mark before it and its level in a style.
 function readWordLists(page) {
-  let list = null;
-  let levels = [];
+  const levels = []; // the list of each level, while one goes on
   for (const line of [...page.querySelectorAll("p, h1, h2, h3, h4, h5, h6, table, blockquote")]) {
-    const level = Number(WORD_LIST.exec(line.dataset.style ?? "")?.[1] ?? 0);
-    if (!level || line.nodeName !== "P") {
-      list = null;
-      continue;
-    }
-    const marks = [...line.querySelectorAll("span")].filter((one) =>
-      /mso-list:\s*ignore/i.test(one.dataset.style ?? ""),
-    );
-    const isNumbered = /^[\s\u00a0]*[\da-z]+[.)、]/i.test(marks[0]?.textContent ?? "");
+    const level = line.nodeName === "P" ? Number(WORD_LIST.exec(line.dataset.style ?? "")?.[1] ?? 0) : 0;
+    levels.length = level && levels.length;
+    if (!level) continue;
+    const marks = [...line.querySelectorAll("span")].filter(({ dataset }) => /mso-list:\s*ignore/i.test(dataset.style));
+    const name = /^[\s\u00a0]*[\da-z]+[.)、]/i.test(marks[0]?.textContent ?? "") ? "ol" : "ul";
     for (const mark of marks) mark.remove();
-    if (!list) {
-      levels = [];
-      list = page.createElement(isNumbered ? "ol" : "ul");
-      line.before(list);
-      levels[1] = list;
-    }
-    for (let deep = 2; deep <= level; deep++) {
+    for (let deep = 1; deep <= level; deep++) {
       if (levels[deep]) continue;
-      levels[deep] = page.createElement(isNumbered ? "ol" : "ul");
-      (levels[deep - 1].lastElementChild ?? levels[deep - 1].appendChild(page.createElement("li"))).append(
-        levels[deep],
-      );
+      levels[deep] = page.createElement(name);
+      const outer = levels[deep - 1];
+      if (outer) (outer.lastElementChild ?? outer.appendChild(page.createElement("li"))).append(levels[deep]);
+      else line.before(levels[deep]);
     }
     levels.length = level + 1;
-    const item = page.createElement("li");
-    item.append(...line.childNodes);
-    levels[level].append(item);
-    line.remove();
+    levels[level].append(rename(line, "li"));
   }
 }
 
@@ -173,26 +148,22 @@ function lowerHeadings(page) {
 }
 
 // A cell that goes over several columns or rows stands in each of them: Markdown knows no such cells.
-function spreadCells(page, table) {
-  const rows = [...table.rows];
-  const grid = rows.map(() => []);
-  rows.forEach((row, y) => {
-    for (const cell of [...row.cells]) {
-      const x = Array.from({ length: grid[y].length + 1 }, (_, place) => place).find((place) => !grid[y][place]);
-      const high = Math.min(cell.rowSpan || rows.length, rows.length - y); // 0: down to the end
-      const wide = Math.min(cell.colSpan, COLUMNS_MAX);
-      cell.removeAttribute("rowspan");
+function spreadCells(table) {
+  for (const row of table.rows)
+    for (const cell of row.cells) {
+      const more = Math.min(cell.colSpan, COLUMNS_MAX) - 1;
       cell.removeAttribute("colspan");
-      for (let down = 0; down < high; down++) {
-        for (let right = 0; right < wide; right++)
-          grid[y + down][x + right] ??= down || right ? cell.cloneNode(true) : cell;
-      }
+      for (let n = 0; n < more; n++) cell.after(cell.cloneNode(true));
     }
-  });
-  const width = Math.max(...grid.map((cells) => cells.length));
-  rows.forEach((row, y) =>
-    row.replaceChildren(...Array.from({ length: width }, (_, x) => grid[y][x] ?? page.createElement("td"))),
-  );
+  for (const row of table.rows)
+    for (const cell of row.cells) {
+      const below = cell.rowSpan === 1 ? null : table.rows[row.rowIndex + 1]; // 0: down to the end
+      const copy = below?.insertBefore(cell.cloneNode(true), below.cells[cell.cellIndex] ?? null);
+      if (copy) copy.rowSpan = Math.max(0, cell.rowSpan - 1);
+      cell.removeAttribute("rowspan");
+    }
+  const width = Math.max(...[...table.rows].map((row) => row.cells.length));
+  for (const row of table.rows) while (row.cells.length < width) row.insertCell();
 }
 
 function readTables(page) {
@@ -208,25 +179,17 @@ function readTables(page) {
       unwrap(first.cells[0]); // a frame around a text
       continue;
     }
-    spreadCells(page, table);
-    const head = page.createElement("thead");
-    const row = page.createElement("tr");
-    for (const cell of [...first.cells]) row.append(rename(cell, "th"));
-    first.remove();
-    head.append(row);
-    table.prepend(head);
+    spreadCells(table);
+    for (const cell of [...first.cells]) rename(cell, "th");
+    table.createTHead().prepend(first);
   }
 }
 
 function clean(html) {
-  const page = new DOMParser().parseFromString(withoutStyles(html), "text/html");
+  const page = parsed(withoutStyles(html));
   for (const one of [...page.querySelectorAll("style, script, meta, link, title, xml, o\\:p, button, svg, noscript")]) {
     one.nodeName === "O:P" ? unwrap(one) : one.remove();
   }
-  const comments = page.createTreeWalker(page, NodeFilter.SHOW_COMMENT);
-  const found = [];
-  while (comments.nextNode()) found.push(comments.currentNode);
-  for (const comment of found) comment.remove(); // Word: <!--[if !supportLists]-->
   readRoles(page);
   readFrames(page);
   readWordLists(page);
@@ -263,9 +226,7 @@ function markdownOf(body) {
 function tellOfPictures(field, body) {
   const n = body?.querySelectorAll("img:not([width='0'], [width='1'], [height='0'], [height='1'])").length ?? 0;
   const say = wordsOf(document.getElementById("editor-parts"));
-  field.closest(".editor").querySelector(".editor-state").textContent = n
-    ? say(n > 1 ? "LeftOut" : "LeftOutOne", { n })
-    : "";
+  stateOf(field).textContent = n ? say(n > 1 ? "LeftOut" : "LeftOutOne", { n }) : "";
 }
 
 function onPaste(field, event) {

@@ -3,7 +3,7 @@
 // Other scripts speak to this one by events: desk:picture of a text field (put one in), desk:pick of the dialog (choose one
 // for something else; detail.use is given {url, alt}).
 
-import { element, insert, post, replace, wordsOf } from "./field.js";
+import { composed, element, gapBefore, insert, post, replace, stateOf, wordsOf } from "./field.js";
 import { mirrored, pictures, unseen } from "./mirror.js";
 
 const dialog = document.getElementById("pictures");
@@ -19,7 +19,6 @@ let isForText = true;
 let asked = 0;
 let uploaded = 0;
 let inputs = 0; // changes of any field, by hand or by script
-let isComposing = false;
 
 // --- What is put into the text ---
 
@@ -37,24 +36,18 @@ function markdownOf({ url, alt, caption = "" }) {
 
 // Put texts in as paragraphs; return what was put in.
 function putIn(field, texts, [from, to]) {
-  const before = from && field.value[from - 1] !== "\n" ? "\n\n" : "";
   const [after] = /^\n{0,2}/.exec(field.value.slice(to));
-  const text = before + texts.join("\n\n") + "\n\n".slice(after.length);
+  const text = gapBefore(field, from) + texts.join("\n\n") + "\n\n".slice(after.length);
   insert(field, text, from, to);
   return text;
 }
 
-// Change the text while its author is elsewhere: caret, focus and scrolling stay, and no word is broken that is composed.
-function meanwhile(field, act) {
-  if (isComposing)
-    return void addEventListener("compositionend", () => setTimeout(meanwhile, 0, field, act), { once: true });
+// Change the text while its author is elsewhere: caret, focus and scrolling stay.
+function changeUnseen(field, act) {
   const [focused, start, end] = [document.activeElement, field.selectionStart, field.selectionEnd];
-  const change = unseen(act);
-  if (change) {
-    const { from, to, text } = change;
-    const moved = (place) => (place <= from ? place : Math.max(place, to) - to + from + text.length);
-    field.setSelectionRange(moved(start), moved(end));
-  }
+  const { from, to, text } = unseen(act) ?? { from: Infinity };
+  const moved = (place) => (place <= from ? place : Math.max(place, to) - to + from + text.length);
+  field.setSelectionRange(moved(start), moved(end));
   if (focused !== field) focused?.focus({ preventScroll: true });
 }
 
@@ -112,10 +105,6 @@ function settle(batch, mark, answer) {
   return change;
 }
 
-const tellOf = (field, text) => {
-  field.closest(".editor").querySelector(".editor-state").textContent = text;
-};
-
 async function putInFiles(field, files, at = [field.selectionStart, field.selectionEnd]) {
   const chosen = [...files].filter((file) => IS_PICTURE.test(file.type));
   if (!chosen.length) return;
@@ -130,9 +119,9 @@ async function putInFiles(field, files, at = [field.selectionStart, field.select
       upload.share = share;
       drawPictures();
     });
-    meanwhile(field, () => settle(batch, mark, answer));
+    composed(() => changeUnseen(field, () => settle(batch, mark, answer)));
     uploads.delete(mark);
-    tellOf(field, answer.error ? `${upload.file.name}: ${answer.error}` : "");
+    stateOf(field).textContent = answer.error ? `${upload.file.name}: ${answer.error}` : "";
     if (answer.url) answers.push(answer);
     drawPictures();
   }
@@ -143,9 +132,8 @@ async function putInFiles(field, files, at = [field.selectionStart, field.select
 
 // Ask beside `place`, or in the middle of the window; whatever closes the form keeps what was typed.
 function describe({ url, shown = url, alt, caption }, place) {
-  const [words, below, image] = ["alt", "caption"]
-    .map((name) => describing.elements[name])
-    .concat(describing.querySelector("img"));
+  const { alt: words, caption: below } = describing.elements;
+  const image = describing.querySelector("img");
   [words.value, below.value, image.src] = [alt, caption ?? "", shown];
   below.closest("div").hidden = caption === undefined;
   describing.showPopover();
@@ -158,13 +146,11 @@ function describe({ url, shown = url, alt, caption }, place) {
   describing.classList.toggle("is-beside", Boolean(box));
   words.focus();
   return new Promise((done) => {
-    const onToggle = ({ newState }) => {
-      if (newState !== "closed") return;
-      describing.removeEventListener("toggle", onToggle);
+    const onClosed = () => {
       done({ alt: plain(words.value), caption: below.value });
       for (const one of [words, below]) one.replaceWith(one.cloneNode()); // Chromium's undo goes through all fields of a page
     };
-    describing.addEventListener("toggle", onToggle);
+    describing.addEventListener("beforetoggle", () => setTimeout(onClosed, 0), { once: true });
   });
 }
 
@@ -176,11 +162,12 @@ async function describeText(field, text, picture, place) {
   const near = field.value.indexOf(text, Math.max(0, (picture.from ?? 0) - 200));
   const from = near < 0 ? field.value.indexOf(text) : near;
   if (from < 0 || now === text) return;
-  meanwhile(field, () => {
+  const put = () => {
     const change = { from, to: from + text.length, text: now };
     replace(field, change, [from, from]);
     return change;
-  });
+  };
+  composed(() => changeUnseen(field, put));
 }
 
 // The library takes the first words that a picture gets.
@@ -266,9 +253,8 @@ async function list(page = 1) {
   const [grid, status, more] = [".pictures-grid", ".pictures-status", "[data-more]"].map(part);
   const words = part("input[type=search]").value;
   const query = new URLSearchParams({ q: words, p: page });
-  const answer = await fetch(`${dialog.dataset.choicesUrl}?${query}`)
-    .then((response) => response.json())
-    .catch(() => ({ error: say("Failed") }));
+  const response = await fetch(`${dialog.dataset.choicesUrl}?${query}`).catch(() => null);
+  const answer = (await response?.json().catch(() => null)) ?? { error: say("Failed") };
   if (number !== asked) return; // a newer question is on its way
   status.textContent = answer.error ?? (answer.count ? "" : words.trim() ? say("None") : say("Empty"));
   if (answer.error && page > 1) return; // what is there stays, and the button tries again
@@ -361,8 +347,6 @@ if (dialog) {
   watchDialog();
   for (const field of document.querySelectorAll("textarea[data-editor]")) watchText(field);
   document.addEventListener("input", () => inputs++, { capture: true });
-  document.addEventListener("compositionstart", () => (isComposing = true), { capture: true });
-  document.addEventListener("compositionend", () => (isComposing = false), { capture: true });
   addEventListener("beforeunload", (event) => uploads.size && event.preventDefault());
   mirrored?.closest(".editor").querySelector(".editor-panes").append(margin);
   mirrored?.addEventListener("desk:drawn", drawPictures);

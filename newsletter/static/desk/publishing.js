@@ -66,8 +66,7 @@ function turn() {
 }
 
 function onClick(event) {
-  const back = event.target.closest("a[href='#id_body']");
-  if (!back) return;
+  if (!event.target.closest("a[href='#id_body']")) return;
   event.preventDefault();
   location.hash = "";
 }

@@ -56,10 +56,8 @@ function watch() {
   });
   document.addEventListener("focusout", ({ relatedTarget }) => relatedTarget || hush(false));
   document.addEventListener("keydown", onKey);
-  document.addEventListener(
-    "pointerdown",
-    ({ target }) => isText(target) || target.closest("[data-tool]") || hush(false),
-  );
+  const isKept = (target) => isText(target) || target.closest("[data-tool]");
+  document.addEventListener("pointerdown", ({ target }) => isKept(target) || hush(false));
   document.addEventListener("pointermove", onMove);
   // A press on a tool leaves the focus, and so the keyboard, where it is.
   form.querySelector(".editor-tools")?.addEventListener("mousedown", (event) => event.preventDefault());

@@ -1,5 +1,7 @@
 // The rehearsal of an issue runs by itself after a rest: its dot and its findings follow while the page is looked at.
 
+import { pageAt } from "./field.js";
+
 const EVERY = 4_000; // milliseconds
 const LONGEST = 5 * 60_000; // milliseconds after a save, after which nobody works at it
 
@@ -11,13 +13,11 @@ const place = () => document.querySelector("[data-rehearsal]"); // a new issue h
 async function ask() {
   clearTimeout(timer);
   const address = document.hidden ? null : place()?.dataset.rehearsal;
-  const answer = address ? await fetch(address).catch(() => null) : null;
-  if (answer?.ok && !answer.redirected) show(await answer.text());
+  if (address) show((await pageAt(address))?.querySelector("details"));
   if (Date.now() < until && !place()?.querySelector("details:not([data-comes])")) timer = setTimeout(ask, EVERY);
 }
 
-function show(html) {
-  const fresh = new DOMParser().parseFromString(html, "text/html").querySelector("details");
+function show(fresh) {
   const old = place()?.querySelector("details");
   if (!fresh || !old) return;
   fresh.open = old.open;
@@ -27,12 +27,11 @@ function show(html) {
   if (isFocused) fresh.querySelector("summary").focus({ preventScroll: true });
 }
 
-document
-  .getElementById("kept-copies")
-  ?.closest("form")
-  .addEventListener("desk:saved", () => {
-    until = Date.now() + LONGEST;
-    ask();
-  });
+function onSaved() {
+  until = Date.now() + LONGEST;
+  ask();
+}
+
+document.addEventListener("desk:saved", onSaved, { capture: true });
 document.addEventListener("visibilitychange", ask);
 timer = setTimeout(ask, EVERY);

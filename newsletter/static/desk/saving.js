@@ -1,16 +1,21 @@
 // Save without leaving the page: caret, selection, scrolling and undo stay. Without JavaScript the form does the same by a reload.
 // The address, the fields and the rules are those of the ordinary form; newsletter/posts/saving.py answers in JSON.
 // When somebody else has saved meanwhile, the server refuses, keeps what was typed and says where both can be seen.
-// Words: templates/admin/posts/_saving.html. unsaved.js keeps the copies, autosave.js says by desk:autosave that nobody has
-// typed for a while; what became of that is told by desk:saved or desk:unsaved.
+// A text saves itself two seconds after the last key, from its first one on.
+// Words: templates/admin/posts/_saving.html. unsaved.js keeps the copies; desk:saved and desk:unsaved say what became of it.
 
-import { clock, element, language, letterOf, wordsOf } from "./field.js";
+import { clock, composed, element, isComposing, language, letterOf, parsed, post, wordsOf } from "./field.js";
 
 const box = document.getElementById("saving");
 const form = document.getElementById("kept-copies")?.closest("form");
+const OTHERS = ["hidden", "submit", "button", "file", "fieldset"]; // no fields that a person fills in
 const SEEN = ["seen_at", "seen_version"]; // fields that tell which state of the text this page has seen
 const PATIENCE = 30_000; // milliseconds
 const [GAP, COLON] = language.startsWith("zh") ? ["", "："] : [" ", ": "]; // between sentences, and behind a label
+const REST = Number(box?.dataset.rest); // milliseconds; a form that does not save itself has none
+const LONGEST = 20_000; // milliseconds, that somebody types without a rest
+const RETRIES = [5_000, 15_000, 60_000]; // milliseconds after a failure, the last one again and again
+const PASSING = ["Offline", "Failed", "Login"]; // failures that go away without the author
 const unanswered = []; // what was sent and perhaps saved, though no answer came
 
 let base; // the fields as the server had them when this page last saw them
@@ -18,6 +23,9 @@ let baseRows;
 let running = null;
 let toRefresh = ""; // the address of a page that did not come after a save
 let wanted = null; // another save was asked for while one was running
+let firstKeyAt = 0; // of what is not saved yet
+let failures = 0;
+let timer;
 let isLeaving = false; // the whole page is sent
 let isPending = box?.dataset.pending !== undefined; // something is saved that readers do not see: another text, or a time
 
@@ -41,13 +49,14 @@ function tellUnsaved(name, { text = say(name), ...facts } = {}) {
   form.dispatchEvent(new CustomEvent("desk:keep", { detail }));
   form.dispatchEvent(new CustomEvent("desk:unsaved", { detail: name }));
   tell(text + GAP + say(detail.isKept ? "Copy" : "NoCopy"), { bad: true, ...facts });
+  if (REST && PASSING.includes(name)) inWhile(RETRIES[Math.min(failures++, RETRIES.length - 1)]);
 }
 
 // --- What stands in the form ---
 
 // Browsers put back what was typed before a reload: what the server sent stands in the defaults.
 function served(field) {
-  if (["checkbox", "radio"].includes(field.type)) return { value: field.value, checked: field.defaultChecked };
+  if (isTick(field)) return { value: field.value, checked: field.defaultChecked };
   if (!field.options) return { value: field.defaultValue };
   return [...field.options].find((one) => one.defaultSelected) ?? field.options[0] ?? { value: "" };
 }
@@ -58,30 +67,24 @@ function isUnfinished(field) {
   return ![...(field.list?.options ?? [])].some((one) => one.value === field.value);
 }
 
+const isTick = ({ type }) => ["checkbox", "radio"].includes(type);
+const isFilledIn = ({ name, type, dataset }) => name && !OTHERS.includes(type) && dataset.byPress === undefined;
+
 // Return the fields that a person fills in, but for the rows of an issue: {name: value}.
 function snapshot(some, read = (field) => field) {
   const found = {};
   for (const field of some.elements) {
-    if (
-      !field.name ||
-      ["hidden", "submit", "button", "file", "fieldset"].includes(field.type) ||
-      field.closest("[data-items]") ||
-      field.dataset.byPress !== undefined
-    )
-      continue;
+    if (!isFilledIn(field) || field.closest("[data-items]")) continue;
     const { value, checked } = read(field);
-    const isOff = ["checkbox", "radio"].includes(field.type) && !checked;
+    const isOff = isTick(field) && !checked;
     if (!isOff || !(field.name in found)) found[field.name] = isOff ? "" : value.replace(/\r\n/g, "\n");
   }
   return found;
 }
 
 function rowsOf(some) {
-  const list = some.querySelector("[data-items]");
-  const named = list ? [...list.querySelectorAll("[name]")].filter((field) => !isUnfinished(field)) : [];
-  return JSON.stringify(
-    named.map((field) => [field.name, ["checkbox", "radio"].includes(field.type) ? field.checked : field.value]),
-  );
+  const named = [...some.querySelectorAll("[data-items] [name]")].filter((field) => !isUnfinished(field));
+  return JSON.stringify(named.map((field) => [field.name, isTick(field) ? field.checked : field.value]));
 }
 
 const seen = () => SEEN.map((name) => form.elements[name]).filter(Boolean);
@@ -91,21 +94,14 @@ const hasFile = () => [...form.elements].some((field) => field.type === "file" &
 // --- Errors at their fields ---
 
 function clearErrors() {
-  for (const list of document.querySelectorAll("[data-in-place]")) list.remove();
   for (const field of form.querySelectorAll("[aria-invalid]")) {
     field.removeAttribute("aria-invalid");
     const others = field.getAttribute("aria-describedby")?.split(" ") ?? [];
     const left = others.filter((id) => id && !id.endsWith("_error")).join(" ");
     left ? field.setAttribute("aria-describedby", left) : field.removeAttribute("aria-describedby");
   }
-  for (const list of form.querySelectorAll(".errornote, .errorlist")) list.remove();
+  for (const list of document.querySelectorAll(".errornote, .errorlist")) list.remove();
   for (const row of form.querySelectorAll(".errors")) row.classList.remove("errors");
-}
-
-function listOf(texts, id) {
-  const list = element("ul", { className: "errorlist", id }, ...texts.map((text) => element("li", { text })));
-  list.dataset.inPlace = "";
-  return list;
 }
 
 function showError({ id, name, texts }) {
@@ -113,7 +109,8 @@ function showError({ id, name, texts }) {
   const one = field?.length && !field.tagName ? field[0] : field;
   if (!one) return;
   one.closest("details")?.setAttribute("open", "");
-  const list = listOf(texts, `${one.id}_error`);
+  const items = texts.map((text) => element("li", { text }));
+  const list = element("ul", { className: "errorlist", id: `${one.id}_error` }, ...items);
   (one.closest(".editor") ?? one.closest("p.datetime, .related-widget-wrapper") ?? one).before(list);
   one.closest(".flex-container, .item")?.classList.add("errors");
   one.setAttribute("aria-invalid", "true");
@@ -135,24 +132,11 @@ async function freshPage(address) {
   const response = await fetch(address, { redirect: "manual", signal: AbortSignal.timeout(PATIENCE) });
   if (response.type === "opaqueredirect") return null; // to the login page
   if (!response.ok) throw new TypeError(`the page was answered by ${response.status}`);
-  return new DOMParser().parseFromString(await response.text(), "text/html");
+  return parsed(await response.text());
 }
-
-const FRESH = [
-  ".titles-and-tools",
-  "[data-fresh=state]",
-  "[data-fresh=more]",
-  "[data-fresh=buttons]",
-  "[data-fresh=after-text]",
-  "[data-fresh=preview-form]",
-  "[data-fresh=letter]",
-];
-
-const KEPT_TEXTS = [".field-introduction_from", ".field-closing_from"];
 
 const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary";
 const saidBy = (one) => (one.getAttribute("aria-label") || one.value || one.textContent).trim();
-const openMenu = (part) => HTMLElement.prototype.showPopover && part.querySelector(":popover-open");
 
 // Return what stands in `place` for what had the focus in `old`: of the same id, name or words, or else in its place.
 // For an id that is gone, as of a post that was taken out: the nearest before it that is still there.
@@ -167,21 +151,15 @@ function counterpart(focused, old, place) {
   return byName ?? byWords ?? all[before.indexOf(focused)];
 }
 
-// Open a menu that was made anew. When it closes, the focus goes back to what had it as it opened: to its button.
-function openAgain(id, place, hadFocus) {
-  if (hadFocus) place.querySelector(`[popovertarget="${id}"]`)?.focus({ preventScroll: true });
-  document.getElementById(id)?.showPopover();
-}
-
 function exchange(selector, page, isAuto = false) {
   const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
   if (!old || !fresh || old.isEqualNode(fresh)) return;
+  const menu = old.querySelector(":popover-open");
+  if (menu) return menu.addEventListener("toggle", () => exchange(selector, page, isAuto), { once: true });
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   const place = document.importNode(fresh, true);
   const begun = [...old.querySelectorAll("[data-by-press]")].filter((field) => field.value && isUnfinished(field));
-  const menu = openMenu(old);
   old.replaceWith(place);
-  if (menu) openAgain(menu.id, place, focused !== null);
   if (isAuto) for (const field of begun) document.getElementById(field.id).value = field.value;
   place.dispatchEvent(new CustomEvent("desk:fresh", { bubbles: true })); // others show its buttons
   if (focused) counterpart(focused, old, place)?.focus({ preventScroll: true });
@@ -201,9 +179,11 @@ async function refresh(address, sent, isAuto = false) {
   const other = page?.querySelector("#kept-copies")?.closest("form");
   toRefresh = other ? "" : address;
   if (!other) return;
-  FRESH.forEach((selector) => exchange(selector, page));
+  const names = [...document.querySelectorAll("[data-fresh]")].map(({ dataset }) => dataset.fresh);
+  for (const selector of [".titles-and-tools", ...names.map((name) => `[data-fresh=${name}]`)])
+    exchange(selector, page);
   if (!isAuto) {
-    KEPT_TEXTS.forEach((selector) => exchange(selector, page));
+    for (const selector of [".field-introduction_from", ".field-closing_from"]) exchange(selector, page);
     for (const field of form.querySelectorAll("input[data-by-press]")) field.value = ""; // that is done
   }
   if (!document.querySelector("[data-letter-frame]")) {
@@ -226,14 +206,9 @@ async function refresh(address, sent, isAuto = false) {
 
 // --- Saving ---
 
-async function send(data) {
-  return fetch(location.pathname + location.search, {
-    method: "POST",
-    body: data,
-    headers: { Accept: "application/json" },
-    redirect: "manual",
-    signal: AbortSignal.timeout(PATIENCE),
-  });
+function send(body) {
+  const options = { headers: { Accept: "application/json" }, redirect: "manual" };
+  return post(location.pathname + location.search, {}, { body, signal: AbortSignal.timeout(PATIENCE), ...options });
 }
 
 // Return the answer's JSON; null if it was no answer of the form's own.
@@ -325,7 +300,7 @@ function goTo({ address }) {
 
 async function succeed(answer, { fields: sent, rows }, isAuto) {
   const isOther = location.pathname !== answer.address || (answer.pending ?? isPending) !== isPending;
-  unanswered.length = 0;
+  unanswered.length = failures = 0;
   base = sent;
   baseRows = rows;
   isPending = answer.pending ?? isPending;
@@ -339,7 +314,35 @@ async function succeed(answer, { fields: sent, rows }, isAuto) {
   if (!isAuto || isOther || hasLetter) await refresh(answer.address, sent, isAuto);
 }
 
-// --- By keys and by the button ---
+// --- By itself, by keys and by the button ---
+
+function inWhile(wait) {
+  clearTimeout(timer);
+  timer = setTimeout(saveByItself, wait);
+}
+
+function soon() {
+  firstKeyAt ||= Date.now();
+  inWhile(Math.max(0, Math.min(REST, firstKeyAt + LONGEST - Date.now())));
+}
+
+// The end of a word that is being composed counts as the last key.
+function saveByItself() {
+  if (isComposing) return;
+  if (document.querySelector("dialog[open]")) return inWhile(REST);
+  firstKeyAt = 0;
+  ask(true);
+}
+
+function watchTyping() {
+  for (const name of ["input", "change", "compositionend"]) form.addEventListener(name, soon);
+  // Somebody may type before this script has come; a browser puts back what was typed before a reload.
+  const isTyped = () => [...form.elements].some((one) => one.matches("textarea") && one.value !== one.defaultValue);
+  addEventListener("pageshow", () => isTyped() && soon());
+  const again = () => failures && !document.hidden && saveByItself();
+  for (const name of ["online", "focus"]) addEventListener(name, again);
+  document.addEventListener("visibilitychange", again);
+}
 
 async function ask(isAuto = false) {
   if (isLeaving) return;
@@ -372,18 +375,16 @@ function onKey(event) {
   if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || letterOf(event) !== "s") return;
   event.preventDefault();
   if (document.querySelector("dialog[open]")) return;
-  const press = () => (form.elements._continue ?? form.elements._save)?.click();
-  // Words that are still being composed are finished first.
-  if (event.isComposing) event.target.addEventListener("compositionend", () => setTimeout(press, 0), { once: true });
-  else press();
+  composed(() => (form.elements._continue ?? form.elements._save)?.click());
 }
 
 // One state at a time: what is typed on is not saved yet, and what could not be saved stays so until it is.
 const change = () => box.classList.toggle("is-changed", !box.classList.contains("is-bad"));
 
 function watch() {
-  form.addEventListener("input", change);
-  form.addEventListener("change", change);
+  for (const name of ["input", "change"]) form.addEventListener(name, change);
+  if (REST) watchTyping();
+  form.addEventListener("desk:autosave", () => ask(true));
   base = document.querySelector(".errornote") ? null : snapshot(form, served);
   baseRows = rowsOf(form);
   addEventListener("keydown", onKey);
@@ -392,12 +393,8 @@ function watch() {
     event.preventDefault();
     ask();
   });
-  // The mouse on the button leaves the caret in the text.
-  addEventListener(
-    "mousedown",
-    (event) => event.target.closest(".desk-bar [name=_continue]") && event.preventDefault(),
-  );
-  form.addEventListener("desk:autosave", () => ask(true));
+  const isButton = (target) => target.closest(".desk-bar [name=_continue]"); // the mouse on it leaves the caret in the text
+  addEventListener("mousedown", (event) => isButton(event.target) && event.preventDefault());
   addEventListener("pageshow", () => (isLeaving = false));
   part("login").href = `${box.dataset.loginUrl}?next=${encodeURIComponent(box.dataset.backUrl)}`;
   part("login").addEventListener("click", (event) => {

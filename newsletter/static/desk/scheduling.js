@@ -3,11 +3,12 @@
 // The dialog begins the rehearsal that is missing and shows how it goes on; whoever presses “Schedule” meanwhile need not wait.
 // What is typed wrongly is told in the dialog.
 
+import { element, pageAt, parsed, post } from "./field.js";
+
 const form = document.getElementById("kept-copies")?.closest("form");
-const PATIENCE = 30_000; // milliseconds
 const EVERY = 1_000; // milliseconds between two looks at a rehearsal
 
-let dialog;
+const dialog = element("dialog", { className: "dialog schedule issue-screen" });
 let isWanted = false; // it was pressed: to be scheduled as soon as the rehearsal is over
 let timer;
 
@@ -15,39 +16,27 @@ const address = () => new URL("../send/", location.href); // of the page of an i
 const rehearsal = () => dialog.querySelector("[data-rehearsed]");
 const isRunning = () => rehearsal()?.dataset.rehearsed === "running";
 const waiting = () => dialog.querySelector("[data-waits]"); // says so while it was pressed and the rehearsal is not over
-const parsed = (html) => new DOMParser().parseFromString(html, "text/html").body;
 
-function makeDialog() {
-  dialog = document.createElement("dialog");
-  dialog.className = "dialog schedule issue-screen";
+function watch() {
   dialog.setAttribute("aria-labelledby", "schedule-title");
+  document.body.append(dialog);
+  document.addEventListener("click", (event) => event.target.closest(".desk-bar [name=_send]") && saveThenOpen(event));
   dialog.addEventListener("click", ({ target }) => target.closest("[data-close]") && dialog.close());
-  dialog.addEventListener("submit", onPress);
+  dialog.addEventListener("submit", schedule);
   dialog.addEventListener("close", () => {
     isWanted = false;
     clearTimeout(timer);
   });
-  document.body.append(dialog);
 }
 
-// Return the answer of the desk; null if there is none, or if another page answers: that of a login.
-async function ask(options = {}, url = `${address()}?dialog`) {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(PATIENCE), ...options }).catch(() => null);
-  return answer?.ok && !answer.redirected ? answer : null;
-}
-
-async function content() {
-  const answer = await ask();
-  return answer && parsed(await answer.text());
-}
+const content = async () => (await pageAt(`${address()}?dialog`))?.body;
 
 // Begin the rehearsal that `fresh` says is missing; return what the dialog shows then.
 async function begun(fresh) {
   const begin = fresh.querySelector("[data-begin]");
   if (!begin) return fresh;
-  const body = new FormData();
-  for (const name of ["csrfmiddlewaretoken", "segment"]) body.set(name, fresh.querySelector(`[name=${name}]`).value);
-  await fetch(begin.dataset.begin, { method: "POST", body, redirect: "manual" }).catch(() => null);
+  const segment = fresh.querySelector("[name=segment]").value;
+  await post(begin.dataset.begin, { segment }, { redirect: "manual" }).catch(() => null);
   return (await content()) ?? fresh;
 }
 
@@ -55,7 +44,6 @@ async function open() {
   const found = await content();
   if (!found) return location.assign(address()); // what it is, is told there
   const fresh = await begun(found);
-  if (!dialog) makeDialog();
   dialog.replaceChildren(...fresh.childNodes);
   dialog.showModal();
   later();
@@ -86,26 +74,22 @@ async function look() {
   if (isWanted) dialog.querySelector("form").requestSubmit();
 }
 
-function onPress(event) {
+async function schedule(event) {
   event.preventDefault();
-  schedule(event.target);
-}
-
-async function schedule(asked) {
+  const asked = event.target;
   const button = asked.querySelector("[type=submit]");
   if (button.disabled) return;
   const focused = document.activeElement;
   button.disabled = true;
-  const answer = await ask({ method: "POST", body: new FormData(asked) });
-  if (!answer) return asked.submit(); // the page of the form says what is wrong
+  const answer = await fetch(`${address()}?dialog`, { method: "POST", body: new FormData(asked) }).catch(() => null);
+  if (!answer?.ok || answer.redirected) return asked.submit(); // the page of the form says what is wrong
   if (answer.headers.get("Content-Type").startsWith("application/json"))
     return location.assign((await answer.json()).url);
-  dialog.replaceChildren(...parsed(await answer.text()).childNodes);
+  dialog.replaceChildren(...parsed(await answer.text()).body.childNodes);
   isWanted = waiting().textContent.trim() !== "";
-  (dialog.querySelector("[aria-invalid=true]") ?? dialog.querySelector(".errorlist"))?.scrollIntoView({
-    block: "center",
-  });
-  (dialog.querySelector("[aria-invalid=true]") ?? counterpart(focused))?.focus({ preventScroll: true });
+  const wrong = dialog.querySelector("[aria-invalid=true]");
+  (wrong ?? dialog.querySelector(".errorlist"))?.scrollIntoView({ block: "center" });
+  (wrong ?? counterpart(focused))?.focus({ preventScroll: true });
   later();
 }
 
@@ -122,6 +106,4 @@ function saveThenOpen(event) {
   document.querySelector(".desk-bar [name=_continue]").click();
 }
 
-if (form) {
-  document.addEventListener("click", (event) => event.target.closest(".desk-bar [name=_send]") && saveThenOpen(event));
-}
+if (form) watch();

@@ -1,5 +1,5 @@
 // A title grows with its words instead of hiding them, and stays one line: what is pasted loses its breaks.
-// Enter saves. As long as there is no text it goes on to that instead: autosave.js saves the title meanwhile.
+// Enter saves. As long as there is no text it goes on to that instead: saving.js saves the title meanwhile.
 
 import { insert } from "./field.js";
 

@@ -3,13 +3,14 @@
 // Words and the place of the offer: templates/admin/posts/_kept.html. Other scripts speak to this one by events of the form:
 // desk:keep (make the copy now), desk:sent (a save has begun), desk:saved (it was saved, and as what).
 
-import { insert, language, wordsOf } from "./field.js";
+import { insert, language, rested, wordsOf } from "./field.js";
 
 const KEPT = ["title", "body", "summary", "subject", "preheader", "introduction", "closing"];
 const KEEP_PAUSE = 1000; // milliseconds of rest before the copy is made
 const COPIES_MAX = 20;
 const DAYS_MAX = 30;
 const LOOK_AGAIN = 700; // milliseconds, in which a page that is left has made its last copy
+const MOMENT = { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" };
 const WORDS = 20; // characters from the beginning and from the end of a copy that the offer shows
 
 const offers = document.getElementById("kept-copies");
@@ -18,7 +19,6 @@ const say = wordsOf(offers);
 const page = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 let name = offers?.dataset.document; // of the text: "posts.post/12", or "posts.post/new/…"
 let saved; // what the server has, as JSON; null if it has nothing of what stands here
-let timer;
 
 // --- Where copies are kept: unsaved:<user>:<text>:<page> ---
 
@@ -26,32 +26,27 @@ const prefix = () => `unsaved:${offers.dataset.user}:`;
 const own = () => `${prefix()}${name}:${page}`;
 const textOf = (key) => key.slice(prefix().length, key.lastIndexOf(":"));
 
-function read(key) {
+// A browser may forbid it, or be full.
+function inStorage(act, otherwise = null) {
   try {
-    const copy = JSON.parse(localStorage.getItem(key));
-    return copy && typeof copy.at === "number" && copy.contents ? { key, ...copy } : null;
+    return act(localStorage);
   } catch {
-    return null;
+    return otherwise;
   }
+}
+
+const forget = (key) => inStorage((all) => all.removeItem(key));
+
+function read(key) {
+  const copy = inStorage((all) => JSON.parse(all.getItem(key)));
+  return typeof copy?.at === "number" && copy.contents ? { key, ...copy } : null;
 }
 
 // All copies of this user but that of this page, the newest first.
 function others() {
-  try {
-    const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefix()) && key !== own());
-    const copies = keys.map(read).filter(Boolean);
-    return copies.sort((one, other) => other.at - one.at);
-  } catch {
-    return []; // a browser that forbids it
-  }
-}
-
-function forget(key) {
-  try {
-    localStorage.removeItem(key);
-  } catch {
-    // nothing is kept here
-  }
+  const keys = inStorage(Object.keys, []).filter((key) => key.startsWith(prefix()) && key !== own());
+  const copies = keys.map(read).filter(Boolean);
+  return copies.sort((one, other) => other.at - one.at);
 }
 
 function clearOut() {
@@ -60,16 +55,13 @@ function clearOut() {
 }
 
 function write(key, contents) {
-  for (;;) {
-    try {
-      localStorage.setItem(key, JSON.stringify({ at: Date.now(), contents }));
-      return true;
-    } catch {
-      const oldest = others().pop();
-      if (!oldest) return false;
-      forget(oldest.key); // the browser is full
-    }
+  const copy = JSON.stringify({ at: Date.now(), contents });
+  while (inStorage((all) => all.setItem(key, copy), false) === false) {
+    const oldest = others().pop();
+    if (!oldest) return false;
+    forget(oldest.key);
   }
+  return true;
 }
 
 // --- The copy of this page ---
@@ -82,7 +74,6 @@ const isSaved = () => JSON.stringify(contents()) === saved;
 
 // Return whether what stands here is safe: saved, or in a copy.
 function keep() {
-  clearTimeout(timer);
   if (isSaved()) {
     forget(own());
     return true;
@@ -111,11 +102,7 @@ function words(contents) {
 function card(copy) {
   const one = document.getElementById("kept-copy").content.firstElementChild.cloneNode(true);
   const text = Object.values(copy.contents).join("");
-  const time = new Date(copy.at).toLocaleString(language, {
-    dateStyle: "medium",
-    timeStyle: "short",
-    hourCycle: "h23",
-  });
+  const time = new Date(copy.at).toLocaleString(language, MOMENT);
   const n = text.replace(/\s/g, "").length.toLocaleString();
   one.querySelector(".kept-when").textContent = say("Found", { time, n });
   one.querySelector(".kept-words").textContent = words(copy.contents);
@@ -168,8 +155,7 @@ function warnOnLeaving() {
   addEventListener("pageshow", () => (touched ||= !isSaved()));
   let touchedSince = false;
   const touch = () => (touched = touchedSince = true);
-  form.addEventListener("input", touch);
-  form.addEventListener("change", touch);
+  for (const name of ["input", "change"]) form.addEventListener(name, touch);
   form.addEventListener("desk:sent", () => (touchedSince = false));
   form.addEventListener("desk:saved", () => (touched = touchedSince));
   form.addEventListener("submit", (event) => {
@@ -192,10 +178,7 @@ function forgetSaved() {
 function watch() {
   // As the page came, not as it stands: browsers put back what was typed before a reload.
   saved = isRefused() ? null : JSON.stringify(contents("defaultValue"));
-  form.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(keep, KEEP_PAUSE);
-  });
+  form.addEventListener("input", rested(KEEP_PAUSE, keep));
   form.addEventListener("desk:keep", ({ detail }) => (detail.isKept = keep()));
   let sent;
   form.addEventListener("desk:sent", () => (sent = JSON.stringify(contents())));
@@ -206,7 +189,7 @@ function watch() {
     keep(); // what was typed while it was saved
   });
   offers.addEventListener("click", decide);
-  addEventListener("pagehide", () => timer && keep());
+  addEventListener("pagehide", keep);
   document.addEventListener("visibilitychange", () => document.hidden && keep());
   warnOnLeaving();
   addEventListener("pageshow", () => isSaved() || keep());
