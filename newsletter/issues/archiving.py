@@ -66,7 +66,8 @@ def with_numbers(mails: Iterable[PastMail], taken: NumbersInUse) -> list[PastMai
 
 
 def _subject_numbers(past: Sequence[PastMail]) -> list[int | None]:
-    read = [_number_in(one.subject) for one in past]
+    found = [_NUMBER.search(one.subject) for one in past]
+    read = [int(one["number"]) or None if one else None for one in found]
     named = [number for number in read if number is not None]
     rises = all(before < after for before, after in pairwise(named))
     return read if rises and len(named) * 2 > len(past) else [None] * len(past)
@@ -78,11 +79,6 @@ def _free(line: Sequence[tuple[datetime, int]], at: datetime, used: set[int]) ->
     before = line[place - 1][1] if place else 0
     number = next(number for number in count(before + 1) if number not in used)
     return number if place == len(line) or number < line[place][1] else max(used) + 1
-
-
-def _number_in(subject: str) -> int | None:
-    found = _NUMBER.search(subject)
-    return int(found["number"]) or None if found else None
 
 
 def importable_mails(

@@ -36,7 +36,7 @@ class ExportFormat:
     words: Mapping[str, str] = field(default_factory=dict)
     floor: str = "active"
     endings: tuple[str, ...] = ()
-    proofs: frozenset[str] = frozenset()
+    proofs: tuple[str, ...] = ()
 
     def field_of(self, name: str) -> str | None:
         """The field of a column by its plain name, LEFT_OUT if it has no place here; None if it is unknown."""
@@ -54,9 +54,7 @@ PROGRAMS: Final = (
     ExportFormat("Mailchimp (cleaned)", _signs("leid cleantime"), floor="bounced"),
     ExportFormat("Mailchimp (unsubscribed)", _signs("leid unsubtime"), floor="unsubscribed"),
     # Buyers who never asked for mail are in a file with the same heading (nonsubscribed_…).
-    ExportFormat(
-        "Mailchimp", _signs("leid euid", "memberrating optintime"), proofs=frozenset({"optintime", "confirmtime"})
-    ),
+    ExportFormat("Mailchimp", _signs("leid euid", "memberrating optintime"), proofs=_names("optintime confirmtime")),
     ExportFormat(
         "TinyNews",
         _signs("channelid engagementoptin"),
@@ -65,10 +63,8 @@ PROGRAMS: Final = (
     ),
     ExportFormat(
         "Substack",
-        (
-            *_signs("emaildisabled preferdigests", "useremailaddress subscriptiontype"),
-            *_signs("emaildisabled activesubscription", "email startdate emailsreceived6mo"),
-        ),
+        _signs("emaildisabled preferdigests", "useremailaddress subscriptiontype")
+        + _signs("emaildisabled activesubscription", "email startdate emailsreceived6mo"),
         # “Cancel date” of the dashboard's own file is in no table: it may be the end of what was paid, or of all.
         {"useremailaddress": "email", "username": "name", "subscriptiontype": "state", **REGION}
         | {"subscriptioncreatedat": "consent_at", "startdate": "consent_at"}
@@ -82,8 +78,7 @@ PROGRAMS: Final = (
         endings=("6mo", "30d", "7d"),
     ),
     ExportFormat(
-        "beehiiv",
-        _signs("status tier freetier", "subscriptiontier utmsource", "status tier stripecustomerid"),
+        *("beehiiv", _signs("status tier freetier", "subscriptiontier utmsource", "status tier stripecustomerid")),
         endings=("tier",),
     ),
     ExportFormat("Ghost", _signs("subscribedtoemails"), _unused("tiers products complimentaryplan giftid")),
@@ -236,9 +231,12 @@ class Columns:
         reason: of a suppression list, the state of an address for which it gives none. Of a list only who, why and
             since when counts.
         """
-        _check_choices(heading, choices)
-        chosen = {plain(name): target for name, target in choices.items()}
-        keys = [plain(name) for name in heading]
+        keys, chosen = [*map(plain, heading)], {plain(name): target for name, target in choices.items()}
+        for name, target in choices.items():
+            if plain(name) not in keys:
+                raise ColumnError(f"The file has no column “{name}”; it has {', '.join(heading)[:200]}")
+            if target not in {*COLUMNS, LEFT_OUT}:
+                raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMNS)}")
         program = recognised(keys)
         floor = reason if reason and program.floor == "active" else program.floor
         found = cls({}, program=program, floor=floor, is_list=bool(reason))
@@ -278,22 +276,12 @@ class Columns:
 
     def question(self) -> str:
         """Ask about unknown columns: one of them may say who has left."""
-        names = ", ".join(f"“{name[:40]}”" for name in self.unknown)
-        first = self.unknown[0][:40]
+        names, first = ", ".join(f"“{name[:40]}”" for name in self.unknown), self.unknown[0][:40]
         return (
             f"Unknown columns: {names}. One of them may say who has left. For each, say which field it is "
             f'(--map "{first}=FIELD", of {", ".join(COLUMNS)}), keep it in a note (--keep "{first}") or leave it out '
             f'(--ignore "{first}").'
         )
-
-
-def _check_choices(heading: list[str], choices: Mapping[str, str]) -> None:
-    names = {plain(name) for name in heading}
-    for name, target in choices.items():
-        if plain(name) not in names:
-            raise ColumnError(f"The file has no column “{name}”; it has {', '.join(heading)[:200]}")
-        if target not in {*COLUMNS, LEFT_OUT}:
-            raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMNS)}")
 
 
 def _rank(key: str, *, last: bool) -> int:

@@ -4,10 +4,11 @@ Rows are compared with the existing ones of their addresses, and then written in
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from operator import attrgetter
+from typing import Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -16,7 +17,7 @@ from newsletter.publication.changes import NAME_LENGTH
 from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.departures import DepartureKind
-from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow
+from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow, Rejected
 from subscribers.models import Note, Subscriber, Suppression, address_hash
 from subscribers.models.consents import Consent
 from subscribers.models.notes import LENGTH_MAX as NOTE_LENGTH_MAX
@@ -31,8 +32,6 @@ CHANGED: Final = (
     "confirmation_due_at",
 )
 PENDING, ACTIVE, PAUSED, UNSUBSCRIBED = Subscriber.State.values
-
-type Rejected = Callable[[int, str], None]  # called with the line and the reason of each row that was not taken
 
 
 def merge(
@@ -110,9 +109,9 @@ class Merge:
         elif row.state in MUST_NOT_BE_MAILED:
             self.barred[known_as] = row
             self.existing.reasons.setdefault(known_as, row.state)
-            self._reject_barred(row.line, row.state)
-        elif known_as in self.existing.reasons:
-            self._reject_barred(row.line, self.existing.reasons[known_as])
+            self._reject(row.line, _("must not be mailed: %s") % Suppression.Reason(row.state).label)
+        elif reason := self.existing.reasons.get(known_as):
+            self._reject(row.line, _("must not be mailed: %s") % Suppression.Reason(reason).label)
         elif known_as in self.existing.readers:
             self._change(known_as, row)
         else:
@@ -121,9 +120,6 @@ class Merge:
     def _reject(self, line: int, reason: str) -> None:
         self.counts["rejected"] += 1
         self.rejected(line, reason)
-
-    def _reject_barred(self, line: int, reason: str) -> None:
-        self._reject(line, _("must not be mailed: %s") % Suppression.Reason(reason).label)
 
     def _make(self, known_as: str, row: ReaderRow) -> None:
         made = Subscriber(address_hash=known_as, email=row.email, name=row.name, created_at=self.now)
@@ -204,15 +200,10 @@ class Merge:
             )
 
     def _write_suppressions(self) -> None:
-        barred = [
-            Suppression(
-                address_hash=known_as,
-                email="" if row.state == Suppression.Reason.ERASED else row.email,
-                reason=row.state,
-                note="import",
-            )
-            for known_as, row in self.barred.items()
-        ]
+        barred = []
+        for known_as, row in self.barred.items():
+            email = "" if row.state == Suppression.Reason.ERASED else row.email
+            barred.append(Suppression(address_hash=known_as, email=email, reason=row.state, note="import"))
         Suppression.objects.bulk_create(barred, ignore_conflicts=True)
         gone = [make_departure(DepartureKind(one.reason), one.address_hash) for one in barred]
         departures.write_departures([*gone, *(make_departure(DepartureKind.LEFT, known_as) for known_as in self.left)])
@@ -223,13 +214,14 @@ def _apply(reader: Subscriber, row: ReaderRow, now: datetime) -> bool:
 
     Leaving wins over everything, a reader's own pause over a file that knows of none, and of two pauses the longer one.
     """
-    before = _changeable(reader)
+    values = attrgetter(*CHANGED)
+    before = values(reader)
     reader.name = row.name or reader.name
     if row.state == UNSUBSCRIBED:
         _leave(reader, row, now)
     elif row.state == PAUSED or (row.state == ACTIVE and reader.state == PENDING):
         _join(reader, row, now)
-    return before != _changeable(reader)
+    return bool(before != values(reader))
 
 
 def _join(reader: Subscriber, row: ReaderRow, now: datetime) -> None:
@@ -248,10 +240,6 @@ def _leave(reader: Subscriber, row: ReaderRow, now: datetime) -> None:
     reader.state, reader.paused_until = UNSUBSCRIBED, None
     reader.unsubscribed_at, reader.confirmation_due_at = min(row.left_at or now, now), None
     reader.signup_round += 1
-
-
-def _changeable(reader: Subscriber) -> list[Any]:
-    return [getattr(reader, name) for name in CHANGED]
 
 
 def _insert(readers: list[Subscriber]) -> set[str]:

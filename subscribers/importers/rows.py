@@ -97,9 +97,9 @@ def readers_of(columns: Columns) -> dict[str, ReadState]:
     """
     found: dict[str, ReadState] = {
         "state": partial(_known_state, columns.program, columns.is_list),
-        "left_at": partial(_state_since, "unsubscribed"),
-        "cleaned_at": partial(_state_since, "bounced"),
-        "complained_at": partial(_state_since, "complained"),
+        "left_at": lambda word: None if word.startswith(NEVER) else "unsubscribed",
+        "cleaned_at": lambda word: None if word.startswith(NEVER) else "bounced",
+        "complained_at": lambda word: None if word.startswith(NEVER) else "complained",
         "wants_mail": partial(_state_by_wish, False),
         "refuses_mail": partial(_state_by_wish, True),
     }
@@ -113,10 +113,6 @@ def _known_state(program: ExportFormat, is_list: bool, word: str) -> str:
     if state is None:
         raise RowError(_("has an unknown state %r") % word.casefold())
     return state
-
-
-def _state_since(state: str, word: str) -> str | None:
-    return None if word.startswith(NEVER) else state
 
 
 @lru_cache(maxsize=1024)
@@ -140,8 +136,9 @@ FORMULA_ESCAPES = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet 
 NAME_LENGTH_MAX = 80  # characters; the field of Subscriber
 CELL_LENGTH_MAX = 500  # characters of a cell that are read; the longest that means anything is an address
 SHORTEST_TIME = 5  # characters; a shorter word is a yes or a no
-EMPTY_CELLS = ("{}", "[]", "null")  # how programs write that there is nothing in a column of many things
+EMPTY_CELLS = ("", "{}", "[]", "null")  # how programs write that there is nothing in a column of many things
 
+type Rejected = Callable[[int, str], None]  # called with the line and the reason of each row that was not taken
 type Get = Callable[[list[str]], str]  # the first cell of a field that says something
 
 
@@ -184,6 +181,9 @@ class RowReader:
 
     def _row(self, line: int, cells: list[str]) -> ReaderRow:
         get, state = self._get, self._state(cells)
+        paused_until = _moment_or_error(get["paused_until"](cells)) if state == "paused" else None
+        if state == "paused" and paused_until is None:
+            raise RowError(_("is paused, but paused_until is empty"))
         # Of other states, and in a suppression list, a time that cannot be read hinders nothing.
         is_read = state in {"active", "paused"} and not self._columns.is_list
         return ReaderRow(
@@ -193,7 +193,7 @@ class RowReader:
             state,
             _tags(get["tags"](cells)),
             self._time(cells, "consent_at", "wants_mail", is_needed=is_read),
-            self._paused_until(cells) if state == "paused" else None,
+            paused_until,
             self._time(cells, "left_at", "refuses_mail", is_needed=False) if state == "unsubscribed" else None,
             self._note(cells),
         )
@@ -215,12 +215,6 @@ class RowReader:
             states.append("pending")
         return max(columns.floor, *states, key=SEVERITY.index) if states else columns.floor
 
-    def _paused_until(self, cells: list[str]) -> datetime:
-        until = _moment_or_error(self._get["paused_until"](cells))
-        if until is None:
-            raise RowError(_("is paused, but paused_until is empty"))
-        return until
-
     def _name(self, cells: list[str]) -> str:
         get = self._get
         name = get["name"](cells) or get["first_name"](cells)
@@ -230,10 +224,9 @@ class RowReader:
 
     def _note(self, cells: list[str]) -> str:
         """The note of a row, and the cells that are kept to be read, each behind the name of its column."""
-        parts = [self._get["note"](cells)]
-        for place, name in self._kept:
-            if (cell := _cell(cells[place])) and cell not in EMPTY_CELLS:
-                parts.append(f"{name}: {cell}" if name else cell)
+        kept = ((name, _cell(cells[place])) for place, name in self._kept)
+        parts = [f"{name}: {cell}" if name else cell for name, cell in kept if cell not in EMPTY_CELLS]
+        parts.insert(0, self._get["note"](cells))
         return without_control("\n".join(filter(None, parts)))
 
     def _time(self, cells: list[str], at: str, wish: str, *, is_needed: bool) -> datetime | None:
@@ -267,9 +260,8 @@ def _cell(text: str) -> str:
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
 def _tags(text: str) -> tuple[str, ...]:
     """The tags of a cell; Mailchimp quotes each, and whole tags are left out where they are too many."""
-    tags = join_tags(
-        filter(None, dict.fromkeys(tag.strip(' "') for tag in split_tags(one_line(text.replace("|", ",")))))
-    )
+    names = dict.fromkeys(tag.strip(' "') for tag in split_tags(one_line(text.replace("|", ","))))
+    tags = join_tags(filter(None, names))
     if len(tags) > TAGS_LENGTH_MAX:
         tags = tags[: TAGS_LENGTH_MAX + 1].rpartition(",")[0]
     return tuple(split_tags(tags))

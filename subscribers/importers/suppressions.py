@@ -11,8 +11,7 @@ from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.addresses import one_line
 from subscribers.departures import DepartureKind
-from subscribers.importers.merging import Rejected
-from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow
+from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow, Rejected
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.suppressions import make_departure
 
@@ -59,6 +58,5 @@ def _listed(rows: Collection[ReaderRow | InvalidRow], counts: Counter[str], reje
 
 def _suppression(known_as: str, row: ReaderRow, now: datetime) -> Suppression:
     words = f": {one_line(row.note.replace('\n', ', '))[:NOTE_LENGTH]}" if row.note else ""
-    return Suppression(
-        address_hash=known_as, email=row.email, reason=row.state, note=f"import on {now:%Y-%m-%d}{words}"
-    )
+    note = f"import on {now:%Y-%m-%d}{words}"
+    return Suppression(address_hash=known_as, email=row.email, reason=row.state, note=note)

@@ -1,18 +1,17 @@
-"""Converts an export to a folder of posts with pictures, then writes account.json."""
+"""Converts an export to a folder of posts with pictures and account.json; `main` is the process that does so."""
 
 import json
 import logging
 import os
+import sys
 import time
-from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
-from sys import stdout
-from threading import Lock, Thread
+from threading import Thread
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -23,10 +22,10 @@ from newsletter.moving.converters.detection import detected, files_at
 from newsletter.moving.converters.files import Files, InFolder, Rejected
 from newsletter.moving.converters.html.converting import count_rendered
 from newsletter.moving.converters.pictures import FileFinder, Finder, PictureCopier, WebFinder
+from newsletter.moving.converting import cpu_time, limit
 from newsletter.moving.counting import count_words
 from newsletter.moving.folder import layout
-from newsletter.moving.folder.layout import Account, PostAccount, PostFile, Remark, whole
-from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX, cpu_time, limit
+from newsletter.moving.folder.layout import Account, LossReport, PostFile, Remark, whole
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ def convert(
 ) -> None:
     """Write what lies at `path` as a folder of posts, which must not be there yet. Raises Rejected."""
     files = files_at(path)
-    if _is_folder_of_posts(files):
+    if files.has(layout.ACCOUNT) and any(name.startswith(f"{layout.POSTS}/") for name in files.with_suffix(".md")):
         _unpack(files, folder)
         return
     converter = detected(path, zone, site)
@@ -64,19 +63,15 @@ def convert(
         raise Rejected("there is no post in it")
     with whole(folder) as part:
         account = Account(converter.name, converter.site)
-        writing = _Writing(part, account, PictureCopier(finders, part, account))
+        writer = _PostWriter(part, account, PictureCopier(finders, part, account))
         for number, (name, read) in enumerate(converter.posts(), 1):
-            writing.write(number, name, read)
+            writer.write(number, name, read)
             report(number, count)
         layout.write_account(part, account)
 
 
-def _is_folder_of_posts(files: Files) -> bool:
-    return files.has(layout.ACCOUNT) and any(name.startswith(f"{layout.POSTS}/") for name in files.with_suffix(".md"))
-
-
 def _unpack(files: Files, folder: Path) -> None:
-    """Copy a folder of posts that was packed. Raises Rejected."""
+    """Copy a folder of posts."""
     with whole(folder) as part:
         for name in files.names:
             if name == layout.ACCOUNT or name.startswith((f"{layout.POSTS}/", f"{layout.PICTURES}/")):
@@ -84,7 +79,7 @@ def _unpack(files: Files, folder: Path) -> None:
                     target.write(files.read_bytes(name))
 
 
-class _Writing:
+class _PostWriter:
     """Writes posts; a rejected one does not stop the others."""
 
     def __init__(self, folder: Path, account: Account, pictures: PictureCopier) -> None:
@@ -107,7 +102,7 @@ class _Writing:
         cover = post.cover and (self.pictures.place(post.cover, post.folder, remarks) or post.cover)
         given = {one: getattr(post, one) for one in _FIELDS} | {"body": body, "cover": cover}
         layout.write_post(self.folder, number, PostFile(**given))
-        self.account.posts[post.source] = PostAccount(name, post.original.numbers, tuple(remarks), lost)
+        self.account.posts[post.source] = LossReport(name, post.original.numbers, tuple(remarks), lost)
 
     def _named_once(self, post: ConvertedPost) -> ConvertedPost:
         """Number a source that stands twice in the export: these are two posts."""
@@ -141,22 +136,17 @@ def lost_words(post: ConvertedPost) -> tuple[str, ...]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Convert as a command line says, within limits; progress and refusal are lines of JSON."""
-    parser = ArgumentParser("newsletter.moving.converters")
-    parser.add_argument("path", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--zone", type=ZoneInfo, required=True)
-    parser.add_argument("--site", default="")
-    parser.add_argument("--pictures", type=Path, action="append", default=[])
-    parser.add_argument("--fetch", action="store_true")
-    parser.add_argument("--memory", type=int, default=MEMORY_MAX)
-    parser.add_argument("--cpu-seconds", type=int, default=CPU_SECONDS)
-    given = vars(parser.parse_args(argv))
-    limit(given.pop("memory"), given.pop("cpu_seconds"))
+    """Convert within limits. argv: path, folder, zone, site, memory, CPU seconds, "fetch" or "", folders of pictures.
+
+    Progress and refusal are lines of JSON.
+    """
+    path, folder, zone, site, memory, cpu_seconds, fetch, *pictures = argv
+    limit(int(memory), int(cpu_seconds))
     Thread(target=_beat, daemon=True).start()
     settings.configure(USE_I18N=False)  # the renderer asks for words of its own, in no particular language
     try:
-        convert(**given, report=_report)
+        options = {"zone": ZoneInfo(zone), "site": site, "pictures": [*map(Path, pictures)], "fetch": bool(fetch)}
+        convert(Path(path), Path(folder), **options, report=_report)
     except (Rejected, OSError) as error:
         _say({"error": str(error)})
         return REFUSED
@@ -167,7 +157,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 _progress = {"done": 0, "of": 0}
-_writing = Lock()
 
 
 def _report(done: int, count: int) -> None:
@@ -187,6 +176,8 @@ def _beat() -> None:
 
 
 def _say(line: dict[str, str] | dict[str, int]) -> None:
-    with _writing:
-        stdout.write(json.dumps(line) + "\n")
-        stdout.flush()
+    os.write(1, f"{json.dumps(line)}\n".encode())  # at once: two threads do
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

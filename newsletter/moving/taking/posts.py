@@ -14,10 +14,10 @@ from django.db import transaction
 from newsletter.mail.characters import nfc, single_line, without_control
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder import layout
-from newsletter.moving.folder.layout import InvalidPost, Mailed, PostAccount, PostFile, Remark, TagPage
-from newsletter.moving.taking.account import Entry, MoveReport, unnamed
+from newsletter.moving.folder.layout import InvalidPost, LossReport, Mailed, PostFile, Remark, TagPage
 from newsletter.moving.taking.linking import Links
 from newsletter.moving.taking.pictures import Illustration, PostPictures, with_old_addresses
+from newsletter.moving.taking.report import MoveReport, PostReport, unexplained
 from newsletter.posts.models import (
     BODY_MAX,
     SERIES_TITLE_MAX,
@@ -38,9 +38,6 @@ TITLE_MAX, SUMMARY_MAX, WORDS_MAX, SOURCE_MAX = 120, 200, 60, 200  # characters,
 UNTITLED = "(no title)"
 # Version of the converters, in front of each digest: posts of another version are left alone.
 DIGEST_VERSION = "5:"
-
-
-# --- The folder ---
 
 
 @dataclass(frozen=True)
@@ -73,12 +70,6 @@ class PostFolder:
 
     def links(self) -> Links:
         return Links(self.account.site, self.readable())
-
-    def account_of(self, source: str, name: str) -> PostAccount:
-        return self.account.posts.get(source) or PostAccount(name)
-
-
-# --- A post in a form that can be kept ---
 
 
 def fitting(file: PostFile, remarks: list[Remark]) -> PostFile:
@@ -137,9 +128,6 @@ def digest_of(file: PostFile, account: layout.Account) -> str:
     return DIGEST_VERSION + sha256(repr(parts).encode()).hexdigest()[:30]
 
 
-# --- One post ---
-
-
 @dataclass
 class PostStep:
     """One post of a folder, compared with the database. file: None if rejected for `reason`."""
@@ -151,7 +139,7 @@ class PostStep:
     outcome: str = "rejected"
     digest: str = ""
     remarks: list[Remark] = field(default_factory=list)
-    was: PostAccount = field(default_factory=lambda: PostAccount(""))
+    was: LossReport = field(default_factory=lambda: LossReport(""))
     pictures: PostPictures | None = None
     body: str = ""  # with the addresses of its pictures here, once it is ready
     cover: Illustration | None = None
@@ -164,11 +152,10 @@ class PostStep:
             self.remarks += self.pictures.remarks
         return self
 
-    def dry_run(self) -> Entry:
-        is_as_it_was = self.outcome in {"rejected", "unchanged"}
-        return self._entry(None if is_as_it_was else render_uncached(self.body))
+    def dry_run(self) -> PostReport:
+        return self._entry(None if self.outcome in {"rejected", "unchanged"} else render_uncached(self.body))
 
-    def write(self) -> Entry:
+    def write(self) -> PostReport:
         """Create, update or leave the post. Raises OSError if a picture cannot be stored.
 
         A changed file overwrites edits made on the desk; an unchanged one leaves the post alone.
@@ -189,16 +176,16 @@ class PostStep:
 
     @property
     def placed(self) -> list[Illustration]:
-        return self.pictures.illustrations() if self.pictures else []
+        return [one for one in self.pictures.placed.values() if one] if self.pictures else []
 
-    def _entry(self, html: str | None = None) -> Entry:
+    def _entry(self, html: str | None = None) -> PostReport:
         title, pk = self.file.title if self.file else "", self.post.pk
         if html is None:
-            return Entry(self.name, self.outcome, title, self.reason, pk)
+            return PostReport(self.name, self.outcome, title, self.reason, pk)
         after, remarks = count_html(html).numbers, tuple(sorted(self.remarks, key=lambda one: not one.is_loss))
-        before, different = self.was.before or after, unnamed(self.was, after, remarks)
+        before, different = self.was.before or after, unexplained(self.was, after, remarks)
         lost = len(self.was.lost_words)
-        return Entry(self.name, self.outcome, title, "", pk, before, after, remarks, different, lost)
+        return PostReport(self.name, self.outcome, title, "", pk, before, after, remarks, different, lost)
 
     @transaction.atomic
     def _write(self, file: PostFile) -> str:
@@ -240,9 +227,6 @@ def _redirect_tag_pages(pages: tuple[TagPage, ...]) -> None:
     Redirect.objects.add_targets(ends | feeds)
 
 
-# --- All posts ---
-
-
 def steps(folder: PostFolder, seen: set[str], *, skipped: int = 0) -> Generator[PostStep]:
     """Yield each post while a thread pool prepares pictures of the next ones.
 
@@ -263,7 +247,7 @@ def steps(folder: PostFolder, seen: set[str], *, skipped: int = 0) -> Generator[
 def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> PostStep:
     try:
         file = folder.read_post(name)
-        was = folder.account_of(file.source, name)
+        was = folder.account.posts.get(file.source) or LossReport(name)
         remarks = list(was.remarks)
         file = fitting(file, remarks)
     except InvalidPost as error:
@@ -281,20 +265,17 @@ def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> Post
 
 
 def _outcome(post: Post, digest: str) -> str:
-    if not post.pk:
-        return "created"
-    if post.trashed_at:  # it comes out of the trash
-        return "updated"
-    return (
-        "unchanged" if post.source_digest == digest or not post.source_digest.startswith(DIGEST_VERSION) else "updated"
-    )
+    is_unchanged = post.source_digest == digest or not post.source_digest.startswith(DIGEST_VERSION)
+    if is_unchanged and post.pk and not post.trashed_at:  # else it comes out of the trash
+        return "unchanged"
+    return "updated" if post.pk else "created"
 
 
 @dataclass
 class MoveResult:
     """The result so far. mailed, days: by source, its mailing and its date of publication."""
 
-    account: MoveReport
+    report: MoveReport
     mailed: dict[str, Mailed] = field(default_factory=dict)
     days: dict[str, datetime | None] = field(default_factory=dict)
 
@@ -302,26 +283,20 @@ class MoveResult:
         return {own for own, at in self.days.items() if at and at <= now}
 
 
-def take(root: Path, *, dry_run: bool, report: Callable[[Entry], None]) -> MoveResult:
+def take(root: Path, *, dry_run: bool, report: Callable[[PostReport], None]) -> MoveResult:
     """Import all posts, then rewrite links. A rejected post does not stop the others.
 
-    Raises Damaged.
+    Raises FolderError.
     """
     folder = PostFolder.at(root)
     made = MoveResult(MoveReport(folder.account.program, dry_run))
     for step in steps(folder, set()):
         entry = step.dry_run() if dry_run else step.write()
-        _remember(made, step)
-        made.account.entries.append(entry)
+        if file := step.file:
+            made.days[file.source] = file.date
+            made.mailed |= {file.source: file.mailed} if file.mailed else {}
+        made.report.entries.append(entry)
         report(entry)
     if not dry_run:
-        made.account.links = folder.links().mend(folder.readable())
+        made.report.links = folder.links().mend(folder.readable())
     return made
-
-
-def _remember(made: MoveResult, step: PostStep) -> None:
-    if step.file:
-        made.days[step.file.source] = step.file.date
-        made.account.redirects += len(step.file.addresses)
-        if step.file.mailed:
-            made.mailed[step.file.source] = step.file.mailed

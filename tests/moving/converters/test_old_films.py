@@ -3,7 +3,7 @@
 import pytest
 
 from newsletter.moving.converters.html.converting import convert_html
-from newsletter.moving.converters.markdown.raw_html import without_hidden_html
+from newsletter.moving.converters.markdown.marks import without_hidden_html
 from tests.moving.converters.support import markdown
 
 YOUTUBE = "https://www.youtube.com/v/dQw4w9WgXcQ"
