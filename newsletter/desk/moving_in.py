@@ -285,10 +285,7 @@ def may_change(found: PostImport) -> bool:
 
 
 def _validate_numbers(found: PostImport, lines: list[NumberForm]) -> bool:
-    """Add an error to each number that is typed twice, stands on another page, or belongs to an issue.
-
-    Returns whether all forms are valid.
-    """
+    """Add an error to each number that is typed twice, on another page, or in use; return whether all are valid."""
     typed = Counter(line.cleaned_data["number"] for line in lines if line.is_valid())
     others = found.entries.exclude(pk__in=[line.instance.pk for line in lines])
     for rows in (others, Issue.objects.all()):

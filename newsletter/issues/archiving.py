@@ -84,10 +84,7 @@ def _free(line: Sequence[tuple[datetime, int]], at: datetime, used: set[int]) ->
 def importable_mails(
     mailed: Mapping[str, PastMail], now: datetime, public: set[str] | None = None
 ) -> tuple[list[PastMail], list[str]]:
-    """Mails whose posts are public and in no issue yet, and the sources of posts that are not public.
-
-    public: sources of posts that will be public (for a dry run); None asks the database.
-    """
+    """Mails of public posts without an issue, and sources of the others. public: sources, for a dry run."""
     if public is None:
         public = set(Post.objects.published(now).filter(source__in=mailed).values_list("source", flat=True))
     done = archived_sources(mailed)
@@ -102,10 +99,7 @@ def archived_sources(sources: Iterable[str]) -> set[str]:
 
 @transaction.atomic
 def archive_mails(past: Sequence[PastMail], now: datetime) -> int:
-    """Make an issue of each mail; return how many. All of them or none. Raises NumberingError.
-
-    An issue that comes so carries `imported_at`: planning (in delivery) never makes a mailing of it.
-    """
+    """Make an issue of each mail, or none; return how many. No mailing is ever made of them. Raises NumberingError."""
     numbered = [(one.number, one) for one in past if one.number is not None]
     numbers = [number for number, _one in numbered]
     twice = {number for number, times in Counter(numbers).items() if times > 1}

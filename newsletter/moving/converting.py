@@ -40,10 +40,7 @@ def run_converter(  # noqa: PLR0913 - an option of the program each
     memory: int = MEMORY_MAX,
     cpu_seconds: int = CPU_SECONDS,
 ) -> None:
-    """Convert an export into a new folder of posts. progress: gets how many posts are done, and of how many.
-
-    Raises ConversionError; then there is no folder. The process sees no setting and no secret of this one.
-    """
+    """Write a new folder of posts. progress: gets how many posts are done, and of how many. Raises ConversionError."""
     command = [sys.executable, "-m", "newsletter.moving.converters.convert", str(path.resolve()), str(folder.resolve())]
     command += [str(zone), site, str(memory), str(cpu_seconds), "fetch" if fetch else ""]
     command += [str(one.resolve()) for one in pictures]

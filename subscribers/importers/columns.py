@@ -225,12 +225,7 @@ class Columns:
 
     @classmethod
     def from_heading(cls, heading: list[str], choices: Mapping[str, str], reason: str) -> "Columns":
-        """Sort the columns of a heading; raise ColumnError when a choice names none of them, or no field.
-
-        choices: chosen fields of columns, by their names in the file, or LEFT_OUT.
-        reason: of a suppression list, the state of an address for which it gives none. Of a list only who, why and
-            since when counts.
-        """
+        """Raises ColumnError for a choice of no column or no field. reason: default state of a suppression list."""
         keys, chosen = [*map(plain, heading)], {plain(name): target for name, target in choices.items()}
         for name, target in choices.items():
             if plain(name) not in keys:

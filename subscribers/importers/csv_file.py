@@ -150,10 +150,7 @@ def _decodes(path: Path, encoding: str) -> bool:
 
 
 def first_line(file: TextIO) -> tuple[str, str, int]:
-    """Read the first line of a table; return it, what stands between its cells, and how many lines were read.
-
-    Excel reads a first line such as “sep=;” as the delimiter.
-    """
+    """Return the first line, its delimiter and how many lines were read; Excel reads a line “sep=;” before it."""
     line = file.readline()
     if found := SEP_LINE.fullmatch(line):
         return file.readline(), found[1], 2
@@ -164,11 +161,7 @@ def first_line(file: TextIO) -> tuple[str, str, int]:
 def open_table(
     path: Path, choices: Mapping[str, str] = NO_CHOICES, *, reason: str = "", is_checked: bool = False
 ) -> Iterator["Table"]:
-    """Open a table of readers, or with a `reason` a suppression list, after one look through all of it.
-
-    choices: as `Columns.from_heading` takes them. is_checked: it was looked through before, or is not to be yet.
-    Raises TableError as `Table.check` does.
-    """
+    """Open a table, or with a `reason` a suppression list. is_checked: skip reading it all first. Raises TableError."""
     encoding = encoding_of(path)
     with path.open("rb") as file:
         table = Table(file, encoding, choices, reason)
@@ -183,10 +176,7 @@ REFUSED_BECAUSE: Final = "refused_because"
 
 
 class Table:
-    """A table that is being read, row by row. names: of its columns; made up if its first line is a row.
-
-    reason: for a suppression list, the default of rows that give none.
-    """
+    """names: of the columns, made up if there is no heading. reason: default of a suppression list."""
 
     def __init__(
         self, file: BinaryIO, encoding: str, choices: Mapping[str, str] = NO_CHOICES, reason: str = ""
@@ -239,10 +229,7 @@ class Table:
             raise TableError(self.columns.question())
 
     def check(self) -> None:
-        """Read all of it once, and begin anew.
-
-        Raises TableError where it stops being CSV, or where a quotation mark takes in the lines below it.
-        """
+        """Read all once. Raises TableError for invalid CSV, or a quotation mark that takes in the lines below it."""
         self.check_columns()
         lines_of = [LINES_MAX] * self._width
         for field, places in self.columns.places.items():

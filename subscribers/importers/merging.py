@@ -1,7 +1,4 @@
-"""Upserts the readers of a file. A reader who has left never comes back by it.
-
-Rows are compared with the existing ones of their addresses, and then written in one transaction.
-"""
+"""Upserts the readers of a file, each batch in one transaction. A reader who has left never comes back by it."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -42,10 +39,7 @@ def merge(
     consent: str = "",
     dry_run: bool = False,
 ) -> Counter[str]:
-    """Write rows in one transaction; return counts by COUNTED. Idempotent.
-
-    consent: how these readers agreed; stored with each.
-    """
+    """Write rows in one transaction; return counts by COUNTED. Idempotent. consent: stored as proof with each."""
     source = f"import on {now:%Y-%m-%d}{': ' if consent else ''}{consent}"[:SOURCE_LENGTH]
     salt = Publication.objects.current().salt
     hashed = [(address_hash(row.email, salt) if isinstance(row, ReaderRow) else "", row) for row in rows]
@@ -210,10 +204,7 @@ class Merge:
 
 
 def _apply(reader: Subscriber, row: ReaderRow, now: datetime) -> bool:
-    """Apply a row, but for its tags, to a reader who has not left; return whether anything changed.
-
-    Leaving wins over everything, a reader's own pause over a file that knows of none, and of two pauses the longer one.
-    """
+    """Apply all but tags; return whether anything changed. Leaving wins, then the reader's own or the longer pause."""
     values = attrgetter(*CHANGED)
     before = values(reader)
     reader.name = row.name or reader.name

@@ -21,10 +21,7 @@ NEVER: Final = ("0000-00-00", "0001-01-01", "0001/", "01.01.0001")  # what progr
 
 
 def moment(text: str) -> datetime | None:
-    """A time, None for none; raise ValueError for what is no time.
-
-    One without a zone is UTC, as programs write it; a spreadsheet writes the local time of its author.
-    """
+    """Raises ValueError. Without a zone it is UTC, as programs write it, or a spreadsheet's local time."""
     if not text or text.startswith(NEVER):
         return None
     is_of_a_sheet = re.match(r"\d{1,4}[/.]", text)
@@ -91,10 +88,7 @@ class RowError(ValueError):
 
 
 def readers_of(columns: Columns) -> dict[str, ReadState]:
-    """By field, a function that reads the state out of a cell.
-
-    They raise RowError for a word that nobody knows; in a suppression list it says nothing.
-    """
+    """Functions from a cell to a state. They raise RowError for an unknown word, but in a suppression list."""
     found: dict[str, ReadState] = {
         "state": partial(_known_state, columns.program, columns.is_list),
         "left_at": lambda word: None if word.startswith(NEVER) else "unsubscribed",

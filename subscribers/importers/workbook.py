@@ -1,9 +1,7 @@
 """A program that writes the first sheet of a workbook as CSV: `python workbook.py ZONE < FILE`. No Django.
 
-ZONE: of the times in the sheet. Exit code 65 (EX_DATAERR of sysexits.h) for a file that is no workbook.
-
-It is a process of its own because the library allocates every cell up to the last one: a file of a kilobyte can ask for
-half a terabyte, which aborts the process.
+ZONE: of the times in the sheet. Exit code 65 (EX_DATAERR of sysexits.h) for a file that is no workbook. A process of
+its own: the library allocates every cell up to the last, so a kilobyte can ask for half a terabyte, which aborts it.
 """
 
 import csv

@@ -143,8 +143,9 @@ def test_a_conversion_that_would_take_too_much_ends_in_a_sentence(tmp_path, made
 
 
 def test_it_says_that_it_lives_however_long_one_post_takes():
-    code = "from newsletter.moving.converters import convert; convert.BEAT_SECONDS = 0.05; "
-    code += "convert.convert = lambda *_paths, **_options: input(); convert.main(['a.md', 'out', 'UTC', '', str(2**31), '60', ''])"
+    code = "from newsletter.moving.converters import convert; convert.BEAT_SECONDS = 0.05; convert.convert = wait; "
+    code = f"wait = lambda *_paths, **_options: input(); {code}"
+    code += "convert.main(['a.md', 'out', 'UTC', '', str(2**31), '60', ''])"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
 
     with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as child:

@@ -81,10 +81,7 @@ def go_on(found: PostImport, now: datetime) -> bool:
 
 
 def steps(found: PostImport) -> Generator[Commit]:
-    """Yield one step after the other; each returns whether it was the last.
-
-    Raises ConversionError, FolderError and NumberingError; and Lost, once the import is not this worker's any more.
-    """
+    """Yield steps. Raises ConversionError, FolderError and NumberingError; Lost if it is not this worker's any more."""
     place = files.path_of(found, CONVERTED)
     if found.stage == Stage.FOLDER or not is_folder_of_posts(place):
         _convert(found, place)
@@ -169,9 +166,10 @@ def _mend(found: PostImport, folder: PostFolder, links: Links, _now: datetime) -
 
 def _make_issues(found: PostImport, now: datetime) -> bool:
     """Make the issues that were decided on; those of an earlier run are there already. Raises NumberingError."""
-    rows = found.entries.exclude(number=None).exclude(mailed_at=None)
-    fields = rows.values_list("source", "subject", "mailed_at", "preheader", "number")
-    mails = {source: PastMail(source, *rest) for source, *rest in fields}
+    mails = {}
+    for row in found.entries.exclude(number=None):
+        if row.mailed_at:
+            mails[row.source] = PastMail(row.source, row.subject, row.mailed_at, row.preheader, row.number)
     ready, _closed = archiving.importable_mails(mails, now)
     found.issues += archiving.archive_mails(ready, now)
     return True

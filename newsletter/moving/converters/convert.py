@@ -124,10 +124,7 @@ def _checked(post: ConvertedPost) -> ConvertedPost:
 
 
 def lost_words(post: ConvertedPost) -> tuple[str, ...]:
-    """Words of the old page that neither the new page nor a remark has, repeated as often as they are missing.
-
-    A remark that explains no difference of the text excuses no word.
-    """
+    """Words, repeated as often as the new page lacks them, that no remark about the text names."""
     lost = Counter(post.original.words)
     lost.subtract(count_rendered(post.body).words)
     for remark in post.remarks:
@@ -136,17 +133,14 @@ def lost_words(post: ConvertedPost) -> tuple[str, ...]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Convert within limits. argv: path, folder, zone, site, memory, CPU seconds, "fetch" or "", folders of pictures.
-
-    Progress and refusal are lines of JSON.
-    """
+    """argv: path, folder, zone, site, memory, CPU seconds, “fetch” or nothing, and folders of pictures."""
     path, folder, zone, site, memory, cpu_seconds, fetch, *pictures = argv
     limit(int(memory), int(cpu_seconds))
     Thread(target=_beat, daemon=True).start()
     settings.configure(USE_I18N=False)  # the renderer asks for words of its own, in no particular language
     try:
-        options = {"zone": ZoneInfo(zone), "site": site, "pictures": [*map(Path, pictures)], "fetch": bool(fetch)}
-        convert(Path(path), Path(folder), **options, report=_report)
+        given, folders = (Path(path), Path(folder)), [*map(Path, pictures)]
+        convert(*given, zone=ZoneInfo(zone), site=site, pictures=folders, fetch=bool(fetch), report=_report)
     except (Rejected, OSError) as error:
         _say({"error": str(error)})
         return REFUSED

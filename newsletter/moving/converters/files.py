@@ -44,10 +44,7 @@ class Files(ABC):
         return {last: [*names] for last, names in groupby(sorted(self.names, key=_last_part), _last_part)}
 
     def ending_in(self, path: str) -> str:
-        """The file whose path ends in these parts, the shortest first; "" if there is none.
-
-        A mere name counts only if there is one file of it.
-        """
+        """The shortest path that ends in these parts; "" if none does, or several end in a mere name."""
         if self.has(path):
             return path
         names = self._by_last_part.get(_last_part(path), [])

@@ -44,10 +44,7 @@ LINE_END_SETTINGS = {
 
 
 class MarkdownFolder(Converter):
-    """Markdown files: those below a folder, one of them, or those of a zip.
-
-    The name of a post counts from the folder: name the same one again.
-    """
+    """Markdown files in a folder or a ZIP, or one. The name of a post counts from the folder: name the same again."""
 
     program = "Markdown"
 

@@ -40,7 +40,7 @@ class _MendedXml:
     opened: IO[bytes]
     is_in_cdata: bool = False
 
-    def read(self, _size: int) -> bytes:
+    def read(self, _size: int = -1, /) -> bytes:
         line = _CONTROL.sub(b"", self.opened.readline())
         parts = re.split(rb"(<!\[CDATA\[|\]\]>)", line)
         for index, part in enumerate(parts):

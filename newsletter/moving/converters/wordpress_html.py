@@ -42,10 +42,7 @@ class Attachment:
 
 
 def with_galleries(text: str, number: str, files: Mapping[str, Attachment], blocks: Mapping[str, str]) -> str:
-    """A text with its galleries and shared blocks written out. number: of the text itself.
-
-    A gallery without numbers has all pictures of its text. What is not in the export stays as it was typed.
-    """
+    """Write out galleries (one without ids has all pictures of post `number`) and shared blocks that are known."""
 
     def gallery(found: re.Match[str]) -> str:
         ids = _IDS.search(found["args"])

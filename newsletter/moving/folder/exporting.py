@@ -1,7 +1,4 @@
-"""Write an export: everything of one moment, while the newsletter runs.
-
-Of the ledger each mailing has a table: deliveries/17.csv has a line a copy.
-"""
+"""Writes an export: everything of one moment, while the newsletter runs. Each mailing's copies are a table."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,10 +28,7 @@ ALIAS = "snapshot"
 
 @contextmanager
 def snapshot() -> Iterator[BaseDatabaseWrapper]:
-    """Yield a connection of our own in a transaction that only reads; querysets use it by ALIAS.
-
-    On SQLite it takes no lock that a writer waits for; the log of writes grows until it ends.
-    """
+    """Yield a connection for reading in one transaction. Writers do not wait for it; querysets use it by ALIAS."""
     own = connection.copy(alias=ALIAS)
     own.settings_dict["CONN_HEALTH_CHECKS"] = False
     connections[ALIAS] = own
@@ -100,11 +94,7 @@ class Exported:
 
 
 def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
-    """Write the whole site into a new folder.
-
-    with_keys: also the secrets by which links in old mails open, and that sign mails.
-    Raises FileExistsError if the folder is there and not empty, or OSError; then there is none.
-    """
+    """Write everything into a new folder. Raises OSError, also if one is there and not empty; then there is none."""
     Publication.objects.fresh()  # there is one, from now on
     with whole(place) as root:
         folder = ExportWriter(root)

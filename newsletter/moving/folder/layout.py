@@ -92,11 +92,7 @@ class PostFile:
 
 @dataclass(frozen=True)
 class Remark:
-    """A difference that is known.
-
-    what: its kind, a msgid; detail: which one; is_loss: readers miss something that the old page had.
-    effect: by the names of `counting.COUNT_NAMES`, how many more (or fewer) there are for it.
-    """
+    """A known difference. what: a msgid; is_loss: readers miss it; effect: how many more or fewer, by COUNT_NAMES."""
 
     what: str
     detail: str = ""
@@ -237,10 +233,7 @@ def partial_path(place: Path) -> Path:
 
 @contextmanager
 def whole(place: Path) -> Iterator[Path]:
-    """Yield a folder to fill that gets its name when the block has ended well, and is on the disk.
-
-    Raises FileExistsError if something is there; what a process that was killed has left beside it is removed.
-    """
+    """Yield a temporary folder, which gets its name once it is complete and on the disk. Raises FileExistsError."""
     if place.is_symlink() or (place.exists() and not (place.is_dir() and not any(place.iterdir()))):
         raise FileExistsError(f"{place} is there already, and is not empty: nothing is ever written over it")
     part = partial_path(place)
@@ -398,14 +391,12 @@ def split_front_matter(octets: bytes, name: str) -> tuple[str, str]:
 
 
 def parse_yaml(text: str, name: str, loader: Any, *, first: int = 1) -> dict[str, Any]:
-    """Parse YAML by a loader that makes no objects. first: line number of `text` in its file. Raises FolderError.
-
-    Aliases are refused: some lines could mean gigabytes.
-    """
+    """Parse YAML without aliases, which expand without limit. first: line of `text` in its file. Raises FolderError."""
     try:
         for event in yaml.parse(text, Loader=loader):
             if isinstance(event, yaml.AliasEvent):
-                raise FolderError(f"{name}, line {event.start_mark.line + first}: a YAML alias, which no such file has")
+                line = getattr(event.start_mark, "line", 0) + first
+                raise FolderError(f"{name}, line {line}: a YAML alias, which no such file has")
         data = yaml.load(text, Loader=loader)  # noqa: S506 - safe or base
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)

@@ -1,9 +1,4 @@
-"""A folder of a whole site: written beside its place, read with suspicion. No Django.
-
-    manifest.json    what it is: form, moment, facts, and of every other file the octets, the SHA-256 and the rows
-
-A folder without a manifest was never finished. Files are named by the manifest alone: what else lies there is not read.
-"""
+"""A folder of a whole site. manifest.json, written last, names every file with its size and SHA-256. No Django."""
 
 import csv
 import hashlib

@@ -50,10 +50,7 @@ def refuse_foreign_files(folder: ExportReader) -> None:
 
 
 def put_files(folder: ExportReader) -> bool:
-    """Put files into DATA_DIR or the bucket; return whether the export's secret is used from now on.
-
-    Idempotent. Departure logs are merged with existing ones.
-    """
+    """Copy files, merge departure logs; return whether the secret of the export is used from now on. Idempotent."""
     there = media.picture_sizes() if media.is_remote else {}  # pictures of an earlier run
     for name in folder.below(PICTURES):
         path = name.removeprefix(f"{PICTURES}/")

@@ -93,10 +93,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 @dataclass(frozen=True)
 class Sheet:
-    """One table: its file without “.csv”, and the rows in it.
-
-    file_columns: columns that are files of their own. has_initial_rows: an empty installation has rows, too.
-    """
+    """A table. file_columns: those in files of their own. has_initial_rows: also in an empty installation."""
 
     name: str
     label: str

@@ -1,12 +1,4 @@
-"""Posts, issues and the publication as files that people read: Markdown with front matter, letters as they were sent.
-
-    posts/0128-words.md            front matter, then the text as it was typed
-    issues/0042/issue.yaml         number, subject, dates, and which posts it has
-    issues/0042/introduction.md    and closing.md
-    issues/0042/letter.html        and letter.txt: as it left, around what differed from reader to reader
-
-Of a second mailing of an issue, or a correction, the letter has the name of its kind and number.
-"""
+"""Posts, issues and the publication as files for people: Markdown with front matter, and letters as they were sent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,10 +50,7 @@ def _plain(field: Field, value: Any) -> Any:
 
 
 def row_values(data: Mapping[str, Any], fields: Sequence[Field], file: str) -> list[Any]:
-    """Values in the order of `fields`, of what `row_data` wrote; a missing one is the default.
-
-    Raises FolderError for what no field is called, or could hold.
-    """
+    """Values in the order of `fields`; a missing one is the default. Raises FolderError for unknown keys."""
     names = {KEYS.get(field.attname, field.attname): field for field in fields}
     if unknown := [name for name in data if name not in names and name not in sheets.DROPPED_COLUMNS]:
         raise FolderError(f"{file} says {str(unknown[0])[:80]!r}, which this version does not know: update first")

@@ -156,10 +156,7 @@ class PostStep:
         return self._entry(None if self.outcome in {"rejected", "unchanged"} else render_uncached(self.body))
 
     def write(self) -> PostReport:
-        """Create, update or leave the post. Raises OSError if a picture cannot be stored.
-
-        A changed file overwrites edits made on the desk; an unchanged one leaves the post alone.
-        """
+        """Save the post, over edits of the desk, unless its file is unchanged. Raises OSError for pictures."""
         if self.file is None:
             return self._entry()
         html = None
@@ -228,10 +225,7 @@ def _redirect_tag_pages(pages: tuple[TagPage, ...]) -> None:
 
 
 def steps(folder: PostFolder, seen: set[str], *, skipped: int = 0) -> Generator[PostStep]:
-    """Yield each post while a thread pool prepares pictures of the next ones.
-
-    seen: sources of earlier posts, extended here; skipped: number of posts done by an earlier run.
-    """
+    """Yield posts, their pictures prepared ahead. seen: sources of earlier posts; skipped: posts done before."""
     ahead: deque[PostStep] = deque()
     with ThreadPoolExecutor(THREADS, "pictures") as pool:
         for name in folder.names[skipped:]:
@@ -284,10 +278,7 @@ class MoveResult:
 
 
 def take(root: Path, *, dry_run: bool, report: Callable[[PostReport], None]) -> MoveResult:
-    """Import all posts, then rewrite links. A rejected post does not stop the others.
-
-    Raises FolderError.
-    """
+    """Import all posts, then rewrite links. A rejected post does not stop the others. Raises FolderError."""
     folder = PostFolder.at(root)
     made = MoveResult(MoveReport(folder.account.program, dry_run))
     for step in steps(folder, set()):

@@ -185,10 +185,7 @@ class ImportRefused(Exception):
 
 @dataclass(frozen=True)
 class ImportedSite:
-    """The result. unsent: mails that were due at the old site and are cancelled.
-
-    has_secret: links in old mails work here; None if the export has no keys.
-    """
+    """unsent: due mails of the old site, cancelled. has_secret: links in old mails work; None without keys."""
 
     exported_at: datetime
     counts: dict[str, int]
@@ -198,10 +195,7 @@ class ImportedSite:
 
 
 def import_site(root: Path, now: datetime) -> ImportedSite:
-    """Load an export in one transaction. Nothing is sent until the author decides on the desk.
-
-    After a kill, run it again: the database is unchanged. Raises FolderError or ImportRefused.
-    """
+    """Load an export in one transaction; sending waits for the author. Raises FolderError, ImportRefused."""
     folder = ExportReader.at(root)
     if name := newer_migration(str(name) for name in folder.facts.get("migrations", [])):
         raise ImportRefused(f"the export is of a newer version of this program, which knows {name}: update first")
@@ -239,10 +233,7 @@ def _empty_installation() -> None:
 
 
 def read_rows(folder: ExportReader, file: str, fields: Sequence[Field]) -> Iterator[list[Any]]:
-    """Yield rows as values in the order of `fields`; missing columns get defaults.
-
-    Raises FolderError for an unknown column or an invalid cell.
-    """
+    """Yield values in the order of `fields`; missing columns get defaults. Raises FolderError."""
     lines = folder.rows(file)
     heading = next(lines)
     by_column = {field.attname: field for field in fields}

@@ -102,10 +102,7 @@ def heading_key(words: str) -> str:
 
 
 def lead_anchors(markdown: str, given: Mapping[str, str]) -> tuple[str, list[Remark]]:
-    """The text with its links within as they lead here, and a remark about those that lead nowhere.
-
-    given: the words of the heading that has a name of its own, by this name.
-    """
+    """Rewrite links within the text. given: the words of headings that have a name of their own, by this name."""
     if not re.search(r"\]\(<?#|href=[\"']#|\]:[ \t]*<?#", markdown):
         return markdown, []
     html = render(markdown)

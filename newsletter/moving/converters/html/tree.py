@@ -83,10 +83,7 @@ class Node:
 
 
 def parse(html: str) -> Node:
-    """`html` as a tree; broken marks are mended as a browser mends them.
-
-    A mark or a link around blocks stands in each of them then: bold around two paragraphs is two bold runs.
-    """
+    """A tree, mended as browsers do it. A mark or a link around blocks is in each of them then."""
     html = with_code_escaped(without_control(html))
     names = {name.lower() for name in _NAME.findall(html)} - {"plaintext"}  # which swallows all that follows
     names |= {"img"} if "image" in names else set()  # what a browser makes of it

@@ -86,10 +86,7 @@ class _Loader(yaml.BaseLoader):
 
 
 def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
-    """Each value as a text or a list of texts, by its key in lower case; nested keys are joined by a dot.
-
-    What has a name in a list (Hugo's resources) stands under this name too.
-    """
+    """Keys in lower case, those within each other joined by a dot; an item of a list that has a name, too."""
     values: dict[str, Value] = {}
     for key, value in fields.items():
         name = str(key).lower()

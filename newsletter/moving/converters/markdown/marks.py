@@ -56,10 +56,7 @@ class Mark:
 
 
 def as_markdown(typed: str, *, is_mdx: bool = False) -> tuple[str, list[Remark]]:
-    """The text with the marks that are known as Markdown, and what is not as it was. Code stays as it is.
-
-    is_mdx: whether its program reads what stands in braces as a program.
-    """
+    """Plain Markdown, and what differs. is_mdx: braces hold a program."""
     text, body = MarkedText(), typed
     for mark in MARKS:
         body = mark.replaced(text, body)

@@ -112,11 +112,7 @@ def _progress(command: BaseCommand, done: int, of: int | None = None) -> None:
 
 @contextmanager
 def _folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> Iterator[Path]:
-    """Yield the folder of an export: itself if it is one, else one that is gone again afterwards.
-
-    It lies on the disk of the data, for it is as large as the export; what a killed run has left there goes with the
-    orphans of the desk.
-    """
+    """Yield a folder of posts as it is; else a temporary one on the data's disk, for it is as large as the export."""
     if is_folder_of_posts(path):
         if any(options[name] for name in ("site", "pictures", "fetch")):
             command.stderr.write("This is a folder of posts already: --site, --pictures and --fetch change nothing.")
