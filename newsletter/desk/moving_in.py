@@ -83,7 +83,7 @@ TEXTS_AT_ONCE = 20  # texts of the account on a page
 PATIENCE = timedelta(minutes=1)  # without a worker, after which the page says so
 
 
-def facts(found: PostImport, now: datetime, page: str = "", form: TrialForm | None = None) -> dict[str, Any]:
+def import_context(found: PostImport, now: datetime, page: str = "", form: TrialForm | None = None) -> dict[str, Any]:
     counts = found.counts
     has_account = bool(counts) and not found.is_at_work
     words_lost = F("account__lost").desc(nulls_last=True)
@@ -93,11 +93,11 @@ def facts(found: PostImport, now: datetime, page: str = "", form: TrialForm | No
         "found": found,
         "form": form or TrialForm(initial={"site": found.site, "fetches": found.fetches}),
         "dot": DOTS.get(found.state, ""),
-        "what_it_is": kinds(found),
+        "what_it_is": count_labels(found),
         "ends": [(label, counts[name]) for name, label in OUTCOMES.items() if counts.get(name)],
-        "totals": rows_of(found.totals) if has_account else [],
+        "totals": count_rows(found.totals) if has_account else [],
         "texts": texts,
-        "listed": [text_of(row) for row in texts] if texts else [],
+        "listed": [entry_context(row) for row in texts] if texts else [],
         "to_do": max(found.total, found.cursor),
         "has_no_worker": _has_no_worker(found, now),
         "has_file": found.has_files(now),
@@ -109,7 +109,7 @@ def facts(found: PostImport, now: datetime, page: str = "", form: TrialForm | No
     }
 
 
-def kinds(found: PostImport) -> list[str]:
+def count_labels(found: PostImport) -> list[str]:
     counts = found.counts
     if not counts:
         return [ngettext("%d text", "%d texts", found.total) % found.total] if found.total else []
@@ -122,7 +122,7 @@ def kinds(found: PostImport) -> list[str]:
     return [label % counts[name] for name, label in labels.items() if counts.get(name)]
 
 
-def rows_of(totals: dict[str, list[int]]) -> list[CountChange]:
+def count_rows(totals: dict[str, list[int]]) -> list[CountChange]:
     rows = (CountChange(name, *totals.get(name, (0, 0))) for name in COUNT_NAMES)
     return [row for row in rows if row.before or row.after]
 
@@ -133,7 +133,7 @@ def _has_no_worker(found: PostImport, now: datetime) -> bool:
     return found.is_at_work and due is not None and due < now
 
 
-def text_of(row: PostImportEntry) -> dict[str, Any]:
+def entry_context(row: PostImportEntry) -> dict[str, Any]:
     entry = posts.entry_of(row)
     return explain(entry) | {"row": row, "things": entry.changed_counts}
 
@@ -158,7 +158,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 def _take_in(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
     """Keep an export of posts; a list of readers is handed to the import of readers."""
-    if importing.is_list(file):
+    if importing.is_reader_list(file):
         return importing.hand_over(request, file)
     pieces = iter(lambda: file.read(PIECE), b"")
     found = posts.take_in(one_line(file.name or ""), pieces, user=request.user, now=timezone.now())
@@ -171,7 +171,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _import_page(request: HttpRequest, found: PostImport, form: TrialForm | None = None) -> HttpResponse:
-    context = facts(found, timezone.now(), request.GET.get("page", ""), form)
+    context = import_context(found, timezone.now(), request.GET.get("page", ""), form)
     return page(request, "import", context, status=400 if form else 200)
 
 
@@ -179,7 +179,7 @@ def _import_page(request: HttpRequest, found: PostImport, form: TrialForm | None
 def moving(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with the part of the page that moves, for live.js."""
     found = get_object_or_404(PostImport, pk=pk)
-    return render(request, "desk/moving_in/_import.html", facts(found, timezone.now()))
+    return render(request, "desk/moving_in/_import.html", import_context(found, timezone.now()))
 
 
 @require_POST

@@ -70,12 +70,8 @@ def _error(lines: Iterable[str], progress: Callable[[int, int], None] | None) ->
 
 def limit(memory: int, cpu_seconds: int) -> None:
     """Beyond: MemoryError, SIGXCPU, and OSError for a file that is too large."""
-    limits = {
-        resource.RLIMIT_AS: memory,
-        resource.RLIMIT_CPU: cpu_seconds,
-        resource.RLIMIT_FSIZE: FILE_BYTES,
-        resource.RLIMIT_CORE: 0,
-    }
+    limits = {resource.RLIMIT_AS: memory, resource.RLIMIT_CPU: cpu_seconds}
+    limits |= {resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_CORE: 0}
     for name, wanted in limits.items():
         hard = resource.getrlimit(name)[1]
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -193,7 +193,7 @@ SUPPRESSION_LIST_COLUMNS: Final = {
 }
 
 
-def plain(name: str) -> str:
+def column_key(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
 
 
@@ -226,9 +226,9 @@ class Columns:
     @classmethod
     def from_heading(cls, heading: list[str], choices: Mapping[str, str], reason: str) -> "Columns":
         """Raises ColumnError for a choice of no column or no field. reason: default state of a suppression list."""
-        keys, chosen = [*map(plain, heading)], {plain(name): target for name, target in choices.items()}
+        keys, chosen = [*map(column_key, heading)], {column_key(name): target for name, target in choices.items()}
         for name, target in choices.items():
-            if plain(name) not in keys:
+            if column_key(name) not in keys:
                 raise ColumnError(f"The file has no column “{name}”; it has {', '.join(heading)[:200]}")
             if target not in {*COLUMNS, LEFT_OUT}:
                 raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMNS)}")

@@ -17,7 +17,7 @@ from typing import BinaryIO, Final, TextIO
 from django.utils.translation import gettext as _
 
 from subscribers import exporting
-from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, Columns, plain
+from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, Columns, column_key
 from subscribers.importers.rows import InvalidRow, ReaderRow, Rejected, RowReader
 
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -62,14 +62,14 @@ COMMONNESS_MIN: Final = {WESTERN: 0, "cp932": 1.5, "cp950": 2.2, "gb18030": 2.2}
 PIECE: Final = 1 << 20
 SAMPLE: Final = 10_000  # octets
 # How files begin that are no tables: JSON, XML and HTML, ZIP, PDF, and Word of old.
-NO_TABLES: Final = (b"{", b"[", b"<", b"PK\x03\x04", b"PK\x05\x06", b"%PDF", b"\xd0\xcf\x11\xe0")
+FOREIGN_PREFIXES: Final = (b"{", b"[", b"<", b"PK\x03\x04", b"PK\x05\x06", b"%PDF", b"\xd0\xcf\x11\xe0")
 
 
 class TableError(ValueError):
     """The file as a whole is no table of readers, and nothing of it is to be written; the message says why."""
 
 
-def not_csv(error: Exception, start: int, end: int) -> TableError:
+def csv_error(error: Exception, start: int, end: int) -> TableError:
     one, more = _("Line %(start)d is not CSV: %(error)s"), _("Line %(start)d to %(to)d is not CSV: %(error)s")
     return TableError((more if end > start else one) % {"start": start, "to": end, "error": error})
 
@@ -78,7 +78,7 @@ def encoding_of(path: Path) -> str:
     """The codec's name. Raises TableError where it is not certain: names would be garbled."""
     with path.open("rb") as file:
         first = file.read(SAMPLE)
-    if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(NO_TABLES):
+    if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(FOREIGN_PREFIXES):
         raise TableError(_("This is no table of readers. Posts move in under Settings, “Move in”."))
     if first[:2] in UTF16_BOMS:
         return "utf-16"
@@ -122,7 +122,7 @@ def _known_names(first: bytes, encoding: str) -> int:
     """Count column names beyond ASCII that are known, in this encoding."""
     line, delimiter, _lines = first_line(io.StringIO(first.decode(encoding, errors="replace"), newline=""))
     heading = next(csv.reader([line], delimiter=delimiter), [])
-    return sum(plain(name) in FIELD_OF for name in heading if not name.isascii())
+    return sum(column_key(name) in FIELD_OF for name in heading if not name.isascii())
 
 
 def _commonness(octets: bytes, encoding: str) -> float:
@@ -187,7 +187,7 @@ class Table:
             heading = next(csv.reader([first], delimiter=self._delimiter), [])
             self.columns = Columns.from_heading(heading, choices, reason)
         except (csv.Error, UnicodeDecodeError) as error:
-            raise not_csv(error, 1, 1) from error
+            raise csv_error(error, 1, 1) from error
         except ColumnError as error:
             raise TableError(str(error)) from error
         self.encoding = ENCODING_NAMES.get(encoding, encoding)
@@ -254,7 +254,7 @@ class Table:
         return exporting.csv_line([*(self.names[place] for place in self._kept_places()), REFUSED_BECAUSE])
 
     def _kept_places(self) -> list[int]:
-        return [place for place, name in enumerate(self.names) if plain(name) != plain(REFUSED_BECAUSE)]
+        return [place for place, name in enumerate(self.names) if column_key(name) != column_key(REFUSED_BECAUSE)]
 
     def _do_without_heading(self, cells: list[str], reason: str) -> None:
         """Take the first line as a row if it has an address: in its first cell, or anywhere in a suppression list."""
@@ -281,7 +281,7 @@ class Table:
                 yield start, reader.line_num + before, cells
                 start = reader.line_num + before + 1
         except (csv.Error, UnicodeDecodeError) as error:
-            raise not_csv(error, start, reader.line_num + before) from error
+            raise csv_error(error, start, reader.line_num + before) from error
 
     def _has_open_quote(self, cell: str, most: int) -> bool:
         """A cell that seems to hold other rows: a quotation mark is open. most: lines allowed below its first."""

@@ -13,16 +13,16 @@ from django.utils.translation import gettext as _
 
 from newsletter.mail.characters import without_control
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.importers.columns import COLUMNS, Columns, ExportFormat, plain
+from subscribers.importers.columns import COLUMNS, Columns, ExportFormat, column_key
 from subscribers.importers.dates import read_date
 from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
-NEVER: Final = ("0000-00-00", "0001-01-01", "0001/", "01.01.0001")  # what programs write for no time at all
+NULL_DATES: Final = ("0000-00-00", "0001-01-01", "0001/", "01.01.0001")  # what programs write for no time at all
 
 
-def moment(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """Raises ValueError. Without a zone it is UTC, as programs write it, or a spreadsheet's local time."""
-    if not text or text.startswith(NEVER):
+    if not text or text.startswith(NULL_DATES):
         return None
     is_of_a_sheet = re.match(r"\d{1,4}[/.]", text)
     at = read_date(text, timezone.get_default_timezone() if is_of_a_sheet else UTC)
@@ -91,9 +91,9 @@ def readers_of(columns: Columns) -> dict[str, ReadState]:
     """Functions from a cell to a state. They raise RowError for an unknown word, but in a suppression list."""
     found: dict[str, ReadState] = {
         "state": partial(_known_state, columns.program, columns.is_list),
-        "left_at": lambda word: None if word.startswith(NEVER) else "unsubscribed",
-        "cleaned_at": lambda word: None if word.startswith(NEVER) else "bounced",
-        "complained_at": lambda word: None if word.startswith(NEVER) else "complained",
+        "left_at": lambda word: None if word.startswith(NULL_DATES) else "unsubscribed",
+        "cleaned_at": lambda word: None if word.startswith(NULL_DATES) else "bounced",
+        "complained_at": lambda word: None if word.startswith(NULL_DATES) else "complained",
         "wants_mail": partial(_state_by_wish, False),
         "refuses_mail": partial(_state_by_wish, True),
     }
@@ -103,7 +103,7 @@ def readers_of(columns: Columns) -> dict[str, ReadState]:
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
 def _known_state(program: ExportFormat, is_list: bool, word: str) -> str:
     key = " ".join(re.split(r"[\s_-]+", word.casefold())).strip()
-    state = program.words.get(key) or STATE_OF.get(key) or (REASON_OF.get(plain(word)) if is_list else None)
+    state = program.words.get(key) or STATE_OF.get(key) or (REASON_OF.get(column_key(word)) if is_list else None)
     if state is None:
         raise RowError(_("has an unknown state %r") % word.casefold())
     return state
@@ -113,7 +113,7 @@ def _known_state(program: ExportFormat, is_list: bool, word: str) -> str:
 def _state_by_wish(refusal: bool, word: str) -> str:
     """A time counts as yes."""
     try:
-        wish = word.casefold() in YES or (word.casefold() not in NO and moment(word) is not None)
+        wish = word.casefold() in YES or (word.casefold() not in NO and parse_time(word) is not None)
     except ValueError as error:
         raise RowError(_("has %r where only yes or no, or a time, says whether mail is wanted") % word) from error
     return "unsubscribed" if wish is refusal else "active"
@@ -233,7 +233,7 @@ class RowReader:
                 raise
         with suppress(ValueError):
             if len(word := self._get[wish](cells)) > SHORTEST_TIME:
-                return moment(word)
+                return parse_time(word)
         return None
 
 
@@ -263,6 +263,6 @@ def _tags(text: str) -> tuple[str, ...]:
 
 def _moment_or_error(text: str) -> datetime | None:
     try:
-        return moment(text)
+        return parse_time(text)
     except ValueError as error:
         raise RowError(_("has %r, which is not a time like 2027-01-31T08:00:00+08:00") % text) from error

@@ -37,7 +37,7 @@ def test_an_export_becomes_a_folder_and_says_how_far_it_is(tmp_path):
 
 def test_a_zipped_folder_of_posts_is_taken_as_it_is(tmp_path):
     post = layout.PostFile(source="ghost:1", title="題", addresses=("/one/",), body="內文。")
-    account = layout.Account("Ghost", posts={"ghost:1": layout.LossReport("one", {"words": 2})})
+    account = layout.ConversionReport("Ghost", posts={"ghost:1": layout.LossReport("one", {"words": 2})})
     layout.write_post(tmp_path / "mine", 1, post)
     address = layout.write_picture(tmp_path / "mine", b"octets", "a.png")
     layout.write_account(tmp_path / "mine", account)

@@ -8,7 +8,7 @@ import pytest
 from subscribers.importers import csv_file, merging
 from subscribers.importers.columns import KEPT
 from subscribers.importers.csv_file import TableError, encoding_of
-from subscribers.importers.rows import InvalidRow, ReaderRow, moment
+from subscribers.importers.rows import InvalidRow, ReaderRow, parse_time
 from subscribers.models import Note, Subscriber, Suppression
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
@@ -315,7 +315,7 @@ def test_what_is_no_text_is_of_no_encoding(file):
 def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, at):
     assert settings.TIME_ZONE == "Asia/Taipei"
 
-    assert moment(text) == at
+    assert parse_time(text) == at
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, 
 )
 def test_what_is_no_time_is_none(text):
     with pytest.raises(ValueError, match=f"^{text.replace('+', '.')}$"):
-        moment(text)
+        parse_time(text)
 
 
 def test_a_consent_of_the_year_9999_is_of_now_and_nobody_is_lost(db, file):

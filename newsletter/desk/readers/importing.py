@@ -23,7 +23,7 @@ from newsletter.limits import body_size
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
 from subscribers.importers import csv_file
-from subscribers.importers.columns import KEPT, LEFT_OUT, plain
+from subscribers.importers.columns import KEPT, LEFT_OUT, column_key
 from subscribers.importers.csv_file import Table, TableError
 from subscribers.importers.packed import csv_pieces
 from subscribers.models import Suppression
@@ -121,7 +121,7 @@ class Column:
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
     form = ReaderUploadForm(request.POST, request.FILES) if request.method == "POST" else ReaderUploadForm()
-    if errand := kept(form, request.user):
+    if errand := create_import(form, request.user):
         return redirect("admin:reader_import_columns", errand.pk)
     return _page(request, "import", {"form": form}, status=400 if form.is_bound else 200)
 
@@ -129,7 +129,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload_suppressions(request: HttpRequest) -> HttpResponse:
     form = SuppressionListForm(request.POST, request.FILES) if request.method == "POST" else SuppressionListForm()
-    if errand := kept(form, request.user, Kind.BAR):
+    if errand := create_import(form, request.user, Kind.BAR):
         if errand.begin(timezone.now(), Errand.State.TRYING):
             enqueue_on_commit(tasks.work_on_errands)
         return redirect("admin:reader_errand", errand.pk)
@@ -137,7 +137,7 @@ def upload_suppressions(request: HttpRequest) -> HttpResponse:
     return _page(request, "bar", context, status=400 if form.is_bound else 200)
 
 
-def kept(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
+def create_import(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
     """Keep the file of a form, and return its import; None if something is wrong, which the form says then."""
     if form.is_bound and form.is_valid():
         options = {name: value for name, value in form.cleaned_data.items() if name != "file"}
@@ -166,7 +166,7 @@ def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: s
     return errand
 
 
-def is_list(file: "UploadedFile[Any]") -> bool:
+def is_reader_list(file: "UploadedFile[Any]") -> bool:
     """A table of readers. One of mails has a subject in its heading; a .txt needs an address."""
     name, head = (file.name or "").lower(), file.read(HEAD)
     file.seek(0)
@@ -183,7 +183,7 @@ def hand_over(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def consent(request: HttpRequest, pk: int) -> HttpResponse:
-    errand = own(request, pk)
+    errand = own_import(request, pk)
     form = ConsentForm(request.POST) if request.method == "POST" else ConsentForm()
     if form.is_bound and form.is_valid():
         if errand.state == Errand.State.DRAFT:
@@ -195,7 +195,7 @@ def consent(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def columns(request: HttpRequest, pk: int) -> HttpResponse:
-    errand, is_posted = own(request, pk), request.method == "POST"
+    errand, is_posted = own_import(request, pk), request.method == "POST"
     if not errand.options["consent"]:
         return redirect("admin:reader_import_consent", pk)
     try:
@@ -218,7 +218,7 @@ def columns_of(table: Table, samples: list[list[str]], chosen: Any) -> list[Colu
     """The columns of a heading, if there is one. chosen: fields, by the name or the number of a column."""
     found: dict[str, Column] = {}
     for number, name in enumerate(table.names if table.has_heading else []):
-        if key := plain(name):
+        if key := column_key(name):
             cells = [row[number][:60] for row in samples if row[number : number + 1] and row[number].strip()]
             field = chosen.get(f"column-{number}", chosen.get(name))
             if field not in {*FIELDS, LEFT_OUT}:
@@ -238,14 +238,14 @@ def problem_with(found: list[Column]) -> str:
 
 @require_POST
 def start(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> HttpResponse:
-    if begin_import(own(request, pk, kind), timezone.now()):
+    if begin_import(own_import(request, pk, kind), timezone.now()):
         enqueue_on_commit(tasks.work_on_errands)
     else:
         messages.info(request, _("It was begun already, or its file is gone."))
     return redirect("admin:reader_errand", pk)
 
 
-def own(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> Errand:
+def own_import(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> Errand:
     return get_object_or_404(Errand, pk=pk, kind=kind, user=request.user)
 
 

@@ -25,16 +25,16 @@ from newsletter.moving.converters.pictures import FileFinder, Finder, PictureCop
 from newsletter.moving.converting import cpu_time, limit
 from newsletter.moving.counting import count_words
 from newsletter.moving.folder import layout
-from newsletter.moving.folder.layout import Account, LossReport, PostFile, Remark, whole
+from newsletter.moving.folder.layout import ConversionReport, LossReport, PostFile, Remark, new_folder
 
 log = logging.getLogger(__name__)
 
 REFUSED = 65  # EX_DATAERR of sysexits.h
 BEAT_SECONDS = 15  # a worker's lease ends after three minutes
 POST_SECONDS = 60  # of CPU time
-NAMED_MAX = 50  # lost words that an account lists
+LOST_WORDS_MAX = 50  # lost words that an account lists
 # Exceptions of malformed input in converters. Such a post is rejected, the others come.
-UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+INPUT_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _FIELDS = [one.name for one in fields(PostFile)]
 
 type Report = Callable[[int, int], None]  # how many posts are done, of how many
@@ -61,8 +61,8 @@ def convert(
     count = sum(1 for _post in converter.posts())
     if not count:
         raise Rejected("there is no post in it")
-    with whole(folder) as part:
-        account = Account(converter.name, converter.site)
+    with new_folder(folder) as part:
+        account = ConversionReport(converter.name, converter.site)
         writer = _PostWriter(part, account, PictureCopier(finders, part, account))
         for number, (name, read) in enumerate(converter.posts(), 1):
             writer.write(number, name, read)
@@ -72,7 +72,7 @@ def convert(
 
 def _unpack(files: Files, folder: Path) -> None:
     """Copy a folder of posts."""
-    with whole(folder) as part:
+    with new_folder(folder) as part:
         for name in files.names:
             if name == layout.ACCOUNT or name.startswith((f"{layout.POSTS}/", f"{layout.PICTURES}/")):
                 with layout.new_file(part, name) as target:
@@ -82,7 +82,7 @@ def _unpack(files: Files, folder: Path) -> None:
 class _PostWriter:
     """Writes posts; a rejected one does not stop the others."""
 
-    def __init__(self, folder: Path, account: Account, pictures: PictureCopier) -> None:
+    def __init__(self, folder: Path, account: ConversionReport, pictures: PictureCopier) -> None:
         self.folder, self.account, self.pictures = folder, account, pictures
 
     def write(self, number: int, name: str, read: Callable[[], ConvertedPost]) -> None:
@@ -93,7 +93,7 @@ class _PostWriter:
         except (Rejected, TimeoutError) as error:
             self.account.rejected.append((name, str(error) or "it takes too long to convert"))
             return
-        except UNFORESEEN as error:
+        except INPUT_ERRORS as error:
             log.exception("%s cannot be read", name)
             self.account.rejected.append((name, f"it cannot be read: {type(error).__name__} {error}"[:300]))
             return
@@ -129,7 +129,7 @@ def lost_words(post: ConvertedPost) -> tuple[str, ...]:
     lost.subtract(count_rendered(post.body).words)
     for remark in post.remarks:
         lost.subtract(count_words(remark.detail) if remark.is_loss or remark.effect else {})
-    return tuple(islice((+lost).elements(), NAMED_MAX))
+    return tuple(islice((+lost).elements(), LOST_WORDS_MAX))
 
 
 def main(argv: Sequence[str]) -> int:

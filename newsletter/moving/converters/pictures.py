@@ -12,7 +12,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from newsletter.mail.safe_http import FetchError, fetch
 from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.files import Files, Rejected
-from newsletter.moving.folder.layout import Account, Remark, picture_file, write_picture
+from newsletter.moving.folder.layout import ConversionReport, Remark, picture_file, write_picture
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, refuse_unusable
 
 AGENT = "newsletter-import/1 (fetches the pictures of posts that move)"
@@ -91,7 +91,7 @@ _OUR_ADDRESS = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written
 class PictureCopier:
     """Copies pictures into the folder once each, and records their old addresses."""
 
-    def __init__(self, finders: Sequence[Finder], folder: Path, account: Account) -> None:
+    def __init__(self, finders: Sequence[Finder], folder: Path, account: ConversionReport) -> None:
         self.finders, self.folder, self.account = finders, folder, account
 
     def placed(self, body: str, beside: str, remarks: list[Remark]) -> str:

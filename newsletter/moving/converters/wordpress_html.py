@@ -113,7 +113,8 @@ def _dynamic(found: re.Match[str], remarks: list[Remark]) -> str:
     if found["name"] == "footnotes":
         return ""
     remarks.append(Remark(UNKNOWN_BOX, found["name"]))
-    return f"<div>{serialised(comment(found['args'] or ''))}</div>"
+    args = (found["args"] or "").strip()
+    return f"<div>{serialised(comment(args))}</div>" if args else ""
 
 
 def _code(found: re.Match[str]) -> str:

@@ -17,9 +17,9 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.replies import ReplyMail
 from newsletter.issues.models import Issue
 from newsletter.moving.folder import places, sheets, texts
-from newsletter.moving.folder.layout import dump_yaml, post_file, whole
+from newsletter.moving.folder.layout import dump_yaml, new_folder, post_file
 from newsletter.moving.folder.manifest import ExportWriter
-from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet
+from newsletter.moving.folder.sheets import ACCOUNTS_FILE, SHEETS, USER_COLUMNS, Field, Sheet
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 
@@ -96,7 +96,7 @@ class Exported:
 def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
     """Write everything into a new folder. Raises OSError, also if one is there and not empty; then there is none."""
     Publication.objects.fresh()  # there is one, from now on
-    with whole(place) as root:
+    with new_folder(place) as root:
         folder = ExportWriter(root)
         with snapshot() as connection:
             exported_at = now.astimezone(UTC).isoformat(timespec="seconds")
@@ -139,12 +139,12 @@ def _lines(fields: Sequence[Field], rows: Iterator[Sequence[object]]) -> Iterato
 
 def _write_accounts(folder: ExportWriter) -> None:
     """Write who works at the desk: neither passwords nor second factors."""
-    fields = [field for field in User._meta.concrete_fields if field.name in ACCOUNT]
+    fields = [field for field in User._meta.concrete_fields if field.name in USER_COLUMNS]
     users = User.objects.using(ALIAS).order_by("pk").prefetch_related("groups")
     lines = _lines(fields, ([getattr(user, field.attname) for field in fields] for user in users))
     roles = (" ".join(sorted(group.name for group in user.groups.all())) for user in users)
     rows = ([*line, role] for line, role in zip(lines, roles, strict=True))
-    folder.add_rows(ACCOUNTS, [*(field.attname for field in fields), "roles"], rows)
+    folder.add_rows(ACCOUNTS_FILE, [*(field.attname for field in fields), "roles"], rows)
 
 
 def _write_posts(folder: ExportWriter) -> int:

@@ -118,7 +118,7 @@ class LossReport:
 
 
 @dataclass
-class Account:
+class ConversionReport:
     """The result of a conversion. rejected: name and reason; posts: by source.
 
     pictures: by `<digest>/<name>`, the address that it had in the export: it stands in the text again if nobody can
@@ -134,19 +134,19 @@ class Account:
     fetched: set[str] = field(default_factory=set)
 
 
-def write_account(folder: Path, account: Account) -> None:
+def write_account(folder: Path, account: ConversionReport) -> None:
     """Write account.json, last of all: a folder that has one is whole."""
     data = {"form": FORM} | asdict(account) | {"fetched": sorted(account.fetched)}
     with new_file(folder, ACCOUNT) as target:
         target.write(json.dumps(data, ensure_ascii=False, indent=1).encode())
 
 
-def read_account(folder: Path) -> Account:
+def read_account(folder: Path) -> ConversionReport:
     try:
         data = json.loads(read_file(folder, ACCOUNT, ACCOUNT_BYTES))
         if data["form"] != FORM:
             raise FolderError(f"{ACCOUNT} has form {data['form']}; this version reads form {FORM}")
-        return Account(
+        return ConversionReport(
             str(data["program"]),
             str(data.get("site", "")),
             [(str(name), str(reason)) for name, reason in data.get("rejected", [])],
@@ -232,7 +232,7 @@ def partial_path(place: Path) -> Path:
 
 
 @contextmanager
-def whole(place: Path) -> Iterator[Path]:
+def new_folder(place: Path) -> Iterator[Path]:
     """Yield a temporary folder, which gets its name once it is complete and on the disk. Raises FileExistsError."""
     if place.is_symlink() or (place.exists() and not (place.is_dir() and not any(place.iterdir()))):
         raise FileExistsError(f"{place} is there already, and is not empty: nothing is ever written over it")

@@ -38,7 +38,7 @@ def writer(field: Field) -> Callable[[Any], str]:
 def reader(field: Field) -> Callable[[str], Any]:
     """A function that parses a cell. It raises CellError."""
     kind = field.target_field if isinstance(field, models.ForeignKey) else field
-    read = _READERS.get(kind.get_internal_type(), lambda cell: cell.removeprefix("'"))
+    read: Callable[[str], Any] = _READERS.get(kind.get_internal_type(), lambda cell: cell.removeprefix("'"))
     is_null = field.null
 
     def value(cell: str) -> Any:
@@ -169,8 +169,8 @@ SHEETS = (
     Sheet("replies/quotes", "delivery.Quote"),
 )
 
-ACCOUNTS = "accounts.csv"
-ACCOUNT = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser", "date_joined")
+ACCOUNTS_FILE = "accounts.csv"
+USER_COLUMNS = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser", "date_joined")
 
 
 type Model = type[models.Model]

@@ -5,7 +5,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.moving.folder.layout import Account, FolderError, Remark, picture_file, read_file
+from newsletter.moving.folder.layout import ConversionReport, FolderError, Remark, picture_file, read_file
 from newsletter.posts.models import Image
 from newsletter.publication.pictures.uploads import BYTES_MAX, Picture, PictureError, prepare_picture_with_wide
 
@@ -39,7 +39,7 @@ class Illustration:
 class PostPictures:
     """Pictures of one post, prepared in a thread pool: Pillow releases the GIL."""
 
-    def __init__(self, root: Path, account: Account, pool: Executor) -> None:
+    def __init__(self, root: Path, account: ConversionReport, pool: Executor) -> None:
         self.root, self.account, self.pool = root, account, pool
         self.futures: dict[str, Future[Picture]] = {}
         self.placed: dict[str, Illustration | None] = {}
@@ -83,7 +83,7 @@ class PostPictures:
         return self.account.pictures.get(picture_file(address).partition("/")[2], address)
 
 
-def with_old_addresses(text: str, account: Account) -> str:
+def with_old_addresses(text: str, account: ConversionReport) -> str:
     """Put fetched pictures back to their old addresses: their bytes may differ on each run."""
 
     def restored(found: re.Match[str]) -> str:

@@ -45,7 +45,7 @@ class PostFolder:
     """A folder of posts. names: its post files in order. zone: of dates without one."""
 
     root: Path
-    account: layout.Account
+    account: layout.ConversionReport
     names: list[str]
     zone: tzinfo
 
@@ -119,7 +119,7 @@ def _tags(names: tuple[str, ...], remarks: list[Remark]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def digest_of(file: PostFile, account: layout.Account) -> str:
+def digest_of(file: PostFile, account: layout.ConversionReport) -> str:
     """A digest of all that a post is made of; pictures count by the digests in their names."""
     texts = [with_old_addresses(text, account) for text in (file.cover, file.body)]
     names = ("title", "slug", "summary", "date", "is_web_only", "is_unlisted", "tags", "cover_alt", "mailed")
@@ -139,7 +139,7 @@ class PostStep:
     outcome: str = "rejected"
     digest: str = ""
     remarks: list[Remark] = field(default_factory=list)
-    was: LossReport = field(default_factory=lambda: LossReport(""))
+    losses: LossReport = field(default_factory=lambda: LossReport(""))
     pictures: PostPictures | None = None
     body: str = ""  # with the addresses of its pictures here, once it is ready
     cover: Illustration | None = None
@@ -180,8 +180,8 @@ class PostStep:
         if html is None:
             return PostReport(self.name, self.outcome, title, self.reason, pk)
         after, remarks = count_html(html).numbers, tuple(sorted(self.remarks, key=lambda one: not one.is_loss))
-        before, different = self.was.before or after, unexplained(self.was, after, remarks)
-        lost = len(self.was.lost_words)
+        before, different = self.losses.before or after, unexplained(self.losses, after, remarks)
+        lost = len(self.losses.lost_words)
         return PostReport(self.name, self.outcome, title, "", pk, before, after, remarks, different, lost)
 
     @transaction.atomic
@@ -241,8 +241,8 @@ def steps(folder: PostFolder, seen: set[str], *, skipped: int = 0) -> Generator[
 def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> PostStep:
     try:
         file = folder.read_post(name)
-        was = folder.account.posts.get(file.source) or LossReport(name)
-        remarks = list(was.remarks)
+        losses = folder.account.posts.get(file.source) or LossReport(name)
+        remarks = list(losses.remarks)
         file = fitting(file, remarks)
     except InvalidPost as error:
         return PostStep(name, str(error))
@@ -251,7 +251,7 @@ def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> Post
     seen.add(file.source)
     digest = digest_of(file, folder.account)
     post = Post.with_trash.select_related("cover").filter(source=file.source).first() or Post(source=file.source)
-    step = PostStep(was.name, "", file, post, _outcome(post, digest), digest, remarks, was)
+    step = PostStep(losses.name, "", file, post, _outcome(post, digest), digest, remarks, losses)
     if step.outcome != "unchanged":
         step.pictures = PostPictures(folder.root, folder.account, pool)
         step.pictures.begin(file.cover, file.body)

@@ -54,9 +54,11 @@ class PostReport:
 
     @classmethod
     def from_json(cls, name: str, outcome: str, title: str, pk: int | None, kept: dict[str, Any]) -> Self:
-        remarks = tuple(Remark(what, detail, is_loss=is_loss) for what, detail, is_loss in kept["remarks"])
-        counts = {"before": kept["before"], "after": kept["after"], "lost_words": kept["lost"]}
-        return cls(name, outcome, title, kept["reason"], pk, remarks=remarks, unexplained=kept["unnamed"], **counts)
+        """kept: as `to_json` writes it; an older version left some of it out."""
+        remarks = tuple(Remark(what, detail, is_loss=is_loss) for what, detail, is_loss in kept.get("remarks", ()))
+        before, after = kept.get("before", {}), kept.get("after", {})
+        rest = tuple(kept.get("unnamed", ())), kept.get("lost", 0)
+        return cls(name, outcome, title, kept.get("reason", ""), pk, before, after, remarks, *rest)
 
     def to_json(self) -> dict[str, Any]:
         """All fields but name, outcome, title and post, which have columns."""
@@ -88,13 +90,13 @@ class PostReport:
         return sorted((row for row in rows if row.change), key=lambda row: row.change > 0)
 
 
-def unexplained(was: LossReport, after: Mapping[str, int], remarks: tuple[Remark, ...]) -> tuple[str, ...]:
+def unexplained(losses: LossReport, after: Mapping[str, int], remarks: tuple[Remark, ...]) -> tuple[str, ...]:
     """Differences that no remark explains, losses first."""
-    rest = Counter({name: after[name] - count for name, count in was.before.items() if name in COUNT_NAMES})
+    rest = Counter({name: after[name] - count for name, count in losses.before.items() if name in COUNT_NAMES})
     for remark in remarks:
         rest.subtract(remark.effect)
-    shown = " ".join(was.lost_words[:WORDS_SHOWN]) + (" …" if len(was.lost_words) > WORDS_SHOWN else "")
-    found = [f"words missing: {shown}"] if was.lost_words else []
+    shown = " ".join(losses.lost_words[:WORDS_SHOWN]) + (" …" if len(losses.lost_words) > WORDS_SHOWN else "")
+    found = [f"words missing: {shown}"] if losses.lost_words else []
     changes = [(name, rest[name]) for name in COUNT_NAMES if rest[name]]
     found += [f"{name}: {change:+d}" for name, change in sorted(changes, key=lambda one: one[1] > 0)]
     return tuple(found)

@@ -21,7 +21,7 @@ from newsletter.issues.models import Issue, IssueItem
 from newsletter.moving.folder import exporting, places, sheets, texts
 from newsletter.moving.folder.layout import TEXT_BYTES, FolderError
 from newsletter.moving.folder.manifest import ExportReader
-from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, CellError, Field, Sheet
+from newsletter.moving.folder.sheets import ACCOUNTS_FILE, SHEETS, USER_COLUMNS, CellError, Field, Sheet
 from newsletter.operation.preparing import newer_migration
 from newsletter.posts.models import Image, Post, Series, Tag
 from newsletter.posts.models.images import MEDIA_PATTERN
@@ -58,8 +58,8 @@ def _load_accounts(folder: ExportReader) -> dict[str, int]:
     """Create missing accounts without a password; return primary keys by username."""
     groups = {group.name: group for group in Group.objects.all()}
     known = dict(User.objects.values_list("username", "pk"))
-    fields = [field for field in User._meta.concrete_fields if field.name in ACCOUNT]
-    for *values, roles in read_rows(folder, ACCOUNTS, [*fields, ROLES]):
+    fields = [field for field in User._meta.concrete_fields if field.name in USER_COLUMNS]
+    for *values, roles in read_rows(folder, ACCOUNTS_FILE, [*fields, ROLES]):
         row = dict(zip((field.attname for field in fields), values, strict=True))
         if row["username"] not in known:
             user = User(**row)

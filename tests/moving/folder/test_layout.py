@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from newsletter.moving.folder import layout
 from newsletter.moving.folder.layout import (
-    Account,
+    ConversionReport,
     FolderError,
     InvalidPost,
     LossReport,
@@ -147,7 +147,7 @@ def test_a_text_that_is_too_long_is_not_read(tmp_path, monkeypatch):
 
 
 def test_an_account_that_was_written_is_read(tmp_path):
-    account = Account(
+    account = ConversionReport(
         "Ghost",
         "https://old.example",
         [("Post 2", "it has no text")],

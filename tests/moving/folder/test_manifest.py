@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from newsletter.moving.folder.layout import FolderError, whole
+from newsletter.moving.folder.layout import FolderError, new_folder
 from newsletter.moving.folder.manifest import ExportReader, ExportWriter
 
 ROWS = [["1", "a"], ["2", 'b "quoted", \r\nline\rline\n'], ["3", ""], ["4", "字"]]
@@ -19,7 +19,7 @@ def place(tmp_path):
 
 @pytest.fixture
 def written(place):
-    with whole(place) as root:
+    with new_folder(place) as root:
         folder = ExportWriter(root)
         folder.add("posts/0001-a.md", b"text")
         folder.add_rows("readers.csv", ["id", "name"], ROWS)
@@ -50,7 +50,7 @@ def test_what_was_written_is_read(written):
 
 
 def test_a_folder_that_is_there_is_never_written_over(written):
-    with pytest.raises(FileExistsError, match="is there already, and is not empty"), whole(written):
+    with pytest.raises(FileExistsError, match="is there already, and is not empty"), new_folder(written):
         pass
 
     assert (written / "readers.csv").exists()
@@ -62,7 +62,7 @@ def test_an_empty_folder_is_filled_and_what_a_kill_has_left_is_removed(place):
     part.mkdir()
     (part / "half").write_text("x")
 
-    with whole(place) as root:
+    with new_folder(place) as root:
         folder = ExportWriter(root)
         folder.finish({})
 
@@ -72,7 +72,7 @@ def test_an_empty_folder_is_filled_and_what_a_kill_has_left_is_removed(place):
 
 def test_what_fails_leaves_nothing(place):
     def fail():
-        with whole(place) as root:
+        with new_folder(place) as root:
             folder = ExportWriter(root)
             folder.add("a", b"x")
             raise OSError("No space left on device")
@@ -86,7 +86,7 @@ def test_what_fails_leaves_nothing(place):
 def test_a_link_is_no_place(tmp_path, place):
     place.symlink_to(tmp_path / "elsewhere")
 
-    with pytest.raises(FileExistsError), whole(place):
+    with pytest.raises(FileExistsError), new_folder(place):
         pass
 
 

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import translation
 
 from newsletter.moving.folder.layout import (
-    Account,
+    ConversionReport,
     LossReport,
     Mailed,
     PostFile,
@@ -55,7 +55,7 @@ def write(folder: Path, *files: PostFile, **account) -> None:
     for number, file in enumerate(files, 1):
         write_post(folder, number, file)
     folder.mkdir(exist_ok=True)
-    write_account(folder, Account("Ghost", "https://old.example", **account))
+    write_account(folder, ConversionReport("Ghost", "https://old.example", **account))
 
 
 def run(folder: Path, *options: str) -> dict[str, int]:

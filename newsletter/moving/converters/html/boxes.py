@@ -80,8 +80,8 @@ def _replaced_with(
 def _as_comment(node: Node, what: str, remarks: list[Remark], *, kept: str = "", detail: str = "") -> Nodes:
     """Leave a node out of what readers see, keep it in the text as a comment, and say so."""
     typed, before = (kept or serialised(node)).strip(), len(remarks)
-    _replaced_with(node, [], what, detail or short(typed), remarks)
-    remarks += [] if len(remarks) > before else [Remark(what, detail or short(typed))]
+    _replaced_with(node, [], what, detail or shortened(typed), remarks)
+    remarks += [] if len(remarks) > before else [Remark(what, detail or shortened(typed))]
     return [comment(typed)] if typed else []
 
 
@@ -91,7 +91,7 @@ def comment(typed: str) -> Node:
     return Node("!", children=[f" {typed.replace('--', '- -').replace('<', '‹').replace('>', '›')} "])
 
 
-def short(typed: str) -> str:
+def shortened(typed: str) -> str:
     words = " ".join(typed.split())
     return words[:80] + ("…" if len(words) > 80 else "")
 
@@ -129,7 +129,7 @@ def _player(node: Node, remarks: list[Remark]) -> Nodes:
         return [Node("iframe", {"src": url}), *rest]
     inner: Nodes = [Node(one.name, one.attrs) for one in node.walk() if one.name in {"param", "embed"}]
     typed = serialised(Node(node.name, node.attrs, inner))
-    _replaced_with(node, rest, COMMENTED_OUT["object"], short(typed), remarks)
+    _replaced_with(node, rest, COMMENTED_OUT["object"], shortened(typed), remarks)
     return [Node("div", children=[comment(typed)]), *rest]  # a block of its own: no paragraph has comments
 
 
@@ -251,7 +251,7 @@ def _background(node: Node, remarks: list[Remark]) -> Nodes | None:
 
 def _comment_out(what: str, label: str) -> Replacement:
     def hide(node: Node, remarks: list[Remark]) -> Nodes:
-        return _as_comment(node, what, remarks, kept=f"{label}: {serialised(node)}", detail=short(node.text))
+        return _as_comment(node, what, remarks, kept=f"{label}: {serialised(node)}", detail=shortened(node.text))
 
     return hide
 
@@ -279,7 +279,7 @@ def _drop_call_to_action(node: Node, remarks: list[Remark]) -> Nodes | None:
     """Buttons and boxes that ask to subscribe or to share: they lead back to the other program."""
     typed = f"{node.attrs.get('data-attrs', '')} {serialised(node)[:2000]}"
     is_call = node.classes & set(_CALL_CLASSES) or _CALL_TO_ACTION.search(typed)
-    return _replaced_with(node, [], BUTTON_DROPPED, short(node.text), remarks, is_loss=False) if is_call else None
+    return _replaced_with(node, [], BUTTON_DROPPED, shortened(node.text), remarks, is_loss=False) if is_call else None
 
 
 def _picture(node: Node, remarks: list[Remark]) -> Nodes | None:

@@ -179,6 +179,10 @@ _BASE_URL = re.compile(
 )
 
 
+def _base_url(text: MarkedText, found: re.Match[str]) -> str:
+    return found["path"] or ("" if found["tag"] is not None else "/")
+
+
 _QUOTED = r"\"(?:\\.|(?!\{\{[<%])[^\"\\])*+\""
 _ARGS = r"(?:[^%{]|%(?!\})|\{(?!%)){0,2000}?"
 _GIVEN = rf"(?:\s(?:(?>{_QUOTED}|`[^`]{{0,500}}`|(?!\s*/?[>%]\}}\}})(?!\{{\{{[<%])[\s\S])){{0,2000}}?)?"
@@ -284,18 +288,13 @@ def _obsidian(text: MarkedText, found: re.Match[str]) -> str:
     return f"\n\n{found['film']}\n\n" if found["film"] else found["alt"] or ""
 
 
+# In the order in which they are applied.
 MARKS = (
     Mark("code", _CODE, _hide_code, "{{< highlight go >}}\nx\n{{< /highlight >}}", "```go\nx\n```\n"),
     Mark("comments", _COMMENT, _comment, "甲%%藏%%乙", "甲<!-- 藏 -->乙"),
     Mark("where the excerpt ends", _MORE, lambda _text, _found: "", "甲\n\n<!-- more -->\n乙", "甲\n\n乙"),
     Mark("MkDocs: boxes", _MKDOCS, _mkdocs, '!!! tip "題"\n    內文\n', "> [!TIP] 題\n> 內文\n\n"),
-    Mark(
-        "where the site is",
-        _BASE_URL,
-        lambda _text, found: found["path"] or ("" if found["tag"] is not None else "/"),
-        "[甲]({{ site.baseurl }}/a)",
-        "[甲](/a)",
-    ),
+    Mark("where the site is", _BASE_URL, _base_url, "[甲]({{ site.baseurl }}/a)", "[甲](/a)"),
     Mark("short codes", _TAG, _single, '{{< figure src="a.png" caption="說明" >}}', '![](a.png "說明")'),
     Mark("short codes around a text", _PAIR, _pair, "{% note tip %}\n文\n{% endnote %}", "> [!TIP]\n> 文\n", DEPTH_MAX),
     Mark("short codes that are left", _TAG, _unknown, "{% note %}", "{% note %}"),
