@@ -84,7 +84,7 @@ def csv_table(text: str) -> None:
     cell = '"' + text.replace('"', '""') + '"'
     table = f"{','.join(columns)}\n" + f"{','.join([cell] * len(columns))}\na@example.org,{cell},{cell}\n"
     assert list(csv_file.Table(BytesIO(table.encode()), "utf-8").rows_and_cells())
-    refusing(lambda line: csv_file.Table(BytesIO(line.encode()), "utf-8"), csv_file.FileError)(text)
+    refusing(lambda line: csv_file.Table(BytesIO(line.encode()), "utf-8"), csv_file.TableError)(text)
 
 
 def behind_a_proxy(text: str) -> None:

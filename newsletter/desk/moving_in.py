@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.db.models import F
@@ -25,18 +24,18 @@ from newsletter.desk.models import PostImport, PostImportEntry
 from newsletter.desk.readers import importing
 from newsletter.issues.archiving import NUMBER_MAX
 from newsletter.issues.models import Issue
-from newsletter.limits import body_size
-from newsletter.moving.counting import THINGS
-from newsletter.moving.taking.account import ThingCount, as_page, explain, in_words
+from newsletter.moving.counting import COUNT_NAMES
+from newsletter.moving.taking.report import CountChange, as_page, explain, translated
 from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
-from subscribers.importers.csv_file import FileError
+from subscribers.importers.csv_file import TableError
 
 
-class PostUploadForm(forms.Form):
+class PostUploadForm(importing.FileForm):
     """The file that another program gave."""
 
+    too_large = gettext_lazy("This file is too large for the browser.")
     file = forms.FileField(
         label=gettext_lazy("The file that the other program gave you"),
         label_suffix="",
@@ -45,12 +44,6 @@ class PostUploadForm(forms.Form):
             "As it is, packed or not: ZIP, JSON, XML or CSV, 64 MB at most. Pack a folder of Markdown as a ZIP."
         ),
     )
-
-    def clean_file(self) -> "UploadedFile[Any]":
-        file: UploadedFile[Any] = self.cleaned_data["file"]
-        if (file.size or 0) > body_size.IMPORT_BYTES:
-            raise ValidationError(_("This file is too large for the browser."))
-        return file
 
 
 class TrialForm(forms.Form):
@@ -77,17 +70,9 @@ class TrialForm(forms.Form):
         return str(self.cleaned_data["site"]).rstrip("/")
 
 
-# --- What the page of an import shows ---
-
-
 State = PostImport.State
-DOTS: dict[str, str] = {
-    State.WORKING: "wait",
-    State.TRIED: "warn",
-    State.DONE: "good",
-    State.STOPPED: "warn",
-    State.FAILED: "bad",
-}
+DOTS: dict[str, str] = {State.WORKING: "wait", State.TRIED: "warn", State.STOPPED: "warn"}
+DOTS |= {State.DONE: "good", State.FAILED: "bad"}
 OUTCOMES: dict[str, Promise] = {
     "created": pgettext_lazy("of posts", "new"),
     "updated": pgettext_lazy("of posts", "changed"),
@@ -98,66 +83,59 @@ TEXTS_AT_ONCE = 20  # texts of the account on a page
 PATIENCE = timedelta(minutes=1)  # without a worker, after which the page says so
 
 
-def facts(found: PostImport, now: datetime, page: str = "", form: TrialForm | None = None) -> dict[str, Any]:
+def import_context(found: PostImport, now: datetime, page: str = "", form: TrialForm | None = None) -> dict[str, Any]:
     counts = found.counts
     has_account = bool(counts) and not found.is_at_work
-    texts = _texts(found, page) if has_account else None
+    words_lost = F("account__lost").desc(nulls_last=True)
+    different = found.entries.filter(differs=True).order_by(words_lost, "-losses", "place")
+    texts = Paginator(different, TEXTS_AT_ONCE).get_page(page) if has_account else None
     return {
         "found": found,
         "form": form or TrialForm(initial={"site": found.site, "fetches": found.fetches}),
         "dot": DOTS.get(found.state, ""),
-        "what_it_is": kinds(found),
+        "what_it_is": count_labels(found),
         "ends": [(label, counts[name]) for name, label in OUTCOMES.items() if counts.get(name)],
-        "totals": rows_of(found.totals) if has_account else [],
+        "totals": count_rows(found.totals) if has_account else [],
         "texts": texts,
-        "listed": [text_of(row) for row in texts] if texts else [],
+        "listed": [entry_context(row) for row in texts] if texts else [],
         "to_do": max(found.total, found.cursor),
         "has_no_worker": _has_no_worker(found, now),
         "has_file": found.has_files(now),
         "mailed": found.entries.exclude(mailed_at=None).count() if has_account else 0,
         "counted": has_account,
-        "error": in_words(found.error),
+        "error": translated(found.error),
         "asks_for_site": found.program == "Ghost" and not found.site,
         "found_url": reverse("admin:move_in_import", args=[found.pk]),
     }
 
 
-def kinds(found: PostImport) -> list[str]:
+def count_labels(found: PostImport) -> list[str]:
     counts = found.counts
     if not counts:
         return [ngettext("%d text", "%d texts", found.total) % found.total] if found.total else []
-    said = (
-        ("posts", ngettext("%d post", "%d posts", counts.get("posts", 0))),
-        ("pages", ngettext("%d page", "%d pages", counts.get("pages", 0))),
-        ("drafts", ngettext("%d draft", "%d drafts", counts.get("drafts", 0))),
-        ("pictures", ngettext("%d picture", "%d pictures", counts.get("pictures", 0))),
-    )
-    return [words % counts[name] for name, words in said if counts.get(name)]
+    labels = {
+        "posts": ngettext("%d post", "%d posts", counts.get("posts", 0)),
+        "pages": ngettext("%d page", "%d pages", counts.get("pages", 0)),
+        "drafts": ngettext("%d draft", "%d drafts", counts.get("drafts", 0)),
+        "pictures": ngettext("%d picture", "%d pictures", counts.get("pictures", 0)),
+    }
+    return [label % counts[name] for name, label in labels.items() if counts.get(name)]
 
 
-def rows_of(totals: dict[str, list[int]]) -> list[ThingCount]:
-    rows = (ThingCount(name, *totals.get(name, (0, 0))) for name in THINGS)
+def count_rows(totals: dict[str, list[int]]) -> list[CountChange]:
+    rows = (CountChange(name, *totals.get(name, (0, 0))) for name in COUNT_NAMES)
     return [row for row in rows if row.before or row.after]
 
 
 def _has_no_worker(found: PostImport, now: datetime) -> bool:
     """No worker has taken it up: all are busy or stopped, or one was killed."""
-    begun = found.lease_until or found.begun_at
-    return found.is_at_work and begun is not None and begun < now - (PATIENCE if not found.lease_until else timedelta())
+    due = found.lease_until or (found.begun_at and found.begun_at + PATIENCE)
+    return found.is_at_work and due is not None and due < now
 
 
-def _texts(found: PostImport, page: str) -> Any:
-    words_lost = F("account__lost").desc(nulls_last=True)
-    different = found.entries.filter(differs=True).order_by(words_lost, "-losses", "place")
-    return Paginator(different, TEXTS_AT_ONCE).get_page(page)
-
-
-def text_of(row: PostImportEntry) -> dict[str, Any]:
+def entry_context(row: PostImportEntry) -> dict[str, Any]:
     entry = posts.entry_of(row)
-    return explain(entry) | {"row": row, "things": entry.different}
-
-
-# --- Pages ---
+    return explain(entry) | {"row": row, "things": entry.changed_counts}
 
 
 LATEST = 10
@@ -170,17 +148,17 @@ def upload(request: HttpRequest) -> HttpResponse:
     form = PostUploadForm(request.POST, request.FILES) if request.method == "POST" else PostUploadForm()
     if form.is_bound and form.is_valid():
         try:
-            return _taken_in(request, form.cleaned_data["file"])
-        except FileError as error:
+            return _take_in(request, form.cleaned_data["file"])
+        except TableError as error:
             form.add_error("file", str(error))
     latest = PostImport.objects.all()[:LATEST]
     context = {"form": form, "imports": [(one, DOTS.get(one.state, "")) for one in latest]}
     return page(request, "upload", context, status=400 if form.is_bound else 200)
 
 
-def _taken_in(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
+def _take_in(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
     """Keep an export of posts; a list of readers is handed to the import of readers."""
-    if importing.is_list(file):
+    if importing.is_reader_list(file):
         return importing.hand_over(request, file)
     pieces = iter(lambda: file.read(PIECE), b"")
     found = posts.take_in(one_line(file.name or ""), pieces, user=request.user, now=timezone.now())
@@ -189,18 +167,19 @@ def _taken_in(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
 
 @require_safe
 def show(request: HttpRequest, pk: int) -> HttpResponse:
-    return _shown(request, get_object_or_404(PostImport, pk=pk))
+    return _import_page(request, get_object_or_404(PostImport, pk=pk))
 
 
-def _shown(request: HttpRequest, found: PostImport, form: TrialForm | None = None, status: int = 200) -> HttpResponse:
-    return page(request, "import", facts(found, timezone.now(), request.GET.get("page", ""), form), status=status)
+def _import_page(request: HttpRequest, found: PostImport, form: TrialForm | None = None) -> HttpResponse:
+    context = import_context(found, timezone.now(), request.GET.get("page", ""), form)
+    return page(request, "import", context, status=400 if form else 200)
 
 
 @require_safe
 def moving(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with the part of the page that moves, for live.js."""
     found = get_object_or_404(PostImport, pk=pk)
-    return render(request, "desk/moving_in/_import.html", facts(found, timezone.now()))
+    return render(request, "desk/moving_in/_import.html", import_context(found, timezone.now()))
 
 
 @require_POST
@@ -208,9 +187,8 @@ def begin_trial(request: HttpRequest, pk: int) -> HttpResponse:
     """Let a worker try it with what was said of the old site."""
     found, form = get_object_or_404(PostImport, pk=pk), TrialForm(request.POST)
     if not form.is_valid():
-        return _shown(request, found, form, status=400)
-    begun = posts.begin_trial(found, timezone.now(), **form.cleaned_data)
-    return _answer(request, found, done=begun)
+        return _import_page(request, found, form)
+    return _enqueued(request, found, begun=posts.begin_trial(found, timezone.now(), **form.cleaned_data))
 
 
 @require_POST
@@ -219,7 +197,7 @@ def begin(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(PostImport, pk=pk)
     if request.POST.get("as_issues"):
         return redirect("admin:move_in_numbers", pk)
-    return _answer(request, found, done=posts.begin(found, timezone.now(), as_issues=False))
+    return _enqueued(request, found, begun=posts.begin(found, timezone.now(), as_issues=False))
 
 
 @require_POST
@@ -235,11 +213,11 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def go_on(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(PostImport, pk=pk)
-    return _answer(request, found, done=posts.go_on(found, timezone.now()))
+    return _enqueued(request, found, begun=posts.go_on(found, timezone.now()))
 
 
-def _answer(request: HttpRequest, found: PostImport, *, done: bool) -> HttpResponse:
-    if done:
+def _enqueued(request: HttpRequest, found: PostImport, *, begun: bool) -> HttpResponse:
+    if begun:
         enqueue_on_commit(tasks.take_in_posts)
     else:
         messages.info(request, _("It was begun already, or its file is gone."))
@@ -249,9 +227,6 @@ def _answer(request: HttpRequest, found: PostImport, *, done: bool) -> HttpRespo
 def page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     context = admin.site.each_context(request) | {"title": _("Move in")} | context
     return render(request, f"desk/moving_in/{template}.html", context, status=status)
-
-
-# --- The numbers of the issues ---
 
 
 NUMBERS_AT_ONCE = 100  # mails on a page
@@ -286,9 +261,8 @@ class NumberForm(CleanTextModelForm):
 def numbers(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the numbers, a hundred at once; on POST, keep them, and from the last page begin."""
     found = get_object_or_404(PostImport, pk=pk)
-    shown = Paginator(found.entries.exclude(mailed_at=None).order_by("mailed_at", "place"), NUMBERS_AT_ONCE).get_page(
-        request.GET.get("page")
-    )
+    mails = found.entries.exclude(mailed_at=None).order_by("mailed_at", "place")
+    shown = Paginator(mails, NUMBERS_AT_ONCE).get_page(request.GET.get("page"))
     if not may_change(found):
         return redirect("admin:move_in_import", pk)
     lines = [NumberForm(request.POST if request.method == "POST" else None, instance=row) for row in shown]
@@ -299,7 +273,9 @@ def numbers(request: HttpRequest, pk: int) -> HttpResponse:
     PostImportEntry.objects.bulk_update([line.instance for line in lines], ["number", "subject"])
     if shown.has_next() and "begin" not in request.POST:
         return redirect(f"{request.path}?page={shown.next_page_number()}")
-    return _begun(request, found)
+    is_stuck, now = found.state == State.FAILED, timezone.now()
+    begun = posts.go_on(found, now) if is_stuck else posts.begin(found, now, as_issues=True)
+    return _enqueued(request, found, begun=begun)
 
 
 def may_change(found: PostImport) -> bool:
@@ -309,10 +285,7 @@ def may_change(found: PostImport) -> bool:
 
 
 def _validate_numbers(found: PostImport, lines: list[NumberForm]) -> bool:
-    """Add an error to each number that is typed twice, stands on another page, or belongs to an issue.
-
-    Returns whether all forms are valid.
-    """
+    """Add an error to each number that is typed twice, on another page, or in use; return whether all are valid."""
     typed = Counter(line.cleaned_data["number"] for line in lines if line.is_valid())
     others = found.entries.exclude(pk__in=[line.instance.pk for line in lines])
     for rows in (others, Issue.objects.all()):
@@ -321,17 +294,6 @@ def _validate_numbers(found: PostImport, lines: list[NumberForm]) -> bool:
         if (number := line.cleaned_data.get("number")) and typed[number] > 1:
             line.add_error("number", _("Another issue has this number."))
     return all(line.is_valid() for line in lines)
-
-
-def _begun(request: HttpRequest, found: PostImport) -> HttpResponse:
-    now = timezone.now()
-    is_stuck = found.state == PostImport.State.FAILED
-    if posts.go_on(found, now) if is_stuck else posts.begin(found, now, as_issues=True):
-        enqueue_on_commit(tasks.take_in_posts)
-    return redirect("admin:move_in_import", found.pk)
-
-
-# --- The account as a file ---
 
 
 @require_safe

@@ -66,7 +66,8 @@ def with_numbers(mails: Iterable[PastMail], taken: NumbersInUse) -> list[PastMai
 
 
 def _subject_numbers(past: Sequence[PastMail]) -> list[int | None]:
-    read = [_number_in(one.subject) for one in past]
+    found = [_NUMBER.search(one.subject) for one in past]
+    read = [int(one["number"]) or None if one else None for one in found]
     named = [number for number in read if number is not None]
     rises = all(before < after for before, after in pairwise(named))
     return read if rises and len(named) * 2 > len(past) else [None] * len(past)
@@ -80,18 +81,10 @@ def _free(line: Sequence[tuple[datetime, int]], at: datetime, used: set[int]) ->
     return number if place == len(line) or number < line[place][1] else max(used) + 1
 
 
-def _number_in(subject: str) -> int | None:
-    found = _NUMBER.search(subject)
-    return int(found["number"]) or None if found else None
-
-
 def importable_mails(
     mailed: Mapping[str, PastMail], now: datetime, public: set[str] | None = None
 ) -> tuple[list[PastMail], list[str]]:
-    """Mails whose posts are public and in no issue yet, and the sources of posts that are not public.
-
-    public: sources of posts that will be public (for a dry run); None asks the database.
-    """
+    """Mails of public posts without an issue, and sources of the others. public: sources, for a dry run."""
     if public is None:
         public = set(Post.objects.published(now).filter(source__in=mailed).values_list("source", flat=True))
     done = archived_sources(mailed)
@@ -106,10 +99,7 @@ def archived_sources(sources: Iterable[str]) -> set[str]:
 
 @transaction.atomic
 def archive_mails(past: Sequence[PastMail], now: datetime) -> int:
-    """Make an issue of each mail; return how many. All of them or none. Raises NumberingError.
-
-    An issue that comes so carries `imported_at`: planning (in delivery) never makes a mailing of it.
-    """
+    """Make an issue of each mail, or none; return how many. No mailing is ever made of them. Raises NumberingError."""
     numbered = [(one.number, one) for one in past if one.number is not None]
     numbers = [number for number, _one in numbered]
     twice = {number for number, times in Counter(numbers).items() if times > 1}

@@ -1,18 +1,23 @@
-"""Runs the converter in a subprocess, and reads its reports."""
+"""Runs the converter in a subprocess with resource limits, which that sets for itself. Pure."""
 
 import json
+import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import tzinfo
 from pathlib import Path
+from typing import Final
 
 import newsletter
 from newsletter.moving.folder.layout import partial_path
-from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX
 
+MEMORY_MAX: Final = 2 * 1024**3  # bytes
+CPU_SECONDS: Final = 2 * 3600
+FILE_BYTES: Final = 1024**3  # of each file that is written
 _ENDED = {
     -signal.SIGXCPU: "it takes too long to convert",
     -signal.SIGKILL: "it was stopped; this machine may have too little memory for it",
@@ -35,14 +40,10 @@ def run_converter(  # noqa: PLR0913 - an option of the program each
     memory: int = MEMORY_MAX,
     cpu_seconds: int = CPU_SECONDS,
 ) -> None:
-    """Convert an export into a new folder of posts. progress: gets how many posts are done, and of how many.
-
-    Raises ConversionError; then there is no folder. The process sees no setting and no secret of this one.
-    """
-    options = [f"--zone={zone}", f"--site={site}", *(f"--pictures={one.resolve()}" for one in pictures)]
-    options += [f"--memory={memory}", f"--cpu-seconds={cpu_seconds}", *(["--fetch"] if fetch else [])]
-    options += ["--", str(path.resolve()), str(folder.resolve())]
-    command = [sys.executable, "-m", "newsletter.moving.converters", *options]
+    """Write a new folder of posts. progress: gets how many posts are done, and of how many. Raises ConversionError."""
+    command = [sys.executable, "-m", "newsletter.moving.converters.convert", str(path.resolve()), str(folder.resolve())]
+    command += [str(zone), site, str(memory), str(cpu_seconds), "fetch" if fetch else ""]
+    command += [str(one.resolve()) for one in pictures]
     top = Path(newsletter.__file__).parents[1]
     try:
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=top, env={"LANG": "C.UTF-8"}, text=True) as child:  # noqa: S603  # ours
@@ -65,3 +66,29 @@ def _error(lines: Iterable[str], progress: Callable[[int, int], None] | None) ->
         if progress and "done" in report:
             progress(report["done"], report["of"])
     return error
+
+
+def limit(memory: int, cpu_seconds: int) -> None:
+    """Beyond: MemoryError, SIGXCPU, and OSError for a file that is too large."""
+    limits = {resource.RLIMIT_AS: memory, resource.RLIMIT_CPU: cpu_seconds}
+    limits |= {resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_CORE: 0}
+    for name, wanted in limits.items():
+        hard = resource.getrlimit(name)[1]
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(name, (soft, hard))
+
+
+@contextmanager
+def cpu_time(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in a block that takes more CPU time, also within a regular expression. In the main thread."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

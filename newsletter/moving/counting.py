@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 
 from newsletter.posts.text.measures import HAN
 
-# What the account lists, in its order.
-THINGS = (
+# In the order of the report.
+COUNT_NAMES = (
     *("words", "han", "links", "pictures", "alt texts", "bold runs", "emphasis", "headings", "lists", "tables"),
     *("code blocks", "code in lines", "footnotes", "embeds"),
 )
@@ -30,22 +30,22 @@ _ARROW = re.compile(r"[\s↩↑⏎^⤴↵\ufe0e\ufe0f]*")
 
 @dataclass(frozen=True)
 class Counts:
-    """words: each word and each Han character, as often as it stands there; things: by the names of THINGS."""
+    """words: each word and each Han character, as often as it occurs; elements: by COUNT_NAMES."""
 
     words: Counter[str] = field(default_factory=Counter)
-    things: Counter[str] = field(default_factory=Counter)
+    elements: Counter[str] = field(default_factory=Counter)
 
     @property
     def numbers(self) -> dict[str, int]:
         han = sum(count for word, count in self.words.items() if _HAN.match(word))
-        own = {"words": sum(self.words.values()) - han, "han": han}
-        return {name: own.get(name, self.things[name]) for name in THINGS}
+        words = {"words": sum(self.words.values()) - han, "han": han}
+        return {name: words.get(name, self.elements[name]) for name in COUNT_NAMES}
 
 
 def difference(before: Counts, after: Counts) -> Mapping[str, int]:
-    """Changes by name of thing, positive for more; equal counts are left out."""
+    """Changes by COUNT_NAMES, positive for more; equal counts are left out."""
     new, old = after.numbers, before.numbers
-    return {name: new[name] - old[name] for name in THINGS if new[name] != old[name]}
+    return {name: new[name] - old[name] for name in COUNT_NAMES if new[name] != old[name]}
 
 
 def count_words(text: str) -> Counter[str]:
@@ -59,7 +59,7 @@ def count_html(html: str) -> Counts:
     end = html.rfind("<!--")
     if end >= 0 and "-->" not in html[end:]:  # a comment that never ends would hide the rest
         html = f"{html[:end]} {html[end + 4 :]}"
-    counter = _Counter()
+    counter = _ElementCounter()
     counter.feed(_PLUG_IN_CODE.sub(_escaped_code, html))
     counter.close()
     return counter.counts()
@@ -84,34 +84,28 @@ def _escaped_code(found: re.Match[str]) -> str:
 
 
 # What browsers show nothing of, or not as words; and what our renderer adds by itself.
-_INVISIBLE = frozenset(
-    {
-        *("script", "style", "noscript", "template", "svg", "math", "canvas", "textarea", "select", "title", "head"),
-        *("video", "audio", "iframe"),
-    }
-)
+_INVISIBLE = {
+    *("script", "style", "noscript", "template", "svg", "math", "canvas", "textarea", "select", "title", "head"),
+    *("video", "audio", "iframe"),
+}
 _ADDED_BY_RENDERER = {("details", "embed"), ("a", "embed"), ("div", "toc")}
-_VOID = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "image", "input", "link", "meta", "param", "source", "wbr"}
-)
-_WITHIN_WORDS = frozenset(
-    {
-        *("a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "del", "em", "font", "i", "ins", "kbd", "label"),
-        *("mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "time", "tt", "u", "var", "wbr"),
-    }
-)
+_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "image", "input", "link", "meta", "param", "source", "wbr"}
+_WITHIN_WORDS = {
+    *("a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "del", "em", "font", "i", "ins", "kbd", "label"),
+    *("mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "time", "tt", "u", "var", "wbr"),
+}
 _BOLD = re.compile(r"font-weight:\s*(?:bold|[6-9]00)")
 _NORMAL = re.compile(r"font-weight:\s*(?:normal|400)")
 _SLANTED = re.compile(r"font-style:\s*italic")
 
 
-class _Counter(HTMLParser):
+class _ElementCounter(HTMLParser):
     """Counts while the text goes by. A run is what is marked without a break in one paragraph."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.pieces: list[str] = []
-        self.things: Counter[str] = Counter()
+        self.elements: Counter[str] = Counter()
         self.marks: dict[str, list[frozenset[str]]] = {}  # of the open elements, by name
         self.open: Counter[str] = Counter()
         self.links: list[str] = []
@@ -127,10 +121,8 @@ class _Counter(HTMLParser):
     def counts(self) -> Counts:
         if self.invisible:  # it never ended
             self.pieces += self.hidden
-        self.things["footnotes"] += len(self.notes)
-        return Counts(count_words("".join(self.pieces)), +self.things)
-
-    # --- Elements ---
+        self.elements["footnotes"] += len(self.notes)
+        return Counts(count_words("".join(self.pieces)), +self.elements)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self.invisible:
@@ -138,23 +130,23 @@ class _Counter(HTMLParser):
             self.invisible = (name, depth + (tag == name))
             return
         given = {name: value or "" for name, value in attrs}
+        classes = given.get("class", "").split()
         self.ids |= {given[name] for name in ("id", "name") if given.get(name)}
         self._break_words(tag)
         self.is_after_break = tag == "br"
-        self._count_element(tag, given)
-        if tag in _INVISIBLE or any((tag, name) in _ADDED_BY_RENDERER for name in given.get("class", "").split()):
+        self._count_element(tag, given, classes)
+        if tag in _INVISIBLE or any((tag, name) in _ADDED_BY_RENDERER for name in classes):
             self.invisible, self.hidden = (tag, 1), []
         elif tag not in _VOID:
             self.open[tag] += 1
             self.marks.setdefault(tag, []).append(_marks(tag, given.get("style", "")))
 
-    def _count_element(self, tag: str, given: dict[str, str]) -> None:
-        classes = given.get("class", "").split()
+    def _count_element(self, tag: str, given: dict[str, str], classes: list[str]) -> None:
         if tag in {"video", "audio", "iframe", "embed", "object"} or (tag in {"a", "details"} and "embed" in classes):
-            self.things["embeds"] += not self.open["object"] and (tag != "iframe" or bool(given.get("src")))
+            self.elements["embeds"] += not self.open["object"] and (tag != "iframe" or bool(given.get("src")))
         elif tag in {"img", "image"} and (given.get("src") or given.get("data-src")):
-            self.things["pictures"] += 1
-            self.things["alt texts"] += bool(given.get("alt", "").strip())
+            self.elements["pictures"] += 1
+            self.elements["alt texts"] += bool(given.get("alt", "").strip())
             self._link_is_seen()
         elif tag == "a":
             self.links.append(given.get("href", "").strip())
@@ -162,9 +154,9 @@ class _Counter(HTMLParser):
         elif tag == "li":
             self.items.append(False)
         elif tag == "table":
-            self.things["tables"] += not self.open["table"]
+            self.elements["tables"] += not self.open["table"]
         elif tag == "pre":
-            self.things["code blocks"] += not self.open["pre"]
+            self.elements["code blocks"] += not self.open["pre"]
         elif re.fullmatch("h[1-6]", tag):
             self.headed = False
 
@@ -181,7 +173,7 @@ class _Counter(HTMLParser):
         if tag == "a" and self.links:
             self._note(self.links.pop())
         if tag == "li" and self.items:
-            self.things["lists"] += not self.items.pop()
+            self.elements["lists"] += not self.items.pop()
 
     def _break_words(self, tag: str) -> None:
         if tag not in _WITHIN_WORDS:
@@ -198,8 +190,6 @@ class _Counter(HTMLParser):
             self.notes.add(href[1:])
         elif href[1:] in self.ids and self.items:
             self.items[-1] = True
-
-    # --- Words ---
 
     def handle_data(self, data: str) -> None:
         if self.invisible:
@@ -218,18 +208,18 @@ class _Counter(HTMLParser):
         marked = frozenset[str]().union(*(mark for open_ in self.marks.values() for mark in open_))
         for mark in ("bold runs", "emphasis", "code in lines"):
             is_marked = mark in marked and not (mark == "code in lines" and self.open["pre"])
-            self.things[mark] += is_marked and mark not in self.run
-            self.run = {name: value for name, value in self.run.items() if name != mark}
+            self.elements[mark] += is_marked and mark not in self.run
+            self.run.pop(mark, None)
             self.run |= {mark: mark} if is_marked else {}
         if not self.headed and any(self.open[f"h{level}"] for level in range(1, 7)):
             self.headed = True
-            self.things["headings"] += 1
+            self.elements["headings"] += 1
         self._link_is_seen()
 
     def _link_is_seen(self) -> None:
         href = self.links[-1] if self.links else ""
         if href and not href.startswith("#"):
-            self.things["links"] += self.run.get("link") != href
+            self.elements["links"] += self.run.get("link") != href
             self.run["link"] = href
         else:
             self.run.pop("link", None)
@@ -239,7 +229,7 @@ class _Counter(HTMLParser):
         alone = set() if self.is_after_break else {part.strip() for part in re.split(r"\n[ \t]*\n", data)}
         for found in re.finditer(r"https?://[!-;=?-~]+", data):
             is_film = found[0] in alone and _FILM.fullmatch(found[0])
-            self.things["embeds" if is_film else "links"] += 1
+            self.elements["embeds" if is_film else "links"] += 1
 
 
 def _marks(tag: str, style: str) -> frozenset[str]:
@@ -248,8 +238,6 @@ def _marks(tag: str, style: str) -> frozenset[str]:
     marks = {"bold runs": is_bold, "emphasis": is_slanted, "code in lines": tag in {"code", "tt"}}
     return frozenset(name for name, is_there in marks.items() if is_there)
 
-
-# --- Markdown ---
 
 _HIDDEN = re.compile(r"<!--(?:(?!<!--).)*?-->|%%.{1,4000}?%%|\{::comment\}.{0,4000}?\{:/(?:comment)?\}", re.DOTALL)
 _FENCE = re.compile(

@@ -36,7 +36,7 @@ class ExportFormat:
     words: Mapping[str, str] = field(default_factory=dict)
     floor: str = "active"
     endings: tuple[str, ...] = ()
-    proofs: frozenset[str] = frozenset()
+    proofs: tuple[str, ...] = ()
 
     def field_of(self, name: str) -> str | None:
         """The field of a column by its plain name, LEFT_OUT if it has no place here; None if it is unknown."""
@@ -54,9 +54,7 @@ PROGRAMS: Final = (
     ExportFormat("Mailchimp (cleaned)", _signs("leid cleantime"), floor="bounced"),
     ExportFormat("Mailchimp (unsubscribed)", _signs("leid unsubtime"), floor="unsubscribed"),
     # Buyers who never asked for mail are in a file with the same heading (nonsubscribed_…).
-    ExportFormat(
-        "Mailchimp", _signs("leid euid", "memberrating optintime"), proofs=frozenset({"optintime", "confirmtime"})
-    ),
+    ExportFormat("Mailchimp", _signs("leid euid", "memberrating optintime"), proofs=_names("optintime confirmtime")),
     ExportFormat(
         "TinyNews",
         _signs("channelid engagementoptin"),
@@ -65,10 +63,8 @@ PROGRAMS: Final = (
     ),
     ExportFormat(
         "Substack",
-        (
-            *_signs("emaildisabled preferdigests", "useremailaddress subscriptiontype"),
-            *_signs("emaildisabled activesubscription", "email startdate emailsreceived6mo"),
-        ),
+        _signs("emaildisabled preferdigests", "useremailaddress subscriptiontype")
+        + _signs("emaildisabled activesubscription", "email startdate emailsreceived6mo"),
         # “Cancel date” of the dashboard's own file is in no table: it may be the end of what was paid, or of all.
         {"useremailaddress": "email", "username": "name", "subscriptiontype": "state", **REGION}
         | {"subscriptioncreatedat": "consent_at", "startdate": "consent_at"}
@@ -82,8 +78,7 @@ PROGRAMS: Final = (
         endings=("6mo", "30d", "7d"),
     ),
     ExportFormat(
-        "beehiiv",
-        _signs("status tier freetier", "subscriptiontier utmsource", "status tier stripecustomerid"),
+        *("beehiiv", _signs("status tier freetier", "subscriptiontier utmsource", "status tier stripecustomerid")),
         endings=("tier",),
     ),
     ExportFormat("Ghost", _signs("subscribedtoemails"), _unused("tiers products complimentaryplan giftid")),
@@ -198,7 +193,7 @@ SUPPRESSION_LIST_COLUMNS: Final = {
 }
 
 
-def plain(name: str) -> str:
+def column_key(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
 
 
@@ -230,15 +225,13 @@ class Columns:
 
     @classmethod
     def from_heading(cls, heading: list[str], choices: Mapping[str, str], reason: str) -> "Columns":
-        """Sort the columns of a heading; raise ColumnError when a choice names none of them, or no field.
-
-        choices: chosen fields of columns, by their names in the file, or LEFT_OUT.
-        reason: of a suppression list, the state of an address for which it gives none. Of a list only who, why and
-            since when counts.
-        """
-        _check_choices(heading, choices)
-        chosen = {plain(name): target for name, target in choices.items()}
-        keys = [plain(name) for name in heading]
+        """Raises ColumnError for a choice of no column or no field. reason: default state of a suppression list."""
+        keys, chosen = [*map(column_key, heading)], {column_key(name): target for name, target in choices.items()}
+        for name, target in choices.items():
+            if column_key(name) not in keys:
+                raise ColumnError(f"The file has no column “{name}”; it has {', '.join(heading)[:200]}")
+            if target not in {*COLUMNS, LEFT_OUT}:
+                raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMNS)}")
         program = recognised(keys)
         floor = reason if reason and program.floor == "active" else program.floor
         found = cls({}, program=program, floor=floor, is_list=bool(reason))
@@ -278,22 +271,12 @@ class Columns:
 
     def question(self) -> str:
         """Ask about unknown columns: one of them may say who has left."""
-        names = ", ".join(f"“{name[:40]}”" for name in self.unknown)
-        first = self.unknown[0][:40]
+        names, first = ", ".join(f"“{name[:40]}”" for name in self.unknown), self.unknown[0][:40]
         return (
             f"Unknown columns: {names}. One of them may say who has left. For each, say which field it is "
             f'(--map "{first}=FIELD", of {", ".join(COLUMNS)}), keep it in a note (--keep "{first}") or leave it out '
             f'(--ignore "{first}").'
         )
-
-
-def _check_choices(heading: list[str], choices: Mapping[str, str]) -> None:
-    names = {plain(name) for name in heading}
-    for name, target in choices.items():
-        if plain(name) not in names:
-            raise ColumnError(f"The file has no column “{name}”; it has {', '.join(heading)[:200]}")
-        if target not in {*COLUMNS, LEFT_OUT}:
-            raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMNS)}")
 
 
 def _rank(key: str, *, last: bool) -> int:

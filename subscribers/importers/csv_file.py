@@ -4,8 +4,11 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from itertools import chain, islice, repeat
 from pathlib import Path
@@ -14,8 +17,8 @@ from typing import BinaryIO, Final, TextIO
 from django.utils.translation import gettext as _
 
 from subscribers import exporting
-from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, Columns, plain
-from subscribers.importers.rows import InvalidRow, ReaderRow, RowReader
+from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, Columns, column_key
+from subscribers.importers.rows import InvalidRow, ReaderRow, Rejected, RowReader
 
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 UTF16_BOMS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
@@ -23,13 +26,11 @@ NATIONAL: Final = ("cp950", "cp932", "gb18030")  # Excel in Taiwan, Japan and Ch
 WESTERN: Final = "cp1252"
 ENCODING_NAMES: Final = {
     "utf-8-sig": "UTF-8",
-    "utf-16": "UTF-16",
-    "utf-16-le": "UTF-16",
-    "utf-16-be": "UTF-16",
+    **dict.fromkeys(("utf-16", "utf-16-le", "utf-16-be"), "UTF-16"),
+    WESTERN: "Windows-1252",
     "cp950": "Big5",
     "cp932": "Shift JIS",
     "gb18030": "GB 18030",
-    WESTERN: "Windows-1252",
 }
 # Three letters with accents in a row are in no western name: the file is no text, or of another country.
 NOT_WESTERN: Final = re.compile(rb"[\x80-\xff]{3}")
@@ -50,9 +51,8 @@ COMMON_CHARACTERS: Final = frozenset(
     "至形社便空治展科司五基眼書书非聽听界達达光放難难且權权象完設设式色路記记南住告類类求北邊边該该交規规取格望覺"
     "觉術术領领共確确傳传師师觀观清今切院讓让識识候帶带導导運运"
 )
-# Where the less rare characters stand: the first levels of Big5 and GB 2312, by their first octet.
-BIG5_FIRST: Final = range(0xA4, 0xC7)
-GB2312_FIRST: Final = range(0xB0, 0xD8)
+# The first octets of less rare characters: the first levels of Big5 and GB 2312.
+FIRST_LEVELS: Final = {"big5": (b"\xa4", b"\xc7"), "gb2312": (b"\xb0", b"\xd8")}
 HAN_SIGN: Final = re.compile("[\u3400-\u9fff]")
 KANA_SIGN: Final = re.compile("[\u3040-\u30ff]")
 WESTERN_QUOTES: Final = "‘’“”–—…"  # in Windows-1252
@@ -62,27 +62,24 @@ COMMONNESS_MIN: Final = {WESTERN: 0, "cp932": 1.5, "cp950": 2.2, "gb18030": 2.2}
 PIECE: Final = 1 << 20
 SAMPLE: Final = 10_000  # octets
 # How files begin that are no tables: JSON, XML and HTML, ZIP, PDF, and Word of old.
-NO_TABLES: Final = (b"{", b"[", b"<", b"PK\x03\x04", b"PK\x05\x06", b"%PDF", b"\xd0\xcf\x11\xe0")
+FOREIGN_PREFIXES: Final = (b"{", b"[", b"<", b"PK\x03\x04", b"PK\x05\x06", b"%PDF", b"\xd0\xcf\x11\xe0")
 
 
-class FileError(ValueError):
+class TableError(ValueError):
     """The file as a whole is no table of readers, and nothing of it is to be written; the message says why."""
 
 
-def not_csv(error: Exception, start: int, end: int) -> FileError:
+def csv_error(error: Exception, start: int, end: int) -> TableError:
     one, more = _("Line %(start)d is not CSV: %(error)s"), _("Line %(start)d to %(to)d is not CSV: %(error)s")
-    return FileError((more if end > start else one) % {"start": start, "to": end, "error": error})
-
-
-# --- Its encoding ---
+    return TableError((more if end > start else one) % {"start": start, "to": end, "error": error})
 
 
 def encoding_of(path: Path) -> str:
-    """The codec's name. Raises FileError where it is not certain: names would be garbled."""
+    """The codec's name. Raises TableError where it is not certain: names would be garbled."""
     with path.open("rb") as file:
         first = file.read(SAMPLE)
-    if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(NO_TABLES):
-        raise FileError(_("This is no table of readers. Posts move in under Settings, “Move in”."))
+    if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(FOREIGN_PREFIXES):
+        raise TableError(_("This is no table of readers. Posts move in under Settings, “Move in”."))
     if first[:2] in UTF16_BOMS:
         return "utf-16"
     if b"\0" in first:
@@ -94,7 +91,7 @@ def _utf_16(path: Path, first: bytes) -> str:
     """Byte order of UTF-16 without a mark, by where the zero bytes of ASCII characters stand."""
     encoding = "utf-16-le" if first[1::2].count(0) > first[::2].count(0) else "utf-16-be"
     if "@" not in first.decode(encoding, errors="ignore") or not _decodes(path, encoding):
-        raise FileError(
+        raise TableError(
             _("The file looks like UTF-16 and cannot be read as such. Save it as “CSV UTF-8” and try again.")
         )
     return encoding
@@ -103,13 +100,15 @@ def _utf_16(path: Path, first: bytes) -> str:
 def _national(path: Path, first: bytes) -> str:
     """The encoding that makes known column names, or else the most common characters."""
     sample = _sample(path)
-    fitting = [WESTERN] if _is_western(path) else []
-    fitting += [encoding for encoding in NATIONAL if _decodes(path, encoding)]
+    with path.open("rb") as file:
+        is_western = not any(NOT_WESTERN.search(line) for line in iter(partial(file.readline, PIECE), b""))
+    candidates = (WESTERN, *NATIONAL) if is_western else NATIONAL
+    fitting = [encoding for encoding in candidates if _decodes(path, encoding)]
     scores = sorted(((_known_names(first, one), _commonness(sample, one), one) for one in fitting), reverse=True)
     names, commonness, encoding = scores[0] if scores else (0, 0.0, "")
     _names, other, _encoding = next((one for one in scores[1:] if one[0] == names), (0, 0.0, ""))
     if not names and (commonness < COMMONNESS_MIN.get(encoding, 1) or commonness - other < COMMONNESS_MARGIN):
-        raise FileError(_("It is not certain how the file is encoded. Save it as “CSV UTF-8” and try again."))
+        raise TableError(_("It is not certain how the file is encoded. Save it as “CSV UTF-8” and try again."))
     return encoding
 
 
@@ -123,7 +122,7 @@ def _known_names(first: bytes, encoding: str) -> int:
     """Count column names beyond ASCII that are known, in this encoding."""
     line, delimiter, _lines = first_line(io.StringIO(first.decode(encoding, errors="replace"), newline=""))
     heading = next(csv.reader([line], delimiter=delimiter), [])
-    return sum(plain(name) in FIELD_OF for name in heading if not name.isascii())
+    return sum(column_key(name) in FIELD_OF for name in heading if not name.isascii())
 
 
 def _commonness(octets: bytes, encoding: str) -> float:
@@ -135,21 +134,9 @@ def _commonness(octets: bytes, encoding: str) -> float:
 
 def _is_common(sign: str) -> int:
     if HAN_SIGN.match(sign):
-        levels = _stands_in(sign, "big5", BIG5_FIRST) + _stands_in(sign, "gb2312", GB2312_FIRST)
+        levels = sum(low <= sign.encode(name, "ignore") < high for name, (low, high) in FIRST_LEVELS.items())
         return levels + 2 * (sign in COMMON_CHARACTERS)
     return 4 if KANA_SIGN.match(sign) or sign in WESTERN_QUOTES or (sign < "\u0250" and sign.isalpha()) else 0
-
-
-def _stands_in(sign: str, encoding: str, rows: range) -> bool:
-    octets = sign.encode(encoding, errors="ignore")
-    return bool(octets) and octets[0] in rows
-
-
-def _is_western(path: Path) -> bool:
-    if not _decodes(path, WESTERN):
-        return False
-    with path.open("rb") as file:
-        return not any(NOT_WESTERN.search(line) for line in iter(partial(file.readline, PIECE), b""))
 
 
 def _decodes(path: Path, encoding: str) -> bool:
@@ -162,14 +149,8 @@ def _decodes(path: Path, encoding: str) -> bool:
     return True
 
 
-# --- Its rows ---
-
-
 def first_line(file: TextIO) -> tuple[str, str, int]:
-    """Read the first line of a table; return it, what stands between its cells, and how many lines were read.
-
-    Excel reads a first line such as “sep=;” as the delimiter.
-    """
+    """Return the first line, its delimiter and how many lines were read; Excel reads a line “sep=;” before it."""
     line = file.readline()
     if found := SEP_LINE.fullmatch(line):
         return file.readline(), found[1], 2
@@ -177,14 +158,10 @@ def first_line(file: TextIO) -> tuple[str, str, int]:
 
 
 @contextmanager
-def opened(
+def open_table(
     path: Path, choices: Mapping[str, str] = NO_CHOICES, *, reason: str = "", is_checked: bool = False
 ) -> Iterator["Table"]:
-    """Open a table of readers, or with a `reason` a suppression list, after one look through all of it.
-
-    choices: as `Columns.from_heading` takes them. is_checked: it was looked through before, or is not to be yet.
-    Raises FileError as `Table.check` does.
-    """
+    """Open a table, or with a `reason` a suppression list. is_checked: skip reading it all first. Raises TableError."""
     encoding = encoding_of(path)
     with path.open("rb") as file:
         table = Table(file, encoding, choices, reason)
@@ -199,10 +176,7 @@ REFUSED_BECAUSE: Final = "refused_because"
 
 
 class Table:
-    """A table that is being read, row by row. names: of its columns; made up if its first line is a row.
-
-    reason: for a suppression list, the default of rows that give none.
-    """
+    """names: of the columns, made up if there is no heading. reason: default of a suppression list."""
 
     def __init__(
         self, file: BinaryIO, encoding: str, choices: Mapping[str, str] = NO_CHOICES, reason: str = ""
@@ -213,9 +187,9 @@ class Table:
             heading = next(csv.reader([first], delimiter=self._delimiter), [])
             self.columns = Columns.from_heading(heading, choices, reason)
         except (csv.Error, UnicodeDecodeError) as error:
-            raise not_csv(error, 1, 1) from error
+            raise csv_error(error, 1, 1) from error
         except ColumnError as error:
-            raise FileError(str(error)) from error
+            raise TableError(str(error)) from error
         self.encoding = ENCODING_NAMES.get(encoding, encoding)
         self.names = [name.strip() for name in heading]
         self._width, self._first = len(heading), list[str]()  # the first line, when it is a row already
@@ -240,25 +214,22 @@ class Table:
             yield self._reader.read_row(line, cells), cells
 
     def samples(self, count: int) -> list[list[str]]:
-        """The cells of the first rows; raise FileError where there is nothing at all."""
+        """The cells of the first rows; raise TableError where there is nothing at all."""
         samples = [cells for _line, cells in islice(self._lines(), count)]
         if not any(self.names) and not samples:
-            raise FileError(_("There is nothing in the file."))
+            raise TableError(_("There is nothing in the file."))
         return samples
 
     def check_columns(self) -> None:
-        """Raise FileError for a heading without a column of addresses, or with an unknown one."""
+        """Raise TableError for a heading without a column of addresses, or with an unknown one."""
         if "email" not in self.columns.places:
             given = ", ".join(name[:40] for name in self.names[:6]) or _("nothing")
-            raise FileError(_("The first line must name a column “email”; it has %s") % given)
+            raise TableError(_("The first line must name a column “email”; it has %s") % given)
         if self.columns.unknown:
-            raise FileError(self.columns.question())
+            raise TableError(self.columns.question())
 
     def check(self) -> None:
-        """Read all of it once, and begin anew.
-
-        Raises FileError where it stops being CSV, or where a quotation mark takes in the lines below it.
-        """
+        """Read all once. Raises TableError for invalid CSV, or a quotation mark that takes in the lines below it."""
         self.check_columns()
         lines_of = [LINES_MAX] * self._width
         for field, places in self.columns.places.items():
@@ -270,7 +241,7 @@ class Table:
                     "Line %(start)d: a quotation mark opens here and is closed in line %(end)d."
                     " Is one missing or too many?"
                 )
-                raise FileError(text % {"start": start, "end": end})
+                raise TableError(text % {"start": start, "end": end})
         self._text.seek(0)
         first_line(self._text)
 
@@ -283,7 +254,7 @@ class Table:
         return exporting.csv_line([*(self.names[place] for place in self._kept_places()), REFUSED_BECAUSE])
 
     def _kept_places(self) -> list[int]:
-        return [place for place, name in enumerate(self.names) if plain(name) != plain(REFUSED_BECAUSE)]
+        return [place for place, name in enumerate(self.names) if column_key(name) != column_key(REFUSED_BECAUSE)]
 
     def _do_without_heading(self, cells: list[str], reason: str) -> None:
         """Take the first line as a row if it has an address: in its first cell, or anywhere in a suppression list."""
@@ -310,7 +281,7 @@ class Table:
                 yield start, reader.line_num + before, cells
                 start = reader.line_num + before + 1
         except (csv.Error, UnicodeDecodeError) as error:
-            raise not_csv(error, start, reader.line_num + before) from error
+            raise csv_error(error, start, reader.line_num + before) from error
 
     def _has_open_quote(self, cell: str, most: int) -> bool:
         """A cell that seems to hold other rows: a quotation mark is open. most: lines allowed below its first."""
@@ -318,3 +289,39 @@ class Table:
         is_row = any("@" in line and line.count(self._delimiter) >= self._width - 1 > 0 for line in below)
         is_address = most == 1 and any("@" in line for line in below)
         return is_row or is_address or len(below) > LINES_MAX or most < len([one for one in below if one.strip()])
+
+
+BATCH = 1000  # rows in one transaction: with SQLite nobody else writes meanwhile
+
+type WriteRows = Callable[[Collection[ReaderRow | InvalidRow], datetime, Rejected], Counter[str]]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The result of a batch. problems: refused lines with reasons; refused: as CSV; position: bytes read so far."""
+
+    rows: int
+    counts: Counter[str]
+    problems: list[tuple[int, str]]
+    refused: list[str]
+    position: int
+    is_last: bool
+
+
+def chunks(table: Table, write: WriteRows, *, skipped: int = 0) -> Iterator[Callable[[datetime], Chunk]]:
+    """Yield a function that writes the next batch. skipped: rows written by an earlier run."""
+    rows, is_last = table.rows_and_cells(skipped), False
+    while not is_last:
+        some = list(islice(rows, BATCH))
+        is_last = len(some) < BATCH
+        yield partial(_write_chunk, table, write, some, is_last)
+
+
+def _write_chunk(
+    table: Table, write: WriteRows, rows: list[tuple[ReaderRow | InvalidRow, list[str]]], is_last: bool, now: datetime
+) -> Chunk:
+    problems: list[tuple[int, str]] = []
+    counts = write([row for row, _cells in rows], now, lambda line, why: problems.append((line, why)))
+    cells_of = {row.line: cells for row, cells in rows} if problems else {}
+    refused = [table.refused_line(cells_of[line], why) for line, why in problems]
+    return Chunk(len(rows), counts, problems, refused, table.bytes_read(), is_last)

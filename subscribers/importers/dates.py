@@ -15,7 +15,7 @@ _NUMBERS = re.compile(
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})\b,?")  # in German; with slashes nobody knows which is the day
 # Go writes the zone twice: “2024-05-01 10:00:00.12 +0200 CEST”.
 _OFFSET = re.compile(r"\s+([+-]\d\d:?\d\d)(?: [A-Z+-][A-Z\d]*)?\Z")
-FAR = datetime(9000, 1, 1, tzinfo=UTC)  # later times cannot be shown in every zone
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)  # later times cannot be shown in every zone
 _MONTHS = {name.lower(): number for number, name in enumerate(month_abbr) if name}
 _NAMED = re.compile(
     r"(?:[A-Za-z]{3,9}\.?,? )?(?:(?P<month>[A-Za-z]{3,9})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?"
@@ -25,22 +25,20 @@ _NAMED = re.compile(
 
 def read_date(text: str, zone: tzinfo) -> datetime | None:
     """The moment that a text names, in `zone` unless it says otherwise; None if it names none."""
-    for read in (_unix, _iso, _in_numbers, _with_name, parsedate_to_datetime):
+    for read in (_iso, _in_numbers, _with_name, parsedate_to_datetime):
         try:
             at = read(text.strip())
             if at is not None and at.year > 1:  # programs write year 1 for no time at all
-                return min(at if at.tzinfo else at.replace(tzinfo=zone), FAR)
+                return min(at if at.tzinfo else at.replace(tzinfo=zone), LATEST)
         except (ValueError, TypeError, OverflowError, ZoneInfoNotFoundError):
             continue
     return None
 
 
-def _unix(text: str) -> datetime | None:
-    """Seconds since 1970, or their thousandths."""
-    return datetime.fromtimestamp(int(text[:10]), UTC) if re.fullmatch(r"\d{10}(?:\d{3})?", text) else None
-
-
 def _iso(text: str) -> datetime:
+    """ISO 8601; or seconds since 1970, or their thousandths."""
+    if re.fullmatch(r"\d{10}(?:\d{3})?", text):
+        return datetime.fromtimestamp(int(text) / 10 ** (len(text) - 10), UTC)
     return datetime.fromisoformat(_OFFSET.sub(r"\1", text))
 
 

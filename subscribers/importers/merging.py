@@ -1,13 +1,11 @@
-"""Upserts the readers of a file. A reader who has left never comes back by it.
-
-Rows are compared with the existing ones of their addresses, and then written in one transaction.
-"""
+"""Upserts the readers of a file, each batch in one transaction. A reader who has left never comes back by it."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from operator import attrgetter
+from typing import Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -16,7 +14,7 @@ from newsletter.publication.changes import NAME_LENGTH
 from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.departures import DepartureKind
-from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow
+from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow, Rejected
 from subscribers.models import Note, Subscriber, Suppression, address_hash
 from subscribers.models.consents import Consent
 from subscribers.models.notes import LENGTH_MAX as NOTE_LENGTH_MAX
@@ -32,8 +30,6 @@ CHANGED: Final = (
 )
 PENDING, ACTIVE, PAUSED, UNSUBSCRIBED = Subscriber.State.values
 
-type Rejected = Callable[[int, str], None]  # called with the line and the reason of each row that was not taken
-
 
 def merge(
     rows: Collection[ReaderRow | InvalidRow],
@@ -43,19 +39,16 @@ def merge(
     consent: str = "",
     dry_run: bool = False,
 ) -> Counter[str]:
-    """Write rows in one transaction; return counts by COUNTED. Idempotent.
-
-    consent: how these readers agreed; stored with each.
-    """
+    """Write rows in one transaction; return counts by COUNTED. Idempotent. consent: stored as proof with each."""
     source = f"import on {now:%Y-%m-%d}{': ' if consent else ''}{consent}"[:SOURCE_LENGTH]
     salt = Publication.objects.current().salt
     hashed = [(address_hash(row.email, salt) if isinstance(row, ReaderRow) else "", row) for row in rows]
     has_notes = any(isinstance(row, ReaderRow) and row.note for row in rows)
     with transaction.atomic():
-        existing = existing_rows({known_as for known_as, _row in hashed if known_as}, has_notes=has_notes)
+        existing = existing_rows({digest for digest, _row in hashed if digest}, has_notes=has_notes)
         merged = Merge(existing, now, rejected)
-        for known_as, row in hashed:
-            merged.take(known_as, row)
+        for digest, row in hashed:
+            merged.take(digest, row)
         if not dry_run:
             merged.write(source)
     return merged.counts + Counter(rows=len(rows))
@@ -77,7 +70,7 @@ def existing_rows(hashes: Collection[str], *, has_notes: bool) -> ExistingRows:
     barred = Suppression.objects.filter(address_hash__in=hashes).order_by()
     found = ExistingRows(readers, dict(barred.values_list("address_hash", "reason")))
     if readers:
-        hash_of = {one.pk: known_as for known_as, one in readers.items()}
+        hash_of = {one.pk: digest for digest, one in readers.items()}
         found.tags = {hash_of[pk]: names for pk, names in Tagging.objects.names_of(hash_of).items()}
         notes = Note.objects.filter(subscriber__in=hash_of).order_by() if has_notes else Note.objects.none()
         for pk, text in notes.values_list("subscriber_id", "text"):
@@ -103,73 +96,70 @@ class Merge:
         self.joined: set[str] = set()
         self.left: set[str] = set()
 
-    def take(self, known_as: str, row: ReaderRow | InvalidRow) -> None:
-        """Decide about one row. known_as: the hash of its address, "" for one that cannot be read."""
+    def take(self, digest: str, row: ReaderRow | InvalidRow) -> None:
+        """digest: the hash of its address; "" for one that cannot be read."""
         if isinstance(row, InvalidRow):
             self._reject(row.line, row.reason)
         elif row.state in MUST_NOT_BE_MAILED:
-            self.barred[known_as] = row
-            self.existing.reasons.setdefault(known_as, row.state)
-            self._reject_barred(row.line, row.state)
-        elif known_as in self.existing.reasons:
-            self._reject_barred(row.line, self.existing.reasons[known_as])
-        elif known_as in self.existing.readers:
-            self._change(known_as, row)
+            self.barred[digest] = row
+            self.existing.reasons.setdefault(digest, row.state)
+            self._reject(row.line, _("must not be mailed: %s") % Suppression.Reason(row.state).label)
+        elif reason := self.existing.reasons.get(digest):
+            self._reject(row.line, _("must not be mailed: %s") % Suppression.Reason(reason).label)
+        elif digest in self.existing.readers:
+            self._change(digest, row)
         else:
-            self._make(known_as, row)
+            self._make(digest, row)
 
     def _reject(self, line: int, reason: str) -> None:
         self.counts["rejected"] += 1
         self.rejected(line, reason)
 
-    def _reject_barred(self, line: int, reason: str) -> None:
-        self._reject(line, _("must not be mailed: %s") % Suppression.Reason(reason).label)
-
-    def _make(self, known_as: str, row: ReaderRow) -> None:
-        made = Subscriber(address_hash=known_as, email=row.email, name=row.name, created_at=self.now)
-        self.new[known_as] = self.existing.readers[known_as] = made
+    def _make(self, digest: str, row: ReaderRow) -> None:
+        made = Subscriber(address_hash=digest, email=row.email, name=row.name, created_at=self.now)
+        self.new[digest] = self.existing.readers[digest] = made
         self.counts["created"] += 1
         if row.state == UNSUBSCRIBED:
             _leave(made, row, self.now)
-            self.left.add(known_as)
+            self.left.add(digest)
         elif row.state != PENDING:
             _join(made, row, self.now)
         if row.tags:
-            self._tag(known_as, row)
+            self._tag(digest, row)
         if row.note:
-            self._note(known_as, row)
+            self._note(digest, row)
 
-    def _change(self, known_as: str, row: ReaderRow) -> None:
-        reader = self.existing.readers[known_as]
+    def _change(self, digest: str, row: ReaderRow) -> None:
+        reader = self.existing.readers[digest]
         before = reader.state
         is_here = before != UNSUBSCRIBED  # no file changes a reader who has left
-        is_retagged = is_here and self._tag(known_as, row)
-        is_noted = is_here and self._note(known_as, row)
+        is_retagged = is_here and self._tag(digest, row)
+        is_noted = is_here and self._note(digest, row)
         is_changed = is_here and _apply(reader, row, self.now)
         self.counts["updated" if is_changed or is_retagged or is_noted else "unchanged"] += 1
-        if is_changed and known_as not in self.new:
-            self.changed[known_as] = reader
+        if is_changed and digest not in self.new:
+            self.changed[digest] = reader
         if reader.is_reader and before == PENDING:
-            self.joined.add(known_as)
+            self.joined.add(digest)
         elif reader.state == UNSUBSCRIBED != before:
-            self.left.add(known_as)
+            self.left.add(digest)
 
-    def _tag(self, known_as: str, row: ReaderRow) -> bool:
+    def _tag(self, digest: str, row: ReaderRow) -> bool:
         """Note which tags the file gives a reader, if any; return whether these are others."""
         tags = list(row.tags)
-        if not tags or tags == self.existing.tags.get(known_as):
+        if not tags or tags == self.existing.tags.get(digest):
             return False
-        self.existing.tags[known_as] = self.retagged[known_as] = tags
+        self.existing.tags[digest] = self.retagged[digest] = tags
         return True
 
-    def _note(self, known_as: str, row: ReaderRow) -> bool:
+    def _note(self, digest: str, row: ReaderRow) -> bool:
         """Keep the note of a row once; return whether it is new."""
         text = row.note[:NOTE_LENGTH_MAX]
-        noted = self.existing.notes.setdefault(known_as, set())
+        noted = self.existing.notes.setdefault(digest, set())
         if not text or text in noted:
             return False
         noted.add(text)
-        self.notes.setdefault(known_as, []).append(text)
+        self.notes.setdefault(digest, []).append(text)
         return True
 
     def write(self, source: str) -> None:
@@ -190,46 +180,39 @@ class Merge:
         if self.retagged:
             here = Subscriber.objects.filter(address_hash__in=self.retagged).order_by("pk")
             keys = dict(here.select_for_update(no_key=True).values_list("address_hash", "pk"))
-            had_tags = [pk for known_as, pk in keys.items() if known_as not in self.new]
+            had_tags = [pk for digest, pk in keys.items() if digest not in self.new]
             Tagging.objects.filter(subscriber__in=had_tags).delete()
-            Tagging.objects.give({pk: self.retagged[known_as] for known_as, pk in keys.items()})
+            Tagging.objects.give({pk: self.retagged[digest] for digest, pk in keys.items()})
 
     def _write_notes(self, source: str) -> None:
         if self.notes:
             keys = Subscriber.objects.filter(address_hash__in=self.notes).order_by().values_list("address_hash", "pk")
             Note.objects.bulk_create(
                 Note(subscriber_id=pk, at=self.now, by=source[:NAME_LENGTH], text=text)
-                for known_as, pk in keys
-                for text in self.notes[known_as]
+                for digest, pk in keys
+                for text in self.notes[digest]
             )
 
     def _write_suppressions(self) -> None:
-        barred = [
-            Suppression(
-                address_hash=known_as,
-                email="" if row.state == Suppression.Reason.ERASED else row.email,
-                reason=row.state,
-                note="import",
-            )
-            for known_as, row in self.barred.items()
-        ]
+        barred = []
+        for digest, row in self.barred.items():
+            email = "" if row.state == Suppression.Reason.ERASED else row.email
+            barred.append(Suppression(address_hash=digest, email=email, reason=row.state, note="import"))
         Suppression.objects.bulk_create(barred, ignore_conflicts=True)
         gone = [make_departure(DepartureKind(one.reason), one.address_hash) for one in barred]
-        departures.write_departures([*gone, *(make_departure(DepartureKind.LEFT, known_as) for known_as in self.left)])
+        departures.write_departures([*gone, *(make_departure(DepartureKind.LEFT, digest) for digest in self.left)])
 
 
 def _apply(reader: Subscriber, row: ReaderRow, now: datetime) -> bool:
-    """Apply a row, but for its tags, to a reader who has not left; return whether anything changed.
-
-    Leaving wins over everything, a reader's own pause over a file that knows of none, and of two pauses the longer one.
-    """
-    before = _changeable(reader)
+    """Apply all but tags; return whether anything changed. Leaving wins, then the reader's own or the longer pause."""
+    values = attrgetter(*CHANGED)
+    before = values(reader)
     reader.name = row.name or reader.name
     if row.state == UNSUBSCRIBED:
         _leave(reader, row, now)
     elif row.state == PAUSED or (row.state == ACTIVE and reader.state == PENDING):
         _join(reader, row, now)
-    return before != _changeable(reader)
+    return bool(before != values(reader))
 
 
 def _join(reader: Subscriber, row: ReaderRow, now: datetime) -> None:
@@ -250,16 +233,12 @@ def _leave(reader: Subscriber, row: ReaderRow, now: datetime) -> None:
     reader.signup_round += 1
 
 
-def _changeable(reader: Subscriber) -> list[Any]:
-    return [getattr(reader, name) for name in CHANGED]
-
-
 def _insert(readers: list[Subscriber]) -> set[str]:
     """Write new readers; return the hashes of those written. A signup at the same moment keeps its own row."""
     Subscriber.objects.bulk_create(readers, ignore_conflicts=True)
     salts = {one.address_hash: one.token_salt for one in readers}
     rows = Subscriber.objects.filter(address_hash__in=salts).order_by().values_list("address_hash", "token_salt")
-    return {known_as for known_as, salt in rows if salts[known_as] == salt}
+    return {digest for digest, salt in rows if salts[digest] == salt}
 
 
 def _update(readers: Iterable[Subscriber]) -> None:

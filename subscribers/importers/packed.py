@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from subscribers.importers import workbook
-from subscribers.importers.csv_file import FileError
+from subscribers.importers.csv_file import TableError
 from subscribers.importers.workbook import NO_WORKBOOK
 
 WORKBOOK: Final = "xl/workbook.xml"
@@ -28,8 +28,8 @@ BROKEN: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFErr
 log = logging.getLogger(__name__)
 
 
-def as_csv(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield a file piece by piece as CSV; raise FileError for a ZIP without a table, or one that cannot be read."""
+def csv_pieces(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield a file piece by piece as CSV; raise TableError for a ZIP without a table, or one that cannot be read."""
     if not zipfile.is_zipfile(file):
         file.seek(0)
         yield from iter(partial(file.read, PIECE), b"")
@@ -37,28 +37,24 @@ def as_csv(file: IO[bytes]) -> Iterator[bytes]:
     try:
         with zipfile.ZipFile(file) as packed:
             yield from _table_in(packed, file)
-    except FileError:
+    except TableError:
         raise
     except BROKEN as error:
-        raise FileError(_("The ZIP cannot be opened.")) from error
+        raise TableError(_("The ZIP cannot be opened.")) from error
 
 
 def _table_in(packed: zipfile.ZipFile, file: IO[bytes]) -> Iterator[bytes]:
     if sum(one.file_size for one in packed.infolist()) > UNPACKED_MAX:
-        raise FileError(_("The file in the ZIP is too large. Send it in parts."))
+        raise TableError(_("The file in the ZIP is too large. Send it in parts."))
     if WORKBOOK in packed.namelist():
         yield from _first_sheet(file)
         return
-    tables = [name for name in packed.namelist() if _is_table(name)]
+    names = (name for name in packed.namelist() if not name.startswith("__MACOSX/"))  # shadow files of macOS
+    tables = [name for name in names if name.lower().endswith((".csv", ".tsv", ".txt"))]
     if len(tables) != 1:
-        raise FileError(_("The ZIP must have one CSV file in it."))
+        raise TableError(_("The ZIP must have one CSV file in it."))
     with packed.open(tables[0]) as table:
         yield from iter(partial(table.read, PIECE), b"")
-
-
-def _is_table(name: str) -> bool:
-    """macOS puts shadow files beside the author's."""
-    return name.lower().endswith((".csv", ".tsv", ".txt")) and not name.startswith("__MACOSX/")
 
 
 def _first_sheet(file: IO[bytes]) -> Iterator[bytes]:
@@ -73,6 +69,6 @@ def _first_sheet(file: IO[bytes]) -> Iterator[bytes]:
             reason = errors.read(500).decode(errors="replace")
             log.warning("A workbook could not be read: exit code %d: %s", done.returncode, reason)
         if done.returncode:
-            raise FileError(_("The workbook cannot be opened."))
+            raise TableError(_("The workbook cannot be opened."))
         written.seek(0)
         yield from iter(partial(written.read, PIECE), b"")

@@ -13,19 +13,16 @@ from django.utils.translation import gettext as _
 
 from newsletter.mail.characters import without_control
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.importers.columns import COLUMNS, Columns, ExportFormat, plain
+from subscribers.importers.columns import COLUMNS, Columns, ExportFormat, column_key
 from subscribers.importers.dates import read_date
 from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
-NEVER: Final = ("0000-00-00", "0001-01-01", "0001/", "01.01.0001")  # what programs write for no time at all
+NULL_DATES: Final = ("0000-00-00", "0001-01-01", "0001/", "01.01.0001")  # what programs write for no time at all
 
 
-def moment(text: str) -> datetime | None:
-    """A time, None for none; raise ValueError for what is no time.
-
-    One without a zone is UTC, as programs write it; a spreadsheet writes the local time of its author.
-    """
-    if not text or text.startswith(NEVER):
+def parse_time(text: str) -> datetime | None:
+    """Raises ValueError. Without a zone it is UTC, as programs write it, or a spreadsheet's local time."""
+    if not text or text.startswith(NULL_DATES):
         return None
     is_of_a_sheet = re.match(r"\d{1,4}[/.]", text)
     at = read_date(text, timezone.get_default_timezone() if is_of_a_sheet else UTC)
@@ -91,15 +88,12 @@ class RowError(ValueError):
 
 
 def readers_of(columns: Columns) -> dict[str, ReadState]:
-    """By field, a function that reads the state out of a cell.
-
-    They raise RowError for a word that nobody knows; in a suppression list it says nothing.
-    """
+    """Functions from a cell to a state. They raise RowError for an unknown word, but in a suppression list."""
     found: dict[str, ReadState] = {
         "state": partial(_known_state, columns.program, columns.is_list),
-        "left_at": partial(_state_since, "unsubscribed"),
-        "cleaned_at": partial(_state_since, "bounced"),
-        "complained_at": partial(_state_since, "complained"),
+        "left_at": lambda word: None if word.startswith(NULL_DATES) else "unsubscribed",
+        "cleaned_at": lambda word: None if word.startswith(NULL_DATES) else "bounced",
+        "complained_at": lambda word: None if word.startswith(NULL_DATES) else "complained",
         "wants_mail": partial(_state_by_wish, False),
         "refuses_mail": partial(_state_by_wish, True),
     }
@@ -109,21 +103,17 @@ def readers_of(columns: Columns) -> dict[str, ReadState]:
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
 def _known_state(program: ExportFormat, is_list: bool, word: str) -> str:
     key = " ".join(re.split(r"[\s_-]+", word.casefold())).strip()
-    state = program.words.get(key) or STATE_OF.get(key) or (REASON_OF.get(plain(word)) if is_list else None)
+    state = program.words.get(key) or STATE_OF.get(key) or (REASON_OF.get(column_key(word)) if is_list else None)
     if state is None:
         raise RowError(_("has an unknown state %r") % word.casefold())
     return state
-
-
-def _state_since(state: str, word: str) -> str | None:
-    return None if word.startswith(NEVER) else state
 
 
 @lru_cache(maxsize=1024)
 def _state_by_wish(refusal: bool, word: str) -> str:
     """A time counts as yes."""
     try:
-        wish = word.casefold() in YES or (word.casefold() not in NO and moment(word) is not None)
+        wish = word.casefold() in YES or (word.casefold() not in NO and parse_time(word) is not None)
     except ValueError as error:
         raise RowError(_("has %r where only yes or no, or a time, says whether mail is wanted") % word) from error
     return "unsubscribed" if wish is refusal else "active"
@@ -140,8 +130,9 @@ FORMULA_ESCAPES = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet 
 NAME_LENGTH_MAX = 80  # characters; the field of Subscriber
 CELL_LENGTH_MAX = 500  # characters of a cell that are read; the longest that means anything is an address
 SHORTEST_TIME = 5  # characters; a shorter word is a yes or a no
-EMPTY_CELLS = ("{}", "[]", "null")  # how programs write that there is nothing in a column of many things
+EMPTY_CELLS = ("", "{}", "[]", "null")  # how programs write that there is nothing in a column of many things
 
+type Rejected = Callable[[int, str], None]  # called with the line and the reason of each row that was not taken
 type Get = Callable[[list[str]], str]  # the first cell of a field that says something
 
 
@@ -184,6 +175,9 @@ class RowReader:
 
     def _row(self, line: int, cells: list[str]) -> ReaderRow:
         get, state = self._get, self._state(cells)
+        paused_until = _moment_or_error(get["paused_until"](cells)) if state == "paused" else None
+        if state == "paused" and paused_until is None:
+            raise RowError(_("is paused, but paused_until is empty"))
         # Of other states, and in a suppression list, a time that cannot be read hinders nothing.
         is_read = state in {"active", "paused"} and not self._columns.is_list
         return ReaderRow(
@@ -193,7 +187,7 @@ class RowReader:
             state,
             _tags(get["tags"](cells)),
             self._time(cells, "consent_at", "wants_mail", is_needed=is_read),
-            self._paused_until(cells) if state == "paused" else None,
+            paused_until,
             self._time(cells, "left_at", "refuses_mail", is_needed=False) if state == "unsubscribed" else None,
             self._note(cells),
         )
@@ -215,12 +209,6 @@ class RowReader:
             states.append("pending")
         return max(columns.floor, *states, key=SEVERITY.index) if states else columns.floor
 
-    def _paused_until(self, cells: list[str]) -> datetime:
-        until = _moment_or_error(self._get["paused_until"](cells))
-        if until is None:
-            raise RowError(_("is paused, but paused_until is empty"))
-        return until
-
     def _name(self, cells: list[str]) -> str:
         get = self._get
         name = get["name"](cells) or get["first_name"](cells)
@@ -230,10 +218,9 @@ class RowReader:
 
     def _note(self, cells: list[str]) -> str:
         """The note of a row, and the cells that are kept to be read, each behind the name of its column."""
-        parts = [self._get["note"](cells)]
-        for place, name in self._kept:
-            if (cell := _cell(cells[place])) and cell not in EMPTY_CELLS:
-                parts.append(f"{name}: {cell}" if name else cell)
+        kept = ((name, _cell(cells[place])) for place, name in self._kept)
+        parts = [f"{name}: {cell}" if name else cell for name, cell in kept if cell not in EMPTY_CELLS]
+        parts.insert(0, self._get["note"](cells))
         return without_control("\n".join(filter(None, parts)))
 
     def _time(self, cells: list[str], at: str, wish: str, *, is_needed: bool) -> datetime | None:
@@ -246,7 +233,7 @@ class RowReader:
                 raise
         with suppress(ValueError):
             if len(word := self._get[wish](cells)) > SHORTEST_TIME:
-                return moment(word)
+                return parse_time(word)
         return None
 
 
@@ -267,9 +254,8 @@ def _cell(text: str) -> str:
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
 def _tags(text: str) -> tuple[str, ...]:
     """The tags of a cell; Mailchimp quotes each, and whole tags are left out where they are too many."""
-    tags = join_tags(
-        filter(None, dict.fromkeys(tag.strip(' "') for tag in split_tags(one_line(text.replace("|", ",")))))
-    )
+    names = dict.fromkeys(tag.strip(' "') for tag in split_tags(one_line(text.replace("|", ","))))
+    tags = join_tags(filter(None, names))
     if len(tags) > TAGS_LENGTH_MAX:
         tags = tags[: TAGS_LENGTH_MAX + 1].rpartition(",")[0]
     return tuple(split_tags(tags))
@@ -277,6 +263,6 @@ def _tags(text: str) -> tuple[str, ...]:
 
 def _moment_or_error(text: str) -> datetime | None:
     try:
-        return moment(text)
+        return parse_time(text)
     except ValueError as error:
         raise RowError(_("has %r, which is not a time like 2027-01-31T08:00:00+08:00") % text) from error

@@ -11,8 +11,7 @@ from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.addresses import one_line
 from subscribers.departures import DepartureKind
-from subscribers.importers.merging import Rejected
-from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow
+from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow, Rejected
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.suppressions import make_departure
 
@@ -30,7 +29,7 @@ def suppress(
     listed = _listed(rows, counts, rejected)
     with transaction.atomic():
         known = set(Suppression.objects.filter(address_hash__in=listed).values_list("address_hash", flat=True))
-        new = [_suppression(known_as, row, now) for known_as, row in listed.items() if known_as not in known]
+        new = [_suppression(digest, row, now) for digest, row in listed.items() if digest not in known]
         hashes = [one.address_hash for one in new]
         counts["readers"] = Subscriber.objects.filter(address_hash__in=hashes, state__in=READING).count()
         if not dry_run:
@@ -51,14 +50,13 @@ def _listed(rows: Collection[ReaderRow | InvalidRow], counts: Counter[str], reje
         elif row.state not in MUST_NOT_BE_MAILED:
             counts["mailed"] += 1
         else:
-            known_as = address_hash(row.email, salt)
-            counts["known"] += known_as in listed
-            listed.setdefault(known_as, row)
+            digest = address_hash(row.email, salt)
+            counts["known"] += digest in listed
+            listed.setdefault(digest, row)
     return listed
 
 
-def _suppression(known_as: str, row: ReaderRow, now: datetime) -> Suppression:
+def _suppression(digest: str, row: ReaderRow, now: datetime) -> Suppression:
     words = f": {one_line(row.note.replace('\n', ', '))[:NOTE_LENGTH]}" if row.note else ""
-    return Suppression(
-        address_hash=known_as, email=row.email, reason=row.state, note=f"import on {now:%Y-%m-%d}{words}"
-    )
+    note = f"import on {now:%Y-%m-%d}{words}"
+    return Suppression(address_hash=digest, email=row.email, reason=row.state, note=note)

@@ -1,10 +1,7 @@
 """A program that writes the first sheet of a workbook as CSV: `python workbook.py ZONE < FILE`. No Django.
 
-ZONE: of the times in the sheet. Exit code 65 (EX_DATAERR of sysexits.h) for a file that is no workbook.
-
-It is a program of its own because the library keeps a place for every cell up to the last one. A file of a kilobyte may
-name a cell so far away that half a terabyte is asked for, and a process that is refused it ends at once. Then it is
-this one.
+ZONE: of the times in the sheet. Exit code 65 (EX_DATAERR of sysexits.h) for a file that is no workbook. A process of
+its own: the library allocates every cell up to the last, so a kilobyte can ask for half a terabyte, which aborts it.
 """
 
 import csv

@@ -14,10 +14,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from subscribers.importers import csv_file
-from subscribers.importers.chunks import Write, chunks
 from subscribers.importers.columns import NO_CHOICES
-from subscribers.importers.csv_file import FileError, Table
-from subscribers.importers.packed import as_csv
+from subscribers.importers.csv_file import Table, TableError, WriteRows, chunks
+from subscribers.importers.packed import csv_pieces
 
 REASONS_SHOWN = 20
 
@@ -27,18 +26,14 @@ class ImportCommand(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument(
-            "--rejected",
-            type=Path,
-            metavar="FILE",
-            help="Write the lines that are refused here, as CSV with the reason behind each; mend and import them.",
-        )
+        rejected = "Write the lines that are refused here, as CSV with the reason behind each; mend and import them."
+        parser.add_argument("--rejected", type=Path, metavar="FILE", help=rejected)
         parser.add_argument("--dry-run", action="store_true", help="Say what would happen, and write nothing.")
 
     def run(
         self,
         file: Path,
-        write: Write,
+        write: WriteRows,
         counted: Sequence[str],
         *,
         rejected: Path | None,
@@ -48,10 +43,10 @@ class ImportCommand(BaseCommand):
         """Read a file by chunks, and print how many rows are what of `counted`. reason: of a suppression list."""
         refused = _refused(rejected, file) if rejected else nullcontext()
         try:
-            with _table(file) as path, csv_file.opened(path, choices, reason=reason) as table, refused as lines:
+            with _table(file) as path, csv_file.open_table(path, choices, reason=reason) as table, refused as lines:
                 self._describe(table)
                 counts = self._import(table, write, path.stat().st_size or 1, lines)
-        except (OSError, FileError) as error:
+        except (OSError, TableError) as error:
             raise CommandError(str(error)) from error
         if (more := counts["rejected"] - REASONS_SHOWN) > 0:
             self.stderr.write(f"… and {more} more rows were rejected.")
@@ -65,7 +60,7 @@ class ImportCommand(BaseCommand):
         if columns.unused:
             self.stderr.write(f"Columns not used: {', '.join(columns.unused)}")
 
-    def _import(self, table: Table, write: Write, size: int, refused: TextIO | None) -> Counter[str]:
+    def _import(self, table: Table, write: WriteRows, size: int, refused: TextIO | None) -> Counter[str]:
         now, counts = timezone.now(), Counter[str]()
         if refused:
             refused.write(table.refused_heading())
@@ -87,7 +82,7 @@ def _table(file: Path) -> Iterator[Path]:
     """Yield the file itself, or a temporary CSV of a packed one."""
     with file.open("rb") as octets, NamedTemporaryFile(suffix=".csv") as written:
         if zipfile.is_zipfile(octets):
-            written.writelines(as_csv(octets))
+            written.writelines(csv_pieces(octets))
             written.flush()
             file = Path(written.name)
         yield file

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from subscribers.importers.chunks import BATCH
+from subscribers.importers.csv_file import BATCH
 from tests.support.processes import kill
 from tests.support.waiting import wait_until
 

@@ -1,15 +1,17 @@
 """An export is converted by a program of its own, with limits; whatever it is, it ends in a folder or in a sentence."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter.moving.converting import ConversionError, run_converter
+from newsletter.moving.converting import ConversionError, cpu_time, run_converter
 from newsletter.moving.folder import layout
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -35,7 +37,7 @@ def test_an_export_becomes_a_folder_and_says_how_far_it_is(tmp_path):
 
 def test_a_zipped_folder_of_posts_is_taken_as_it_is(tmp_path):
     post = layout.PostFile(source="ghost:1", title="題", addresses=("/one/",), body="內文。")
-    account = layout.Account("Ghost", posts={"ghost:1": layout.PostAccount("one", {"words": 2})})
+    account = layout.ConversionReport("Ghost", posts={"ghost:1": layout.LossReport("one", {"words": 2})})
     layout.write_post(tmp_path / "mine", 1, post)
     address = layout.write_picture(tmp_path / "mine", b"octets", "a.png")
     layout.write_account(tmp_path / "mine", account)
@@ -141,8 +143,9 @@ def test_a_conversion_that_would_take_too_much_ends_in_a_sentence(tmp_path, made
 
 
 def test_it_says_that_it_lives_however_long_one_post_takes():
-    code = "from newsletter.moving.converters import convert; convert.BEAT_SECONDS = 0.05; "
-    code += "convert.convert = lambda **_given: input(); convert.main(['--zone=UTC', 'a.md', 'out'])"
+    code = "from newsletter.moving.converters import convert; convert.BEAT_SECONDS = 0.05; convert.convert = wait; "
+    code = f"wait = lambda *_paths, **_options: input(); {code}"
+    code += "convert.main(['a.md', 'out', 'UTC', '', str(2**31), '60', ''])"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
 
     with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as child:
@@ -150,3 +153,17 @@ def test_it_says_that_it_lives_however_long_one_post_takes():
         child.communicate("done\n", timeout=60)
 
     assert said == ['{"done": 0, "of": 0}\n'] * 2
+
+
+def test_a_pattern_that_would_never_end_is_stopped():
+    with pytest.raises(TimeoutError), cpu_time(0.05):
+        re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+def test_a_block_that_is_done_in_time_is_left_alone_afterwards():
+    with cpu_time(0.05):
+        pass
+
+    begun = time.process_time()
+    while time.process_time() - begun < 0.1:
+        pass

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.utils import translation
 
 from subscribers import departures
-from subscribers.importers.csv_file import FileError, Table
+from subscribers.importers.csv_file import Table, TableError
 from subscribers.importers.merging import merge
 from subscribers.importers.rows import InvalidRow, ReaderRow
 from subscribers.models import Invitation, Pause, Subscriber, Suppression
@@ -537,7 +537,7 @@ def test_a_quotation_mark_that_eats_readers_stops_the_import(bring, rows, answer
 def test_what_is_wrong_with_a_file_is_said_in_chinese_without_a_gap():
     quoted = b'email,name\na@x.tw,"\xe5\xb0\x8f\nb@x.tw,\xe5\xb0\x8f"\n'
 
-    with translation.override("zh-hant"), pytest.raises(FileError) as error:
+    with translation.override("zh-hant"), pytest.raises(TableError) as error:
         Table(BytesIO(quoted), "utf-8").check()
 
     assert str(error.value) == "第 2 列：這裡開始的引號到第 3 列才結束。是不是少了或多了一個引號？"

@@ -7,8 +7,8 @@ import pytest
 
 from subscribers.importers import csv_file, merging
 from subscribers.importers.columns import KEPT
-from subscribers.importers.csv_file import FileError, encoding_of
-from subscribers.importers.rows import InvalidRow, ReaderRow, moment
+from subscribers.importers.csv_file import TableError, encoding_of
+from subscribers.importers.rows import InvalidRow, ReaderRow, parse_time
 from subscribers.models import Note, Subscriber, Suppression
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
@@ -162,12 +162,12 @@ def file(tmp_path):
 
 
 def read(path, choices=None):
-    with csv_file.opened(path, *([choices] if choices else [])) as table:
+    with csv_file.open_table(path, *([choices] if choices else [])) as table:
         return table.columns.program.name, [row for row, _cells in table.rows_and_cells()]
 
 
 def bring(path, choices=None, now=NOW):
-    with csv_file.opened(path, *([choices] if choices else [])) as table:
+    with csv_file.open_table(path, *([choices] if choices else [])) as table:
         return merging.merge([row for row, _cells in table.rows_and_cells()], now, lambda _line, _reason: None)
 
 
@@ -225,14 +225,14 @@ def test_a_short_file_of_japan_is_read_as_such(file, name):
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("heading", ["email,name", "電子郵件,姓名"])
 def test_utf_16_without_a_mark_is_read(file, heading, encoding):
-    with csv_file.opened(file(f"{heading}\na@x.tw,小明\n".encode(encoding))) as table:
+    with csv_file.open_table(file(f"{heading}\na@x.tw,小明\n".encode(encoding))) as table:
         ((row, _cells),) = table.rows_and_cells()
 
     assert (row.email, row.name, table.dialect) == ("a@x.tw", "小明", "UTF-16, commas")
 
 
 def test_utf_16_that_cannot_be_read_is_called_so(file):
-    with pytest.raises(FileError, match=r"^The file looks like UTF-16 and cannot be read as such\."):
+    with pytest.raises(TableError, match=r"^The file looks like UTF-16 and cannot be read as such\."):
         encoding_of(file("email,name\na@x.tw,小明\n".encode("utf-16-le")[:-1]))
 
 
@@ -253,7 +253,7 @@ def test_a_name_may_go_on_in_a_second_line(file):
 
 @pytest.mark.parametrize("name", ['"小\nb@x.tw"', '"小\n明\n華"', '"小\nb@x.tw,華"'])
 def test_a_name_that_takes_in_a_reader_stops_the_import(file, name):
-    with pytest.raises(FileError, match="a quotation mark opens here"):
+    with pytest.raises(TableError, match="a quotation mark opens here"):
         read(file(f"email,name\na@x.tw,{name}\n"))
 
 
@@ -268,7 +268,7 @@ def test_a_name_that_takes_in_a_reader_stops_the_import(file, name):
     ],
 )
 def test_an_encoding_that_is_not_certain_is_refused(file, name, encoding):
-    with pytest.raises(FileError, match="It is not certain how the file is encoded"):
+    with pytest.raises(TableError, match="It is not certain how the file is encoded"):
         encoding_of(file(f"email,name\na@x.tw,{name}\n".encode(encoding)))
 
 
@@ -285,7 +285,7 @@ def test_the_first_name_beyond_ascii_may_stand_far_below(file, name, encoding):
 
 
 def test_what_is_no_text_is_of_no_encoding(file):
-    with pytest.raises(FileError):
+    with pytest.raises(TableError):
         encoding_of(file(b"\x89PNG\r\n\x1a\n\x00\xff\xff\x81"))
 
 
@@ -315,7 +315,7 @@ def test_what_is_no_text_is_of_no_encoding(file):
 def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, at):
     assert settings.TIME_ZONE == "Asia/Taipei"
 
-    assert moment(text) == at
+    assert parse_time(text) == at
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, 
 )
 def test_what_is_no_time_is_none(text):
     with pytest.raises(ValueError, match=f"^{text.replace('+', '.')}$"):
-        moment(text)
+        parse_time(text)
 
 
 def test_a_consent_of_the_year_9999_is_of_now_and_nobody_is_lost(db, file):
@@ -378,7 +378,7 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_a_word(db, file):
 
 
 def test_what_ends_a_paid_plan_or_all_is_decided_by_the_author(file):
-    with pytest.raises(FileError, match="“Cancel date”"):
+    with pytest.raises(TableError, match="“Cancel date”"):
         read(file("Email,Start date,Emails received (6mo),Cancel date\na@x.tw,2024-05-01,2,2024-06-01\n"))
 
 

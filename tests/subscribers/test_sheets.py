@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from subscribers.importers import packed
-from subscribers.importers.csv_file import FileError
+from subscribers.importers.csv_file import TableError
 from subscribers.models import Subscriber
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -95,8 +95,8 @@ def test_a_workbook_that_is_broken_is_explained(db, tmp_path):
 def test_a_workbook_that_would_fill_the_memory_is_refused_unread(monkeypatch):
     monkeypatch.setattr(packed, "UNPACKED_MAX", 1000)
 
-    with pytest.raises(FileError, match="too large"):
-        list(packed.as_csv(io.BytesIO(workbook(ANSWERS))))
+    with pytest.raises(TableError, match="too large"):
+        list(packed.csv_pieces(io.BytesIO(workbook(ANSWERS))))
 
 
 @pytest.mark.parametrize("last", ["XFD1048576", "CV1048576"])
@@ -111,12 +111,12 @@ def test_a_cell_that_is_far_away_ends_no_process_of_ours(caplog, last):
         for name, text in files.items():
             made.writestr(name, text)
 
-    with pytest.raises(FileError, match="cannot be opened"):
-        list(packed.as_csv(octets))
+    with pytest.raises(TableError, match="cannot be opened"):
+        list(packed.csv_pieces(octets))
 
     assert "memory allocation" in caplog.text
 
 
 @pytest.mark.parametrize("octets", [b"email\na@example.org\n", b""])
 def test_what_is_not_packed_is_taken_as_it_is(octets):
-    assert b"".join(packed.as_csv(io.BytesIO(octets))) == octets
+    assert b"".join(packed.csv_pieces(io.BytesIO(octets))) == octets

@@ -22,13 +22,13 @@ from newsletter.issues import archiving
 from newsletter.issues.archiving import PREHEADER_MAX, SUBJECT_MAX, PastMail
 from newsletter.mail.characters import single_line
 from newsletter.moving import converting
-from newsletter.moving.counting import THINGS
+from newsletter.moving.counting import COUNT_NAMES
 from newsletter.moving.folder.layout import PostFile, is_folder_of_posts
 from newsletter.moving.taking import linking
-from newsletter.moving.taking.account import Entry, MoveReport
 from newsletter.moving.taking.linking import Links
 from newsletter.moving.taking.posts import PostFolder, PostStep
 from newsletter.moving.taking.posts import steps as steps_of
+from newsletter.moving.taking.report import MoveReport, PostReport
 from newsletter.publication import changes
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
@@ -40,20 +40,11 @@ CONVERTED = "posts"  # the folder of posts, beside the file
 type Commit = Callable[[datetime], bool]  # in a transaction, with the row of the import; returns whether it is the last
 
 
-# --- What the author lets it do ---
-
-
 def take_in(name: str, pieces: Iterable[bytes], *, user: Any, now: datetime) -> PostImport:
     """Store an upload without reading it: a worker converts it."""
     suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
-    found = PostImport(
-        name=name[:200],
-        folder=files.make_folder(PostImport),
-        file=f"export{suffix}",
-        user=user,
-        by=changes.current_actor().by,
-        created_at=now,
-    )
+    folder, by = files.make_folder(PostImport), changes.current_actor().by
+    found = PostImport(name=name[:200], folder=folder, file=f"export{suffix}", user=user, by=by, created_at=now)
     try:
         files.keep(found, found.file, pieces)
         found.save()
@@ -89,14 +80,8 @@ def go_on(found: PostImport, now: datetime) -> bool:
     return found.has_files(now) and found.move(before, state=State.WORKING, ended_at=None, tries=0, error="")
 
 
-# --- The steps ---
-
-
 def steps(found: PostImport) -> Generator[Commit]:
-    """Yield one step after the other; each returns whether it was the last.
-
-    Raises ConversionError, Damaged and NumberingError; and Lost, once the import is not this worker's any more.
-    """
+    """Yield steps. Raises ConversionError, FolderError and NumberingError; Lost if it is not this worker's any more."""
     place = files.path_of(found, CONVERTED)
     if found.stage == Stage.FOLDER or not is_folder_of_posts(place):
         _convert(found, place)
@@ -181,24 +166,19 @@ def _mend(found: PostImport, folder: PostFolder, links: Links, _now: datetime) -
 
 def _make_issues(found: PostImport, now: datetime) -> bool:
     """Make the issues that were decided on; those of an earlier run are there already. Raises NumberingError."""
-    rows = found.entries.exclude(number=None).exclude(mailed_at=None)
-    mails = {
-        row.source: PastMail(row.source, row.subject, row.mailed_at, row.preheader, row.number)
-        for row in rows
-        if row.mailed_at
-    }
+    mails = {}
+    for row in found.entries.exclude(number=None):
+        if row.mailed_at:
+            mails[row.source] = PastMail(row.source, row.subject, row.mailed_at, row.preheader, row.number)
     ready, _closed = archiving.importable_mails(mails, now)
     found.issues += archiving.archive_mails(ready, now)
     return True
 
 
-# --- What is kept of each text ---
-
-
-def keep_entry(found: PostImport, place: int, step: PostStep, entry: Entry, now: datetime) -> None:
+def keep_entry(found: PostImport, place: int, step: PostStep, entry: PostReport, now: datetime) -> None:
     """Write the line of a text, and add it to the sums in the row of the import. The caller saves the row."""
     post = step.file
-    kind = kind_of(post) if post else ""
+    kind = ("draft" if post.date is None else "page" if post.is_unlisted else "post") if post else ""
     values = {
         "name": entry.name[:300],
         "source": post.source if post else "",
@@ -215,38 +195,31 @@ def keep_entry(found: PostImport, place: int, step: PostStep, entry: Entry, now:
     _add(found, entry, kind, len(step.placed))
 
 
-def kind_of(post: PostFile) -> str:
-    if post.date is None:
-        return "draft"
-    return "page" if post.is_unlisted else "post"
-
-
 def _mailed(post: PostFile, now: datetime) -> dict[str, Any]:
     """Fields for an issue of the archive, if the post was mailed and will be public."""
     mailed = post.mailed
     if mailed is None or post.date is None or post.date > now or mailed.at > now:
         return {"mailed_at": None}
-    subject = single_line(mailed.subject).strip()[:SUBJECT_MAX]
-    return {
-        "mailed_at": mailed.at,
-        "subject": subject or post.title,
-        "preheader": single_line(mailed.preheader).strip()[:PREHEADER_MAX],
-    }
+    subject, preheader = (single_line(text).strip() for text in (mailed.subject, mailed.preheader))
+    subject = subject[:SUBJECT_MAX] or post.title
+    return {"mailed_at": mailed.at, "subject": subject, "preheader": preheader[:PREHEADER_MAX]}
 
 
-def _add(found: PostImport, entry: Entry, kind: str, pictures: int) -> None:
+def _add(found: PostImport, entry: PostReport, kind: str, pictures: int) -> None:
     counts = Counter(found.counts)
-    counts.update({entry.outcome: 1, "losses": entry.losses, "unnamed": len(entry.unexplained), "pictures": pictures})
+    counts.update(
+        {entry.outcome: 1, "losses": entry.losses, "unnamed": len(entry.unexplained_losses), "pictures": pictures}
+    )
     counts.update({"differ": 1} if entry.differs else {})
     counts.update({f"{kind}s": 1} if kind else {})
     found.counts = dict(counts)
-    for name in THINGS:
+    for name in COUNT_NAMES:
         before, after = found.totals.get(name, (0, 0))
         found.totals[name] = [before + entry.before.get(name, 0), after + entry.after.get(name, 0)]
 
 
-def entry_of(row: PostImportEntry) -> Entry:
-    return Entry.from_json(row.name, row.outcome, row.title, row.post_id, row.account)
+def entry_of(row: PostImportEntry) -> PostReport:
+    return PostReport.from_json(row.name, row.outcome, row.title, row.post_id, row.account)
 
 
 def account_of(found: PostImport) -> MoveReport:

@@ -16,8 +16,7 @@ from newsletter.publication.changes import Change
 from subscribers import author_actions, exporting
 from subscribers.author_actions import ActionContext, ActionResult, ResultCounts
 from subscribers.importers import csv_file, merging, suppressions
-from subscribers.importers.chunks import Chunk, Write, chunks
-from subscribers.importers.csv_file import Table
+from subscribers.importers.csv_file import Chunk, Table, WriteRows, chunks
 from subscribers.models import Subscriber
 
 BATCH = 2000  # readers in one transaction: with SQLite nobody else writes for its 0.2 s
@@ -36,9 +35,6 @@ ACTS: dict[str, Act] = {
     Kind.UNSUBSCRIBE: lambda readers, _options, occasion: author_actions.unsubscribe(readers, occasion),
     Kind.SUPPRESS: lambda readers, _options, occasion: author_actions.suppress(readers, occasion),
 }
-
-
-# --- Beginning ---
 
 
 def begin(
@@ -69,9 +65,6 @@ def begin_import(errand: Errand, now: datetime) -> bool:
         if begun:
             Change.objects.log(Change.Action.ADDED, [errand], at=now)
     return begun
-
-
-# --- The steps ---
 
 
 def steps(errand: Errand) -> Generator[Step]:
@@ -108,20 +101,14 @@ def _count(errand: Errand, ends: ResultCounts) -> None:
     errand.counts = dict(Counter(errand.counts) + Counter({str(end): number for end, number in ends.items()}))
 
 
-# --- Steps of a file ---
-
-
 def _steps_of_file(errand: Errand) -> Generator[Step]:
     path, reason = files.path_of(errand, files.GIVEN), errand.options.get("reason", "")
-    with csv_file.opened(path, errand.chosen, reason=reason, is_checked=errand.cursor > 0) as table:
-        for write_chunk in chunks(table, _write(errand), skipped=errand.cursor):
+    with csv_file.open_table(path, errand.chosen, reason=reason, is_checked=errand.cursor > 0) as table:
+        write: WriteRows = partial(suppressions.suppress, dry_run=errand.is_only_tried())
+        if errand.kind == Kind.IMPORT:
+            write = partial(merging.merge, consent=errand.options["consent"], dry_run=errand.is_only_tried())
+        for write_chunk in chunks(table, write, skipped=errand.cursor):
             yield partial(_take, errand, table, write_chunk)
-
-
-def _write(errand: Errand) -> Write:
-    if errand.kind == Kind.BAR:
-        return partial(suppressions.suppress, dry_run=errand.is_only_tried())
-    return partial(merging.merge, consent=errand.options["consent"], dry_run=errand.is_only_tried())
 
 
 def _take(errand: Errand, table: Table, write_chunk: Callable[[datetime], Chunk], now: datetime) -> bool:

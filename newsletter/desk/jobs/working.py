@@ -19,10 +19,10 @@ from newsletter.desk.jobs import posts, readers
 from newsletter.desk.models import Errand, Job, Lost, PostImport
 from newsletter.issues.archiving import NumberingError
 from newsletter.moving.converting import ConversionError
-from newsletter.moving.folder.layout import Damaged
+from newsletter.moving.folder.layout import FolderError
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import unavailable_message
-from subscribers.importers.csv_file import FileError
+from subscribers.importers.csv_file import TableError
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def work(kind: type[Job], now: datetime, seconds: float = TURN_SECONDS) -> bool:
             log.info("%s %d was stopped, or is another worker's.", kind.__name__, job.pk)
         except PicturesUnavailable:
             fail(job, unavailable_message())
-        except (FileError, ConversionError, Damaged, NumberingError, OSError) as error:
+        except (TableError, ConversionError, FolderError, NumberingError, OSError) as error:
             fail(job, str(error))
     return bool(kind.objects.waiting(timezone.now()).exists())
 

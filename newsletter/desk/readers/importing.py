@@ -23,9 +23,9 @@ from newsletter.limits import body_size
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
 from subscribers.importers import csv_file
-from subscribers.importers.columns import KEPT, LEFT_OUT, plain
-from subscribers.importers.csv_file import FileError, Table
-from subscribers.importers.packed import as_csv
+from subscribers.importers.columns import KEPT, LEFT_OUT, column_key
+from subscribers.importers.csv_file import Table, TableError
+from subscribers.importers.packed import csv_pieces
 from subscribers.models import Suppression
 
 CONSENT_LENGTH = 150  # characters; the line of the record begins with the day
@@ -55,6 +55,7 @@ Kind, Reason = Errand.Kind, Suppression.Reason
 
 
 class FileForm(forms.Form):
+    too_large = gettext_lazy("This file is too large. Send it as a ZIP, or in parts.")
     file = forms.FileField(
         label=gettext_lazy("CSV or Excel file, or a ZIP with a CSV in it"),
         label_suffix="",
@@ -65,7 +66,7 @@ class FileForm(forms.Form):
     def clean_file(self) -> "UploadedFile[Any]":
         file: UploadedFile[Any] = self.cleaned_data["file"]
         if (file.size or 0) > body_size.IMPORT_BYTES:
-            raise ValidationError(_("This file is too large. Send it as a ZIP, or in parts."))
+            raise ValidationError(self.too_large)
         return file
 
 
@@ -117,13 +118,10 @@ class Column:
         return f"column-{self.number}"
 
 
-# --- A file is sent ---
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
     form = ReaderUploadForm(request.POST, request.FILES) if request.method == "POST" else ReaderUploadForm()
-    if errand := kept(form, request.user):
+    if errand := create_import(form, request.user):
         return redirect("admin:reader_import_columns", errand.pk)
     return _page(request, "import", {"form": form}, status=400 if form.is_bound else 200)
 
@@ -131,7 +129,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload_suppressions(request: HttpRequest) -> HttpResponse:
     form = SuppressionListForm(request.POST, request.FILES) if request.method == "POST" else SuppressionListForm()
-    if errand := kept(form, request.user, Kind.BAR):
+    if errand := create_import(form, request.user, Kind.BAR):
         if errand.begin(timezone.now(), Errand.State.TRYING):
             enqueue_on_commit(tasks.work_on_errands)
         return redirect("admin:reader_errand", errand.pk)
@@ -139,25 +137,24 @@ def upload_suppressions(request: HttpRequest) -> HttpResponse:
     return _page(request, "bar", context, status=400 if form.is_bound else 200)
 
 
-def kept(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
+def create_import(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
     """Keep the file of a form, and return its import; None if something is wrong, which the form says then."""
-    if not form.is_bound or not form.is_valid():
-        return None
-    options = {name: value for name, value in form.cleaned_data.items() if name != "file"}
-    try:
-        return _keep(form.cleaned_data["file"], options, user, kind)
-    except FileError as error:
-        form.add_error("file", str(error))
+    if form.is_bound and form.is_valid():
+        options = {name: value for name, value in form.cleaned_data.items() if name != "file"}
+        try:
+            return _keep(form.cleaned_data["file"], options, user, kind)
+        except TableError as error:
+            form.add_error("file", str(error))
     return None
 
 
 def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: str = Kind.IMPORT) -> Errand:
-    """Keep a file that was sent; raise FileError for what is no table, and keep nothing of what fails."""
+    """Keep a file that was sent; raise TableError for what is no table, and keep nothing of what fails."""
     errand = prepare_import(one_line(file.name or ""), options, user=user, now=timezone.now(), kind=kind)
     try:
-        errand.total = files.keep(errand, files.GIVEN, as_csv(file))
+        errand.total = files.keep(errand, files.GIVEN, csv_pieces(file))
         path, reason = files.path_of(errand, files.GIVEN), options.get("reason", "")
-        with csv_file.opened(path, reason=reason, is_checked=True) as table:
+        with csv_file.open_table(path, reason=reason, is_checked=True) as table:
             table.samples(SAMPLES)
             if reason:
                 table.check_columns()
@@ -169,7 +166,7 @@ def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: s
     return errand
 
 
-def is_list(file: "UploadedFile[Any]") -> bool:
+def is_reader_list(file: "UploadedFile[Any]") -> bool:
     """A table of readers. One of mails has a subject in its heading; a .txt needs an address."""
     name, head = (file.name or "").lower(), file.read(HEAD)
     file.seek(0)
@@ -178,7 +175,7 @@ def is_list(file: "UploadedFile[Any]") -> bool:
 
 
 def hand_over(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
-    """Keep a list of readers that was dropped where posts move in, and go on with it here. Raises FileError."""
+    """Keep a list of readers that was dropped where posts move in, and go on with it here. Raises TableError."""
     if missing := [right for right in RIGHTS if not request.user.has_perm(right)]:
         raise PermissionDenied(missing[0])
     return redirect("admin:reader_import_consent", _keep(file, {"consent": ""}, request.user).pk)
@@ -186,7 +183,7 @@ def hand_over(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def consent(request: HttpRequest, pk: int) -> HttpResponse:
-    errand = own(request, pk)
+    errand = own_import(request, pk)
     form = ConsentForm(request.POST) if request.method == "POST" else ConsentForm()
     if form.is_bound and form.is_valid():
         if errand.state == Errand.State.DRAFT:
@@ -196,16 +193,13 @@ def consent(request: HttpRequest, pk: int) -> HttpResponse:
     return _page(request, "import", {"form": form, "errand": errand}, status=400 if form.is_bound else 200)
 
 
-# --- Its columns, a try, and its start ---
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def columns(request: HttpRequest, pk: int) -> HttpResponse:
-    errand, is_posted = own(request, pk), request.method == "POST"
+    errand, is_posted = own_import(request, pk), request.method == "POST"
     if not errand.options["consent"]:
         return redirect("admin:reader_import_consent", pk)
     try:
-        with csv_file.opened(files.path_of(errand, files.GIVEN), is_checked=True) as table:
+        with csv_file.open_table(files.path_of(errand, files.GIVEN), is_checked=True) as table:
             samples = table.samples(SAMPLES)
     except OSError:
         return _page(request, "import_gone", {}, status=404)
@@ -215,15 +209,8 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
         if errand.begin(timezone.now(), Errand.State.TRYING, chosen={column.name: column.field for column in found}):
             enqueue_on_commit(tasks.work_on_errands)
         return redirect("admin:reader_errand", errand.pk)
-    context = {
-        "errand": errand,
-        "columns": found,
-        "fields": FIELDS.items(),
-        "first_rows": samples,
-        "encoding": table.encoding,
-        "program": table.columns.program.name,
-        "problem": problem,
-    }
+    context = {"errand": errand, "columns": found, "fields": FIELDS.items(), "first_rows": samples, "problem": problem}
+    context |= {"encoding": table.encoding, "program": table.columns.program.name}
     return _page(request, "columns", context, status=400 if problem else 200)
 
 
@@ -231,7 +218,7 @@ def columns_of(table: Table, samples: list[list[str]], chosen: Any) -> list[Colu
     """The columns of a heading, if there is one. chosen: fields, by the name or the number of a column."""
     found: dict[str, Column] = {}
     for number, name in enumerate(table.names if table.has_heading else []):
-        if key := plain(name):
+        if key := column_key(name):
             cells = [row[number][:60] for row in samples if row[number : number + 1] and row[number].strip()]
             field = chosen.get(f"column-{number}", chosen.get(name))
             if field not in {*FIELDS, LEFT_OUT}:
@@ -251,14 +238,14 @@ def problem_with(found: list[Column]) -> str:
 
 @require_POST
 def start(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> HttpResponse:
-    if begin_import(own(request, pk, kind), timezone.now()):
+    if begin_import(own_import(request, pk, kind), timezone.now()):
         enqueue_on_commit(tasks.work_on_errands)
     else:
         messages.info(request, _("It was begun already, or its file is gone."))
     return redirect("admin:reader_errand", pk)
 
 
-def own(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> Errand:
+def own_import(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> Errand:
     return get_object_or_404(Errand, pk=pk, kind=kind, user=request.user)
 
 

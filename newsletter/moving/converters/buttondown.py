@@ -15,12 +15,11 @@ from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import Converted, convert_html
-from newsletter.moving.converters.markdown.raw_html import without_hidden_html
+from newsletter.moving.converters.markdown.marks import without_hidden_html
 from newsletter.moving.counting import Counts, count_html, count_markdown
 from newsletter.moving.folder.layout import Mailed, Remark
 from subscribers.importers.dates import read_date
 
-TEXT_MAX = 50 * 1024**2  # bytes
 SENT = {"sent", "imported", "resending", ""}
 SCHEDULED = {"scheduled", "about_to_send"}  # at its date it is public here; it is not mailed
 CLOSED = {"private", "premium", "hidden"}
@@ -46,7 +45,7 @@ class Buttondown(Converter):
     def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
         tables = files.names if files.is_one else (files.ending_in("emails.json"), files.ending_in("emails.csv"))
         for name in filter(None, tables):
-            if b"subject" in files.head(name, 100_000) and (rows := rows_of(files.text(name, TEXT_MAX))):
+            if b"subject" in files.head(name, 100_000) and (rows := rows_of(files.text(name))):
                 return cls(files, zone, site, rows=rows)
         return None
 
@@ -83,20 +82,16 @@ class Buttondown(Converter):
         )
 
     def _text(self, row: Row, slug: str) -> tuple[Converted, Counts]:
-        text = str(row.get("body") or "") or self._beside(slug)
+        names = map(self.files.ending_in, (f"emails/{slug}.md", f"{slug}.md"))  # the second, of a single file
+        text, name = str(row.get("body") or ""), next(filter(None, names), "")
+        if not text and not name:
+            raise Rejected(f"its text is not beside it: emails/{slug}.md")
+        text = text or self.files.text(name)
         mode = _MODE.match(text)
         text = text[mode.end() :] if mode else text
-        is_html = _HTML.search(text) and (mode["mode"] == "fancy" if mode else _HTML.match(text.lstrip()))
-        if is_html:
+        if _HTML.search(text) and (mode["mode"] == "fancy" if mode else _HTML.match(text.lstrip())):
             return convert_html(text), count_html(text)
         return Converted(*without_hidden_html(text.strip())), count_markdown(text)
-
-    def _beside(self, slug: str) -> str:
-        """The file of the text, also where only the table was given."""
-        for name in (f"emails/{slug}.md", f"{slug}.md"):
-            if found := self.files.ending_in(name):
-                return self.files.text(found, TEXT_MAX)
-        raise Rejected(f"its text is not beside it: emails/{slug}.md")
 
     def _source_of(self, url: str) -> str:
         found = _POST.match(url)

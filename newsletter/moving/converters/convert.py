@@ -1,18 +1,17 @@
-"""Converts an export to a folder of posts with pictures, then writes account.json."""
+"""Converts an export to a folder of posts with pictures and account.json; `main` is the process that does so."""
 
 import json
 import logging
 import os
+import sys
 import time
-from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
-from sys import stdout
-from threading import Lock, Thread
+from threading import Thread
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -23,19 +22,19 @@ from newsletter.moving.converters.detection import detected, files_at
 from newsletter.moving.converters.files import Files, InFolder, Rejected
 from newsletter.moving.converters.html.converting import count_rendered
 from newsletter.moving.converters.pictures import FileFinder, Finder, PictureCopier, WebFinder
+from newsletter.moving.converting import cpu_time, limit
 from newsletter.moving.counting import count_words
 from newsletter.moving.folder import layout
-from newsletter.moving.folder.layout import Account, PostAccount, PostFile, Remark, whole
-from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX, cpu_time, limit
+from newsletter.moving.folder.layout import ConversionReport, LossReport, PostFile, Remark, new_folder
 
 log = logging.getLogger(__name__)
 
 REFUSED = 65  # EX_DATAERR of sysexits.h
 BEAT_SECONDS = 15  # a worker's lease ends after three minutes
 POST_SECONDS = 60  # of CPU time
-NAMED_MAX = 50  # lost words that an account lists
+LOST_WORDS_MAX = 50  # lost words that an account lists
 # Exceptions of malformed input in converters. Such a post is rejected, the others come.
-UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+INPUT_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _FIELDS = [one.name for one in fields(PostFile)]
 
 type Report = Callable[[int, int], None]  # how many posts are done, of how many
@@ -53,7 +52,7 @@ def convert(
 ) -> None:
     """Write what lies at `path` as a folder of posts, which must not be there yet. Raises Rejected."""
     files = files_at(path)
-    if _is_folder_of_posts(files):
+    if files.has(layout.ACCOUNT) and any(name.startswith(f"{layout.POSTS}/") for name in files.with_suffix(".md")):
         _unpack(files, folder)
         return
     converter = detected(path, zone, site)
@@ -62,32 +61,28 @@ def convert(
     count = sum(1 for _post in converter.posts())
     if not count:
         raise Rejected("there is no post in it")
-    with whole(folder) as part:
-        account = Account(converter.name, converter.site)
-        writing = _Writing(part, account, PictureCopier(finders, part, account))
+    with new_folder(folder) as part:
+        account = ConversionReport(converter.name, converter.site)
+        writer = _PostWriter(part, account, PictureCopier(finders, part, account))
         for number, (name, read) in enumerate(converter.posts(), 1):
-            writing.write(number, name, read)
+            writer.write(number, name, read)
             report(number, count)
         layout.write_account(part, account)
 
 
-def _is_folder_of_posts(files: Files) -> bool:
-    return files.has(layout.ACCOUNT) and any(name.startswith(f"{layout.POSTS}/") for name in files.with_suffix(".md"))
-
-
 def _unpack(files: Files, folder: Path) -> None:
-    """Copy a folder of posts that was packed. Raises Rejected."""
-    with whole(folder) as part:
+    """Copy a folder of posts."""
+    with new_folder(folder) as part:
         for name in files.names:
             if name == layout.ACCOUNT or name.startswith((f"{layout.POSTS}/", f"{layout.PICTURES}/")):
                 with layout.new_file(part, name) as target:
                     target.write(files.read_bytes(name))
 
 
-class _Writing:
+class _PostWriter:
     """Writes posts; a rejected one does not stop the others."""
 
-    def __init__(self, folder: Path, account: Account, pictures: PictureCopier) -> None:
+    def __init__(self, folder: Path, account: ConversionReport, pictures: PictureCopier) -> None:
         self.folder, self.account, self.pictures = folder, account, pictures
 
     def write(self, number: int, name: str, read: Callable[[], ConvertedPost]) -> None:
@@ -98,7 +93,7 @@ class _Writing:
         except (Rejected, TimeoutError) as error:
             self.account.rejected.append((name, str(error) or "it takes too long to convert"))
             return
-        except UNFORESEEN as error:
+        except INPUT_ERRORS as error:
             log.exception("%s cannot be read", name)
             self.account.rejected.append((name, f"it cannot be read: {type(error).__name__} {error}"[:300]))
             return
@@ -107,7 +102,7 @@ class _Writing:
         cover = post.cover and (self.pictures.place(post.cover, post.folder, remarks) or post.cover)
         given = {one: getattr(post, one) for one in _FIELDS} | {"body": body, "cover": cover}
         layout.write_post(self.folder, number, PostFile(**given))
-        self.account.posts[post.source] = PostAccount(name, post.original.numbers, tuple(remarks), lost)
+        self.account.posts[post.source] = LossReport(name, post.original.numbers, tuple(remarks), lost)
 
     def _named_once(self, post: ConvertedPost) -> ConvertedPost:
         """Number a source that stands twice in the export: these are two posts."""
@@ -129,34 +124,23 @@ def _checked(post: ConvertedPost) -> ConvertedPost:
 
 
 def lost_words(post: ConvertedPost) -> tuple[str, ...]:
-    """Words of the old page that neither the new page nor a remark has, repeated as often as they are missing.
-
-    A remark that explains no difference of the text excuses no word.
-    """
+    """Words, repeated as often as the new page lacks them, that no remark about the text names."""
     lost = Counter(post.original.words)
     lost.subtract(count_rendered(post.body).words)
     for remark in post.remarks:
         lost.subtract(count_words(remark.detail) if remark.is_loss or remark.effect else {})
-    return tuple(islice((+lost).elements(), NAMED_MAX))
+    return tuple(islice((+lost).elements(), LOST_WORDS_MAX))
 
 
 def main(argv: Sequence[str]) -> int:
-    """Convert as a command line says, within limits; progress and refusal are lines of JSON."""
-    parser = ArgumentParser("newsletter.moving.converters")
-    parser.add_argument("path", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--zone", type=ZoneInfo, required=True)
-    parser.add_argument("--site", default="")
-    parser.add_argument("--pictures", type=Path, action="append", default=[])
-    parser.add_argument("--fetch", action="store_true")
-    parser.add_argument("--memory", type=int, default=MEMORY_MAX)
-    parser.add_argument("--cpu-seconds", type=int, default=CPU_SECONDS)
-    given = vars(parser.parse_args(argv))
-    limit(given.pop("memory"), given.pop("cpu_seconds"))
+    """argv: path, folder, zone, site, memory, CPU seconds, “fetch” or nothing, and folders of pictures."""
+    path, folder, zone, site, memory, cpu_seconds, fetch, *pictures = argv
+    limit(int(memory), int(cpu_seconds))
     Thread(target=_beat, daemon=True).start()
     settings.configure(USE_I18N=False)  # the renderer asks for words of its own, in no particular language
     try:
-        convert(**given, report=_report)
+        given, folders = (Path(path), Path(folder)), [*map(Path, pictures)]
+        convert(*given, zone=ZoneInfo(zone), site=site, pictures=folders, fetch=bool(fetch), report=_report)
     except (Rejected, OSError) as error:
         _say({"error": str(error)})
         return REFUSED
@@ -167,7 +151,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 _progress = {"done": 0, "of": 0}
-_writing = Lock()
 
 
 def _report(done: int, count: int) -> None:
@@ -187,6 +170,8 @@ def _beat() -> None:
 
 
 def _say(line: dict[str, str] | dict[str, int]) -> None:
-    with _writing:
-        stdout.write(json.dumps(line) + "\n")
-        stdout.flush()
+    os.write(1, f"{json.dumps(line)}\n".encode())  # at once: two threads do
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

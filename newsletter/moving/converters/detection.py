@@ -1,7 +1,6 @@
 """Which program wrote a file or folder, by its contents."""
 
 import re
-from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +8,7 @@ from newsletter.moving.converters import buttondown, ghost, markdown_folder, med
 from newsletter.moving.converters.addresses import PICTURES
 from newsletter.moving.converters.converter import Converter
 from newsletter.moving.converters.files import Files, InArchive, InFolder, Rejected
+from newsletter.moving.converters.wordpress import FEED
 
 # The first that recognises the files is used.
 CONVERTERS: tuple[type[Converter], ...] = (
@@ -21,7 +21,6 @@ CONVERTERS: tuple[type[Converter], ...] = (
 )
 READERS = "it is a list of readers; readers have an import of their own"
 PAGE = "it is a page of HTML, not an export"
-FEED = "it is a feed, which has the latest posts at most; take the export of the program"
 DOCUMENT = "it is a document, not an export"
 ONLY_PICTURES = "it has pictures and no texts"
 THEME = "it is a theme, not an export"
@@ -55,12 +54,11 @@ def detected(path: Path, zone: tzinfo, site: str = "") -> Converter:
     for converter in CONVERTERS:
         if found := converter.open(files, zone, site):
             return found
-    what = describe_file(_head(path)) if files.is_one else describe_files(files)
+    what = _describe_file(_head(path)) if files.is_one else _describe_files(files)
     raise Rejected(what or "no program is known that writes such a file")
 
 
-def describe_file(head: bytes) -> str:
-    """Describe a file by its first bytes; "" if unknown."""
+def _describe_file(head: bytes) -> str:
     if not head.strip():
         return EMPTY
     if head.startswith(_DOCUMENTS):
@@ -72,11 +70,9 @@ def describe_file(head: bytes) -> str:
     return READERS if _READERS.match(head) else ""
 
 
-def describe_files(files: Files) -> str:
-    """Describe a ZIP or folder by its files; "" if unknown."""
-    paths: Sequence[PurePosixPath] = [PurePosixPath(name) for name in files.names]
-    endings = {path.suffix.lower() for path in paths}
-    own = {path.name for path in paths}
+def _describe_files(files: Files) -> str:
+    paths = [PurePosixPath(name) for name in files.names]
+    endings, own = {path.suffix.lower() for path in paths}, {path.name for path in paths}
     if not paths:
         return EMPTY
     if "[Content_Types].xml" in own or "mimetype" in own:

@@ -7,16 +7,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 FILES_MAX = 100_000
-BYTES_MAX = 20 * 1024**3  # of all members of a ZIP, unpacked
 MEMBER_MAX = 1024**3
 TEXT_MAX = 200 * 1024**2  # bytes of a text that is read at once: four times the largest export that is known
 RATIO_MAX = 200  # how much larger than its packed form a member above SMALL may be: text reaches 30
 SMALL = 10 * 1024**2
 _JUNK = ("__MACOSX/", ".DS_Store")
+# What a ZIP raises that is broken, cut off or packed in an unknown way.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, OSError, EOFError)
 
 
 class Rejected(ValueError):
@@ -27,40 +29,28 @@ class Files(ABC):
     """Names are paths from the top, with slashes. is_one: only the file that was named is among `names`."""
 
     is_one = False
+    names: Sequence[str]
 
-    @property
-    @abstractmethod
-    def names(self) -> Sequence[str]: ...
     @abstractmethod
     def size(self, name: str) -> int: ...
     @abstractmethod
     def open(self, name: str) -> IO[bytes]: ...  # raises Rejected
 
-    def has(self, name: str) -> bool:
-        return name in self._all
-
-    @cached_property
-    def _all(self) -> frozenset[str]:
-        return frozenset(self.names)
+    @abstractmethod
+    def has(self, name: str) -> bool: ...
 
     @cached_property
     def _by_last_part(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name in self.names:
-            found.setdefault(name.rpartition("/")[2], []).append(name)
-        return found
+        return {last: [*names] for last, names in groupby(sorted(self.names, key=_last_part), _last_part)}
 
-    def ending_in(self, place: str) -> str:
-        """The file whose path ends in these parts, the shortest first; "" if there is none.
-
-        A mere name counts only if there is one file of it.
-        """
-        if self.has(place):
-            return place
-        names = self._by_last_part.get(place.rpartition("/")[2], [])
-        if "/" not in place:
+    def ending_in(self, path: str) -> str:
+        """The shortest path that ends in these parts; "" if none does, or several end in a mere name."""
+        if self.has(path):
+            return path
+        names = self._by_last_part.get(_last_part(path), [])
+        if "/" not in path:
             return names[0] if len(names) == 1 else ""
-        return min((name for name in names if name.endswith(f"/{place}")), key=len, default="")
+        return min((name for name in names if name.endswith(f"/{path}")), key=len, default="")
 
     def with_suffix(self, *suffixes: str) -> list[str]:
         return [name for name in self.names if name.lower().endswith(suffixes)]
@@ -70,7 +60,7 @@ class Files(ABC):
         with self.open(name) as opened:
             try:
                 return opened.read(most)
-            except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError) as error:
+            except UNREADABLE as error:
                 raise Rejected(f"a member cannot be read: {name[:80]!r}, {error}") from error
 
     def head(self, name: str, most: int) -> bytes:
@@ -90,38 +80,37 @@ class Files(ABC):
             raise Rejected(f"it is not UTF-8 text: {name[:80]!r}, byte {error.start}") from error
 
 
+def _last_part(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
 class InFolder(Files):
     """Files below a folder, or one of them. No link leads out of it."""
 
     def __init__(self, path: Path) -> None:
         self.is_one = not path.is_dir()
-        self.path, self.root = path, (path.parent if self.is_one else path).resolve()
-
-    @cached_property
-    def names(self) -> Sequence[str]:
-        if self.is_one:
-            return [self.path.name]
-        files = [file for file in self.root.rglob("*") if file.is_file()]
+        self.root = (path.parent if self.is_one else path).resolve()
+        files = [path.name] if self.is_one else [file for file in self.root.rglob("*") if file.is_file()]
         if len(files) > FILES_MAX:
             raise Rejected(f"it has too many members: {len(files):,}")
-        return sorted(file.relative_to(self.root).as_posix() for file in files)
+        self.names = sorted((self.root / file).relative_to(self.root).as_posix() for file in files)
 
     def has(self, name: str) -> bool:
         with suppress(OSError, ValueError):  # a name that no file system has
-            return self._place(name).is_file()
+            return self._path_of(name).is_file()
         return False
 
     def size(self, name: str) -> int:
         return (self.root / name).lstat().st_size
 
     def open(self, name: str) -> IO[bytes]:
-        return self._place(name).open("rb")
+        return self._path_of(name).open("rb")
 
-    def _place(self, name: str) -> Path:
-        place = (self.root / name).resolve()
-        if not place.is_relative_to(self.root):
+    def _path_of(self, name: str) -> Path:
+        path = (self.root / name).resolve()
+        if not path.is_relative_to(self.root):
             raise Rejected("it is a link to a file outside the folder")
-        return place
+        return path
 
 
 class InArchive(Files):
@@ -130,28 +119,26 @@ class InArchive(Files):
     def __init__(self, path: Path) -> None:
         try:
             self.zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except UNREADABLE as error:
             raise Rejected(f"it is no zip that can be read: {error}") from error
         members = [info for info in self._checked() if not any(mark in info.filename for mark in _JUNK)]
         tops = {info.filename.partition("/")[0] for info in members}
         is_in_one = len(tops) == 1 and all("/" in info.filename for info in members)
         top = f"{tops.pop()}/" if is_in_one else ""
         self.members = {info.filename.removeprefix(top): info for info in members if not info.is_dir()}
+        self.names = sorted(self.members)
 
     def _checked(self) -> list[zipfile.ZipInfo]:
         infos = self.zip.infolist()
         if len(infos) > FILES_MAX:
             raise Rejected(f"it has too many members: {len(infos):,}")
-        if sum(info.file_size for info in infos) > BYTES_MAX:
-            raise Rejected("it would be larger than 20 GB when unpacked")
         for info in infos:
             if refusal := _refusal(info):
                 raise Rejected(f"{refusal}: {info.filename[:80]!r}")
         return infos
 
-    @cached_property
-    def names(self) -> Sequence[str]:
-        return sorted(self.members)
+    def has(self, name: str) -> bool:
+        return name in self.members
 
     def size(self, name: str) -> int:
         return self.members[name].file_size
@@ -159,7 +146,7 @@ class InArchive(Files):
     def open(self, name: str) -> IO[bytes]:
         try:
             return self.zip.open(self.members[name])
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+        except UNREADABLE as error:
             raise Rejected(f"a member cannot be read: {name[:80]!r}, {error}") from error
 
 
@@ -175,5 +162,4 @@ def _refusal(info: zipfile.ZipInfo) -> str:
     if info.flag_bits & 0x1:
         return "a member is encrypted"
     is_bomb = info.file_size > SMALL and info.file_size > RATIO_MAX * max(info.compress_size, 1)
-    too_tight = "a member is packed too tightly to be honest (a zip bomb)" if is_bomb else ""
-    return "a member is larger than 1 GB" if info.file_size > MEMBER_MAX else too_tight
+    return "a member is packed too tightly to be honest (a zip bomb)" if is_bomb else ""

@@ -28,7 +28,6 @@ TABLES = {"settings", "posts_meta", "emails", "tags", "posts_tags", "users", "au
 SOURCE_COLUMNS = {"lexical", "mobiledoc", "markdown", "plaintext"}
 TEXT_COLUMNS = SOURCE_COLUMNS | {"html"}  # every post of Ghost has one of them
 PUBLISHED = {"published", "sent", "scheduled"}
-PUBLIC = {"public", ""}
 # What search engines and other sites show of a post.
 SHARING_FIELDS = (
     *("meta_title", "og_title", "og_description", "og_image"),
@@ -48,7 +47,7 @@ class GhostExport:
         return {str(row.get(key)): row for row in self.tables.get(table, [])}
 
     @cache  # noqa: B019
-    def _links(self, table: str, key: str) -> dict[str, list[str]]:
+    def _ids_by_post(self, table: str, key: str) -> dict[str, list[str]]:
         ids = defaultdict[str, list[str]](list)
         for row in sorted(self.tables.get(table, []), key=lambda row: int(row.get("sort_order") or 0)):
             ids[str(row.get("post_id"))].append(str(row.get(key)))
@@ -59,7 +58,7 @@ class GhostExport:
 
     def joined(self, post: Row, table: str, links: str, key: str) -> list[Row]:
         """The rows joined to a post that readers see: the name of an internal tag begins with #."""
-        ids = self._links(links, key).get(str(post.get("id")), [])
+        ids = self._ids_by_post(links, key).get(str(post.get("id")), [])
         named = (row for row in (self.by(table, "id").get(one, {}) for one in ids) if row.get("name"))
         return [row for row in named if row.get("visibility") != "internal" and not str(row["name"]).startswith("#")]
 
@@ -119,15 +118,12 @@ class Ghost(Converter):
             yield str(row.get("slug") or row.get("title") or f"post {number}"), partial(self.read_post, row)
 
     def read_post(self, row: Row) -> ConvertedPost:
-        row, meta = (
-            self._with_site(row),
-            self._with_site(self.export.by("posts_meta", "post_id").get(str(row.get("id")), row)),
-        )
+        row, meta = map(self._with_site, (row, self.export.by("posts_meta", "post_id").get(str(row.get("id")), row)))
         page = rendered_html(row)
         body, remarks = convert_html(_CARD_COMMENT.sub("", _GATED.sub(_gated, page)))
         is_page = row.get("type") == "page" or bool(row.get("page"))
         at = self._published_at(row, remarks)
-        title = str(row.get("title") or "")
+        title, slug = str(row.get("title") or ""), slugify(str(row.get("slug") or "")[:120])
         tags = self.export.joined(row, "tags", "posts_tags", "tag_id")
         if is_page:
             remarks.append(Remark("a page is a post that no list shows", is_loss=False))
@@ -135,7 +131,7 @@ class Ghost(Converter):
             source=f"ghost:{row.get('id') or row.get('uuid') or row.get('slug')}",
             title=title if title != "(Untitled)" else "",
             body=body,
-            slug=_slug(row, title),
+            slug="" if slug.startswith("untitled") else slug[:60].strip("-") or slug_from_title(title),
             summary=str(row.get("custom_excerpt") or meta.get("meta_description") or row.get("meta_description") or ""),
             tags=tuple(str(tag["name"]).strip() for tag in tags),
             tag_pages=tuple(
@@ -159,30 +155,30 @@ class Ghost(Converter):
         return {key: value.replace(*old) if isinstance(value, str) else value for key, value in row.items()}
 
     def _published_at(self, row: Row, remarks: list[Remark]) -> datetime | None:
-        status, visibility = str(row.get("status") or ""), str(row.get("visibility") or "")
+        status, visibility = (str(row.get(name) or "") for name in ("status", "visibility"))
         if status not in PUBLISHED:
             return None
-        if visibility not in PUBLIC:
+        if visibility not in {"public", ""}:
             remarks.append(Remark("it was not for everybody, so it is a draft", visibility))
             return None
         if status == "sent":
             remarks.append(Remark("it was mailed and never on the web, so it is a draft"))
             return None
-        return date_of(row.get("published_at"))
+        return _date(row.get("published_at"))
 
     def _mailed(self, row: Row, meta: Row, at: datetime | None) -> Mailed | None:
         """From the row of its mail, or from its status where the export has no such rows."""
         mail = self.export.by("emails", "post_id").get(str(row.get("id")), {})
-        sent = date_of(mail.get("submitted_at") or mail.get("created_at"))
+        sent = _date(mail.get("submitted_at") or mail.get("created_at"))
         is_mailed = mail.get("status") != "failed" if mail else row.get("status") == "sent"
-        when = sent or at or date_of(row.get("published_at"))
+        when = sent or at or _date(row.get("published_at"))
         if not is_mailed or when is None:
             return None
         return Mailed(str(mail.get("subject") or meta.get("email_subject") or row.get("title") or ""), when)
 
     def _addresses(self, row: Row, at: datetime | None) -> tuple[str, ...]:
         slug = str(row.get("slug") or "")
-        at = at or date_of(row.get("published_at"))
+        at = at or _date(row.get("published_at"))
         found = [f"/{slug}/"] if slug else []
         pattern = self.export.setting("permalinks")
         if slug and at and ":slug" in pattern:
@@ -192,12 +188,9 @@ class Ghost(Converter):
         return tuple(dict.fromkeys(found))
 
     def _unsupported_fields(self, row: Row, meta: Row) -> Iterator[Remark]:
-        values = {
-            name: str(meta.get(name) or row.get(name) or "").strip() for name in (*SHARING_FIELDS, "canonical_url")
-        }
-        unsupported = [
-            name if name in SHARING_FIELDS else f"{name} ({value})" for name, value in values.items() if value
-        ]
+        unsupported = [name for name in SHARING_FIELDS if str(meta.get(name) or row.get(name) or "").strip()]
+        if canonical := meta.get("canonical_url") or row.get("canonical_url"):
+            unsupported.append(f"canonical_url ({canonical})")
         authors = [str(one["name"]).strip() for one in self.export.joined(row, "users", "posts_authors", "author_id")]
         unsupported += [f"its authors: {', '.join(authors)}"] if len(authors) > 1 else []
         if unsupported:
@@ -210,11 +203,8 @@ class Ghost(Converter):
             yield Remark("the caption of its cover stays away", re.sub(r"<[^>]{0,500}>", "", caption))
 
 
-# --- The text of a post ---
-
-
 _GATED = re.compile(
-    r"<!--kg-gated-block:begin (?P<whom>[^>]{0,300})-->(?P<inner>.*?)<!--kg-gated-block:end-->", re.DOTALL
+    r"<!--kg-gated-block:begin (?P<audience>[^>]{0,300})-->(?P<inner>.*?)<!--kg-gated-block:end-->", re.DOTALL
 )
 _CARD_COMMENT = re.compile(r"<!--\s*kg-card-(?:begin|end)\b[^>]{0,100}-->")
 # What an empty draft has none of: words, pictures and cards in Lexical; words and cards in Mobiledoc.
@@ -234,23 +224,13 @@ def rendered_html(post: Row) -> str:
 
 
 def _gated(found: re.Match[str]) -> str:
-    is_open = "nonMember:true" in found["whom"]
+    is_open = "nonMember:true" in found["audience"]
     return found["inner"] if is_open else f'<div class="kg-members-only">{found["inner"]}</div>'
 
 
-def _slug(row: Row, title: str) -> str:
-    slug = slugify(str(row.get("slug") or "")[:120])
-    return "" if slug.startswith("untitled") else slug[:60].strip("-") or slug_from_title(title)
-
-
-def date_of(value: Any) -> datetime | None:
-    """A date: milliseconds since 1970 as Ghost wrote them before 1.0, or a text, in UTC if it says nothing."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return datetime.fromtimestamp(value / 1000, UTC)
-        except (OverflowError, ValueError, OSError):
-            return None
-    return read_date(value, UTC) if isinstance(value, str) and value.strip() else None
+def _date(value: Any) -> datetime | None:
+    """In UTC if it says nothing; before 1.0 Ghost wrote milliseconds since 1970."""
+    return read_date(str(value or ""), UTC)
 
 
 _HOST = re.compile(

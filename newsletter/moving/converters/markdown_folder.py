@@ -1,7 +1,7 @@
 """A folder of Markdown files as Hugo, Jekyll, Hexo, Docusaurus and Obsidian keep them, or with nothing but text."""
 
+import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import PurePosixPath
 from posixpath import normpath
@@ -12,9 +12,9 @@ from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import BODY_MAX, ConvertedPost, Converter
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.inlines import address
+from newsletter.moving.converters.markdown.code import Code
 from newsletter.moving.converters.markdown.fields import ALT_KEYS, Fields, stem_of, without_day
 from newsletter.moving.converters.markdown.front_matter import parse
-from newsletter.moving.converters.markdown.line_ends import ends_lines, with_hard_breaks
 from newsletter.moving.converters.markdown.marks import as_markdown
 from newsletter.moving.counting import count_markdown
 from newsletter.moving.folder.layout import Remark
@@ -35,13 +35,16 @@ PROGRAMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Jekyll", ("_config.yml", "_config.yaml")),
     ("Hugo", ("config.toml", "config/_default/config.toml", "config/_default/config.yaml")),
 )
+# By program whose pages end a line where the text does: the file of its settings, and the words that say otherwise.
+# Sources: hexo-renderer-marked, -kramed and -markdown-it (`breaks`), Obsidian ("Strict line breaks").
+LINE_END_SETTINGS = {
+    "Hexo": ("_config.yml", r"^\s+breaks:\s*false\b"),
+    "Obsidian": (".obsidian/app.json", r"\"strictLineBreaks\"\s*:\s*true\b"),
+}
 
 
 class MarkdownFolder(Converter):
-    """Markdown files: those below a folder, one of them, or those of a zip.
-
-    The name of a post counts from the folder: name the same one again.
-    """
+    """Markdown files in a folder or a ZIP, or one. The name of a post counts from the folder: name the same again."""
 
     program = "Markdown"
 
@@ -56,12 +59,10 @@ class MarkdownFolder(Converter):
 
     @cached_property
     def ends_lines(self) -> bool:
-        return ends_lines(self.name, self._settings)
-
-    def _settings(self, name: str) -> str:
-        with suppress(Rejected):
-            return self.files.read_bytes(name, SETTINGS_MAX).decode("utf-8", "replace") if self.files.has(name) else ""
-        return ""
+        """Whether the program's pages break lines where the text does; Markdown itself does not."""
+        name, otherwise = LINE_END_SETTINGS.get(self.name, ("", ""))
+        typed = self.files.head(name, SETTINGS_MAX).decode("utf-8", "replace") if self.files.has(name) else ""
+        return bool(name) and not re.search(otherwise, typed, re.MULTILINE)
 
     @cached_property
     def texts(self) -> list[str]:
@@ -81,7 +82,10 @@ class MarkdownFolder(Converter):
         yield from ((name, partial(self.read_post, PurePosixPath(name))) for name in self.texts)
 
     def read_post(self, name: PurePosixPath) -> ConvertedPost:
-        values, typed = parse(self._typed(name))
+        text = self.files.text(str(name), BODY_MAX * 4)
+        if "\0" in text:
+            raise Rejected("it contains a NUL character; is it a text?")
+        values, typed = parse(nfc(without_control(text)))
         fields = Fields(values, name)
         title, text = fields.title(typed)
         if not text.strip():
@@ -113,12 +117,6 @@ class MarkdownFolder(Converter):
             remarks=(*remarks, *fields.remarks()),
         )
 
-    def _typed(self, name: PurePosixPath) -> str:
-        text = self.files.text(str(name), BODY_MAX * 4)
-        if "\0" in text:
-            raise Rejected("it contains a NUL character; is it a text?")
-        return nfc(without_control(text))
-
     def _folder(self, name: PurePosixPath) -> str:
         """The base of relative addresses. Hexo keeps a post's pictures in a folder of its name."""
         own, around = str(name.with_suffix("")), str(name.parent)
@@ -148,3 +146,30 @@ def _is_text(name: str, files: Files) -> bool:
     if any(part.startswith(".") or part in IGNORED_FOLDERS for part in path.parts):
         return False
     return len(path.parts) > 1 or path.stem.lower() not in IGNORED_STEMS
+
+
+# What no line goes on in: HTML up to a blank line, comments, code by its indent, and code in quotes.
+_NO_PROSE = re.compile(
+    r"<(?P<name>pre|script|style|textarea)\b.*?</(?P=name)\s*>|<!--.*?-->|<[a-zA-Z][^<>\n]*\n[^<>]*>"
+    r"|^[ ]{0,3}</?[a-zA-Z][^\n]*\n(?:[^\n]*\S[^\n]*\n?)*|(?:(?<=\n\n)|\A)(?:(?: {4}|\t)[^\n]+(?:\n|\Z))+"
+    r"|^[ \t>]*(?P<fence>```+|~~~+)[^\n]*\n.*?^[ \t>]*(?P=fence)[^\n]*$",
+    re.DOTALL | re.IGNORECASE | re.MULTILINE,
+)
+_MARK = (
+    r"(?:[-*+]|\d{1,9}[.)])[ \t]|#{1,6}(?:[ \t]|$)|(?:[-*_=][ \t]*){3,}$|-+$|\[!\w+\]|\[toc\]|:[ \t]|\[[^\]\n]+\]:|\0"
+)
+# A line of words, behind the marks of quotes, items and notes; and below it one that has no mark of its own.
+_SOFT_END = re.compile(
+    r"^(?P<line>[ \t>]*+(?:(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)|\[\^[^\]\n]{1,100}\]:[ \t]*)*+"
+    rf"(?!{_MARK})[^\n|]*[^\s\\|\0])(?<!<br>)(?<!<br/>)(?<!<br />)"
+    rf"\n(?=[ \t>]*+(?!{_MARK})[^\s|>][^\n|]*$)",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def with_hard_breaks(text: str) -> str:
+    """`text` with a backslash at each end of a line inside a paragraph; code, tables and HTML stay."""
+    code = Code()
+    text = code.take_out(text.replace("\r\n", "\n"))
+    text = _NO_PROSE.sub(lambda found: code.hide(found[0]), text)
+    return code.put_back(_SOFT_END.sub(r"\g<line>\\\n", text))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import ConvertedPost, Converter
-from newsletter.moving.converters.files import Files, Rejected
+from newsletter.moving.converters.files import TEXT_MAX, Files, Rejected
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.html.tree import Node, parse, serialised
 from newsletter.moving.counting import count_html, difference
@@ -16,7 +16,6 @@ from newsletter.moving.folder.layout import Remark
 from newsletter.posts.text.measures import slug_from_title
 from subscribers.importers.dates import read_date
 
-STORY_MAX = 20 * 1024**2  # bytes
 _NUMBER = re.compile(r"-?([0-9a-f]{8,14})(?:\.html)?$")
 _TEXT = re.compile(r"<section\b[^<>]{0,200}\be-content\b.*(?=<footer\b)", re.DOTALL)
 _DAY = re.compile(r"^(?:\d{4}-\d{2}-\d{2}|draft)_")
@@ -43,7 +42,7 @@ class Medium(Converter):
         yield from ((name.rpartition("/")[2], partial(self.read_post, name)) for name in self.stories)
 
     def read_post(self, name: str) -> ConvertedPost:
-        text = self.files.text(name, STORY_MAX)
+        text = self.files.text(name)
         page = parse(text)
         content = page.with_class("e-content")
         if content is None:
@@ -56,9 +55,7 @@ class Medium(Converter):
         _drop_head(content, {"graf--title": title, "graf--subtitle": summary})
         body, remarks = convert_html(serialised(content))
         if effect := difference(before, count_html(serialised(content))):
-            remarks.append(
-                Remark("stands above the text now", f"{title} {summary}".strip(), is_loss=False, effect=effect)
-            )
+            remarks.append(Remark("stands above the text now", f"{title} {summary}".strip(), False, effect))
         canonical = page.with_class("p-canonical")
         address = urlsplit(canonical.attrs.get("href", "")).path if canonical else ""
         stem = name.rpartition("/")[2].removesuffix(".html")
@@ -89,7 +86,7 @@ class Medium(Converter):
 def _stories(files: Files) -> list[str]:
     names = files.with_suffix(".html", ".htm")
     inner = [name for name in names if f"/{name}".rpartition("/")[0].endswith("/posts")]
-    return [name for name in inner or names if b"e-content" in files.head(name, STORY_MAX)]
+    return [name for name in inner or names if b"e-content" in files.head(name, TEXT_MAX)]
 
 
 def _source(name: str) -> str:
@@ -101,11 +98,8 @@ def _source(name: str) -> str:
 
 def _is_reply(content: Node, title: str) -> bool:
     """A response to another story: the title repeats its beginning; no headings, no pictures."""
-    if not title:
-        return True
-    return (
-        content.line.startswith(title.rstrip("… .")) and content.first("h1", "h2", "h3", "h4", "figure", "pre") is None
-    )
+    has_parts = content.first("h1", "h2", "h3", "h4", "figure", "pre") is not None
+    return not title or (content.line.startswith(title.rstrip("… .")) and not has_parts)
 
 
 def _words_of(page: Node, name: str) -> str:
@@ -115,11 +109,10 @@ def _words_of(page: Node, name: str) -> str:
 
 def _drop_head(content: Node, head: dict[str, str]) -> None:
     """Take the title and the subtitle out of the text: they stand above it here."""
+
+    def is_head(child: Node | str) -> bool:
+        named = (text for name, text in head.items() if isinstance(child, Node) and name in child.classes)
+        return isinstance(child, Node) and any(text and child.line == text for text in named)
+
     for node in [content, *content.walk()]:
-        node.children = [child for child in node.children if not _is_head(child, head)]
-
-
-def _is_head(child: Node | str, head: dict[str, str]) -> bool:
-    if isinstance(child, str):
-        return False
-    return any(text and child.line == text for name, text in head.items() if name in child.classes)
+        node.children = [child for child in node.children if not is_head(child)]

@@ -1,6 +1,5 @@
 """The pictures of posts: where they are found, and how a text gets the addresses that they have in the folder."""
 
-import binascii
 import re
 from base64 import b64decode
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from newsletter.mail.safe_http import FetchError, fetch
 from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.files import Files, Rejected
-from newsletter.moving.folder.layout import Account, Remark, picture_file, write_picture
+from newsletter.moving.folder.layout import ConversionReport, Remark, picture_file, write_picture
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, refuse_unusable
 
 AGENT = "newsletter-import/1 (fetches the pictures of posts that move)"
@@ -54,7 +53,7 @@ class FileFinder:
     def find(self, address: str, folder: str) -> FoundPicture | None:
         if urlsplit(address).scheme not in {"", "http", "https", "file"}:
             return None
-        beside = (name for name in _beside(address, folder) if self.files.has(name))
+        beside = filter(self.files.has, _beside(address, folder))
         name = next(beside, "") or next(filter(None, map(self.files.ending_in, candidates(address))), "")
         read = partial(self.files.read_bytes, name, BYTES_MAX + 1)
         return FoundPicture(name.rpartition("/")[2], read) if name else None
@@ -66,8 +65,8 @@ def _beside(address: str, folder: str) -> list[str]:
     if parts.netloc or parts.path.startswith("/"):
         return []
     folders = (folder, folder.rpartition("/")[0]) if folder else ("",)
-    places = (normpath(f"{one}/{unquote(parts.path)}").lstrip("/") for one in folders)
-    return [place for place in places if not place.startswith("..")]
+    paths = (normpath(f"{one}/{unquote(parts.path)}").lstrip("/") for one in folders)
+    return [path for path in paths if not path.startswith("..")]
 
 
 @dataclass(frozen=True)
@@ -81,40 +80,18 @@ class WebFinder:
         url = urljoin(f"{site}/{folder}/" if folder else f"{site}/", address.replace(GHOST_URL, site))
         if not url.startswith(("http://", "https://")):
             return None
-        return FoundPicture(
-            unquote(urlsplit(url).path).rpartition("/")[2] or "picture", partial(_fetched, url), is_fetched=True
-        )
+        name = unquote(urlsplit(url).path).rpartition("/")[2] or "picture"
+        return FoundPicture(name, partial(fetch, url, BYTES_MAX + 1, agent=AGENT), is_fetched=True)
 
 
 type Finder = FileFinder | WebFinder
-
-
-def _fetched(url: str) -> bytes:
-    try:
-        return fetch(url, BYTES_MAX + 1, agent=AGENT)
-    except FetchError as error:
-        raise Rejected(str(error)) from error
-
-
-def _in_the_text(address: str) -> FoundPicture | None:
-    """The picture that an address holds itself (RFC 2397)."""
-    match = _DATA.match(address)
-    if not match:
-        return None
-    try:
-        data = b64decode(unquote(match["data"]), validate=False)
-    except (binascii.Error, ValueError):
-        return None
-    return FoundPicture(f"picture.{match['form']}", lambda: data)
-
-
 _OUR_ADDRESS = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for such a site
 
 
 class PictureCopier:
     """Copies pictures into the folder once each, and records their old addresses."""
 
-    def __init__(self, finders: Sequence[Finder], folder: Path, account: Account) -> None:
+    def __init__(self, finders: Sequence[Finder], folder: Path, account: ConversionReport) -> None:
         self.finders, self.folder, self.account = finders, folder, account
 
     def placed(self, body: str, beside: str, remarks: list[Remark]) -> str:
@@ -131,21 +108,21 @@ class PictureCopier:
             found = self._find(address, beside)
             data = found.read()
             refuse_unusable(data)
-        except (PictureError, Rejected) as error:
+        except (FetchError, PictureError, ValueError) as error:
             shown = address if len(address) <= 500 else f"{address[:60]}…"
             remark = Remark("a picture stays at its old address", f"{shown} ({error})")
             remarks += [] if remark in remarks else [remark]
             return ""
         new = write_picture(self.folder, data, found.name)
         if not address.startswith("data:"):
-            place = picture_file(new).partition("/")[2]
-            self.account.pictures.setdefault(place, address)
-            self.account.fetched |= {place} if found.is_fetched else set()
+            path = picture_file(new).partition("/")[2]
+            self.account.pictures.setdefault(path, address)
+            self.account.fetched |= {path} if found.is_fetched else set()
         return new
 
     def _find(self, address: str, beside: str) -> FoundPicture:
-        if found := _in_the_text(address):
-            return found
+        if data := _DATA.match(address):  # the picture itself (RFC 2397)
+            return FoundPicture(f"picture.{data['form']}", partial(b64decode, unquote(data["data"])))
         wanted = unquote(address[match.end() :]) if (match := _SUBSTACK.match(address)) else address
         for finder in self.finders:
             if found := finder.find(wanted, beside):

@@ -19,7 +19,6 @@ from newsletter.moving.folder.layout import Mailed, Remark
 from subscribers.importers.dates import read_date
 
 TABLE = "posts.csv"
-TABLE_MAX, TEXT_MAX = 50 * 1024**2, 20 * 1024**2  # bytes
 OPEN = {"everyone", ""}
 YES = {"true", "1", "yes"}
 
@@ -33,12 +32,11 @@ class Substack(Converter):
     def recognises(cls, files: Files) -> bool:
         table = "" if files.is_one else files.ending_in(TABLE)
         has_texts = bool(files.with_suffix(".html", ".htm"))
-        return bool(table) and has_texts and "post_id" in files.text(table, TABLE_MAX)[:500]
+        return bool(table) and has_texts and b"post_id" in files.head(table, 500)
 
     @cached_property
     def rows(self) -> dict[str, Row]:
-        text = self.files.text(self.files.ending_in(TABLE), TABLE_MAX)
-        table = csv.DictReader(io.StringIO(text))
+        table = csv.DictReader(io.StringIO(self.files.text(self.files.ending_in(TABLE))))
         rows = ({str(key).strip(): str(value or "").strip() for key, value in row.items()} for row in table)
         return {row["post_id"]: row for row in rows if row.get("post_id")}
 
@@ -55,9 +53,17 @@ class Substack(Converter):
 
     def read_post(self, row: Row) -> ConvertedPost:
         number, _dot, slug = row["post_id"].partition(".")
-        html = self._html(row["post_id"])
+        name = self.texts.get(f"{row['post_id']}.html".lower())
+        if name is None:
+            raise Rejected("its text is not in the archive")
+        html = self.files.text(name)
         body, remarks = convert_html(html)
         kind, title = row.get("type", "newsletter"), unescape(row.get("title", ""))
+        sent = read_date(row.get("email_sent_at", ""), UTC)
+        is_published = row.get("is_published", "").lower() in YES
+        is_open = row.get("audience", "") in OPEN
+        if is_published and not is_open:
+            remarks.append(Remark("it was not for everybody, so it is a draft", row["audience"]))
         if kind == "thread":
             remarks.append(Remark("the conversation below a thread is not in the export"))
         if audio := row.get("podcast_url", ""):
@@ -69,37 +75,17 @@ class Substack(Converter):
             body=body,
             slug=slugify(slug)[:60].strip("-"),
             summary=unescape(row.get("subtitle", "")),
-            date=read_date(row.get("post_date", ""), UTC) if self._is_open(row, remarks) else None,
+            date=read_date(row.get("post_date", ""), UTC) if is_published and is_open else None,
             is_unlisted=kind == "page",
             is_web_only=kind in {"page", "thread"},
             addresses=(f"/p/{slug}", f"/p/{number}") if slug else (),
             links=links_of(body, self._source_of),
-            mailed=_mailed(row, title),
+            mailed=Mailed(title, sent) if sent and is_published and kind != "page" else None,
             original=count_html(html),
             remarks=tuple(remarks),
         )
-
-    def _html(self, number: str) -> str:
-        name = self.texts.get(f"{number}.html".lower())
-        if name is None:
-            raise Rejected("its text is not in the archive")
-        return self.files.text(name, TEXT_MAX)
-
-    def _is_open(self, row: Row, remarks: list[Remark]) -> bool:
-        if row.get("is_published", "").lower() not in YES:
-            return False
-        if row.get("audience", "") not in OPEN:
-            remarks.append(Remark("it was not for everybody, so it is a draft", row["audience"]))
-            return False
-        return True
 
     def _source_of(self, url: str) -> str:
         """The post that a link means: on Substack all have `/p/` in their address."""
         found = re.match(r"https://[\w-]{1,63}\.substack\.com/p/([\w-]{1,200})", url)
         return self.sources.get(found[1], "") if found and not self.site else ""
-
-
-def _mailed(row: Row, title: str) -> Mailed | None:
-    at = read_date(row.get("email_sent_at", ""), UTC)
-    is_published = row.get("is_published", "").lower() in YES
-    return Mailed(title, at) if at and is_published and row.get("type") != "page" else None

@@ -1,13 +1,11 @@
 """WordPress's export (WXR), its items read one at a time. A document type or an entity of its own ends it."""
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from html import unescape
-from io import BytesIO
 from typing import IO, Self
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
@@ -23,7 +21,6 @@ from newsletter.moving.folder.layout import Remark, TagPage
 from newsletter.posts.text.measures import slug_from_title
 from subscribers.importers.dates import read_date
 
-MENDED_MAX = 300 * 1024**2  # bytes
 ITEM_MAX = 20_000_000  # characters of one text
 PROLOGUE_MAX = 1 << 20  # bytes before the first element
 TEXT_TYPES = {"post", "page"}
@@ -32,13 +29,24 @@ TERM_PAGES = {"post_tag": "tag", "category": "category"}  # by kind of term: whe
 PUBLISHED = {"publish", "future"}
 DESCRIPTION_KEYS = ("_yoast_wpseo_metadesc", "rank_math_description", "_aioseo_description", "_seopress_titles_desc")
 FEED = "it is a feed, which has the latest posts at most; take the export of the program"
-_CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _BARE_AMPERSAND = re.compile(rb"&(?!#?\w{1,32};)")
 
 
-class InvalidXml(Rejected):
-    """The file is no XML as it stands."""
+@dataclass
+class _MendedXml:
+    """Without control characters, and with bare `&` outside of CDATA escaped: plug-ins leave both in."""
+
+    opened: IO[bytes]
+    is_in_cdata: bool = False
+
+    def read(self, _size: int = -1, /) -> bytes:
+        line = _CONTROL.sub(b"", self.opened.readline())
+        parts = re.split(rb"(<!\[CDATA\[|\]\]>)", line)
+        for index, part in enumerate(parts):
+            self.is_in_cdata = part == b"<![CDATA[" or (self.is_in_cdata and part != b"]]>")
+            parts[index] = part if self.is_in_cdata else _BARE_AMPERSAND.sub(b"&amp;", part)
+        return b"".join(parts)
 
 
 @dataclass
@@ -66,7 +74,7 @@ def items_of(opened: IO[bytes]) -> Iterator[tuple[str, WxrItem]]:
     """Yield the fields of the channel, by their names, and its items, named `item`. Raises Rejected."""
     prefixes: dict[str, str] = {}
     try:
-        for event, found in ElementTree.iterparse(opened, ("start-ns", "end")):  # noqa: S314 # nosec B314
+        for event, found in ElementTree.iterparse(_MendedXml(opened), ("start-ns", "end")):  # noqa: S314 # nosec B314
             if event == "start-ns":
                 prefixes[found[1]] = f"{found[0]}:" if found[0] else ""
                 continue
@@ -78,7 +86,7 @@ def items_of(opened: IO[bytes]) -> Iterator[tuple[str, WxrItem]]:
             if name in {"item", "wp:author", "wp:term", "wp:tag", "wp:category"}:
                 found.clear()
     except ElementTree.ParseError as error:
-        raise InvalidXml(f"it is no XML that can be read: {error}") from error
+        raise Rejected(f"it is no XML that can be read: {error}") from error
 
 
 def _name(element: ElementTree.Element, prefixes: dict[str, str]) -> str:
@@ -111,15 +119,11 @@ class WordPress(Converter):
 
     def __init__(self, files: Files, zone: tzinfo, site: str = "", *, names: Sequence[str]) -> None:
         super().__init__(files, zone, site)
-        self.names, self.mended = names, dict[str, bytes]()
+        self.names = names
         for name in names:
             with files.open(name) as opened:
                 _refuse_document_type(opened)
-            try:
-                deque(self._items_of(name), 0)
-            except InvalidXml:
-                self.mended[name] = _mended(files.read_bytes(name, MENDED_MAX + 1))
-        self.pictures, self.blocks = dict[str, Attachment](), dict[str, str]()
+        self.attachments, self.blocks = dict[str, Attachment](), dict[str, str]()
         self.kinds: set[str] = set()
         channel: dict[str, str] = {}
         for kind, item in self._items():
@@ -128,7 +132,9 @@ class WordPress(Converter):
                 continue
             self.kinds.add(item["wp:post_type"])
             if item["wp:post_type"] == "attachment":
-                self.pictures[item["wp:post_id"]] = _attachment(item)
+                alt, url = item.meta.get("_wp_attachment_image_alt", "").strip(), item["wp:attachment_url"]
+                file = Attachment(url, alt, item["excerpt:encoded"], item["wp:post_parent"])
+                self.attachments[item["wp:post_id"]] = file
             elif item["wp:post_type"] == "wp_block":  # what many texts share
                 self.blocks[item["wp:post_id"]] = item["content:encoded"]
         self.site = site or channel.get("wp:base_blog_url") or channel.get("link", "")
@@ -148,11 +154,8 @@ class WordPress(Converter):
     def _items(self) -> Iterator[tuple[str, WxrItem]]:
         """Read the files once more: never are all of their items in memory."""
         for name in self.names:
-            yield from self._items_of(name)
-
-    def _items_of(self, name: str) -> Iterator[tuple[str, WxrItem]]:
-        with BytesIO(self.mended[name]) if name in self.mended else self.files.open(name) as opened:
-            yield from items_of(opened)
+            with self.files.open(name) as opened:
+                yield from items_of(opened)
 
     def posts(self) -> Iterator[tuple[str, Callable[[], ConvertedPost]]]:
         for kind, item in self._items():
@@ -163,10 +166,10 @@ class WordPress(Converter):
         if item["wp:status"] == "trash":
             raise Rejected("it was in the trash there")
         remarks = list(_unsupported_fields(item))
-        typed = with_galleries(item["content:encoded"], item["wp:post_id"], self.pictures, self.blocks)
+        typed = with_galleries(item["content:encoded"], item["wp:post_id"], self.attachments, self.blocks)
         html = as_html(typed, item.meta.get("footnotes", ""), remarks)
         body, lost = convert_html(html)
-        cover = self.pictures.get(item.meta.get("_thumbnail_id", "").strip(), Attachment(""))
+        cover = self.attachments.get(item.meta.get("_thumbnail_id", "").strip(), Attachment(""))
         if caption := _plain(cover.caption):
             remarks.append(Remark("the caption of its cover stays away", caption))
         is_post = item["wp:post_type"] == "post"
@@ -184,7 +187,7 @@ class WordPress(Converter):
             date=self._published_at(item, remarks),
             is_unlisted=not is_post,
             is_web_only=not is_post,
-            cover=cover.address,
+            cover=cover.url,
             cover_alt=cover.alt,
             addresses=_addresses(item),
             original=count_html(item["content:encoded"]),
@@ -209,19 +212,6 @@ def _is_rss(head: bytes) -> bool:
     is_html = b"<html" in head.lower() or b"doctype html" in head.lower()
     is_xml = head.startswith((b"<?xml", b"<rss", b"<!DOCTYPE")) and (b"<rss" in head or b"<!DOCTYPE" in head)
     return is_xml and not is_html
-
-
-def _mended(data: bytes) -> bytes:
-    """Escape bare `&` and drop control characters, which plug-ins leave in. Raises Rejected."""
-    if len(data) > MENDED_MAX:
-        raise Rejected("it is no XML that can be read: it is too large to be mended")
-    parts = _CDATA.split(_CONTROL.sub(b"", data))
-    return b"".join(part if part.startswith(b"<![CDATA[") else _BARE_AMPERSAND.sub(b"&amp;", part) for part in parts)
-
-
-def _attachment(item: WxrItem) -> Attachment:
-    alt = item.meta.get("_wp_attachment_image_alt", "").strip()
-    return Attachment(item["wp:attachment_url"], alt, item["excerpt:encoded"], item["wp:post_parent"])
 
 
 def _is_text(item: WxrItem) -> bool:

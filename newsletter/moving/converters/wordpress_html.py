@@ -12,12 +12,11 @@ from html import escape, unescape
 from urllib.parse import urlsplit
 
 from newsletter.moving.converters.addresses import is_picture
-from newsletter.moving.converters.html.tree import BLOCK, with_code_escaped
+from newsletter.moving.converters.html.boxes import UNKNOWN_BOX, comment
+from newsletter.moving.converters.html.tree import BLOCK, serialised, with_code_escaped
 from newsletter.moving.converters.markdown.code import Code
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.markdown.figures import parse_video
-
-# --- Galleries, and blocks that many texts share ---
 
 _GALLERY = re.compile(r"\[gallery(?P<args>(?:\s[^\]\n]{0,500})?)\]")
 _IDS = re.compile(r"\b(?:ids|include)=[\"']?(?P<ids>[\d,\s]{1,400})")
@@ -26,32 +25,29 @@ _SHARED_BLOCK = re.compile(r"<!--\s*wp:block\s*\{\"ref\":(?P<ref>\d{1,12})[^\n>]
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file that was uploaded. parent: the number of the text it was uploaded for."""
+    """A file that was uploaded for the post with the id `post_id`."""
 
-    address: str
+    url: str
     alt: str = ""
     caption: str = ""
-    parent: str = ""
+    post_id: str = ""
 
     @property
     def is_picture(self) -> bool:
-        return is_picture(urlsplit(self.address).path)
+        return is_picture(urlsplit(self.url).path)
 
     def as_html(self) -> str:
         words = f"<figcaption>{self.caption}</figcaption>" if self.caption else ""
-        return f'<figure><img src="{escape(self.address)}" alt="{escape(self.alt)}">{words}</figure>'
+        return f'<figure><img src="{escape(self.url)}" alt="{escape(self.alt)}">{words}</figure>'
 
 
 def with_galleries(text: str, number: str, files: Mapping[str, Attachment], blocks: Mapping[str, str]) -> str:
-    """A text with its galleries and shared blocks written out. number: of the text itself.
-
-    A gallery without numbers has all pictures of its text. What is not in the export stays as it was typed.
-    """
+    """Write out galleries (one without ids has all pictures of post `number`) and shared blocks that are known."""
 
     def gallery(found: re.Match[str]) -> str:
         ids = _IDS.search(found["args"])
         named = [files.get(one.strip()) for one in ids["ids"].split(",")] if ids else []
-        own = named if ids else [one for one in files.values() if number and one.parent == number and one.is_picture]
+        own = named if ids else [one for one in files.values() if number and one.post_id == number and one.is_picture]
         pictures = [one.as_html() for one in own if one and one.is_picture]
         is_whole = pictures and len(pictures) == len(own)
         return f'\n\n<figure class="wp-block-gallery">{"".join(pictures)}</figure>\n\n' if is_whole else found[0]
@@ -59,8 +55,6 @@ def with_galleries(text: str, number: str, files: Mapping[str, Attachment], bloc
     text = _SHARED_BLOCK.sub(lambda found: blocks.get(found["ref"], found[0]), text)
     return _GALLERY.sub(gallery, text)
 
-
-# --- Short codes and blocks ---
 
 _CAPTION = re.compile(r"\[caption[^\]]{0,500}\](?P<inner>.*?)\[/caption\]", re.DOTALL)
 _CAPTION_GIVEN = re.compile(r"\[caption[^\]]{0,500}?\scaption=\"(?P<words>[^\"\]]+)\"")
@@ -92,7 +86,7 @@ def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
     text = _CODE.sub(_code, with_code_escaped(text))
     text = _CODE_BLOCK.sub(r'<pre lang="\g<language>" ', _MORE.sub("", text))
     text = _EMBED.sub(lambda found: _embedded(found, remarks), text)
-    text = _DYNAMIC.sub(_dynamic, _MEDIA.sub(_media, _CAPTION.sub(_figure, text)))
+    text = _DYNAMIC.sub(lambda found: _dynamic(found, remarks), _MEDIA.sub(_media, _CAPTION.sub(_figure, text)))
     text = _with_notes_below(_VERBATIM.sub(lambda found: code.hide(found[0]), text))
     _report_unknown(text, remarks)
     text = _ESCAPED.sub(r"[\g<code>]", text)
@@ -102,32 +96,25 @@ def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
 
 def _shown(url: str) -> str:
     """An embedded address: the video player, or a link."""
-    found = parse_video(unescape(url))
-    if found:
-        return f'<iframe src="{escape(found.player_url)}"></iframe>'
+    if video := parse_video(unescape(url)):
+        return f'<iframe src="{escape(video.player_url)}"></iframe>'
     return f'<p><a href="{escape(unescape(url))}">{escape(unescape(url), quote=False)}</a></p>'
 
 
 def _embedded(found: re.Match[str], remarks: list[Remark]) -> str:
     url = unescape(found["url"] or found["film"] or found["block"])
     remark = Remark("what another site shows is a link", url)
-    if parse_video(url) is None and remark not in remarks:
-        remarks.append(remark)
+    remarks += [remark] if parse_video(url) is None and remark not in remarks else []
     return f"{found['figure']}<div>{_shown(url)}</div>" if found["figure"] else f"\n\n{_shown(url)}\n\n"
 
 
-def _dynamic(found: re.Match[str]) -> str:
-    """A block that the server filled has no words here and gets a remark; footnotes are written by `_notes`."""
-    try:
-        given = json.loads(found["args"] or "{}")
-    except ValueError:
-        given = {}
+def _dynamic(found: re.Match[str], remarks: list[Remark]) -> str:
+    """A block that the server filled is a comment; footnotes are written by `_notes`."""
     if found["name"] == "footnotes":
         return ""
-    if found["name"] == "social-link" and isinstance(given, dict) and given.get("url"):
-        words = given.get("label") or given.get("service") or given["url"]
-        return f'<li><a href="{escape(str(given["url"]))}">{escape(str(words))}</a></li>'
-    return f'<div class="unknown-card" title="{found["name"]}">{escape((found["args"] or "").strip())}</div>'
+    remarks.append(Remark(UNKNOWN_BOX, found["name"]))
+    args = (found["args"] or "").strip()
+    return f"<div>{serialised(comment(args))}</div>" if args else ""
 
 
 def _code(found: re.Match[str]) -> str:
@@ -167,8 +154,6 @@ def _report_unknown(text: str, remarks: list[Remark]) -> None:
             remarks.append(Remark("a short code stays as it was typed", found[0][:80]))
 
 
-# --- Paragraphs of the old editor ---
-
 _BLOCK = re.compile(rf"^\s*</?(?:{'|'.join(sorted(BLOCK))}|figcaption|!--)\b", re.IGNORECASE)
 _ALONE = re.compile(r"^\s*(?P<url>https?://[^\s<>\"]+)\s*$")
 _PRE = re.compile(r"<(?P<name>pre|script|style|table|ul|ol)\b.*?</(?P=name)>", re.DOTALL | re.IGNORECASE)
@@ -176,16 +161,10 @@ _PRE = re.compile(r"<(?P<name>pre|script|style|table|ul|ol)\b.*?</(?P=name)>", r
 
 def with_paragraphs(text: str) -> str:
     """Text of the old editor with `<p>` and `<br>` where a blank line and an end of line stood for them."""
-    kept: list[str] = []
-
-    def away(found: re.Match[str]) -> str:
-        kept.append(found[0])
-        return f"\n\n<div>\x00{len(kept) - 1}\x00</div>\n\n"
-
-    text = _PRE.sub(away, text.replace("\r\n", "\n"))
+    code = Code()
+    text = _PRE.sub(lambda found: f"\n\n<div>{code.hide(found[0])}</div>\n\n", text.replace("\r\n", "\n"))
     parts = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
-    html = "\n".join(_paragraph(part) for part in parts)
-    return re.sub(r"<div>\x00(\d+)\x00</div>", lambda found: kept[int(found[1])], html)
+    return code.put_back(re.sub(r"<div>(\0\d+\0)</div>", r"\1", "\n".join(map(_paragraph, parts))))
 
 
 def _paragraph(part: str) -> str:
@@ -196,8 +175,6 @@ def _paragraph(part: str) -> str:
     return "<p>" + re.sub(r"(?<!<br>)(?<!<br />)(?<!<br/>)\n", "<br>\n", part) + "</p>"
 
 
-# --- Notes ---
-
 _NOTE = re.compile(
     r"\s?\[(?P<name>footnote|efn_note|ref|fn|mfn|modern_footnote)(?:\s[^\]\n]{0,100})?\](?P<words>(?:(?!\[/?(?P=name)\b).)+?)\[/(?P=name)\]",
     re.DOTALL,
@@ -206,16 +183,15 @@ _NOTE = re.compile(
 
 def _with_notes_below(text: str) -> str:
     """A text with the notes of plug-ins as links to a list at its end."""
-    notes: list[str] = []
+    items: list[str] = []
 
-    def note(found: re.Match[str]) -> str:
-        notes.append(found["words"].strip())
-        number = len(notes)
-        return f'<sup><a href="#plug-note-{number}" id="plug-note-{number}-link">{number}</a></sup>'
+    def link(found: re.Match[str]) -> str:
+        name = f"plug-note-{len(items) + 1}"
+        items.append(_note(name, found["words"].strip()))
+        return f'<sup><a href="#{name}" id="{name}-link">{len(items)}</a></sup>'
 
-    text = _NOTE.sub(note, text)
-    items = "".join(_note(f"plug-note-{number}", words) for number, words in enumerate(notes, 1))
-    return f'{text}\n\n<ol class="footnotes">{items}</ol>' if items else text
+    text = _NOTE.sub(link, text)
+    return f'{text}\n\n<ol class="footnotes">{"".join(items)}</ol>' if items else text
 
 
 def _notes(typed: str, remarks: list[Remark]) -> str:

@@ -1,7 +1,4 @@
-"""Write an export: everything of one moment, while the newsletter runs.
-
-Of the ledger each mailing has a table: deliveries/17.csv has a line a copy.
-"""
+"""Writes an export: everything of one moment, while the newsletter runs. Each mailing's copies are a table."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,17 +10,16 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import translation
 
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.replies import ReplyMail
 from newsletter.issues.models import Issue
-from newsletter.moving.folder import numbers, places, sheets, texts
-from newsletter.moving.folder.layout import dump_yaml, post_file, whole
+from newsletter.moving.folder import places, sheets, texts
+from newsletter.moving.folder.layout import dump_yaml, new_folder, post_file
 from newsletter.moving.folder.manifest import ExportWriter
-from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
+from newsletter.moving.folder.sheets import ACCOUNTS_FILE, SHEETS, USER_COLUMNS, Field, Sheet
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 
@@ -32,38 +28,31 @@ ALIAS = "snapshot"
 
 @contextmanager
 def snapshot() -> Iterator[BaseDatabaseWrapper]:
-    """Yield a connection of our own in a transaction that only reads; querysets use it by ALIAS.
-
-    On SQLite it takes no lock that a writer waits for; the log of writes grows until it ends.
-    """
+    """Yield a connection for reading in one transaction. Writers do not wait for it; querysets use it by ALIAS."""
     own = connection.copy(alias=ALIAS)
     own.settings_dict["CONN_HEALTH_CHECKS"] = False
     connections[ALIAS] = own
     try:
         with own.cursor() as cursor:
-            _begin(own, cursor)
-            cursor.execute("SELECT COUNT(*) FROM django_migrations")  # it begins with the first look
+            if own.vendor == "postgresql":
+                own.set_autocommit(False)
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            else:
+                cursor.execute("BEGIN DEFERRED")
+            cursor.execute("SELECT COUNT(*) FROM django_migrations")  # the first query takes the snapshot
         yield own
     finally:
         own.close()
         del connections[ALIAS]
 
 
-def _begin(own: BaseDatabaseWrapper, cursor: CursorWrapper) -> None:
-    if own.vendor == "postgresql":
-        own.set_autocommit(False)
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    else:
-        cursor.execute("BEGIN DEFERRED")
-
-
 COPIES = "deliveries"
-COLUMNS = ("seq", "subscriber_id", "state", "attempts", "sent_at", "provider_id", "reply")
+COPY_COLUMNS = ("seq", "subscriber_id", "state", "attempts", "sent_at", "provider_id", "reply")
 
 
 def copies_fields() -> list[Field]:
     found = {field.attname: field for field in Delivery._meta.concrete_fields}
-    return [found[name] for name in COLUMNS]
+    return [found[name] for name in COPY_COLUMNS]
 
 
 def copies_file(mailing_id: int) -> str:
@@ -74,18 +63,9 @@ def _write_copies(folder: ExportWriter) -> int:
     """Write the copies of every mailing that has some; return how many."""
     count = 0
     for mailing_id in Mailing.objects.using(ALIAS).exclude(planned_at=None).order_by("pk").values_list("pk", flat=True):
-        rows = Delivery.objects.using(ALIAS).filter(mailing=mailing_id).order_by("seq").values_list(*COLUMNS)
-        count += folder.add_rows(copies_file(mailing_id), COLUMNS, _lines(copies_fields(), rows.iterator()))
+        rows = Delivery.objects.using(ALIAS).filter(mailing=mailing_id).order_by("seq").values_list(*COPY_COLUMNS)
+        count += folder.add_rows(copies_file(mailing_id), COPY_COLUMNS, _lines(copies_fields(), rows.iterator()))
     return count
-
-
-HERE = Path(__file__).parent
-
-
-def _write_guide(folder: ExportWriter) -> None:
-    with translation.override("en"):
-        folder.add("README.md", (HERE / "README.export.md").read_bytes())
-        folder.add("TABLES.md", tables().encode())
 
 
 def tables() -> str:
@@ -93,13 +73,11 @@ def tables() -> str:
     lines = ["# Tables", "", "UTF-8, RFC 4180, the heading first. An empty cell is nothing. Moments are in UTC."]
     described = [(sheet.file, sheet.fields) for sheet in SHEETS]
     for file, fields in (*described, (f"{COPIES}/*.csv", copies_fields())):
-        lines += ["", f"## {file}", "", *(f"- `{field.attname}`: {_about(field)}" for field in fields)]
+        lines += ["", f"## {file}", ""]
+        for field in fields:
+            choices = (f"{value} = {label}" for value, label in field.flatchoices)
+            lines.append(f"- `{field.attname}`: {', '.join([str(field.help_text or field.verbose_name), *choices])}")
     return "\n".join(lines) + "\n"
-
-
-def _about(field: Field) -> str:
-    choices = (f"{value} = {label}" for value, label in field.flatchoices)
-    return ", ".join([str(field.help_text or field.verbose_name), *choices])
 
 
 AT_ONCE = 200  # posts, or issues
@@ -116,30 +94,24 @@ class Exported:
 
 
 def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
-    """Write the whole site into a new folder.
-
-    with_keys: also the secrets by which links in old mails open, and that sign mails.
-    Raises FileExistsError if the folder is there and not empty, or OSError; then there is none.
-    """
+    """Write everything into a new folder. Raises OSError, also if one is there and not empty; then there is none."""
     Publication.objects.fresh()  # there is one, from now on
-    with whole(place) as root:
+    with new_folder(place) as root:
         folder = ExportWriter(root)
         with snapshot() as connection:
-            facts = _facts(now, with_keys=with_keys)
-            facts["migrations"] = sorted(".".join(one) for one in MigrationRecorder(connection).applied_migrations())
-            facts["numbers"] = numbers.highest_numbers(numbered(), ALIAS)
+            exported_at = now.astimezone(UTC).isoformat(timespec="seconds")
+            facts = {"exported_at": exported_at, "site_url": settings.SITE_URL, "has_keys": with_keys}
+            facts["migrations"] = sorted(map(".".join, MigrationRecorder(connection).applied_migrations()))
+            facts["numbers"] = sheets.highest_numbers(ALIAS)
             counts = _write_all(folder)
         # After the snapshot, so that its pictures exist and departures meanwhile are in the logs.
         places.write_files(folder, with_keys=with_keys)
-        _write_guide(folder)
+        folder.add("README.md", (Path(__file__).parent / "README.export.md").read_bytes())
+        with translation.override("en"):
+            folder.add("TABLES.md", tables().encode())
         folder.finish(facts | {"counts": counts})
         octets = sum(entry["bytes"] for entry in folder.files.values())
     return Exported(place, len(folder.files) + 1, octets, counts)
-
-
-def _facts(now: datetime, *, with_keys: bool) -> dict[str, object]:
-    exported_at = now.astimezone(UTC).isoformat(timespec="seconds")
-    return {"exported_at": exported_at, "site_url": settings.SITE_URL, "has_keys": with_keys}
 
 
 def _write_all(folder: ExportWriter) -> dict[str, int]:
@@ -167,12 +139,12 @@ def _lines(fields: Sequence[Field], rows: Iterator[Sequence[object]]) -> Iterato
 
 def _write_accounts(folder: ExportWriter) -> None:
     """Write who works at the desk: neither passwords nor second factors."""
-    fields = [field for field in User._meta.concrete_fields if field.name in ACCOUNT]
+    fields = [field for field in User._meta.concrete_fields if field.name in USER_COLUMNS]
     users = User.objects.using(ALIAS).order_by("pk").prefetch_related("groups")
     lines = _lines(fields, ([getattr(user, field.attname) for field in fields] for user in users))
     roles = (" ".join(sorted(group.name for group in user.groups.all())) for user in users)
     rows = ([*line, role] for line, role in zip(lines, roles, strict=True))
-    folder.add_rows(ACCOUNTS, [*(field.attname for field in fields), "roles"], rows)
+    folder.add_rows(ACCOUNTS_FILE, [*(field.attname for field in fields), "roles"], rows)
 
 
 def _write_posts(folder: ExportWriter) -> int:

@@ -1,16 +1,10 @@
 """A folder of posts: written by a converter, perhaps edited by a person, read as untrusted input. Pure.
 
-    account.json                    which program wrote the export, and what became of each post; it marks the folder
-    posts/0001-slug.md              front matter in YAML between lines of ---, then the text in Markdown
-    pictures/<digest>/<name>        as the export had them; digest: the first 16 hex digits of the SHA-256
-
-In texts and covers such a picture is `/media/<digest>/<name>`. Taking makes a picture of the library of it, narrower
-and without its metadata: it has another digest there, and the text that of the library.
+docs/moving.md describes its files and keys. The digest of a picture is the first 16 hex digits of its SHA-256. Taking
+makes a picture of the library of it, narrower and without its metadata: it has another digest there.
 
 A link to another post stays as it was typed. It is mended if it is one of the post's `addresses` (with the host of
 `site`, or none), or if `links` of the linking post says which source it means.
-
-No checksum stands in the way of an editor. A file that is wrong is named with its line and stops only itself.
 """
 
 import hashlib
@@ -24,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, tzinfo
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import yaml
@@ -36,18 +30,19 @@ HEAD_BYTES = 256 * 1024  # of front matter
 ACCOUNT_BYTES = 256 * 1024**2
 POSTS_MAX = 200_000
 NAME_MAX = 400  # characters
+NULLS = {"", "null", "~"}
 COPIED_BYTES = 1024**2
 PART = re.compile(r"[^\x00-\x1f\x7f\\/:]{1,200}")
 HEAD = re.compile(rb"\A---\r?\n(?P<head>.*?\n)---[ \t]*\r?(?:\n|\Z)", re.DOTALL)
 _PICTURE = re.compile(r"/media/(?P<digest>[0-9a-f]{16})/(?P<name>[^/?#\s]+)")
 
 
-class Damaged(Exception):
-    """The folder is none of ours, or not whole. Its words say where."""
+class FolderError(Exception):
+    """The folder is none of ours, or not whole. The message says where."""
 
 
 class InvalidPost(ValueError):
-    """A post cannot be read. Its words name the file and the line."""
+    """A post cannot be read. The message names the file and the line."""
 
 
 @dataclass(frozen=True)
@@ -95,16 +90,9 @@ class PostFile:
     body: str = ""
 
 
-# --- The account ---
-
-
 @dataclass(frozen=True)
 class Remark:
-    """A difference that is known.
-
-    what: its kind, a msgid; detail: which one; is_loss: readers miss something that the old page had.
-    effect: by the names of `counting.THINGS`, how many more (or fewer) there are for it.
-    """
+    """A known difference. what: a msgid; is_loss: readers miss it; effect: how many more or fewer, by COUNT_NAMES."""
 
     what: str
     detail: str = ""
@@ -116,10 +104,10 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class PostAccount:
+class LossReport:
     """Counts of a post before its conversion, and what the conversion changed.
 
-    name: in the export. before: by the names of `counting.THINGS`; empty if unknown.
+    name: in the export. before: by the names of `counting.COUNT_NAMES`; empty if unknown.
     lost_words: those of the old page that its Markdown does not show, and that no remark names.
     """
 
@@ -130,7 +118,7 @@ class PostAccount:
 
 
 @dataclass
-class Account:
+class ConversionReport:
     """The result of a conversion. rejected: name and reason; posts: by source.
 
     pictures: by `<digest>/<name>`, the address that it had in the export: it stands in the text again if nobody can
@@ -141,38 +129,38 @@ class Account:
     program: str
     site: str = ""
     rejected: list[tuple[str, str]] = field(default_factory=list)
-    posts: dict[str, PostAccount] = field(default_factory=dict)
+    posts: dict[str, LossReport] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
     fetched: set[str] = field(default_factory=set)
 
 
-def write_account(folder: Path, account: Account) -> None:
+def write_account(folder: Path, account: ConversionReport) -> None:
     """Write account.json, last of all: a folder that has one is whole."""
     data = {"form": FORM} | asdict(account) | {"fetched": sorted(account.fetched)}
     with new_file(folder, ACCOUNT) as target:
         target.write(json.dumps(data, ensure_ascii=False, indent=1).encode())
 
 
-def read_account(folder: Path) -> Account:
+def read_account(folder: Path) -> ConversionReport:
     try:
         data = json.loads(read_file(folder, ACCOUNT, ACCOUNT_BYTES))
         if data["form"] != FORM:
-            raise Damaged(f"{ACCOUNT} has form {data['form']}; this version reads form {FORM}")
-        return Account(
+            raise FolderError(f"{ACCOUNT} has form {data['form']}; this version reads form {FORM}")
+        return ConversionReport(
             str(data["program"]),
             str(data.get("site", "")),
             [(str(name), str(reason)) for name, reason in data.get("rejected", [])],
-            {source: _account_of(**one) for source, one in data.get("posts", {}).items()},
+            {source: _loss_report(**one) for source, one in data.get("posts", {}).items()},
             {place: str(address) for place, address in data.get("pictures", {}).items()},
             set(data.get("fetched", [])),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Damaged(f"{ACCOUNT} cannot be read") from None
+        raise FolderError(f"{ACCOUNT} cannot be read") from None
 
 
-def _account_of(name: str, before: Any, remarks: Any, lost_words: Any) -> PostAccount:
+def _loss_report(name: str, before: Any, remarks: Any, lost_words: Any) -> LossReport:
     found = (Remark(**one | {"effect": _numbers(one["effect"])}) for one in remarks)
-    return PostAccount(str(name), _numbers(before), tuple(found), tuple(map(str, lost_words)))
+    return LossReport(str(name), _numbers(before), tuple(found), tuple(map(str, lost_words)))
 
 
 def _numbers(data: Mapping[str, Any]) -> dict[str, int]:
@@ -181,9 +169,6 @@ def _numbers(data: Mapping[str, Any]) -> dict[str, int]:
 
 def is_folder_of_posts(path: Path) -> bool:
     return (path / ACCOUNT).is_file()
-
-
-# --- Posts and pictures, written ---
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -247,11 +232,8 @@ def partial_path(place: Path) -> Path:
 
 
 @contextmanager
-def whole(place: Path) -> Iterator[Path]:
-    """Yield a folder to fill that gets its name when the block has ended well, and is on the disk.
-
-    Raises FileExistsError if something is there; what a process that was killed has left beside it is removed.
-    """
+def new_folder(place: Path) -> Iterator[Path]:
+    """Yield a temporary folder, which gets its name once it is complete and on the disk. Raises FileExistsError."""
     if place.is_symlink() or (place.exists() and not (place.is_dir() and not any(place.iterdir()))):
         raise FileExistsError(f"{place} is there already, and is not empty: nothing is ever written over it")
     part = partial_path(place)
@@ -267,58 +249,49 @@ def whole(place: Path) -> Iterator[Path]:
         raise
 
 
-# --- Read with suspicion ---
-
-
 @contextmanager
 def open_file(root: Path, name: str) -> Iterator[BufferedReader]:
-    """Yield a file of the folder. Raises Damaged for one that is missing, no plain file, or reached over a link."""
+    """Yield a file of the folder. Raises FolderError for one that is missing, no plain file, or reached over a link."""
     refuse_name(name)
-    path = root
-    for part in name.split("/")[:-1]:
-        path /= part
-        if path.is_symlink():
-            raise Damaged(f"{name} is reached over a link")
+    if any((root / parent).is_symlink() for parent in PurePosixPath(name).parents if parent.name):
+        raise FolderError(f"{name} is reached over a link")
     try:
         descriptor = os.open(root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise Damaged(f"{name} cannot be read: {error.strerror}") from None
+        raise FolderError(f"{name} cannot be read: {error.strerror}") from None
     with os.fdopen(descriptor, "rb") as source:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Damaged(f"{name} is no file")
+            raise FolderError(f"{name} is no file")
         yield source
 
 
 def refuse_name(name: str) -> None:
-    """Raise Damaged for a name that is not of a file inside the folder."""
+    """Raise FolderError for a name that is not of a file inside the folder."""
     if len(name) > NAME_MAX or any(part in {".", ".."} or not PART.fullmatch(part) for part in name.split("/")):
-        raise Damaged(f"{name[:NAME_MAX]!r} does not belong into an export")
+        raise FolderError(f"{name[:NAME_MAX]!r} does not belong into an export")
 
 
 def read_file(root: Path, name: str, most: int) -> bytes:
-    """A small file. Raises Damaged, also if it is larger than `most` octets."""
+    """A small file. Raises FolderError, also if it is larger than `most` octets."""
     with open_file(root, name) as source:
         octets = source.read(most + 1)
     if len(octets) > most:
-        raise Damaged(f"{name} is larger than {most:,} octets")
+        raise FolderError(f"{name} is larger than {most:,} octets")
     return octets
 
 
 def post_names(folder: Path) -> list[str]:
-    """The files of the posts, in their order. Raises Damaged if there are too many, or the folder is a link."""
+    """The files of the posts, in their order. Raises FolderError if there are too many, or the folder is a link."""
     place = folder / POSTS
     if place.is_symlink():
-        raise Damaged(f"{POSTS} is a link")
-    names: list[str] = []
-    for entry in os.scandir(place) if place.is_dir() else ():
-        if entry.name.endswith(".md") and not entry.name.startswith("."):
-            names.append(f"{POSTS}/{entry.name}")
-            if len(names) > POSTS_MAX:
-                raise Damaged(f"more than {POSTS_MAX:,} posts")
-    return sorted(names, key=_in_order)
+        raise FolderError(f"{POSTS} is a link")
+    names = [f"{POSTS}/{path.name}" for path in place.glob("[!.]*.md")]
+    if len(names) > POSTS_MAX:
+        raise FolderError(f"more than {POSTS_MAX:,} posts")
+    return sorted(names, key=_by_number)
 
 
-def _in_order(name: str) -> tuple[int, str]:
+def _by_number(name: str) -> tuple[int, str]:
     number = re.match(rf"{POSTS}/(\d{{1,9}})", name)
     return (int(number[1]) if number else POSTS_MAX, name)
 
@@ -329,7 +302,7 @@ def read_post(folder: Path, name: str, zone: tzinfo) -> PostFile:
         head, body = split_front_matter(read_file(folder, name, TEXT_BYTES), name)
         # As it is typed: `no` is a word, and 0042 no octal number.
         data = parse_yaml(head, name, yaml.CBaseLoader, first=2)
-    except Damaged as error:
+    except FolderError as error:
         raise InvalidPost(str(error)) from None
     if not data.get("source"):
         raise InvalidPost(f"{name}, line 1: `source` is missing, by which a second taking knows the post")
@@ -338,14 +311,11 @@ def read_post(folder: Path, name: str, zone: tzinfo) -> PostFile:
         try:
             found[key] = _KEYS[key][0](typed, zone)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
+            lines = enumerate(head.split("\n"), 2)
+            line = next((number for number, line in lines if line.lstrip("'\"").startswith(key)), 2)
             why = f"{typed!r:.80} is no {_KEYS[key][1]}" if key in _KEYS else "it has no place in a post"
-            raise InvalidPost(f"{name}, line {_line_of(key, head)}: `{key:.80}`: {why}") from error
+            raise InvalidPost(f"{name}, line {line}: `{key:.80}`: {why}") from error
     return PostFile(**found, body=body)
-
-
-def _line_of(key: str, head: str) -> int:
-    lines = enumerate(head.split("\n"), 2)
-    return next((number for number, line in lines if line.lstrip("'\"").startswith(key)), 2)
 
 
 def _text_of(typed: Any, _zone: tzinfo) -> str:
@@ -361,18 +331,14 @@ def _slug(typed: str, _zone: tzinfo) -> str:
 
 
 def _number(typed: str, _zone: tzinfo) -> int | None:
-    if typed in {"", "null", "~"}:
-        return None
-    if not 0 < int(typed) < 2**15:
+    if typed not in NULLS and not 0 < int(typed) < 2**15:
         raise ValueError(typed)
-    return int(typed)
+    return None if typed in NULLS else int(typed)
 
 
 def _moment(typed: str, zone: tzinfo) -> datetime | None:
-    if typed in {"", "null", "~"}:
-        return None
-    at = datetime.fromisoformat(typed)
-    return at if at.tzinfo else at.replace(tzinfo=zone)
+    at = None if typed in NULLS else datetime.fromisoformat(typed)
+    return at.replace(tzinfo=at.tzinfo or zone) if at else None
 
 
 def _texts(typed: Any, zone: tzinfo) -> tuple[str, ...]:
@@ -396,15 +362,14 @@ def _mailed(typed: Any, zone: tzinfo) -> Mailed:
     return Mailed(at=at, **data)
 
 
-_TRUTHS = {"true": True, "false": False, "": False}
-_TEXT = (_text_of, "text")
-_TEXTS = (_texts, "list of texts")
-_TRUTH = (lambda typed, _zone: _TRUTHS[typed.lower()], "`true` or `false`")
+_BOOLEANS = {"true": True, "false": False, "": False}
 # By key: what reads its value, and what that has to be.
 _KEYS: dict[str, tuple[Callable[[Any, tzinfo], Any], str]] = {
-    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt", "series"), _TEXT),
-    **dict.fromkeys(("tags", "addresses"), _TEXTS),
-    **dict.fromkeys(("is_web_only", "is_unlisted"), _TRUTH),
+    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt", "series"), (_text_of, "text")),
+    **dict.fromkeys(("tags", "addresses"), (_texts, "list of texts")),
+    **dict.fromkeys(
+        ("is_web_only", "is_unlisted"), (lambda typed, _zone: _BOOLEANS[typed.lower()], "`true` or `false`")
+    ),
     "slug": (_slug, "slug: it has Latin letters, digits and hyphens"),
     "series_number": (_number, "number from 1 to 32767"),
     "date": (_moment, "date, as 2026-11-28 or 2026-11-28T08:30+08:00"),
@@ -415,32 +380,27 @@ _KEYS: dict[str, tuple[Callable[[Any, tzinfo], Any], str]] = {
 
 
 def split_front_matter(octets: bytes, name: str) -> tuple[str, str]:
-    """Front matter and text. Raises Damaged."""
+    """Front matter and text. Raises FolderError."""
     found = HEAD.match(octets.removeprefix(b"\xef\xbb\xbf"))
     if not found or len(found["head"]) > HEAD_BYTES:
-        raise Damaged(f"{name} has no front matter")
+        raise FolderError(f"{name} has no front matter")
     try:
         return found["head"].decode(), found.string[found.end() :].decode()
     except UnicodeDecodeError as error:
-        raise Damaged(f"{name} is not UTF-8 text: {error}") from None
+        raise FolderError(f"{name} is not UTF-8 text: {error}") from None
 
 
 def parse_yaml(text: str, name: str, loader: Any, *, first: int = 1) -> dict[str, Any]:
-    """Parse YAML by a loader that makes no objects. first: line number of `text` in its file. Raises Damaged.
-
-    Aliases are refused: some lines could mean gigabytes.
-    """
+    """Parse YAML without aliases, which expand without limit. first: line of `text` in its file. Raises FolderError."""
     try:
         for event in yaml.parse(text, Loader=loader):
             if isinstance(event, yaml.AliasEvent):
-                raise Damaged(f"{name}{_at(event.start_mark, first)}: a YAML alias, which no such file has")
+                line = getattr(event.start_mark, "line", 0) + first
+                raise FolderError(f"{name}, line {line}: a YAML alias, which no such file has")
         data = yaml.load(text, Loader=loader)  # noqa: S506 - safe or base
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Damaged(f"{name}{_at(getattr(error, 'problem_mark', None), first)}: no YAML") from None
+        mark = getattr(error, "problem_mark", None)
+        raise FolderError(f"{name}{f', line {mark.line + first}' if mark else ''}: no YAML") from None
     if not isinstance(data, dict):
-        raise Damaged(f"{name} says nothing")
+        raise FolderError(f"{name} says nothing")
     return data
-
-
-def _at(mark: Any, first: int) -> str:
-    return f", line {mark.line + first}" if mark else ""

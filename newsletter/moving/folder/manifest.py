@@ -1,9 +1,4 @@
-"""A folder of a whole site: written beside its place, read with suspicion. No Django.
-
-    manifest.json    what it is: form, moment, facts, and of every other file the octets, the SHA-256 and the rows
-
-A folder without a manifest was never finished. Files are named by the manifest alone: what else lies there is not read.
-"""
+"""A folder of a whole site. manifest.json, written last, names every file with its size and SHA-256. No Django."""
 
 import csv
 import hashlib
@@ -19,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from newsletter.moving.folder import layout
-from newsletter.moving.folder.layout import COPIED_BYTES, Damaged, new_file
+from newsletter.moving.folder.layout import COPIED_BYTES, FolderError, new_file
 
 FORM = 1  # of the manifest; a reader refuses a later one
 MANIFEST = "manifest.json"
@@ -37,15 +32,15 @@ class ExportReader:
 
     @classmethod
     def at(cls, root: Path) -> "ExportReader":
-        """The export in a folder; nothing but its manifest is read. Raises Damaged."""
+        """The export in a folder; nothing but its manifest is read. Raises FolderError."""
         if not root.is_dir():
-            raise Damaged(f"{root} is no folder")
+            raise FolderError(f"{root} is no folder")
         facts = _manifest(root)
         if facts.get("form") != FORM:
-            raise Damaged(f"an export of form {facts.get('form')}; this version reads form {FORM}")
+            raise FolderError(f"an export of form {facts.get('form')}; this version reads form {FORM}")
         files = facts.get("files")
         if not isinstance(files, dict) or not all(_is_described(name, one) for name, one in files.items()):
-            raise Damaged(f"{MANIFEST} cannot be read")
+            raise FolderError(f"{MANIFEST} cannot be read")
         for name in files:
             layout.refuse_name(name)
         return cls(root, facts)
@@ -59,53 +54,49 @@ class ExportReader:
         return [name for name in self.files if name.startswith(f"{folder}/")]
 
     def verify(self) -> None:
-        """Check size and SHA-256 of every file. Raises Damaged."""
+        """Check size and SHA-256 of every file. Raises FolderError."""
         for name, entry in self.files.items():
             with self.open(name) as source:
                 found = hashlib.file_digest(source, "sha256").hexdigest()
             if found != entry["sha256"]:
-                raise Damaged(f"{name} is not what was written")
+                raise FolderError(f"{name} is not what was written")
 
     @contextmanager
     def open(self, name: str) -> Iterator[io.BufferedReader]:
-        """Yield a file's octets. Raises Damaged for one that is missing, a link, or longer than it was."""
+        """Yield a file's octets. Raises FolderError for one that is missing, a link, or longer than it was."""
         if name not in self.files:
-            raise Damaged(f"{name} is not in {MANIFEST}")
+            raise FolderError(f"{name} is not in {MANIFEST}")
         with layout.open_file(self.root, name) as source:
             if os.fstat(source.fileno()).st_size != self.files[name]["bytes"]:
-                raise Damaged(f"{name} is not what was written")
+                raise FolderError(f"{name} is not what was written")
             yield source
 
     def octets(self, name: str, most: int) -> bytes:
-        """A small file. Raises Damaged if it is larger than `most` octets."""
-        if self.files.get(name, {}).get("bytes", 0) > most:
-            raise Damaged(f"{name} is larger than {most:,} octets")
+        """A small file. Raises FolderError if it is larger than `most` octets."""
         with self.open(name) as source:
+            if self.files[name]["bytes"] > most:
+                raise FolderError(f"{name} is larger than {most:,} octets")
             return source.read()
 
     def text(self, name: str, most: int) -> str:
         try:
             return self.octets(name, most).decode()
         except UnicodeDecodeError as error:
-            raise Damaged(f"{name} is not UTF-8 text (octet {error.start})") from None
+            raise FolderError(f"{name} is not UTF-8 text (octet {error.start})") from None
 
     def rows(self, name: str) -> Iterator[list[str]]:
-        """Yield the lines of a table, the heading first. Raises Damaged where one has not its number of cells."""
-        with (
-            _large_cells(),
-            self.open(name) as source,
-            io.TextIOWrapper(source, "utf-8", newline="") as text,
-        ):
+        """Yield the lines of a table, the heading first. Raises FolderError where one has not its number of cells."""
+        with _large_cells(), self.open(name) as source, io.TextIOWrapper(source, "utf-8", newline="") as text:
             lines = csv.reader(text, strict=True)
             try:
                 heading = next(lines, [])
                 yield heading
                 for row in lines:
                     if len(row) != len(heading):
-                        raise Damaged(f"{name}, line {lines.line_num}: {len(row)} cells in place of {len(heading)}")
+                        raise FolderError(f"{name}, line {lines.line_num}: {len(row)} cells in place of {len(heading)}")
                     yield row
             except (csv.Error, UnicodeDecodeError) as error:
-                raise Damaged(f"{name}, line {lines.line_num}: {error}") from None
+                raise FolderError(f"{name}, line {lines.line_num}: {error}") from None
 
 
 @contextmanager
@@ -120,21 +111,17 @@ def _large_cells() -> Iterator[None]:
 
 def _manifest(root: Path) -> dict[str, Any]:
     if not (root / MANIFEST).exists():
-        raise Damaged(f"{root} has no {MANIFEST}: it is no export, or was never finished")
+        raise FolderError(f"{root} has no {MANIFEST}: it is no export, or was never finished")
     try:
-        facts = json.loads(layout.read_file(root, MANIFEST, MANIFEST_BYTES))
-    except (ValueError, RecursionError):
-        facts = None
-    if not isinstance(facts, dict):
-        raise Damaged(f"{MANIFEST} cannot be read")
-    return facts
+        return dict(json.loads(layout.read_file(root, MANIFEST, MANIFEST_BYTES)))
+    except (TypeError, ValueError, RecursionError):
+        raise FolderError(f"{MANIFEST} cannot be read") from None
 
 
 def _is_described(name: str, entry: object) -> bool:
-    if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+    if not isinstance(entry, dict) or not SHA256.fullmatch(str(entry.get("sha256"))):
         return False
-    numbers = (entry.get("bytes"), entry.get("rows", 0))
-    return bool(SHA256.fullmatch(entry["sha256"])) and all(type(one) is int and one >= 0 for one in numbers)
+    return all(type(one) is int and one >= 0 for one in (entry.get("bytes"), entry.get("rows", 0)))
 
 
 @dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from newsletter.moving.folder.layout import COPIED_BYTES, Damaged
+from newsletter.moving.folder.layout import COPIED_BYTES, FolderError
 from newsletter.moving.folder.manifest import ExportReader, ExportWriter
 from newsletter.operation.backup.making import SECRET_NAME, merge_lines
 from newsletter.publication.pictures.storages import media
@@ -32,51 +32,37 @@ def write_files(folder: ExportWriter, *, with_keys: bool) -> None:
 
 def _write_pictures(folder: ExportWriter) -> None:
     """Write pictures in every stored size; those drawn on request are left out."""
-    found = media.picture_sizes()
-    if media.is_remote:
-        for name, octets in media.contents(found):
-            folder.add(f"{PICTURES}/{name}", octets)
-        return
-    for name in found:
+    names = media.picture_sizes()
+    for name, octets in media.contents(names) if media.is_remote else ():
+        folder.add(f"{PICTURES}/{name}", octets)
+    for name in () if media.is_remote else names:
         folder.copy(settings.MEDIA_ROOT / name, f"{PICTURES}/{name}")
 
 
 def refuse_foreign_files(folder: ExportReader) -> None:
-    """Raise Damaged for names that are no picture or key of ours, or too little disk space."""
+    """Raise FolderError for names that are no picture or key of ours."""
     for name in folder.below(PICTURES):
         if not PICTURE.fullmatch(name):
-            raise Damaged(f"{name} is no picture of ours")
+            raise FolderError(f"{name} is no picture of ours")
     for name in folder.below(KEYS):
         if name != f"{KEYS}/{SECRET_NAME}" and not DKIM_KEY.fullmatch(name):
-            raise Damaged(f"{name} is no key of ours")
-    files = (name for name in folder.files if not media.is_remote or not name.startswith(f"{PICTURES}/"))
-    wanted, free = sum(folder.files[name]["bytes"] for name in files), shutil.disk_usage(settings.DATA_DIR).free
-    if wanted > free:
-        raise Damaged(f"{wanted:,} octets are to be brought in, and {free:,} are free in {settings.DATA_DIR}")
+            raise FolderError(f"{name} is no key of ours")
 
 
 def put_files(folder: ExportReader) -> bool:
-    """Put files into DATA_DIR or the bucket; return whether the export's secret is used from now on.
-
-    Idempotent. Departure logs are merged with existing ones.
-    """
-    _bring_pictures_in(folder)
+    """Copy files, merge departure logs; return whether the secret of the export is used from now on. Idempotent."""
+    there = media.picture_sizes() if media.is_remote else {}  # pictures of an earlier run
+    for name in folder.below(PICTURES):
+        path = name.removeprefix(f"{PICTURES}/")
+        if there.get(path) != folder.files[name]["bytes"]:
+            with folder.open(name) as source:
+                media.put(path, source)
     for name in LOGS:
         if f"readers/{name}.txt" in folder.files:
             merge_lines(settings.DATA_DIR / name, folder.octets(f"readers/{name}.txt", LINES_BYTES))
     for name in folder.below(f"{KEYS}/dkim"):
         _put(folder, name, settings.DKIM_DIR / name.rpartition("/")[2])
     return _use_secret(folder)
-
-
-def _bring_pictures_in(folder: ExportReader) -> None:
-    """Store the pictures; those of an earlier run are skipped."""
-    there = media.picture_sizes() if media.is_remote else {}
-    for name in folder.below(PICTURES):
-        path = name.removeprefix(f"{PICTURES}/")
-        if there.get(path) != folder.files[name]["bytes"]:
-            with folder.open(name) as source:
-                media.put(path, source)
 
 
 def _use_secret(folder: ExportReader) -> bool:
@@ -93,9 +79,7 @@ def _put(folder: ExportReader, name: str, path: Path) -> None:
     """Write a file with mode 0600, atomically."""
     fresh = path.with_name(f".{path.name}.new")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (
-        folder.open(name) as source,
-        os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out,
-    ):
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as out, folder.open(name) as source:
         shutil.copyfileobj(source, out, COPIED_BYTES)
     fresh.replace(path)

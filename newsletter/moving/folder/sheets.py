@@ -6,19 +6,20 @@ A test names the models that are in no table, with the reason.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import partial
 from typing import Any
 
 from django.apps import apps
-from django.db import models
+from django.db import connection, connections, models
+from django.db.backends.utils import CursorWrapper
 
 from subscribers.exporting import FORMULA_STARTS
 
 type Field = models.Field[Any, Any]
 GUARDED = (*FORMULA_STARTS, "'")
-BOOLEANS = {"true": True, "false": False}
 # Columns of older exports that no model has any more.
 DROPPED_COLUMNS = frozenset({"hub", "certified_at", "packed_at", "settled_at", "old_links_of"})
 
@@ -37,7 +38,7 @@ def writer(field: Field) -> Callable[[Any], str]:
 def reader(field: Field) -> Callable[[str], Any]:
     """A function that parses a cell. It raises CellError."""
     kind = field.target_field if isinstance(field, models.ForeignKey) else field
-    read = _READERS.get(kind.get_internal_type(), _unguarded)
+    read: Callable[[str], Any] = _READERS.get(kind.get_internal_type(), lambda cell: cell.removeprefix("'"))
     is_null = field.null
 
     def value(cell: str) -> Any:
@@ -55,10 +56,6 @@ def guarded(text: str) -> str:
     return f"'{text}" if text.startswith(GUARDED) else text
 
 
-def _unguarded(cell: str) -> str:
-    return cell.removeprefix("'")
-
-
 def moment(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
 
@@ -70,10 +67,6 @@ def _moment(cell: str) -> datetime:
     return at.astimezone(UTC)
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)  # PostgreSQL keeps no order of keys
-
-
 TEXTS = ("CharField", "TextField", "EmailField", "SlugField", "URLField", "FileField")
 _NUMBERS = (
     *("AutoField", "BigAutoField", "BigIntegerField", "IntegerField", "SmallIntegerField"),
@@ -83,12 +76,12 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
     "BooleanField": lambda value: "true" if value else "false",
     "DateField": date.isoformat,
     "DateTimeField": moment,
-    "JSONField": _json,
+    "JSONField": partial(json.dumps, ensure_ascii=False, sort_keys=True),  # PostgreSQL keeps no order of keys
     "TimeField": time.isoformat,
     **dict.fromkeys(TEXTS, lambda value: guarded(str(value))),
 }
 _READERS: dict[str, Callable[[str], Any]] = {
-    "BooleanField": BOOLEANS.__getitem__,
+    "BooleanField": {"true": True, "false": False}.__getitem__,
     "DateField": date.fromisoformat,
     "DateTimeField": _moment,
     "GenericIPAddressField": str,
@@ -100,10 +93,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 @dataclass(frozen=True)
 class Sheet:
-    """One table: its file without “.csv”, and the rows in it.
-
-    file_columns: columns that are files of their own. has_initial_rows: an empty installation has rows, too.
-    """
+    """A table. file_columns: those in files of their own. has_initial_rows: also in an empty installation."""
 
     name: str
     label: str
@@ -179,10 +169,58 @@ SHEETS = (
     Sheet("replies/quotes", "delivery.Quote"),
 )
 
-ACCOUNTS = "accounts.csv"
-ACCOUNT = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser", "date_joined")
+ACCOUNTS_FILE = "accounts.csv"
+USER_COLUMNS = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser", "date_joined")
 
 
-def numbered() -> list[type[models.Model]]:
-    """The models whose rows keep their numbers in a new installation."""
-    return [apps.get_model(label) for label in ("posts.Post", "issues.Issue")] + [sheet.model for sheet in SHEETS]
+type Model = type[models.Model]
+
+
+def _numbered() -> list[Model]:
+    """The models whose rows keep their primary keys in a new installation."""
+    found = [apps.get_model(label) for label in ("posts.Post", "issues.Issue")] + [sheet.model for sheet in SHEETS]
+    return [model for model in found if isinstance(model._meta.pk, models.AutoField)]
+
+
+def highest_numbers(using: str) -> dict[str, int]:
+    """The last value of each sequence of primary keys: a deleted row's key is never used again, not even elsewhere."""
+    own = connections[using]
+    last = _last_of_postgresql if own.vendor == "postgresql" else _last_of_sqlite
+    with own.cursor() as cursor:
+        found = {model._meta.label: last(cursor, model) for model in _numbered()}
+    return {label: number for label, number in found.items() if number}
+
+
+def continue_after(exported: Mapping[str, int]) -> None:
+    """Set sequences of filled tables behind the exported values and their own rows."""
+    follow = _follow_on_postgresql if connection.vendor == "postgresql" else _follow_on_sqlite
+    with connection.cursor() as cursor:
+        for model in _numbered():
+            highest = model._base_manager.aggregate(highest=models.Max("pk"))["highest"] or 0
+            if number := max(highest, exported.get(model._meta.label, 0)):
+                follow(cursor, model, number)
+
+
+def _sequence_args(model: Model) -> list[str]:
+    return [f'"{model._meta.db_table}"', str(model._meta.pk.column)]
+
+
+def _last_of_postgresql(cursor: CursorWrapper, model: Model) -> int:
+    cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", _sequence_args(model))
+    cursor.execute(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {cursor.fetchone()[0]}")  # noqa: S608 - ours
+    return int(cursor.fetchone()[0])
+
+
+def _follow_on_postgresql(cursor: CursorWrapper, model: Model, number: int) -> None:
+    cursor.execute("SELECT setval(pg_get_serial_sequence(%s, %s), %s)", [*_sequence_args(model), number])
+
+
+def _last_of_sqlite(cursor: CursorWrapper, model: Model) -> int:
+    cursor.execute("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = %s", [model._meta.db_table])
+    return int(cursor.fetchone()[0])
+
+
+def _follow_on_sqlite(cursor: CursorWrapper, model: Model, number: int) -> None:
+    table = model._meta.db_table
+    cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
+    cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, number])

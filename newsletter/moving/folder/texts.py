@@ -1,12 +1,4 @@
-"""Posts, issues and the publication as files that people read: Markdown with front matter, letters as they were sent.
-
-    posts/0128-words.md            front matter, then the text as it was typed
-    issues/0042/issue.yaml         number, subject, dates, and which posts it has
-    issues/0042/introduction.md    and closing.md
-    issues/0042/letter.html        and letter.txt: as it left, around what differed from reader to reader
-
-Of a second mailing of an issue, or a correction, the letter has the name of its kind and number.
-"""
+"""Posts, issues and the publication as files for people: Markdown with front matter, and letters as they were sent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,22 +8,16 @@ from django.db import models
 
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.moving.folder import layout, sheets
-from newsletter.moving.folder.layout import Damaged, dump_yaml
+from newsletter.moving.folder.layout import FolderError, dump_yaml
 from newsletter.moving.folder.sheets import CellError, Field
 from newsletter.posts.models import Post
 
 FACTS_BYTES = 4 * 1024**2
 PLAIN = ("BooleanField", "JSONField")  # as YAML has them
 SETTINGS = "settings.yaml"
-# What front matter is called elsewhere; all other columns keep their names.
-NAMES = {
-    "words": "slug",
-    "published_at": "date",
-    "updated_at": "lastmod",
-    "created_by_id": "author",
-    "cover_id": "cover",
-    "series_id": "series",
-}
+# The keys of columns that front matter calls otherwise elsewhere.
+KEYS = {"words": "slug", "published_at": "date", "updated_at": "lastmod"}
+KEYS |= {"created_by_id": "author", "cover_id": "cover", "series_id": "series"}
 PARTS = ("introduction", "closing")
 
 
@@ -49,35 +35,29 @@ def reply_file(pk: int) -> str:
     return f"replies/{pk}.eml"
 
 
-# --- Rows as YAML ---
-
-
 def row_data(row: models.Model, leaving_out: Sequence[str] = ()) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in row._meta.concrete_fields:
         if field.attname not in leaving_out and (field.attname != "trashed_at" or getattr(row, field.attname)):
-            found[NAMES.get(field.attname, field.attname)] = _plain(field, getattr(row, field.attname))
+            found[KEYS.get(field.attname, field.attname)] = _plain(field, getattr(row, field.attname))
     return found
 
 
 def _plain(field: Field, value: Any) -> Any:
-    if value is None or isinstance(value, int) or field.get_internal_type() in PLAIN:
-        return value
-    return str(value) if field.get_internal_type() in sheets.TEXTS else sheets.writer(field)(value)
+    kind = field.get_internal_type()
+    is_plain = value is None or isinstance(value, int) or kind in PLAIN
+    return value if is_plain else str(value) if kind in sheets.TEXTS else sheets.writer(field)(value)
 
 
 def row_values(data: Mapping[str, Any], fields: Sequence[Field], file: str) -> list[Any]:
-    """Values in the order of `fields`, of what `row_data` wrote; a missing one is the default.
-
-    Raises Damaged for what no field is called, or could hold.
-    """
-    names = {NAMES.get(field.attname, field.attname): field for field in fields}
+    """Values in the order of `fields`; a missing one is the default. Raises FolderError for unknown keys."""
+    names = {KEYS.get(field.attname, field.attname): field for field in fields}
     if unknown := [name for name in data if name not in names and name not in sheets.DROPPED_COLUMNS]:
-        raise Damaged(f"{file} says {str(unknown[0])[:80]!r}, which this version does not know: update first")
+        raise FolderError(f"{file} says {str(unknown[0])[:80]!r}, which this version does not know: update first")
     try:
         return [_value(field, data[name]) if name in data else field.get_default() for name, field in names.items()]
     except CellError as error:
-        raise Damaged(f"{file}: {error}") from None
+        raise FolderError(f"{file}: {error}") from None
 
 
 def _value(field: Field, data: Any) -> Any:
@@ -92,11 +72,8 @@ def _value(field: Field, data: Any) -> Any:
 
 
 def load_yaml(text: str, file: str, first: int = 1) -> dict[str, Any]:
-    """Parse YAML. Raises Damaged."""
+    """Parse YAML. Raises FolderError."""
     return layout.parse_yaml(text, file, yaml.CSafeLoader, first=first)
-
-
-# --- Posts ---
 
 
 def written_post(post: Post, tags: Sequence[str], cover: str | None, author: str | None) -> bytes:
@@ -110,9 +87,6 @@ def written_post(post: Post, tags: Sequence[str], cover: str | None, author: str
 def read_post(octets: bytes, file: str) -> tuple[dict[str, Any], str]:
     head, body = layout.split_front_matter(octets, file)
     return load_yaml(head, file, 2), body
-
-
-# --- Issues ---
 
 
 def written_issue(issue: Issue, items: Sequence[IssueItem]) -> dict[str, bytes]:

@@ -5,8 +5,6 @@ from functools import partial
 from itertools import batched
 from urllib.parse import unquote, urlsplit
 
-from django.db import transaction
-
 from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.folder.layout import PostFile
 from newsletter.posts.models import Post
@@ -36,8 +34,8 @@ class Links:
             own = {file.source: file for file in some}
             for post in Post.objects.filter(source__in=own).only("pk", "body", "source"):
                 body, count = rewrite_links(post.body, partial(self._new_address, file=own[post.source]))
-                if count:
-                    _rewrite(post, body)
+                if count:  # unless the text was changed meanwhile; `updated_at` stays: the words are the same
+                    Post.objects.filter(pk=post.pk, body=post.body).update(body=body)
                     changed += count
         return changed
 
@@ -47,22 +45,16 @@ class Links:
             parts = urlsplit(href.removeprefix(GHOST_URL))
         except ValueError:
             return ""
-        place = f"#{parts.fragment}" if parts.fragment else ""
+        fragment = f"#{parts.fragment}" if parts.fragment else ""
         is_own = not parts.netloc or parts.netloc.lower().removeprefix("www.") == self.host
         paths = _redirect_paths(parts.path, parts.query) if is_own else []
         named = [file.links.get(href), *(self.by_address.get(path) for path in paths)]
-        return next((self.new_addresses[source] + place for source in named if source in self.new_addresses), "")
+        return next((self.new_addresses[source] + fragment for source in named if source in self.new_addresses), "")
 
 
 def _posts_of(sources: Iterable[str]) -> Iterator[Post]:
     for some in batched(sources, 500, strict=False):
         yield from Post.objects.filter(source__in=some).only("pk", "words", "is_page", "source")
-
-
-@transaction.atomic
-def _rewrite(post: Post, body: str) -> None:
-    """Save unless the text was changed meanwhile. `updated_at` stays: the words are the same."""
-    Post.objects.filter(pk=post.pk, body=post.body).update(body=body)
 
 
 def rewrite_links(body: str, end: Callable[[str], str]) -> tuple[str, int]:

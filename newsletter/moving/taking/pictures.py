@@ -5,7 +5,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.moving.folder.layout import Account, Damaged, Remark, picture_file, read_file
+from newsletter.moving.folder.layout import ConversionReport, FolderError, Remark, picture_file, read_file
 from newsletter.posts.models import Image
 from newsletter.publication.pictures.uploads import BYTES_MAX, Picture, PictureError, prepare_picture_with_wide
 
@@ -39,7 +39,7 @@ class Illustration:
 class PostPictures:
     """Pictures of one post, prepared in a thread pool: Pillow releases the GIL."""
 
-    def __init__(self, root: Path, account: Account, pool: Executor) -> None:
+    def __init__(self, root: Path, account: ConversionReport, pool: Executor) -> None:
         self.root, self.account, self.pool = root, account, pool
         self.futures: dict[str, Future[Picture]] = {}
         self.placed: dict[str, Illustration | None] = {}
@@ -50,28 +50,22 @@ class PostPictures:
         for found in _MEDIA_ADDRESS.finditer("\n".join(texts)):
             name = picture_file(found["address"])
             if found["address"] not in self.futures and name and (self.root / name).exists():
-                self.futures[found["address"]] = self.pool.submit(_ready, self.root, name)
-
-    def illustrations(self) -> list[Illustration]:
-        return [one for one in self.placed.values() if one]
+                self.futures[found["address"]] = self.pool.submit(_prepare, self.root, name)
 
     def illustration(self, address: str, alt: str) -> Illustration | None:
         """Wait for a picture of the folder; None, and a remark, if it cannot be read."""
         if address in self.futures and address not in self.placed:
+            name, self.placed[address] = address.rpartition("/")[2], None
             try:
-                self.placed[address] = self._illustration(address, self.futures[address].result(), alt)
-            except (Damaged, PictureError) as error:
+                picture = self.futures[address].result()
+            except (FolderError, PictureError) as error:
                 detail = f"{self.old_address(address)} ({error})"
                 self.remarks.append(Remark("a picture stays at its old address", detail))
-                self.placed[address] = None
+                return None
+            known = Image.objects.filter(digest=picture.digest).values_list("name", flat=True).first()
+            words = " ".join(alt.split()) or name.rpartition(".")[0]
+            self.placed[address] = Illustration(picture, known or picture.file_name(name), words[:ALT_MAX])
         return self.placed.get(address)
-
-    def _illustration(self, address: str, picture: Picture, alt: str) -> Illustration:
-        """A picture that is in the library already keeps its name there."""
-        name = address.rpartition("/")[2]
-        known = Image.objects.filter(digest=picture.digest).values_list("name", flat=True).first()
-        words = " ".join(alt.split()) or name.rpartition(".")[0]
-        return Illustration(picture, known or picture.file_name(name), words[:ALT_MAX])
 
     def body(self, body: str) -> str:
         """Rewrite addresses of pictures to the library's."""
@@ -89,7 +83,7 @@ class PostPictures:
         return self.account.pictures.get(picture_file(address).partition("/")[2], address)
 
 
-def with_old_addresses(text: str, account: Account) -> str:
+def with_old_addresses(text: str, account: ConversionReport) -> str:
     """Put fetched pictures back to their old addresses: their bytes may differ on each run."""
 
     def restored(found: re.Match[str]) -> str:
@@ -100,5 +94,5 @@ def with_old_addresses(text: str, account: Account) -> str:
     return _MEDIA_ADDRESS.sub(restored, text)
 
 
-def _ready(root: Path, name: str) -> Picture:
+def _prepare(root: Path, name: str) -> Picture:
     return prepare_picture_with_wide(read_file(root, name, BYTES_MAX))

@@ -14,10 +14,10 @@ from django.db import transaction
 from newsletter.mail.characters import nfc, single_line, without_control
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder import layout
-from newsletter.moving.folder.layout import InvalidPost, Mailed, PostAccount, PostFile, Remark, TagPage
-from newsletter.moving.taking.account import Entry, MoveReport, unnamed
+from newsletter.moving.folder.layout import InvalidPost, LossReport, Mailed, PostFile, Remark, TagPage
 from newsletter.moving.taking.linking import Links
 from newsletter.moving.taking.pictures import Illustration, PostPictures, with_old_addresses
+from newsletter.moving.taking.report import MoveReport, PostReport, unexplained
 from newsletter.posts.models import (
     BODY_MAX,
     SERIES_TITLE_MAX,
@@ -40,15 +40,12 @@ UNTITLED = "(no title)"
 DIGEST_VERSION = "5:"
 
 
-# --- The folder ---
-
-
 @dataclass(frozen=True)
 class PostFolder:
     """A folder of posts. names: its post files in order. zone: of dates without one."""
 
     root: Path
-    account: layout.Account
+    account: layout.ConversionReport
     names: list[str]
     zone: tzinfo
 
@@ -73,12 +70,6 @@ class PostFolder:
 
     def links(self) -> Links:
         return Links(self.account.site, self.readable())
-
-    def account_of(self, source: str, name: str) -> PostAccount:
-        return self.account.posts.get(source) or PostAccount(name)
-
-
-# --- A post in a form that can be kept ---
 
 
 def fitting(file: PostFile, remarks: list[Remark]) -> PostFile:
@@ -128,16 +119,13 @@ def _tags(names: tuple[str, ...], remarks: list[Remark]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def digest_of(file: PostFile, account: layout.Account) -> str:
+def digest_of(file: PostFile, account: layout.ConversionReport) -> str:
     """A digest of all that a post is made of; pictures count by the digests in their names."""
     texts = [with_old_addresses(text, account) for text in (file.cover, file.body)]
     names = ("title", "slug", "summary", "date", "is_web_only", "is_unlisted", "tags", "cover_alt", "mailed")
     parts = [*texts, *(getattr(file, name) for name in names)]
     parts += [file.series, file.series_number] if file.series else []
     return DIGEST_VERSION + sha256(repr(parts).encode()).hexdigest()[:30]
-
-
-# --- One post ---
 
 
 @dataclass
@@ -151,7 +139,7 @@ class PostStep:
     outcome: str = "rejected"
     digest: str = ""
     remarks: list[Remark] = field(default_factory=list)
-    was: PostAccount = field(default_factory=lambda: PostAccount(""))
+    losses: LossReport = field(default_factory=lambda: LossReport(""))
     pictures: PostPictures | None = None
     body: str = ""  # with the addresses of its pictures here, once it is ready
     cover: Illustration | None = None
@@ -164,15 +152,11 @@ class PostStep:
             self.remarks += self.pictures.remarks
         return self
 
-    def dry_run(self) -> Entry:
-        is_as_it_was = self.outcome in {"rejected", "unchanged"}
-        return self._entry(None if is_as_it_was else render_uncached(self.body))
+    def dry_run(self) -> PostReport:
+        return self._entry(None if self.outcome in {"rejected", "unchanged"} else render_uncached(self.body))
 
-    def write(self) -> Entry:
-        """Create, update or leave the post. Raises OSError if a picture cannot be stored.
-
-        A changed file overwrites edits made on the desk; an unchanged one leaves the post alone.
-        """
+    def write(self) -> PostReport:
+        """Save the post, over edits of the desk, unless its file is unchanged. Raises OSError for pictures."""
         if self.file is None:
             return self._entry()
         html = None
@@ -189,16 +173,16 @@ class PostStep:
 
     @property
     def placed(self) -> list[Illustration]:
-        return self.pictures.illustrations() if self.pictures else []
+        return [one for one in self.pictures.placed.values() if one] if self.pictures else []
 
-    def _entry(self, html: str | None = None) -> Entry:
+    def _entry(self, html: str | None = None) -> PostReport:
         title, pk = self.file.title if self.file else "", self.post.pk
         if html is None:
-            return Entry(self.name, self.outcome, title, self.reason, pk)
+            return PostReport(self.name, self.outcome, title, self.reason, pk)
         after, remarks = count_html(html).numbers, tuple(sorted(self.remarks, key=lambda one: not one.is_loss))
-        before, different = self.was.before or after, unnamed(self.was, after, remarks)
-        lost = len(self.was.lost_words)
-        return Entry(self.name, self.outcome, title, "", pk, before, after, remarks, different, lost)
+        before, different = self.losses.before or after, unexplained(self.losses, after, remarks)
+        lost = len(self.losses.lost_words)
+        return PostReport(self.name, self.outcome, title, "", pk, before, after, remarks, different, lost)
 
     @transaction.atomic
     def _write(self, file: PostFile) -> str:
@@ -240,14 +224,8 @@ def _redirect_tag_pages(pages: tuple[TagPage, ...]) -> None:
     Redirect.objects.add_targets(ends | feeds)
 
 
-# --- All posts ---
-
-
 def steps(folder: PostFolder, seen: set[str], *, skipped: int = 0) -> Generator[PostStep]:
-    """Yield each post while a thread pool prepares pictures of the next ones.
-
-    seen: sources of earlier posts, extended here; skipped: number of posts done by an earlier run.
-    """
+    """Yield posts, their pictures prepared ahead. seen: sources of earlier posts; skipped: posts done before."""
     ahead: deque[PostStep] = deque()
     with ThreadPoolExecutor(THREADS, "pictures") as pool:
         for name in folder.names[skipped:]:
@@ -263,8 +241,8 @@ def steps(folder: PostFolder, seen: set[str], *, skipped: int = 0) -> Generator[
 def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> PostStep:
     try:
         file = folder.read_post(name)
-        was = folder.account_of(file.source, name)
-        remarks = list(was.remarks)
+        losses = folder.account.posts.get(file.source) or LossReport(name)
+        remarks = list(losses.remarks)
         file = fitting(file, remarks)
     except InvalidPost as error:
         return PostStep(name, str(error))
@@ -273,7 +251,7 @@ def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> Post
     seen.add(file.source)
     digest = digest_of(file, folder.account)
     post = Post.with_trash.select_related("cover").filter(source=file.source).first() or Post(source=file.source)
-    step = PostStep(was.name, "", file, post, _outcome(post, digest), digest, remarks, was)
+    step = PostStep(losses.name, "", file, post, _outcome(post, digest), digest, remarks, losses)
     if step.outcome != "unchanged":
         step.pictures = PostPictures(folder.root, folder.account, pool)
         step.pictures.begin(file.cover, file.body)
@@ -281,20 +259,17 @@ def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> Post
 
 
 def _outcome(post: Post, digest: str) -> str:
-    if not post.pk:
-        return "created"
-    if post.trashed_at:  # it comes out of the trash
-        return "updated"
-    return (
-        "unchanged" if post.source_digest == digest or not post.source_digest.startswith(DIGEST_VERSION) else "updated"
-    )
+    is_unchanged = post.source_digest == digest or not post.source_digest.startswith(DIGEST_VERSION)
+    if is_unchanged and post.pk and not post.trashed_at:  # else it comes out of the trash
+        return "unchanged"
+    return "updated" if post.pk else "created"
 
 
 @dataclass
 class MoveResult:
     """The result so far. mailed, days: by source, its mailing and its date of publication."""
 
-    account: MoveReport
+    report: MoveReport
     mailed: dict[str, Mailed] = field(default_factory=dict)
     days: dict[str, datetime | None] = field(default_factory=dict)
 
@@ -302,26 +277,17 @@ class MoveResult:
         return {own for own, at in self.days.items() if at and at <= now}
 
 
-def take(root: Path, *, dry_run: bool, report: Callable[[Entry], None]) -> MoveResult:
-    """Import all posts, then rewrite links. A rejected post does not stop the others.
-
-    Raises Damaged.
-    """
+def take(root: Path, *, dry_run: bool, report: Callable[[PostReport], None]) -> MoveResult:
+    """Import all posts, then rewrite links. A rejected post does not stop the others. Raises FolderError."""
     folder = PostFolder.at(root)
     made = MoveResult(MoveReport(folder.account.program, dry_run))
     for step in steps(folder, set()):
         entry = step.dry_run() if dry_run else step.write()
-        _remember(made, step)
-        made.account.entries.append(entry)
+        if file := step.file:
+            made.days[file.source] = file.date
+            made.mailed |= {file.source: file.mailed} if file.mailed else {}
+        made.report.entries.append(entry)
         report(entry)
     if not dry_run:
-        made.account.links = folder.links().mend(folder.readable())
+        made.report.links = folder.links().mend(folder.readable())
     return made
-
-
-def _remember(made: MoveResult, step: PostStep) -> None:
-    if step.file:
-        made.days[step.file.source] = step.file.date
-        made.account.redirects += len(step.file.addresses)
-        if step.file.mailed:
-            made.mailed[step.file.source] = step.file.mailed

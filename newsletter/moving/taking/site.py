@@ -1,15 +1,15 @@
 """Loads an export into an empty installation. Sends no mail."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import repeat
+from itertools import batched, repeat
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.core.cache import caches
-from django.db import DatabaseError, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models import DateTimeField, Model, Q
 
 from newsletter.delivery.ledger import restore_detection
@@ -18,11 +18,10 @@ from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.replies import ReplyMail
 from newsletter.issues import search
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.moving.folder import exporting, numbers, places, texts
-from newsletter.moving.folder.layout import TEXT_BYTES, Damaged
+from newsletter.moving.folder import exporting, places, sheets, texts
+from newsletter.moving.folder.layout import TEXT_BYTES, FolderError
 from newsletter.moving.folder.manifest import ExportReader
-from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
-from newsletter.moving.taking.loading import insert_rows, read_rows
+from newsletter.moving.folder.sheets import ACCOUNTS_FILE, SHEETS, USER_COLUMNS, CellError, Field, Sheet
 from newsletter.operation.preparing import newer_migration
 from newsletter.posts.models import Image, Post, Series, Tag
 from newsletter.posts.models.images import MEDIA_PATTERN
@@ -33,11 +32,14 @@ from subscribers.models import Pause, Subscriber
 ROLES: Field = models.CharField(max_length=200)
 ROLES.set_attributes_from_name("roles")
 MAIL_BYTES = 256 * 1024**2
+ROWS_AT_ONCE = 2000
 
 
 def fill(folder: ExportReader) -> dict[str, int]:
-    """Load all tables; return counts as in the manifest. Raises Damaged."""
-    _load_settings(folder)
+    """Load all tables; return counts as in the manifest. Raises FolderError."""
+    columns = Publication._meta.concrete_fields
+    data = texts.load_yaml(folder.text(texts.SETTINGS, texts.FACTS_BYTES), texts.SETTINGS)
+    insert_rows(Publication, columns, [texts.row_values(data, columns, texts.SETTINGS)])
     authors = _load_accounts(folder)
     rows = {}
     for sheet in SHEETS:
@@ -46,24 +48,18 @@ def fill(folder: ExportReader) -> dict[str, int]:
             counts = {"posts": _load_posts(folder, authors), "issues": _load_issues(folder)}
     counts |= {name: rows[name] for name in ("readers", "mailings")} | {"deliveries": _load_copies(folder)}
     if counts != folder.facts.get("counts"):
-        raise Damaged(f"it holds {counts}, and should hold {folder.facts.get('counts')}")
+        raise FolderError(f"it holds {counts}, and should hold {folder.facts.get('counts')}")
     given = folder.facts.get("numbers")
-    numbers.continue_after(numbered(), given if isinstance(given, dict) else {})
+    sheets.continue_after(given if isinstance(given, dict) else {})
     return counts
-
-
-def _load_settings(folder: ExportReader) -> None:
-    fields = Publication._meta.concrete_fields
-    data = texts.load_yaml(folder.text(texts.SETTINGS, texts.FACTS_BYTES), texts.SETTINGS)
-    insert_rows(Publication, fields, [texts.row_values(data, fields, texts.SETTINGS)])
 
 
 def _load_accounts(folder: ExportReader) -> dict[str, int]:
     """Create missing accounts without a password; return primary keys by username."""
     groups = {group.name: group for group in Group.objects.all()}
     known = dict(User.objects.values_list("username", "pk"))
-    fields = [field for field in User._meta.concrete_fields if field.name in ACCOUNT]
-    for *values, roles in read_rows(folder, ACCOUNTS, [*fields, ROLES]):
+    fields = [field for field in User._meta.concrete_fields if field.name in USER_COLUMNS]
+    for *values, roles in read_rows(folder, ACCOUNTS_FILE, [*fields, ROLES]):
         row = dict(zip((field.attname for field in fields), values, strict=True))
         if row["username"] not in known:
             user = User(**row)
@@ -79,11 +75,13 @@ def _load_sheet(folder: ExportReader, sheet: Sheet) -> int:
     if sheet.file not in folder.files:
         return 0
     rows = read_rows(folder, sheet.file, sheet.fields)
-    with_files = FILE_COLUMNS.get(sheet.label)
-    fields = [*sheet.fields, *_fields_named(sheet.model, sheet.file_columns)]
-    count = insert_rows(sheet.model, fields, with_files(folder, sheet, rows) if with_files else rows)
+    if sheet.model is Mailing:
+        rows = _with_letters(folder, sheet, rows)
+    elif sheet.model is ReplyMail:
+        rows = ([pk, folder.octets(texts.reply_file(pk), MAIL_BYTES)] for (pk,) in rows)
+    count = insert_rows(sheet.model, [*sheet.fields, *_fields_named(sheet.model, sheet.file_columns)], rows)
     if count != folder.files[sheet.file].get("rows"):
-        raise Damaged(f"{sheet.file} has {count} rows in place of {folder.files[sheet.file].get('rows')}")
+        raise FolderError(f"{sheet.file} has {count} rows in place of {folder.files[sheet.file].get('rows')}")
     return count
 
 
@@ -91,22 +89,11 @@ def _with_letters(folder: ExportReader, sheet: Sheet, rows: Iterator[list[Any]])
     numbers = dict(Issue.objects.values_list("pk", "number"))
     columns = [field.attname for field in sheet.fields]
     issue, kind, number = (columns.index(name) for name in ("issue_id", "kind", "number"))
-
-    def letters(row: list[Any]) -> list[str]:
-        which = numbers.get(row[issue], 0), row[kind], row[number]
-        return [folder.text(texts.letter_file(*which, form), TEXT_BYTES) for form in ("html", "txt")]
-
-    return ([*row, *letters(row)] for row in rows)
-
-
-def _with_mails(folder: ExportReader, _sheet: Sheet, rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
-    return ([pk, folder.octets(texts.reply_file(pk), MAIL_BYTES)] for (pk,) in rows)
-
-
-FILE_COLUMNS: dict[str, Callable[[ExportReader, Sheet, Iterator[list[Any]]], Iterator[list[Any]]]] = {
-    Mailing._meta.label: _with_letters,
-    ReplyMail._meta.label: _with_mails,
-}
+    for row in rows:
+        names = (
+            texts.letter_file(numbers.get(row[issue], 0), row[kind], row[number], form) for form in ("html", "txt")
+        )
+        yield [*row, *(folder.text(name, TEXT_BYTES) for name in names)]
 
 
 def _load_posts(folder: ExportReader, authors: dict[str, int]) -> int:
@@ -155,11 +142,11 @@ def _fields_named(model: type[models.Model], names: Sequence[str]) -> list[Field
 
 
 def _known(rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
-    """Yield rows. Raises Damaged for a missing reference or a wrong type."""
+    """Yield rows. Raises FolderError for a missing reference or a wrong type."""
     try:
         yield from rows
     except (KeyError, TypeError) as error:
-        raise Damaged(f"a post or an issue names what is not there: {error}") from None
+        raise FolderError(f"a post or an issue names what is not there: {error}") from None
 
 
 def _load_copies(folder: ExportReader) -> int:
@@ -178,14 +165,11 @@ def _cancel_due_mails(now: datetime) -> int:
     is_due = Q(due_at=None) | Q(due_at__lte=now)
     welcomes = Subscriber.objects.filter(Q(welcome_due_at=None) | Q(welcome_due_at__lte=now), welcomed_at=None)
     welcomes = welcomes.exclude(confirmed_at=None)
-    return sum(
-        [
-            welcomes.update(welcomed_at=now, welcome_due_at=None),
-            Pause.objects.filter(is_due, settled_at=None, until__lte=now).update(settled_at=now, due_at=None),
-            CourseCopy.objects.open().filter(is_due, planned_for__lte=now).update(stopped_at=now, due_at=None),
-            *(_empty_due(sheet.model, now) for sheet in SHEETS if sheet.model not in {Pause, CourseCopy}),
-        ]
-    )
+    pauses = Pause.objects.filter(is_due, settled_at=None, until__lte=now)
+    copies = CourseCopy.objects.open().filter(is_due, planned_for__lte=now)
+    count = welcomes.update(welcomed_at=now, welcome_due_at=None) + pauses.update(settled_at=now, due_at=None)
+    count += copies.update(stopped_at=now, due_at=None)
+    return count + sum(_empty_due(sheet.model, now) for sheet in SHEETS if sheet.model not in {Pause, CourseCopy})
 
 
 def _empty_due(model: type[Model], now: datetime) -> int:
@@ -201,10 +185,7 @@ class ImportRefused(Exception):
 
 @dataclass(frozen=True)
 class ImportedSite:
-    """The result. unsent: mails that were due at the old site and are cancelled.
-
-    has_secret: links in old mails work here; None if the export has no keys.
-    """
+    """unsent: due mails of the old site, cancelled. has_secret: links in old mails work; None without keys."""
 
     exported_at: datetime
     counts: dict[str, int]
@@ -214,13 +195,14 @@ class ImportedSite:
 
 
 def import_site(root: Path, now: datetime) -> ImportedSite:
-    """Load an export in one transaction. Nothing is sent until the author decides on the desk.
-
-    After a kill, run it again: the database is unchanged. Raises Damaged or ImportRefused.
-    """
+    """Load an export in one transaction; sending waits for the author. Raises FolderError, ImportRefused."""
     folder = ExportReader.at(root)
-    _refuse_newer(folder)
-    exported_at = _moment(folder)
+    if name := newer_migration(str(name) for name in folder.facts.get("migrations", [])):
+        raise ImportRefused(f"the export is of a newer version of this program, which knows {name}: update first")
+    try:
+        exported_at = datetime.fromisoformat(str(folder.facts.get("exported_at")))
+    except ValueError:
+        raise FolderError("its manifest does not say when it was made") from None
     places.refuse_foreign_files(folder)
     folder.verify()
     try:
@@ -233,33 +215,55 @@ def import_site(root: Path, now: datetime) -> ImportedSite:
             index.rebuild_index(search.search_documents())
             has_secret = places.put_files(folder)  # last: what is committed is whole
     except DatabaseError as error:
-        raise Damaged(f"the database refuses what is in it: {str(error).partition(chr(10))[0]}") from error
+        raise FolderError(f"the database refuses what is in it: {str(error).partition(chr(10))[0]}") from error
     pictures = len(folder.below(places.PICTURES))
     return ImportedSite(exported_at, counts, pictures, unsent, has_secret if folder.below(places.KEYS) else None)
-
-
-def _moment(folder: ExportReader) -> datetime:
-    try:
-        return datetime.fromisoformat(str(folder.facts.get("exported_at")))
-    except ValueError:
-        raise Damaged("its manifest does not say when it was made") from None
-
-
-def _refuse_newer(folder: ExportReader) -> None:
-    """Raise ImportRefused if the export is of a newer version of the product."""
-    if name := newer_migration(str(name) for name in folder.facts.get("migrations", [])):
-        raise ImportRefused(f"the export is of a newer version of this program, which knows {name}: update first")
 
 
 def _empty_installation() -> None:
     """Raise ImportRefused if there is content; remove what an installation has from its beginning."""
     content: list[type[Model]] = [Post, Issue, *(sheet.model for sheet in SHEETS if not sheet.has_initial_rows)]
     if found := next((model for model in content if model._base_manager.exists()), None):
-        what = f"it has rows of {found._meta.label}"
-        raise ImportRefused(
-            f"this installation is not empty: {what}. Bring it into a new one, with a DATA_DIR of its own"
-        )
+        what = f"this installation is not empty: it has rows of {found._meta.label}"
+        raise ImportRefused(f"{what}. Bring it into a new one, with a DATA_DIR of its own")
     for sheet in SHEETS:
         if sheet.has_initial_rows:
             sheet.model._base_manager.all().delete()
     Publication.objects.all().delete()
+
+
+def read_rows(folder: ExportReader, file: str, fields: Sequence[Field]) -> Iterator[list[Any]]:
+    """Yield values in the order of `fields`; missing columns get defaults. Raises FolderError."""
+    lines = folder.rows(file)
+    heading = next(lines)
+    by_column = {field.attname: field for field in fields}
+    if unknown := [column for column in heading if column not in by_column and column not in sheets.DROPPED_COLUMNS]:
+        raise FolderError(f"{file} has the column {unknown[0]!r}, which this version does not know: update first")
+    readers = [_value(field, heading) for field in fields]
+    for number, line in enumerate(lines, 2):
+        try:
+            yield [one(line) for one in readers]
+        except CellError as error:
+            raise FolderError(f"{file}, row {number}: {error}") from None
+
+
+def _value(field: Field, heading: Sequence[str]) -> Callable[[list[str]], Any]:
+    """A function that takes a row and returns the value of `field`."""
+    if field.attname not in heading:
+        return lambda _line: field.get_default()
+    index, value = heading.index(field.attname), sheets.reader(field)
+    return lambda line: value(line[index])
+
+
+def insert_rows(model: type[models.Model], fields: Sequence[Field], rows: Iterable[Sequence[Any]]) -> int:
+    """Insert rows in the caller's transaction; return how many. `bulk_create` would apply auto_now."""
+    quote = connection.ops.quote_name
+    columns, marks = ", ".join(quote(str(field.column)) for field in fields), ", ".join(["%s"] * len(fields))
+    sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608 - names of our own
+    count = 0
+    with connection.cursor() as cursor:
+        for some in batched(rows, ROWS_AT_ONCE, strict=False):
+            prepared = ([f.get_db_prep_save(value, connection) for f, value in zip(fields, row)] for row in some)  # noqa: B905 - as long
+            cursor.executemany(sql, [*prepared])
+            count += len(some)
+    return count

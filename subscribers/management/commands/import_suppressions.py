@@ -16,12 +16,8 @@ class Command(ImportCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument(
-            "--reason",
-            choices=["bounced", "complained", "manual"],
-            default="manual",
-            help="Why, where the file does not say: manual, unless given.",
-        )
+        reasons, text = ("bounced", "complained", "manual"), "Why, where the file does not say: manual, unless given."
+        parser.add_argument("--reason", choices=reasons, default="manual", help=text)
 
     @no_translations  # an operator's tool speaks one language, in all its parts
     def handle(self, *args: Any, file: Path, reason: str, dry_run: bool, rejected: Path | None, **options: Any) -> None:

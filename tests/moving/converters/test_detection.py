@@ -13,7 +13,7 @@ from newsletter.moving.converters import detection
 from newsletter.moving.converters.detection import detected
 from newsletter.moving.converters.files import Rejected
 from newsletter.moving.converters.html import boxes
-from newsletter.moving.taking.account import in_words
+from newsletter.moving.taking.report import translated
 from tests.moving.converters.support import TAIPEI, folder_of, laid_out, posts
 
 ROOT = Path(detection.__file__).parent
@@ -106,5 +106,5 @@ def test_each_is_said_in_the_language_of_the_reader():
 
     with translation.override("zh-hant"):
         assert {text for text in said if gettext(text) == text} == set()
-        assert in_words(f"{detection.READERS}: x") == "這是讀者名單；讀者有自己的匯入頁：x"
-        assert "its title is cut" not in in_words("its title is cut")
+        assert translated(f"{detection.READERS}: x") == "這是讀者名單；讀者有自己的匯入頁：x"
+        assert "its title is cut" not in translated("its title is cut")

@@ -41,18 +41,10 @@ def test_a_hostile_member_condemns_the_archive(tmp_path, member, why):
         InArchive(path)
 
 
-@pytest.mark.parametrize(
-    ("name", "most", "why"),
-    [
-        ("FILES_MAX", 1, "it has too many members: 2"),
-        ("BYTES_MAX", 1, "it would be larger than 20 GB when unpacked"),
-        ("MEMBER_MAX", 1, "is larger than 1 GB"),
-    ],
-)
-def test_absurd_sizes_are_refused(tmp_path, monkeypatch, name, most, why):
-    monkeypatch.setattr(files, name, most)
+def test_an_absurd_number_of_files_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "FILES_MAX", 1)
 
-    with pytest.raises(Rejected, match=why):
+    with pytest.raises(Rejected, match="it has too many members: 2"):
         InArchive(made(tmp_path / "x.zip", ("a", "xx"), ("b", "yy")))
 
 

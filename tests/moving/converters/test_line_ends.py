@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.moving.converters.detection import detected
-from newsletter.moving.converters.markdown.line_ends import with_hard_breaks
+from newsletter.moving.converters.markdown_folder import with_hard_breaks
 from newsletter.posts.markdown.render import render
 from tests.moving.converters.support import TAIPEI, laid_out, posts
 

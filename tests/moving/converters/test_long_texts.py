@@ -4,8 +4,8 @@ import pytest
 
 from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.markdown import fields
-from newsletter.moving.converters.markdown.line_ends import with_hard_breaks
 from newsletter.moving.converters.markdown.marks import as_markdown
+from newsletter.moving.converters.markdown_folder import with_hard_breaks
 from newsletter.moving.counting import count_html, count_markdown
 from tests.support.cpu import is_within
 

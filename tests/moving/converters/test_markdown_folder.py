@@ -9,7 +9,7 @@ import pytest
 from newsletter.moving.converters.converter import BODY_MAX
 from newsletter.moving.converters.files import Rejected
 from newsletter.moving.converters.markdown.front_matter import parse
-from tests.moving.converters.support import TAIPEI, folder_of, laid_out, post_of, posts
+from tests.moving.converters.support import TAIPEI, folder_of, laid_out, post_of, posts, zipped
 from tests.publication.pictures.test_uploads import picture
 
 NOWHERE = "it is in none of the places that were searched"
@@ -426,3 +426,31 @@ def test_a_head_that_only_ends_with_a_rule_is_one():
 @pytest.mark.parametrize("text", ["Note: this\n---\nx", "title: 不是\n\n文\n---\nx", "date: 一\n文字\n---\n"])
 def test_a_heading_that_is_underlined_is_no_head(text):
     assert parse(text) == ({}, text)
+
+
+def front_matter(title):
+    return f"---\ntitle: {title}\ndate: 2024-01-05\n---\n"
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+def test_pictures_of_a_post_lie_in_the_folder_of_its_name(tmp_path, is_zip):
+    one, two = picture("PNG"), picture("JPEG")
+    files = {"scaffolds/post.md": b"", "source/_posts/a.md": front_matter("甲").encode() + b"{% asset_img 1.png %}"}
+    files |= {"source/_posts/b.md": front_matter("乙").encode() + b"![](1.png) ![](b/1.png)"}
+    files |= {"source/_posts/a/1.png": one, "source/_posts/b/1.png": two}
+    path = zipped(tmp_path / "site.zip", files) if is_zip else laid_out(tmp_path / "site", files)
+
+    _account, found = folder_of(path, tmp_path / "out")
+
+    first, second = found["markdown:source/_posts/a.md"].body, found["markdown:source/_posts/b.md"].body
+    one_there, two_there = (f"/media/{sha256(data).hexdigest()[:16]}/1.png" for data in (one, two))
+    assert (first, second) == (f"![]({one_there})", f"![]({two_there}) ![]({two_there})")
+
+
+def test_a_text_behind_a_password_is_a_draft_and_says_why(tmp_path):
+    laid_out(tmp_path, {"a.md": "---\ntitle: 題\ndate: 2024-01-05\npassword: abc\n---\n字"})
+
+    post = posts(tmp_path)["a.md"]
+
+    assert post.date is None
+    assert [remark.what for remark in post.remarks] == ["it was behind a password, so it is a draft"]

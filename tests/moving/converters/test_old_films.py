@@ -1,10 +1,14 @@
 """Films of the years of Flash, and elements without an end tag, swallow no word of what stands behind them."""
 
+import re
+
 import pytest
 
 from newsletter.moving.converters.html.converting import convert_html
-from newsletter.moving.converters.markdown.raw_html import without_hidden_html
-from tests.moving.converters.support import markdown
+from newsletter.moving.converters.markdown.marks import without_hidden_html
+from newsletter.posts.markdown.render import render
+from tests.moving.converters.shapes import flash
+from tests.moving.converters.support import markdown, posts, unnamed, zipped
 
 YOUTUBE = "https://www.youtube.com/v/dQw4w9WgXcQ"
 OBJECT = (
@@ -73,3 +77,33 @@ def test_the_words_of_an_object_in_a_folder_of_markdown_are_seen():
     text, _remarks = without_hidden_html(f"前\n\n{PLAYER.replace('</object>', '<b>文字版</b></object>')}\n\n後")
 
     assert text.endswith("-->\n\n**文字版**\n\n\n\n後")
+
+
+def read(tmp_path, export, site=""):
+    path = tmp_path / ("x.xml" if isinstance(export, str) else "x.zip")
+    path.write_text(export) if isinstance(export, str) else zipped(path, export)
+    return [*posts(path, site).values()]
+
+
+@pytest.mark.parametrize("name", ["GHOST", "WORDPRESS", "MEDIUM"])
+def test_no_word_of_the_years_of_flash_is_lost(tmp_path, name):
+    for post in read(tmp_path, getattr(flash, name)):
+        said = re.sub(r"<[^>]*>", "", render(post.body))
+
+        assert unnamed(post) == ((), {})
+        assert [words for words in ("之前的話。", "的話", "最後 words.", "之後的標題") if words not in said] == []
+        assert (post.body.count("- 甲乙\n- 丙丁"), post.body.count("**粗體**")) == (1, 1)
+        code = post.body.replace("\n\n", "\n")  # Medium's own code has no empty lines, only <br>
+        assert f"```php\n{flash.CODE}\n```".replace("\n\n", "\n") in code
+        assert f"\n\n{FILM}\n\n" in post.body
+        assert {one.what for one in post.remarks if one.is_loss} == {"an object is kept as a comment"}
+
+
+@pytest.mark.parametrize(
+    ("site", "address"),
+    [("", "__GHOST_URL__/content/images/2012/a.png"), ("https://b.tw/", "https://b.tw/content/images/2012/a.png")],
+)
+def test_a_picture_has_the_address_of_its_site_once_somebody_says_it(tmp_path, site, address):
+    [post] = read(tmp_path, flash.GHOST, site)
+
+    assert f"![圖]({address})" in post.body

@@ -10,9 +10,9 @@ from tests.moving.converters.support import posts, unnamed
 from tests.moving.converters.test_others import wxr
 
 PICTURES = {
-    "1": Attachment("https://e.org/a.jpg", "甲", "說明", parent="9"),
-    "2": Attachment("https://e.org/b.png", parent="9"),
-    "3": Attachment("https://e.org/c.pdf", parent="9"),
+    "1": Attachment("https://e.org/a.jpg", "甲", "說明", post_id="9"),
+    "2": Attachment("https://e.org/b.png", post_id="9"),
+    "3": Attachment("https://e.org/c.pdf", post_id="9"),
 }
 TWO = '![甲](https://e.org/a.jpg "說明")\n\n![](https://e.org/b.png)'
 
@@ -32,13 +32,6 @@ def converted_from(text, number="9"):
         ("前\n\n[gallery link='file']\n\n後", f"前\n\n{TWO}\n\n後"),
         ('<!-- wp:block {"ref":7} /-->', "共用"),
         ("[youtube https://www.youtube.com/watch?v=dQw4w9WgXcQ&w=640]", "https://www.youtube.com/watch?v=dQw4w9WgXcQ"),
-        (
-            (
-                '<!-- wp:social-links --><ul class="wp-block-social-links"><!-- wp:social-link '
-                '{"url":"https://e.org/me","service":"mastodon"} /--></ul><!-- /wp:social-links -->'
-            ),
-            "- [mastodon](https://e.org/me)",
-        ),
         (
             (
                 '<!-- wp:gallery --><figure class="wp-block-gallery has-nested-images"><figure class="wp-block-image">'

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from newsletter.moving.folder import layout
 from newsletter.moving.folder.layout import (
-    Account,
-    Damaged,
+    ConversionReport,
+    FolderError,
     InvalidPost,
+    LossReport,
     Mailed,
-    PostAccount,
     PostFile,
     Remark,
     TagPage,
@@ -124,7 +124,7 @@ def test_nothing_outside_of_the_folder_is_read(tmp_path):
             read_post(folder, name, TAIPEI)
     (folder / "posts").rename(tmp_path / "elsewhere")
     (folder / "posts").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Damaged, match="posts is a link"):
+    with pytest.raises(FolderError, match="posts is a link"):
         layout.post_names(folder)
 
 
@@ -147,11 +147,11 @@ def test_a_text_that_is_too_long_is_not_read(tmp_path, monkeypatch):
 
 
 def test_an_account_that_was_written_is_read(tmp_path):
-    account = Account(
+    account = ConversionReport(
         "Ghost",
         "https://old.example",
         [("Post 2", "it has no text")],
-        {"ghost:1": PostAccount("Post 1", {"words": 2}, (Remark("a form", "x", True, {"words": -1}),), ("lost",))},
+        {"ghost:1": LossReport("Post 1", {"words": 2}, (Remark("a form", "x", True, {"words": -1}),), ("lost",))},
         {"0123456789abcdef/a.png": "/content/a.png"},
         {"0123456789abcdef/a.png"},
     )
@@ -167,14 +167,14 @@ def test_an_account_that_was_written_is_read(tmp_path):
 def test_an_account_that_says_nothing_is_refused(tmp_path, octets):
     (tmp_path / "account.json").write_bytes(octets)
 
-    with pytest.raises(Damaged, match=r"account.json cannot be read"):
+    with pytest.raises(FolderError, match=r"account.json cannot be read"):
         read_account(tmp_path)
 
 
 def test_an_account_of_a_later_form_is_refused(tmp_path):
     (tmp_path / "account.json").write_text('{"form": 2}')
 
-    with pytest.raises(Damaged, match=r"account.json has form 2; this version reads form 1"):
+    with pytest.raises(FolderError, match=r"account.json has form 2; this version reads form 1"):
         read_account(tmp_path)
 
 

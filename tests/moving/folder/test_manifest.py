@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from newsletter.moving.folder.layout import Damaged, whole
+from newsletter.moving.folder.layout import FolderError, new_folder
 from newsletter.moving.folder.manifest import ExportReader, ExportWriter
 
 ROWS = [["1", "a"], ["2", 'b "quoted", \r\nline\rline\n'], ["3", ""], ["4", "字"]]
@@ -19,7 +19,7 @@ def place(tmp_path):
 
 @pytest.fixture
 def written(place):
-    with whole(place) as root:
+    with new_folder(place) as root:
         folder = ExportWriter(root)
         folder.add("posts/0001-a.md", b"text")
         folder.add_rows("readers.csv", ["id", "name"], ROWS)
@@ -50,7 +50,7 @@ def test_what_was_written_is_read(written):
 
 
 def test_a_folder_that_is_there_is_never_written_over(written):
-    with pytest.raises(FileExistsError, match="is there already, and is not empty"), whole(written):
+    with pytest.raises(FileExistsError, match="is there already, and is not empty"), new_folder(written):
         pass
 
     assert (written / "readers.csv").exists()
@@ -62,7 +62,7 @@ def test_an_empty_folder_is_filled_and_what_a_kill_has_left_is_removed(place):
     part.mkdir()
     (part / "half").write_text("x")
 
-    with whole(place) as root:
+    with new_folder(place) as root:
         folder = ExportWriter(root)
         folder.finish({})
 
@@ -72,7 +72,7 @@ def test_an_empty_folder_is_filled_and_what_a_kill_has_left_is_removed(place):
 
 def test_what_fails_leaves_nothing(place):
     def fail():
-        with whole(place) as root:
+        with new_folder(place) as root:
             folder = ExportWriter(root)
             folder.add("a", b"x")
             raise OSError("No space left on device")
@@ -86,7 +86,7 @@ def test_what_fails_leaves_nothing(place):
 def test_a_link_is_no_place(tmp_path, place):
     place.symlink_to(tmp_path / "elsewhere")
 
-    with pytest.raises(FileExistsError), whole(place):
+    with pytest.raises(FileExistsError), new_folder(place):
         pass
 
 
@@ -109,7 +109,7 @@ def test_a_link_is_no_place(tmp_path, place):
 def test_a_name_that_leads_elsewhere_is_refused(written, name):
     change(written, **{name: {}})
 
-    with pytest.raises(Damaged, match="does not belong into an export"):
+    with pytest.raises(FolderError, match="does not belong into an export"):
         ExportReader.at(written)
 
 
@@ -119,7 +119,7 @@ def test_a_link_in_the_place_of_a_file_is_refused(written, tmp_path):
     (written / "posts/0001-a.md").unlink()
     (written / "posts/0001-a.md").symlink_to(other)
 
-    with pytest.raises(Damaged, match=r"posts/0001-a.md cannot be read"):
+    with pytest.raises(FolderError, match=r"posts/0001-a.md cannot be read"):
         ExportReader.at(written).verify()
 
 
@@ -127,7 +127,7 @@ def test_a_link_in_the_place_of_a_folder_is_refused(written, tmp_path):
     (written / "posts").rename(tmp_path / "posts")
     (written / "posts").symlink_to(tmp_path / "posts")
 
-    with pytest.raises(Damaged, match=r"posts/0001-a.md is reached over a link"):
+    with pytest.raises(FolderError, match=r"posts/0001-a.md is reached over a link"):
         ExportReader.at(written).verify()
 
 
@@ -135,18 +135,18 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(written):
     (written / "posts/0001-a.md").unlink()
     os.mkfifo(written / "posts/0001-a.md")
 
-    with pytest.raises(Damaged, match=r"posts/0001-a.md is no file"):
+    with pytest.raises(FolderError, match=r"posts/0001-a.md is no file"):
         ExportReader.at(written).verify()
 
 
 def test_a_file_that_is_missing_shorter_or_other_is_found(written):
     (written / "readers.csv").unlink()
-    with pytest.raises(Damaged, match=r"readers.csv cannot be read: No such file"):
+    with pytest.raises(FolderError, match=r"readers.csv cannot be read: No such file"):
         ExportReader.at(written).verify()
 
     for octets in (b"tex", b"texts", b"TEXT"):
         (written / "posts/0001-a.md").write_bytes(octets)
-        with pytest.raises(Damaged, match=r"posts/0001-a.md is not what was written"):
+        with pytest.raises(FolderError, match=r"posts/0001-a.md is not what was written"):
             ExportReader.at(written).verify()
 
 
@@ -174,20 +174,20 @@ def test_a_manifest_that_says_nothing_is_refused(place, data, words):
     place.mkdir()
     (place / "manifest.json").write_bytes(data)
 
-    with pytest.raises(Damaged, match=words):
+    with pytest.raises(FolderError, match=words):
         ExportReader.at(place)
 
 
 def test_a_folder_that_was_never_finished_is_refused(place):
-    with pytest.raises(Damaged, match="is no folder"):
+    with pytest.raises(FolderError, match="is no folder"):
         ExportReader.at(place)
     place.mkdir()
-    with pytest.raises(Damaged, match="it is no export, or was never finished"):
+    with pytest.raises(FolderError, match="it is no export, or was never finished"):
         ExportReader.at(place)
 
 
 def test_what_is_too_large_is_not_read(written):
-    with pytest.raises(Damaged, match=r"posts/0001-a.md is larger than 3 octets"):
+    with pytest.raises(FolderError, match=r"posts/0001-a.md is larger than 3 octets"):
         ExportReader.at(written).octets("posts/0001-a.md", 3)
 
 
@@ -203,5 +203,5 @@ def test_a_table_that_is_none_says_where(written, text, words):
     (written / "readers.csv").write_bytes(text)
     change(written, **{"readers.csv": {"bytes": len(text)}})
 
-    with pytest.raises(Damaged, match=words):
+    with pytest.raises(FolderError, match=words):
         list(ExportReader.at(written).rows("readers.csv"))

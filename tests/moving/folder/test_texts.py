@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.issues.models import Issue
 from newsletter.moving.folder import layout, texts
-from newsletter.moving.folder.layout import Damaged
+from newsletter.moving.folder.layout import FolderError
 from newsletter.posts.models import Post
 
 AT = datetime(2026, 11, 28, 8, 30, tzinfo=UTC)
@@ -85,7 +85,7 @@ def test_an_issue_names_its_posts():
     ],
 )
 def test_what_is_no_post_says_so(octets, words):
-    with pytest.raises(Damaged, match=words):
+    with pytest.raises(FolderError, match=words):
         texts.read_post(octets, "posts/1.md")
 
 
@@ -99,7 +99,7 @@ def test_what_is_no_post_says_so(octets, words):
     ],
 )
 def test_facts_that_no_column_holds_are_refused(data, words):
-    with pytest.raises(Damaged, match=words):
+    with pytest.raises(FolderError, match=words):
         texts.row_values(data, FIELDS, "posts/1.md")
 
 

@@ -8,9 +8,8 @@ from typing import Any
 from django.core.cache import caches
 from django.core.management import call_command
 
-from newsletter.moving.folder import numbers
-from newsletter.moving.folder.sheets import SHEETS, Field, numbered
-from newsletter.moving.taking import loading
+from newsletter.moving.folder.sheets import SHEETS, Field, continue_after
+from newsletter.moving.taking import site
 
 AT = datetime(2026, 11, 28, 8, 30, 15, 123456, tzinfo=UTC)
 NASTY = '=1+1, 「引號」 "quoted"\r\nsecond line\nthird \'n'
@@ -36,8 +35,8 @@ def fill_every_table() -> None:
     for sheet in SHEETS:
         fields = list(sheet.model._meta.concrete_fields)
         if not sheet.model._base_manager.exists():
-            loading.insert_rows(sheet.model, fields, [[value(field) for field in fields]])
-    numbers.continue_after(numbered(), {})  # on PostgreSQL a number that is given by hand moves no sequence
+            site.insert_rows(sheet.model, fields, [[value(field) for field in fields]])
+    continue_after({})  # on PostgreSQL a number that is given by hand moves no sequence
 
 
 def value(field: Field) -> Any:

@@ -20,7 +20,7 @@ from newsletter.delivery.tasks import send_welcomes
 from newsletter.issues.models import Issue
 from newsletter.moving.folder import exporting, places
 from newsletter.moving.folder.exporting import ALIAS, snapshot
-from newsletter.moving.folder.layout import Damaged
+from newsletter.moving.folder.layout import FolderError
 from newsletter.moving.folder.sheets import SHEETS
 from newsletter.moving.taking import site
 from newsletter.posts.models import Image, Post, Series
@@ -256,7 +256,7 @@ def test_a_file_that_was_changed_is_refused(old, moved, export):
     post.write_text(post.read_text().replace("One", "Two"))
     moved()
 
-    with pytest.raises(Damaged, match=f"posts/{post.name} is not what was written"):
+    with pytest.raises(FolderError, match=f"posts/{post.name} is not what was written"):
         site.import_site(folder, timezone.now())
 
     assert not Post.objects.exists()
@@ -287,7 +287,7 @@ def test_a_newer_export_is_refused_and_an_older_one_gets_defaults(old, moved, ex
     folder = export()
     moved()
     rewrite(folder, "readers.csv", lambda text: text.replace("token_salt", "newer_salt", 1))
-    with pytest.raises(Damaged, match=r"readers.csv has the column 'newer_salt', which this version does not know"):
+    with pytest.raises(FolderError, match=r"readers.csv has the column 'newer_salt', which this version does not know"):
         site.import_site(folder, timezone.now())
     lines = (folder / "readers.csv").read_text().splitlines()
     older = "\r\n".join(",".join(line.split(",")[:1] + line.split(",")[2:]) for line in lines) + "\r\n"

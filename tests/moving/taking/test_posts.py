@@ -12,9 +12,9 @@ from django.core.management import CommandError, call_command
 from django.utils import translation
 
 from newsletter.moving.folder.layout import (
-    Account,
+    ConversionReport,
+    LossReport,
     Mailed,
-    PostAccount,
     PostFile,
     Remark,
     TagPage,
@@ -55,7 +55,7 @@ def write(folder: Path, *files: PostFile, **account) -> None:
     for number, file in enumerate(files, 1):
         write_post(folder, number, file)
     folder.mkdir(exist_ok=True)
-    write_account(folder, Account("Ghost", "https://old.example", **account))
+    write_account(folder, ConversionReport("Ghost", "https://old.example", **account))
 
 
 def run(folder: Path, *options: str) -> dict[str, int]:
@@ -126,7 +126,7 @@ def test_a_file_that_is_wrong_is_named_with_its_line_and_stops_only_itself(folde
 
     made = take(folder)
 
-    assert [(one.outcome, one.reason) for one in made.account.entries] == [
+    assert [(one.outcome, one.reason) for one in made.report.entries] == [
         ("rejected", "posts/0001-a.md, line 3: `date`: 'gestern' is no date, as 2026-11-28 or 2026-11-28T08:30+08:00"),
         ("created", ""),
         ("rejected", "an earlier post has the same source"),
@@ -138,8 +138,8 @@ def test_what_the_conversion_rejected_stands_in_the_account(folder):
 
     made = take(folder)
 
-    assert made.account.summary() == counts(created=1, rejected=1)
-    assert (made.account.entries[1].name, made.account.entries[1].reason) == ("Post 7", "it has no text")
+    assert made.report.summary() == counts(created=1, rejected=1)
+    assert (made.report.entries[1].name, made.report.entries[1].reason) == ("Post 7", "it has no text")
 
 
 def test_a_dry_run_changes_nothing_and_says_what_would_be(folder):
@@ -178,8 +178,8 @@ def test_a_picture_that_cannot_be_read_stays_at_its_old_address(folder):
     made = take(folder)
 
     assert bodies()["x:a"] == "![圖](https://old.example/a.png)"
-    assert [one.what for one in made.account.entries[0].remarks] == ["a picture stays at its old address"]
-    assert made.account.summary()["losses"] == 1
+    assert [one.what for one in made.report.entries[0].remarks] == ["a picture stays at its old address"]
+    assert made.report.summary()["losses"] == 1
 
 
 def test_a_picture_of_the_web_that_is_another_one_the_next_time_changes_no_post(folder):
@@ -268,29 +268,29 @@ def test_what_was_changed_on_the_desk_stays_with_its_links_mended(folder):
 def test_each_difference_has_a_line_losses_first(folder):
     before = {"words": 5, "han": 0, "links": 0, "pictures": 2, "bold runs": 1, "headings": 1}
     remarks = (Remark("a form is kept as a comment", "<form>"), Remark("a heading", "x", False, {"headings": -1}))
-    was = PostAccount("Post 1", before, remarks, ("lost", "words"))
+    was = LossReport("Post 1", before, remarks, ("lost", "words"))
     write(folder, replace(A, body="A [b](https://example.org) **c**"), posts={"x:a": was})
 
-    entry = take(folder).account.entries[0]
+    entry = take(folder).report.entries[0]
 
     assert entry.name == "Post 1"
-    assert entry.unnamed == ("words missing: lost words", "words: -2", "pictures: -2", "links: +1")
+    assert entry.unexplained == ("words missing: lost words", "words: -2", "pictures: -2", "links: +1")
     assert entry.losses == 4  # of which one has a remark; what there is more of is none
-    assert entry.different[0] == ("words", 5, 3)
+    assert entry.changed_counts[0] == ("words", 5, 3)
 
 
 def test_a_post_that_nobody_else_can_count_has_no_difference(folder):
-    write(folder, replace(A, body="A **b**"), posts={"x:a": PostAccount("Post 1")})
+    write(folder, replace(A, body="A **b**"), posts={"x:a": LossReport("Post 1")})
 
-    entry = take(folder).account.entries[0]
+    entry = take(folder).report.entries[0]
 
-    assert (entry.unnamed, entry.differs) == ((), False)
+    assert (entry.unexplained, entry.differs) == ((), False)
 
 
 def test_what_does_not_fit_is_cut_and_named(folder):
     write(folder, replace(A, title="長" * 121, summary="短" * 201, tags=("好", "籤" * 41)))
 
-    entry = take(folder).account.entries[0]
+    entry = take(folder).report.entries[0]
 
     post = Post.objects.get()
     assert (len(post.title), post.title[-1], len(post.summary)) == (120, "…", 200)
@@ -302,7 +302,7 @@ def test_what_does_not_fit_is_cut_and_named(folder):
 
 
 def test_the_report_is_a_page(folder, tmp_path):
-    write(folder, A, posts={"x:a": PostAccount("Post 1", {"pictures": 1})})
+    write(folder, A, posts={"x:a": LossReport("Post 1", {"pictures": 1})})
 
     run(folder, "--report", str(tmp_path / "report"))
 

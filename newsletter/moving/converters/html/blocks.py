@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from newsletter.moving.converters.html.footnotes import MARK
@@ -9,9 +10,7 @@ from newsletter.moving.converters.html.inlines import Escaping, InlineContext, i
 from newsletter.moving.converters.html.tree import BLOCK, NATURAL_LANGUAGES, Node, serialised
 from newsletter.posts.markdown.figures import parse_video
 
-_ALLOWED_ATTRS = frozenset(
-    {"href", "src", "alt", "title", "start", "colspan", "rowspan", "reversed", "datetime", "open", "dir"}
-)
+_ATTRS = {"href", "src", "alt", "title", "start", "colspan", "rowspan", "reversed", "datetime", "open", "dir"}
 
 
 def as_html(nodes: list[Node | str]) -> str:
@@ -24,10 +23,10 @@ def as_html(nodes: list[Node | str]) -> str:
 def _clean(node: Node | str) -> Node | str:
     if isinstance(node, str) or node.name == "!":
         return node
-    attrs = {name: value for name, value in node.attrs.items() if name in _ALLOWED_ATTRS}
+    attrs = {name: value for name, value in node.attrs.items() if name in _ATTRS}
     if node.name == MARK:
         return Node("sup", children=[node.attrs["number"]])
-    name = {"callout": "blockquote", "b": "strong", "i": "em"}.get(node.name, node.name)
+    name = "blockquote" if node.name == "callout" else node.name
     return Node(name, attrs, [_clean(child) for child in node.children])
 
 
@@ -77,16 +76,13 @@ def _paragraph(node: Node, context: InlineContext) -> str:
 def _heading(node: Node, context: InlineContext) -> str:
     if any(child.name in _NO_HEADING_CONTENT for child in node.walk()):
         return "\n\n".join(write_blocks(node.children, context))
-    words = re.sub(r"(#+)$", r"\\\1", inline(node.children, context.inside(one_line=True)).replace("\n", " "))
+    words = re.sub(r"(#+)$", r"\\\1", inline(node.children, replace(context, one_line=True)).replace("\n", " "))
     return f"{'#' * int(node.name[1])} {words}" if words else ""
 
 
 def _quote(node: Node, context: InlineContext) -> str:
-    return _prefixed("\n\n".join(write_blocks(node.children, context)), "> ", "> ")
-
-
-def _callout(node: Node, context: InlineContext) -> str:
-    title = node.attrs.get("title", "")
+    """A quotation; or a callout, which has its title in a line of its own."""
+    title = node.attrs.get("title", "") if node.name == "callout" else ""
     head = f"[!NOTE] {title}\n" if title else ""
     return _prefixed(head + "\n\n".join(write_blocks(node.children, context)), "> ", "> ")
 
@@ -143,10 +139,9 @@ def _code_block(node: Node, context: InlineContext) -> str:
 
 
 def _language(node: Node) -> str:
-    for one in (node.first("code"), node):
-        classes = one.attrs.get("class", "") if one else ""
-        if found := _LANGUAGE.search(classes):
-            return found[1]
+    classes = (one.attrs.get("class", "") for one in (node.first("code"), node) if one)
+    if found := next(filter(None, map(_LANGUAGE.search, classes)), None):
+        return found[1]
     names = ("data-lang", "data-code-block-lang", "language", "lang")
     named = next((node.attrs[name].strip() for name in names if node.attrs.get(name)), "")
     named = "" if named.lower() in NATURAL_LANGUAGES else named  # what `lang` says of words
@@ -154,22 +149,17 @@ def _language(node: Node) -> str:
 
 
 def _figure(node: Node, context: InlineContext) -> str:
+    """A picture with its caption as Markdown, if that says all of it."""
     images, caption = node.all("img"), node.first("figcaption")
     words = caption.line if caption else ""
-    if len(images) == 1 and not _holds_more_than(node, images[0], caption):
-        is_plain = caption is None or not [one for one in caption.walk() if one.name not in {"span", "p", "br", "div"}]
-        link = next((one for one in node.all("a") if images[0] in one.walk()), None)
-        if not is_plain:
-            return as_html([node])
-        shown, href = picture(images[0], caption=words), link.attrs.get("href", "") if link else ""
-        return f"[{shown}]({href})" if href else shown
-    return "\n\n".join(write_blocks(node.children, context))
-
-
-def _holds_more_than(node: Node, image: Node, caption: Node | None) -> bool:
-    """Whether a figure holds more than a picture and its caption."""
-    words_below = caption.text.strip() if caption else ""
-    return node.text.strip() != words_below or bool(node.first("iframe", "pre", "blockquote", "table"))
+    holds_more = node.text.strip() != (caption.text.strip() if caption else "")
+    if len(images) != 1 or holds_more or node.first("iframe", "pre", "blockquote", "table"):
+        return "\n\n".join(write_blocks(node.children, context))
+    if caption and any(one.name not in {"span", "p", "br", "div"} for one in caption.walk()):
+        return as_html([node])
+    links = (one.attrs.get("href", "") for one in node.all("a") if images[0] in one.walk())
+    shown, href = picture(images[0], caption=words), next(links, "")
+    return f"[{shown}]({href})" if href else shown
 
 
 def _table(node: Node, context: InlineContext) -> str:
@@ -184,19 +174,18 @@ def _table(node: Node, context: InlineContext) -> str:
 
 def _is_simple(rows: list[list[Node]], table: Node) -> bool:
     """Can be written in Markdown: one row of headings, rows of equal length, no blocks in cells."""
-    if any(len(row) != len(rows[0]) for row in rows) or any(cell.name != "th" for cell in rows[0]):
-        return False
-    if table.first("caption") or any(cell.name == "th" for row in rows[1:] for cell in row):
+    names = [["th"] * len(rows[0]), *(["td"] * len(rows[0]) for _row in rows[1:])]
+    if table.first("caption") or [[cell.name for cell in row] for row in rows] != names:
         return False
     cells = [cell for row in rows for cell in row]
-    if any(cell.attrs.get("colspan", "1") != "1" or cell.attrs.get("rowspan", "1") != "1" for cell in cells):
+    if any(cell.attrs.get(name, "1") != "1" for cell in cells for name in ("colspan", "rowspan")):
         return False
     return not any(inner.name in BLOCK - {"p", "div"} for cell in cells for inner in cell.walk())
 
 
 def _cell(cell: Node, context: InlineContext) -> str:
-    own = context.inside(in_table=True, one_line=True)
-    return "<br>".join(part.replace("\n", " ") for part in write_blocks(cell.children, own)) or " "
+    inner = write_blocks(cell.children, replace(context, in_table=True, one_line=True))
+    return "<br>".join(part.replace("\n", " ") for part in inner) or " "
 
 
 def _alignment(cell: Node) -> str:
@@ -219,9 +208,8 @@ def _details(node: Node, context: InlineContext) -> str:
 _BLOCKS: dict[str, Callable[[Node, InlineContext], str]] = {
     "p": _paragraph,
     **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), _heading),
-    "hr": lambda _node, _place: "---",
-    "blockquote": _quote,
-    "callout": _callout,
+    "hr": lambda _node, _context: "---",
+    **dict.fromkeys(("blockquote", "callout"), _quote),
     **dict.fromkeys(("ul", "ol"), _list),
     "pre": _code_block,
     "figure": _figure,
@@ -230,5 +218,5 @@ _BLOCKS: dict[str, Callable[[Node, InlineContext], str]] = {
     "iframe": _frame,
     "details": _details,
     "dl": _details,
-    "!": lambda node, _place: serialised(node),
+    "!": lambda node, _context: serialised(node),
 }

@@ -23,6 +23,7 @@ EMBED_IS_A_LINK = "what another site shows is a link"
 FILE_STAYS = "a file that is no picture stays at its old address"
 UNKNOWN_BOX = "a box that is not known here is kept as a comment"
 BUTTON_DROPPED = "a button of the old program stays away"
+LINK_IS_WORDS = "a link that opens a program is words"
 # By the element: what readers never saw as words, or what no page here runs.
 COMMENTED_OUT = {
     "script": "a script is kept as a comment",
@@ -51,14 +52,10 @@ def _change(node: Node, remarks: list[Remark]) -> None:
     children: Nodes = []
     for child in node.children:
         replaced = _replaced(child, remarks) if isinstance(child, Node) else None
-        if replaced is not None:
-            holder = Node("", children=replaced)
-            _change(holder, remarks)
-            children.extend(holder.children)
-        else:
-            if isinstance(child, Node):
-                _change(child, remarks)
-            children.append(child)
+        changed = child if replaced is None else Node("", children=replaced)
+        if isinstance(changed, Node):
+            _change(changed, remarks)
+        children += changed.children if isinstance(changed, Node) and not changed.name else [changed]
     node.children = children
 
 
@@ -83,8 +80,8 @@ def _replaced_with(
 def _as_comment(node: Node, what: str, remarks: list[Remark], *, kept: str = "", detail: str = "") -> Nodes:
     """Leave a node out of what readers see, keep it in the text as a comment, and say so."""
     typed, before = (kept or serialised(node)).strip(), len(remarks)
-    _replaced_with(node, [], what, detail or short(typed), remarks)
-    remarks += [] if len(remarks) > before else [Remark(what, detail or short(typed))]
+    _replaced_with(node, [], what, detail or shortened(typed), remarks)
+    remarks += [] if len(remarks) > before else [Remark(what, detail or shortened(typed))]
     return [comment(typed)] if typed else []
 
 
@@ -94,7 +91,7 @@ def comment(typed: str) -> Node:
     return Node("!", children=[f" {typed.replace('--', '- -').replace('<', '‹').replace('>', '›')} "])
 
 
-def short(typed: str) -> str:
+def shortened(typed: str) -> str:
     words = " ".join(typed.split())
     return words[:80] + ("…" if len(words) > 80 else "")
 
@@ -105,9 +102,6 @@ def paragraph(*children: Node | str) -> Node:
 
 def link_to(href: str, words: str) -> Node:
     return Node("a", {"href": href}, [words])
-
-
-# --- By the name of the element ---
 
 
 def _comment_out_element(node: Node, remarks: list[Remark]) -> Nodes:
@@ -130,17 +124,13 @@ def _media(node: Node, remarks: list[Remark]) -> Nodes:
 def _player(node: Node, remarks: list[Remark]) -> Nodes:
     """An object or embed of the years of Flash: its film, or a comment; then what it says where no player is."""
     rest = list(_beside_the_player(node))
-    if url := next((url for url in _player_addresses(node) if parse_video(url)), ""):
+    urls = (one.attrs.get(name, "") for one in [node, *node.walk()] for name in ("src", "data", "value"))
+    if url := next(filter(parse_video, urls), ""):
         return [Node("iframe", {"src": url}), *rest]
     inner: Nodes = [Node(one.name, one.attrs) for one in node.walk() if one.name in {"param", "embed"}]
     typed = serialised(Node(node.name, node.attrs, inner))
-    _replaced_with(node, rest, COMMENTED_OUT["object"], short(typed), remarks)
+    _replaced_with(node, rest, COMMENTED_OUT["object"], shortened(typed), remarks)
     return [Node("div", children=[comment(typed)]), *rest]  # a block of its own: no paragraph has comments
-
-
-def _player_addresses(node: Node) -> Iterator[str]:
-    for one in [node, *node.walk()]:
-        yield from filter(None, (one.attrs.get(name, "") for name in ("src", "data", "value")))
 
 
 def _beside_the_player(node: Node) -> Iterator[Node | str]:
@@ -158,11 +148,10 @@ def _link(node: Node, remarks: list[Remark]) -> Nodes | None:
     """A link that opens a program, or a window of Ghost over its page: here it is words."""
     href = node.attrs.get("href", "").strip()
     scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]{1,20}):", href)
-    if scheme and scheme[1].lower() not in SCHEMES:
-        return _replaced_with(node, list(node.children), "a link that opens a program is words", href, remarks)
-    if re.search(r"#/(?:portal|share|search)\b", href):
-        return _replaced_with(node, list(node.children), "a link into the old program is words", href, remarks)
-    return None
+    is_foreign = scheme and scheme[1].lower() not in SCHEMES
+    if not is_foreign and not re.search(r"#/(?:portal|share|search)\b", href):
+        return None
+    return _replaced_with(node, list(node.children), LINK_IS_WORDS, href, remarks)
 
 
 def _formula(node: Node, remarks: list[Remark]) -> Nodes | None:
@@ -184,9 +173,6 @@ def _frame(node: Node, remarks: list[Remark]) -> Nodes | None:
 
 def _drop_if_empty(node: Node, remarks: list[Remark]) -> Nodes | None:
     return [] if node.name == "noscript" or not (node.text.strip() or node.first("img")) else None
-
-
-# --- Boxes of Ghost and WordPress ---
 
 
 def _bookmark(node: Node, remarks: list[Remark]) -> Nodes | None:
@@ -222,11 +208,6 @@ def _toggle(node: Node, remarks: list[Remark]) -> Nodes | None:
     return _replaced_with(node, after, "the heading of a fold-out is its summary", heading.text.strip(), remarks)
 
 
-def _button(node: Node, remarks: list[Remark]) -> Nodes | None:
-    link = node.first("a")
-    return [paragraph(link)] if link else None
-
-
 def _gallery(node: Node, remarks: list[Remark]) -> Nodes:
     """Pictures one below the other, each with its own link and words, then those of all."""
     after: Nodes = []
@@ -255,10 +236,6 @@ def _file(node: Node, remarks: list[Remark]) -> Nodes | None:
     return _replaced_with(node, after, FILE_STAYS, href, remarks)
 
 
-def _drop_button(node: Node, remarks: list[Remark]) -> Nodes:
-    return _replaced_with(node, [], BUTTON_DROPPED, "", remarks, is_loss=False)
-
-
 _BACKGROUND = re.compile(r"background-image:\s*url\(['\"]?(?P<url>https?://[^'\")]{1,1000})['\"]?\)")
 
 
@@ -274,17 +251,9 @@ def _background(node: Node, remarks: list[Remark]) -> Nodes | None:
 
 def _comment_out(what: str, label: str) -> Replacement:
     def hide(node: Node, remarks: list[Remark]) -> Nodes:
-        return _as_comment(node, what, remarks, kept=f"{label}: {serialised(node)}", detail=short(node.text))
+        return _as_comment(node, what, remarks, kept=f"{label}: {serialised(node)}", detail=shortened(node.text))
 
     return hide
-
-
-def _unknown(node: Node, remarks: list[Remark]) -> Nodes:
-    """A block that WordPress's server filled: what is given to it (wordpress_html.py)."""
-    return _as_comment(node, UNKNOWN_BOX, remarks, kept=node.text, detail=node.attrs.get("title", ""))
-
-
-# --- Boxes of Substack and Medium ---
 
 
 _CALL_TO_ACTION = re.compile(r"subscri|sign[ -]?up|share|comment|donat|gift", re.IGNORECASE)
@@ -308,10 +277,9 @@ def _attrs(node: Node) -> dict[str, Any]:
 
 def _drop_call_to_action(node: Node, remarks: list[Remark]) -> Nodes | None:
     """Buttons and boxes that ask to subscribe or to share: they lead back to the other program."""
-    is_call = node.classes & set(_CALL_CLASSES) or _CALL_TO_ACTION.search(
-        f"{node.attrs.get('data-attrs', '')} {serialised(node)[:2000]}"
-    )
-    return _replaced_with(node, [], BUTTON_DROPPED, short(node.text), remarks, is_loss=False) if is_call else None
+    typed = f"{node.attrs.get('data-attrs', '')} {serialised(node)[:2000]}"
+    is_call = node.classes & set(_CALL_CLASSES) or _CALL_TO_ACTION.search(typed)
+    return _replaced_with(node, [], BUTTON_DROPPED, shortened(node.text), remarks, is_loss=False) if is_call else None
 
 
 def _picture(node: Node, remarks: list[Remark]) -> Nodes | None:
@@ -341,16 +309,15 @@ def _data_box(node: Node, remarks: list[Remark]) -> Nodes | None:
     link = node.first("a")
     if node.name == "blockquote" and link and not node.text.strip():  # Medium's tweet: X draws it over a link
         href = link.attrs.get("href", "")
-        return _replaced_with(
-            node, [paragraph(link_to(href, href))], "a box of X is a link", href, remarks, is_loss=False
-        )
+        after: Nodes = [paragraph(link_to(href, href))]
+        return _replaced_with(node, after, "a box of X is a link", href, remarks, is_loss=False)
     data = _attrs(node)
     words, pictures = list(dict.fromkeys(_values(data, _TEXT_KEYS))), list(dict.fromkeys(_values(data, _PICTURE_KEYS)))
     url = next(_values({key: data.get(key) for key in _URL_KEYS}, _URL_KEYS), "")
     is_web = url.startswith(("http://", "https://"))
     lines: Nodes = [link_to(url, (words or [url])[0]), *words[1:]] if is_web else [*words]
     if tex := next(_values(data, ("persistentExpression",)), ""):
-        after: Nodes = [Node("pre", children=[Node("code", {"class": "language-latex"}, [tex])])]
+        after = [Node("pre", children=[Node("code", {"class": "language-latex"}, [tex])])]
     elif node.name == "span":
         after = lines[:1]
     else:
@@ -359,9 +326,8 @@ def _data_box(node: Node, remarks: list[Remark]) -> Nodes | None:
         after += [Node("blockquote", children=[paragraph(line) for line in lines])] if lines else []
     if not after:
         return _comment_out_data_box(node, remarks)
-    return _replaced_with(
-        node, after, "a box of Substack is written out", next(iter(node.classes)), remarks, is_loss=False
-    )
+    detail = node.attrs["class"].split()[0]
+    return _replaced_with(node, after, "a box of Substack is written out", detail, remarks, is_loss=False)
 
 
 def _values(data: Any, names: tuple[str, ...]) -> Iterator[str]:
@@ -389,19 +355,19 @@ def _comment_out_data_box(node: Node, remarks: list[Remark]) -> Nodes | None:
     return _as_comment(node, UNKNOWN_BOX, remarks, kept=f"{name}: {typed}", detail=name)
 
 
-# What asks readers to do something at Substack; elsewhere it leads nowhere.
-_CALL_CLASSES = ("community-chat", "install-substack-app-embed", "directMessage", "community-embed")
+# What asks readers to do something at Substack or Ghost; elsewhere it leads nowhere.
+_CALL_CLASSES = (
+    *("community-chat", "install-substack-app-embed", "directMessage", "community-embed"),
+    *("kg-product-card-rating", "kg-signup-card-form", "hide-text"),
+)
 _BY_CLASSES: dict[Replacement, tuple[str, ...]] = {
     _bookmark: ("kg-bookmark-card",),
     _callout: ("kg-callout-card",),
     _toggle: ("kg-toggle-card",),
-    _button: ("kg-button-card", "wp-block-button"),
     _gallery: ("kg-gallery-card", "wp-block-gallery"),
     _file: ("kg-video-card", "kg-audio-card", "kg-file-card", "wp-block-file"),
-    _drop_button: ("kg-product-card-rating", "kg-signup-card-form", "hide-text"),
     _comment_out("what only mails had is kept as a comment", "only in mails"): ("kg-email-only",),
     _comment_out("what only members saw is kept as a comment", "only for members"): ("kg-members-only",),
-    _unknown: ("unknown-card",),
     lambda _node, _remarks: [Node("hr")]: ("wp-block-separator",),
     _background: ("kg-header-card", "section-background--image", "wp-block-cover__image-background"),
     _drop_call_to_action: (
@@ -420,11 +386,7 @@ _BY_CLASSES: dict[Replacement, tuple[str, ...]] = {
     lambda _node, _remarks: [Node("!", children=["members-only"])]: ("paywall-jump",),
     _formula: ("katex", "katex-display", "mwe-math-element"),
     _drop_if_empty: (
-        "section-divider",
-        "wp-block-spacer",
-        "image-link-expand",
-        "pencraft",
-        "aspectRatioPlaceholder-fill",
+        *("section-divider", "wp-block-spacer", "image-link-expand", "pencraft", "aspectRatioPlaceholder-fill"),
     ),
 }
 _BY_CLASS: dict[str, Replacement] = {name: change for change, names in _BY_CLASSES.items() for name in names}

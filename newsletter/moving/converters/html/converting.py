@@ -75,22 +75,17 @@ def _joined(blocks: list[str], notes: list[Footnote]) -> str:
     """Join blocks by blank lines, notes last. A comment keeps two lists in a row apart."""
     parts: list[str] = []
     for block in blocks:
-        if parts and _is_list(block) and _is_list(parts[-1]):
-            parts.append("<!-- -->")
+        parts += ["<!-- -->"] if parts and _LIST.match(block) and _LIST.match(parts[-1]) else []
         parts.append(block)
     return "\n\n".join([*parts, *map(_note, notes)])
 
 
-def _is_list(block: str) -> bool:
-    return block.startswith(("- ", "1. ")) or (block[:1].isdigit() and ". " in block[:12])
+_LIST = re.compile(r"- |\d{1,9}\. ")
 
 
 def _note(note: Footnote) -> str:
     text = "\n\n".join(write_blocks(note.content.children, InlineContext()))
     return f"[^{note.number}]: " + "\n".join(line and f"    {line}" for line in text.split("\n")).lstrip()
-
-
-# --- Links within a text ---
 
 
 NOWHERE = "a link within the text leads nowhere here"
@@ -107,10 +102,7 @@ def heading_key(words: str) -> str:
 
 
 def lead_anchors(markdown: str, given: Mapping[str, str]) -> tuple[str, list[Remark]]:
-    """The text with its links within as they lead here, and a remark about those that lead nowhere.
-
-    given: the words of the heading that has a name of its own, by this name.
-    """
+    """Rewrite links within the text. given: the words of headings that have a name of their own, by this name."""
     if not re.search(r"\]\(<?#|href=[\"']#|\]:[ \t]*<?#", markdown):
         return markdown, []
     html = render(markdown)
@@ -135,9 +127,9 @@ def _ends(html: str) -> dict[str, str]:
     ends: dict[str, str] = {}
     seen = Counter[str]()
     for heading in _HEADING.finditer(html):
-        words = heading_key(heading["words"])
-        ends.setdefault(f"{words}{seen[words]}" if seen[words] else words, heading["id"])
-        seen[words] += 1
+        key = heading_key(heading["words"])
+        ends.setdefault(f"{key}{seen[key] or ''}", heading["id"])
+        seen[key] += 1
     return ends
 
 

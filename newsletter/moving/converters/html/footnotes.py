@@ -1,7 +1,7 @@
 """Footnotes, found by what all programs have in common: a link to a note, and in the note a link back. Pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -27,10 +27,8 @@ def extract_footnotes(root: Node) -> list[Footnote]:
     found: dict[int, Footnote] = {}
     marks: list[tuple[Node, int]] = []
     for link in root.all("a"):
-        target = _target(link, named)
-        if target is None or any(
-            _is_within(link, part, parents) for part in (target, *(note.content for note in found.values()))
-        ):
+        target, contents = _target(link, named), [note.content for note in found.values()]
+        if target is None or any(_is_within(link, part, parents) for part in (target, *contents)):
             continue
         content = _note_around(target, link, parents)
         if content is None or _is_within(link, content, parents):
@@ -40,11 +38,17 @@ def extract_footnotes(root: Node) -> list[Footnote]:
     for link, number in marks:
         _put_mark(link, number, parents)
     for note in found.values():
-        _cut(note.content, parents)
-        _drop_backlinks(note.content)
+        parent = parents[id(note.content)]
+        parent.children = [child for child in parent.children if child is not note.content]
+        _drop(_is_backlink, note.content)
     if found:
-        _drop_empty(root)
+        _drop(_is_empty_list, root)
     return list(found.values())
+
+
+def _drop(is_dropped: Callable[[Node | str], bool], tree: Node) -> None:
+    for node in [tree, *tree.walk()]:
+        node.children = [child for child in node.children if not is_dropped(child)]
 
 
 def _names(node: Node) -> Iterator[str]:
@@ -91,22 +95,12 @@ def _put_mark(link: Node, number: int, parents: dict[int, Node]) -> None:
     replaced, holder = (parent, parents.get(id(parent))) if outer else (link, parent)
     if holder is None:
         return
-    index = next(place for place, child in enumerate(holder.children) if child is replaced)
-    holder.children[index] = Node(MARK, {"number": str(number)})
-
-
-def _cut(node: Node, parents: dict[int, Node]) -> None:
-    holder = parents[id(node)]
-    holder.children = [child for child in holder.children if child is not node]
-
-
-def _drop_backlinks(note: Node) -> None:
-    """Take out the arrows and the numbers that lead back."""
-    for node in [note, *note.walk()]:
-        node.children = [child for child in node.children if not _is_backlink(child)]
+    mark = Node(MARK, {"number": str(number)})
+    holder.children = [mark if child is replaced else child for child in holder.children]
 
 
 def _is_backlink(child: Node | str) -> bool:
+    """An arrow or a number that leads back."""
     if isinstance(child, str) or child.name not in {"a", "sup"}:
         return False
     link = child if child.name == "a" else child.first("a")
@@ -114,14 +108,8 @@ def _is_backlink(child: Node | str) -> bool:
     return bool(link and link.attrs.get("href", "").startswith("#") and (not words or words.isdigit()))
 
 
-def _drop_empty(root: Node) -> None:
-    """Drop the lists and rules that held the notes."""
-    for node in [root, *root.walk()]:
-        kept = [child for child in node.children if not _is_empty_holder(child)]
-        node.children = kept
-
-
-def _is_empty_holder(child: Node | str) -> bool:
+def _is_empty_list(child: Node | str) -> bool:
+    """A list or a rule that held notes."""
     if isinstance(child, str) or child.name not in {"ol", "ul", "section", "div", "hr", "footer"}:
         return False
     is_rule = child.name == "hr" and bool(child.classes & _NOTE_CLASSES)

@@ -1,7 +1,8 @@
 """Words and marks inside a paragraph, written as Markdown. Pure."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from html import escape
 from urllib.parse import quote
@@ -10,10 +11,8 @@ from newsletter.moving.converters.html.footnotes import MARK
 from newsletter.moving.converters.html.tree import BLOCK, Node, serialised
 
 # Marks that Markdown has; the others that readers see are written as the tags that they are.
-MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "del": "~~", "s": "~~", "strike": "~~", "mark": "=="}
-TAGS = frozenset(
-    {"u", "ins", "sub", "sup", "kbd", "small", "q", "cite", "samp", "var", "dfn", "ruby", "rt", "rp", "bdo", "wbr"}
-)
+MARKS = {"strong": "**", "em": "*", "s": "~~", "mark": "=="}
+TAGS = ("u", "ins", "sub", "sup", "kbd", "small", "q", "cite", "samp", "var", "dfn", "ruby", "rt", "rp", "bdo", "wbr")
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _SPECIAL = re.compile(
     r"([\\`*]|\[(?=\^|[^\[\]]*\] ?[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|~~|==|(?<![A-Za-z0-9])\$(?=\S))"
@@ -28,7 +27,6 @@ _SAFE = "%/:?#[]@!$&'*+,;=~-._()"
 _TOC = re.compile(r"^\[toc\]\s*$", re.IGNORECASE | re.MULTILINE)  # the renderer's own mark
 _BREAK = re.compile(r"[ \t]*(\\\n|<br>)[ \t]*")
 _OUTER_BREAKS = re.compile(r"^(?:\\\n|<br>|\s)+|(?:\\\n|<br>|\s)+$")
-_EDGES = re.compile(r"\A(\s*)(.*?)(\s*)\Z", re.DOTALL)
 
 
 class Escaping(IntEnum):
@@ -48,21 +46,13 @@ class InlineContext:
     in_table: bool = False
     in_link: bool = False
 
-    def inside(self, **changes: bool) -> "InlineContext":
-        return InlineContext(**{**self.__dict__, **changes})
-
 
 def inline(children: list[Node | str], context: InlineContext) -> str:
     """The words and marks of `children`, as one paragraph, without its outer spaces."""
-    text = "".join(_written(child, context) for child in children)
-    text = _BREAK.sub(r"\1", text)
+    text = _BREAK.sub(r"\1", "".join(_written(child, context) for child in children))
     text = _OUTER_BREAKS.sub("", text).strip(" \t\n\r\f")
-    text = _TOC.sub(r"\\\g<0>", _LINE_START.sub(_escaped_at_start, text))
+    text = _TOC.sub(r"\\\g<0>", _LINE_START.sub(r"\1\\\2", text))
     return _NUMBER_START.sub(r"\1\\\2", text)
-
-
-def _escaped_at_start(match: re.Match[str]) -> str:
-    return f"{match[1]}\\{match[2]}"
 
 
 def _written(child: Node | str, context: InlineContext) -> str:
@@ -85,15 +75,20 @@ def _inner(node: Node, context: InlineContext) -> str:
     return "".join(_written(child, context) for child in node.children)
 
 
+def _split_edges(text: str) -> tuple[str, str, str]:
+    """The spaces before, the words, and the spaces after."""
+    words = text.strip()
+    before, _words, after = text.partition(words) if words else (text, "", "")
+    return before, words, after
+
+
 def _mark(node: Node, context: InlineContext) -> str:
-    found = _EDGES.match(_inner(node, context))
-    before, words, after = found.groups() if found else ("", "", "")
+    before, words, after = _split_edges(_inner(node, context))
     if not words or words == "\\":
         return before + words + after
     sign = MARKS[node.name]
     if context.care is Escaping.STRICT or "\n" in words or words.endswith("\\"):
-        name = {"b": "strong", "i": "em", "strike": "s"}.get(node.name, node.name)
-        return f"{before}<{name}>{words}</{name}>{after}"
+        return f"{before}<{node.name}>{words}</{node.name}>{after}"
     return f"{before}{sign}{words}{sign}{after}"
 
 
@@ -103,21 +98,15 @@ def _tag(node: Node, context: InlineContext) -> str:
 
 
 def _abbr(node: Node, context: InlineContext) -> str:
-    title = node.attrs.get("title", "")
-    inner = _inner(node, context)
+    title, inner = node.attrs.get("title", ""), _inner(node, context)
     return f'<abbr title="{escape(title)}">{inner}</abbr>' if title and inner.strip() else inner
-
-
-def _break(node: Node, context: InlineContext) -> str:
-    return "<br>" if context.one_line or context.in_table else "\\\n"
 
 
 def _code(node: Node, context: InlineContext) -> str:
     words = _SPACE.sub(" ", "".join(map(raw_text, node.children))).strip()
     if not words:
         return ""
-    if context.in_table and "|" in words:
-        words = words.replace("|", "\\|")
+    words = words.replace("|", "\\|") if context.in_table else words
     fence = "`" * (max((len(run) for run in re.findall("`+", words)), default=0) + 1)
     gap = " " if words.startswith("`") or words.endswith("`") else ""
     return f"{fence}{gap}{words}{gap}{fence}"
@@ -131,18 +120,17 @@ def raw_text(child: Node | str) -> str:
 
 
 def _link(node: Node, context: InlineContext) -> str:
-    href, inner = node.attrs.get("href", "").strip(), _inner(node, context.inside(in_link=True))
-    found = _EDGES.match(inner)
-    before, words, after = found.groups() if found else ("", inner, "")
+    href, inner = node.attrs.get("href", "").strip(), _inner(node, replace(context, in_link=True))
+    before, words, after = _split_edges(inner)
     if not words or not href or context.in_link:
         return inner
     if node.text.strip() == href and re.match(r"https?://[!-~]+\Z", href) and not re.search(r"[()*_~<>]", href):
         return f"{before}<{href}>{after}" if context.care else f"{before}{href}{after}"
-    return f"{before}[{words.replace('\\\n', '<br>')}]({address(href)}{_title(node)}){after}"
+    return f"{before}[{words.replace('\\\n', '<br>')}]({address(href)}{_title(node.attrs.get('title', ''))}){after}"
 
 
-def _title(node: Node) -> str:
-    title = _SPACE.sub(" ", node.attrs.get("title", "")).strip()
+def _title(words: str) -> str:
+    title = _SPACE.sub(" ", words).strip()
     return ' "' + title.replace("\\", "").replace('"', "&quot;") + '"' if title else ""
 
 
@@ -159,18 +147,8 @@ def picture(node: Node, *, caption: str = "") -> str:
     source = node.attrs.get("src", "").strip()
     if not source:
         return ""
-    alt = _SPACE.sub(" ", node.attrs.get("alt", "")).strip()
-    alt = re.sub(r"([\\\[\]`*_<])", r"\\\1", alt)
-    title = Node("a", {"title": caption})
-    return f"![{alt}]({address(source)}{_title(title)})"
-
-
-def _picture(node: Node, context: InlineContext) -> str:
-    return picture(node)
-
-
-def _footnote(node: Node, context: InlineContext) -> str:
-    return f"[^{node.attrs['number']}]" if context.notes else ""
+    alt = re.sub(r"([\\\[\]`*_<])", r"\\\1", _SPACE.sub(" ", node.attrs.get("alt", "")).strip())
+    return f"![{alt}]({address(source)}{_title(caption)})"
 
 
 def _unknown(node: Node, context: InlineContext) -> str:
@@ -187,21 +165,17 @@ def _checkbox(node: Node, context: InlineContext) -> str:
     return "☑ " if "checked" in node.attrs else "☐ "
 
 
-def _frame(node: Node, context: InlineContext) -> str:
-    return serialised(Node("iframe", {"src": node.attrs.get("src", "")})) if node.attrs.get("src") else ""
-
-
-_WRITERS = {
+_WRITERS: dict[str, Callable[[Node, InlineContext], str]] = {
     **dict.fromkeys(MARKS, _mark),
     **dict.fromkeys(TAGS, _tag),
-    "br": _break,
-    "code": _code,
-    "tt": _code,
+    "br": lambda _node, context: "<br>" if context.one_line or context.in_table else "\\\n",
+    **dict.fromkeys(("code", "tt"), _code),
     "a": _link,
-    "img": _picture,
-    "abbr": _abbr,
-    "acronym": _abbr,
+    "img": lambda node, _context: picture(node),
+    **dict.fromkeys(("abbr", "acronym"), _abbr),
     "input": _checkbox,
-    "iframe": _frame,
-    MARK: _footnote,
+    "iframe": lambda node, _context: (
+        serialised(Node("iframe", {"src": node.attrs["src"]})) if node.attrs.get("src") else ""
+    ),
+    MARK: lambda node, context: f"[^{node.attrs['number']}]" if context.notes else "",
 }

@@ -12,22 +12,18 @@ from newsletter.mail.characters import without_control
 
 DEPTH_MAX = 60  # elements inside each other; what is deeper loses its marks and keeps its words
 # Elements that html5ever writes without an end tag, those of old HTML too (HTML, section 13.3).
-VOID = frozenset(
-    {
-        *("area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img", "input", "keygen", "link"),
-        *("meta", "param", "source", "track", "wbr"),
-    }
-)
+VOID = {
+    *("area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img", "input", "keygen", "link"),
+    *("meta", "param", "source", "track", "wbr"),
+}
 # What stands as written between its tags, when HTML is written again (HTML, section 13.3).
-RAW = frozenset({"script", "style", "noscript", "iframe"})
-BLOCK = frozenset(
-    {
-        *("address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl", "dt"),
-        *("fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup"),
-        *("hr", "li", "main", "menu", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot"),
-        *("th", "thead", "tr", "ul", "video", "audio", "iframe", "object", "form", "noscript", "html"),
-    }
-)
+RAW = {"script", "style", "noscript", "iframe"}
+BLOCK = {
+    *("address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl", "dt"),
+    *("fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup"),
+    *("hr", "li", "main", "menu", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot"),
+    *("th", "thead", "tr", "ul", "video", "audio", "iframe", "object", "noscript", "html"),
+}
 _NAME = re.compile(r"<([a-zA-Z][a-zA-Z0-9-]{0,40})")
 _SCHEME = re.compile(r"[\"'=\s]([a-zA-Z][a-zA-Z0-9+.-]{1,20}):")
 _ATTRIBUTES = {
@@ -40,9 +36,7 @@ _CODE = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 # Languages of words, not of code, as far as `lang` says them of a <pre>.
-NATURAL_LANGUAGES = frozenset(
-    {"en", "zh", "ja", "ko", "fr", "de", "es", "zh-tw", "zh-hant", "zh-hans", "zh-cn", "en-us"}
-)
+NATURAL_LANGUAGES = {"en", "zh", "ja", "ko", "fr", "de", "es", "zh-tw", "zh-hant", "zh-hans", "zh-cn", "en-us"}
 
 
 @dataclass
@@ -89,10 +83,7 @@ class Node:
 
 
 def parse(html: str) -> Node:
-    """`html` as a tree; broken marks are mended as a browser mends them.
-
-    A mark or a link around blocks stands in each of them then: bold around two paragraphs is two bold runs.
-    """
+    """A tree, mended as browsers do it. A mark or a link around blocks is in each of them then."""
     html = with_code_escaped(without_control(html))
     names = {name.lower() for name in _NAME.findall(html)} - {"plaintext"}  # which swallows all that follows
     names |= {"img"} if "image" in names else set()  # what a browser makes of it
@@ -107,7 +98,7 @@ def parse(html: str) -> Node:
         link_rel=None,
         url_schemes=schemes | {"http", "https", "mailto"},
     )
-    builder = _Builder()
+    builder = _TreeBuilder()
     builder.feed(whole)
     builder.close()
     return _tidied(builder.root)
@@ -146,7 +137,7 @@ def _serialised(node: Node | str) -> str:
     return f"<{node.name}{attrs}>" if node.name in VOID else f"<{node.name}{attrs}>{inner}</{node.name}>"
 
 
-class _Builder(HTMLParser):
+class _TreeBuilder(HTMLParser):
     """Makes a tree of well-formed HTML."""
 
     def __init__(self) -> None:
@@ -156,7 +147,7 @@ class _Builder(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag in _LAZY_LOADED and given.get("data-src") and (given.get("src") or "data:").startswith("data:"):
+        if tag in {"img", "iframe"} and given.get("data-src") and (given.get("src") or "data:").startswith("data:"):
             given["src"] = given["data-src"]  # shown when somebody scrolls to it
         node = Node(self._mark(tag, given.get("style", "")), given)
         if len(self.path) < DEPTH_MAX:
@@ -169,7 +160,8 @@ class _Builder(HTMLParser):
         if tag == "b" and _NORMAL.search(style):
             return "span"
         mark = next((name for name, look in _MARK_BY_STYLE if tag == "span" and look.search(style)), tag)
-        return tag if mark == "u" and any(node.name == "a" for node in self.path) else mark  # links are underlined
+        is_link = mark == "u" and any(node.name == "a" for node in self.path)  # links are underlined
+        return tag if is_link else _SYNONYMS.get(mark, mark)
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID and len(self.path) > 1:
@@ -190,12 +182,9 @@ _MARK_BY_STYLE = (
     ("em", re.compile(r"font-style:\s*italic")),
 )
 # Blocks that no mark is put into: what they hold says by itself what it is.
-_NEVER_MARKED = frozenset(
-    {"figure", "table", "pre", "ul", "ol", "dl", "details", "hr", "video", "audio", "iframe", "object"}
-)
-_MARKS = frozenset({"strong", "b", "em", "i", "del", "s", "mark", "u", "code"})
+_NEVER_MARKED = {"figure", "table", "pre", "ul", "ol", "dl", "details", "hr", "video", "audio", "iframe", "object"}
+_MARKS = {"strong", "em", "s", "mark", "u", "code"}
 _SYNONYMS = {"b": "strong", "i": "em", "strike": "s", "del": "s"}  # marks of two names
-_LAZY_LOADED = frozenset({"img", "iframe"})
 
 
 def _unwrapped(children: list[Node | str]) -> Iterator[Node | str]:
@@ -231,8 +220,7 @@ def _without_double_mark(child: Node | str) -> Node | str:
     inner = child.children[0] if isinstance(child, Node) and len(child.children) == 1 else None
     if not isinstance(child, Node) or not isinstance(inner, Node) or child.name not in _MARKS:
         return child
-    is_same = _SYNONYMS.get(inner.name, inner.name) == _SYNONYMS.get(child.name, child.name)
-    return _without_double_mark(inner) if is_same else child
+    return _without_double_mark(inner) if inner.name == child.name else child
 
 
 def _tidied(node: Node) -> Node:

@@ -28,16 +28,15 @@ class Code:
         return before + self.hide("\n".join(line.removeprefix(before) for line in lines))
 
     def take_out(self, text: str) -> str:
-        return CODE.sub(self._taken, text)
+        def hidden(found: re.Match[str]) -> str:
+            return self.hide_block(found["before"], found["block"]) if found["fence"] else self.hide(found[0])
 
-    def _taken(self, found: re.Match[str]) -> str:
-        return self.hide_block(found["before"], found["block"]) if found["fence"] else self.hide(found[0])
+        return CODE.sub(hidden, text)
 
     def put_back(self, text: str) -> str:
-        return _HIDDEN.sub(self._shown, text)
+        def shown(found: re.Match[str]) -> str:
+            before, code = found["before"] or "", self._kept[int(found["number"])]
+            lines = code.split("\n") if code.startswith(("```", "~~~")) else [code]
+            return "\n".join((before + line) if line else before.rstrip() for line in lines)
 
-    def _shown(self, found: re.Match[str]) -> str:
-        before, code = found["before"] or "", self._kept[int(found["number"])]
-        if not code.startswith(("```", "~~~")):
-            return before + code
-        return "\n".join((before + line) if line else before.rstrip() for line in code.split("\n"))
+        return _HIDDEN.sub(shown, text)

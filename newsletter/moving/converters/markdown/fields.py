@@ -44,11 +44,9 @@ KNOWN_KEYS = {
     *("excerpt", "subtitle", "permalink", "url", "aliases", "alias", "redirect_from", "id", "subject"),
     *(*COVER_KEYS, *ALT_KEYS, *DATE_KEYS, *HIDES_IF_YES, *HIDES_IF_NO, *STATE_KEYS, *PASSWORD_KEYS),
 }
-INDEX = frozenset({"index", "_index"})
+INDEX = {"index", "_index"}
 # Folders that a program takes texts from, and that no address names.
-_SOURCE_FOLDERS = frozenset(
-    {"content", "source", "_posts", "_drafts", "src", "docs", "pages", "static", "website", "_pages"}
-)
+_SOURCE_FOLDERS = {"content", "source", "_posts", "_drafts", "src", "docs", "pages", "static", "website", "_pages"}
 _LANGUAGE = re.compile(
     r"(?P<stem>.+)\.(?P<language>(?:zh|en|pt|es|fr)-[A-Za-z]{2,4}|zh|en|ja|ko|fr|de|es|it|pt|ru|vi|th|nl|pl|tr|uk|ar)"
 )
@@ -95,7 +93,7 @@ class Fields:
     @property
     def is_hidden(self) -> bool:
         """It becomes a draft, even with a date."""
-        is_in_drafts = any(part in {"_drafts", "drafts"} for part in self.name.parts[:-1])
+        is_in_drafts = not {"_drafts", "drafts"}.isdisjoint(self.name.parts[:-1])
         return is_in_drafts or any(self._hides(key, self.text(key).lower()) for key in self.values)
 
     def _hides(self, key: str, word: str) -> bool:
@@ -170,9 +168,8 @@ class Fields:
         if self.is_page:
             yield Remark("a page is a post that no list shows", is_loss=False)
         rest = {key: " ".join(self.text(key).split()) for key in self.values if key not in KNOWN_KEYS}
-        for key, shown in rest.items():
-            if SUSPICIOUS.search(key):
-                yield Remark("a key says nothing to this importer", f"{key} ({shown})")
+        for key in filter(SUSPICIOUS.search, rest):
+            yield Remark("a key says nothing to this importer", f"{key} ({rest[key]})")
         names = [f"{key} ({one if len(one) <= 40 else one[:39] + '…'})" for key, one in rest.items() if one]
         names += [f"another cover ({one})" for one in self.covers[1:] if one not in self.texts("photos")]
         if names:

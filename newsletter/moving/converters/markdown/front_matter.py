@@ -4,7 +4,8 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date
+from functools import partial
 from typing import Any
 
 import yaml
@@ -25,7 +26,7 @@ _OPEN = re.compile(
     r"---[ \t]*(?:\n|\Z)"
 )
 _TOML = re.compile(r"\A\+\+\+[ \t]*\n(?P<head>.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-BY_NAME = frozenset({"tags", "tag", "categories", "category", "keywords", "authors", "author", "series"})
+BY_NAME = {"tags", "tag", "categories", "category", "keywords", "authors", "author", "series"}
 _KEYS = {"title", "date", "draft", "tags", "categories", "slug", "url", "description", "layout", "aliases"}
 _KEY = re.compile(r"^[\"']?[\w-]+[\"']?[ \t]*:(?:\s|$)", re.MULTILINE)
 
@@ -42,19 +43,16 @@ def parse(text: str) -> tuple[dict[str, Value], str]:
         taxonomies = fields.get("taxonomies")  # Zola's place for tags
         return flat(fields | taxonomies if isinstance(taxonomies, dict) else fields), text[toml.end() :]
     if re.match(r"\{\s*\"[\w-]+\"\s*:", text):
-        fields, end = _loaded(
-            "its front matter is no JSON", lambda head: {"": json.JSONDecoder().raw_decode(head)}, text, most=len(text)
-        )[""]
+        decoder = json.JSONDecoder()
+        decoded = _loaded("its front matter is no JSON", lambda head: {"": decoder.raw_decode(head)}, text, len(text))
+        fields, end = decoded[""]
         is_head = _KEYS & {str(key).lower() for key in fields} and re.match(r"[ \t]*(?:\n|\Z)", text[end:])
         return (flat(fields), text[end:].lstrip()) if is_head else ({}, text)
     found = _YAML.match(text) or _OPEN.match(text)
     if not found or not _KEY.search(found["head"]):
         return {}, text
-    return flat(_loaded("its front matter is no YAML", _from_yaml, found["head"])), text[found.end() :]
-
-
-def _from_yaml(head: str) -> Any:
-    return yaml.load(head, Loader=_Loader)  # noqa: S506 - it builds texts, lists and mappings only
+    load = partial(yaml.load, Loader=_Loader)  # it builds texts, lists and mappings only
+    return flat(_loaded("its front matter is no YAML", load, found["head"])), text[found.end() :]
 
 
 def _loaded(failed: str, load: Callable[[str], Any], head: str, most: int = HEAD_MAX) -> dict[Any, Any]:
@@ -66,13 +64,11 @@ def _loaded(failed: str, load: Callable[[str], Any], head: str, most: int = HEAD
         raise
     except RecursionError as error:
         raise Rejected("its front matter is nested too deeply") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 2 if error.problem_mark else 1
+        raise Rejected(f"{failed}: line {line}: {error.problem}") from error
     except (ValueError, yaml.YAMLError) as error:
-        mark, what = (
-            getattr(error, "problem_mark", None),
-            getattr(error, "problem", None) or getattr(error, "msg", None),
-        )
-        where = f"line {mark.line + 2}: " if mark else ""
-        raise Rejected(f"{failed}: {where}{what or error}") from error
+        raise Rejected(f"{failed}: {getattr(error, 'msg', error)}") from error
     return fields if isinstance(fields, dict) else {}
 
 
@@ -90,10 +86,7 @@ class _Loader(yaml.BaseLoader):
 
 
 def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
-    """Each value as a text or a list of texts, by its key in lower case; nested keys are joined by a dot.
-
-    What has a name in a list (Hugo's resources) stands under this name too.
-    """
+    """Keys in lower case, those within each other joined by a dot; an item of a list that has a name, too."""
     values: dict[str, Value] = {}
     for key, value in fields.items():
         name = str(key).lower()
@@ -113,9 +106,7 @@ def _value(value: object, *, is_by_name: bool) -> Value:
         return [text for texts in items for text in texts if text]
     if isinstance(value, bool):
         return str(value).lower()
-    if value is None:
-        return ""
-    return (value.isoformat() if isinstance(value, datetime | date) else str(value)).strip()
+    return "" if value is None else (value.isoformat() if isinstance(value, date) else str(value)).strip()
 
 
 def _items(item: Any, *, is_by_name: bool) -> list[str]:

@@ -1,27 +1,20 @@
 """The marks of Hugo, Hexo, Jekyll, MkDocs, kramdown and Obsidian: a table. What is unknown stays as typed. Pure."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from textwrap import dedent, indent
 from urllib.parse import unquote
 
-from newsletter.moving.converters.html.converting import lead_anchors
+from newsletter.moving.converters.html.boxes import EMBED_IS_A_LINK
+from newsletter.moving.converters.html.converting import convert_html, lead_anchors
+from newsletter.moving.converters.markdown import short_codes
 from newsletter.moving.converters.markdown.code import CODE, Code
-from newsletter.moving.converters.markdown.raw_html import with_html_shown
-from newsletter.moving.converters.markdown.short_codes import (
-    KINDS,
-    PAIRS,
-    PICTURE,
-    SINGLES,
-    boxed,
-    folded,
-    parse_args,
-    unwrapped,
-)
+from newsletter.moving.converters.markdown.short_codes import KINDS, PAIRS, PICTURE, parse_args
 from newsletter.moving.folder.layout import Remark
+from newsletter.posts.markdown.figures import parse_video
 
 DEPTH_MAX = 20  # marks inside each other; those beyond stay as typed
 SHORT_CODE_STAYS = "a short code stays as it was typed"
@@ -63,10 +56,7 @@ class Mark:
 
 
 def as_markdown(typed: str, *, is_mdx: bool = False) -> tuple[str, list[Remark]]:
-    """The text with the marks that are known as Markdown, and what is not as it was. Code stays as it is.
-
-    is_mdx: whether its program reads what stands in braces as a program.
-    """
+    """Plain Markdown, and what differs. is_mdx: braces hold a program."""
     text, body = MarkedText(), typed
     for mark in MARKS:
         body = mark.replaced(text, body)
@@ -87,8 +77,6 @@ def _as_block(found: re.Match[str], block: str) -> str:
     gap = f"\n{line}" if above.rpartition("\n")[2].strip() else ""
     return gap + indent(block, line)[len(line) :] + after
 
-
-# --- Code, and what stands as typed ---
 
 _RAW = re.compile(r"\{%-?\s*raw\s*-?%\}\n?(?P<inner>(?:(?!\{%-?\s*raw\b).)*?)\{%-?\s*endraw\s*-?%\}", re.DOTALL)
 _CODE = re.compile(
@@ -148,8 +136,6 @@ def _formula(text: MarkedText, found: re.Match[str]) -> str:
     return text.code.hide(f"`{' '.join(tex.split())}`")
 
 
-# --- Comments, boxes, and where the site is ---
-
 _COMMENT = re.compile(
     r"%%(?P<obsidian>.+?)%%|\{::comment\}(?P<kramdown>.*?)\{:/(?:comment)?\}"
     r"|\{%-?\s*comment\s*-?%\}(?P<liquid>.*?)\{%-?\s*endcomment\s*-?%\}",
@@ -177,9 +163,9 @@ def _mkdocs(text: MarkedText, found: re.Match[str], depth: int = 0) -> str:
     words, inner = (title["words"] if title else "").strip(), dedent(found["inner"]).strip("\n")
     inner = _MKDOCS.sub(lambda box: _mkdocs(text, box, depth + 1), inner) if depth < DEPTH_MAX else inner
     if found["mark"] == "!!!":
-        box = boxed(found["kind"], words, inner)
+        box = short_codes.boxed(found["kind"], words, inner)
     else:
-        box = folded(words or found["kind"].capitalize(), inner)
+        box = short_codes.folded(words or found["kind"].capitalize(), inner)
     return indent(box, found["before"]) + "\n\n"
 
 
@@ -196,8 +182,6 @@ _BASE_URL = re.compile(
 def _base_url(text: MarkedText, found: re.Match[str]) -> str:
     return found["path"] or ("" if found["tag"] is not None else "/")
 
-
-# --- Short codes of Hugo and Hexo, and Jekyll's Liquid ---
 
 _QUOTED = r"\"(?:\\.|(?!\{\{[<%])[^\"\\])*+\""
 _ARGS = r"(?:[^%{]|%(?!\})|\{(?!%)){0,2000}?"
@@ -221,7 +205,7 @@ def _single(text: MarkedText, found: re.Match[str]) -> str:
     name = (found["hugo"] or found["liquid"]).lower()
     if name in PAIRS and not found["alone"]:
         return found[0]
-    write = None if found["end"] or found["close"] else SINGLES.get(name)
+    write = None if found["end"] or found["close"] else short_codes.SINGLES.get(name)
     made = write(*parse_args((found["given"] or found["args"] or "").strip())) if write else ""
     return made or _unknown(text, found)
 
@@ -233,12 +217,10 @@ def _unknown(text: MarkedText, found: re.Match[str]) -> str:
 
 def _pair(text: MarkedText, found: re.Match[str]) -> str:
     hold, inner = PAIRS[(found["hugo"] or found["liquid"]).lower()], found["inner"]
-    if hold is unwrapped:
+    if hold is short_codes.unwrapped:
         return dedent(inner) if inner.startswith("\n") else inner
     return _as_block(found, hold(*parse_args((found["given"] or found["args"] or "").strip()), dedent(inner).strip()))
 
-
-# --- Attributes of kramdown, Goldmark and Docusaurus ---
 
 _ATTRIBUTES = re.compile(
     r"(?P<unmarked>\{::(?:nomarkdown|options)\b[^}\n]*?(?:/\}|\}(?P<inner>[\s\S]*?)\{:/(?:nomarkdown)?\}))"
@@ -263,8 +245,6 @@ def _attributes(text: MarkedText, found: re.Match[str]) -> str:
     text.remark(LOOK_DROPPED, found[0].strip(), is_loss=False)
     return ""
 
-
-# --- Notes in a sentence, and marks of Obsidian ---
 
 _NOTE = re.compile(r"(?<!\\)\^\[(?P<words>(?:\\.|(?!\n[ \t]*\n)[^\[\]\\]|\[[^\[\]]{0,500}+\]){1,2000}+)\]", re.DOTALL)
 
@@ -308,8 +288,7 @@ def _obsidian(text: MarkedText, found: re.Match[str]) -> str:
     return f"\n\n{found['film']}\n\n" if found["film"] else found["alt"] or ""
 
 
-# --- The table: in this order they are looked for ---
-
+# In the order in which they are applied.
 MARKS = (
     Mark("code", _CODE, _hide_code, "{{< highlight go >}}\nx\n{{< /highlight >}}", "```go\nx\n```\n"),
     Mark("comments", _COMMENT, _comment, "甲%%藏%%乙", "甲<!-- 藏 -->乙"),
@@ -326,8 +305,6 @@ MARKS = (
     Mark("Obsidian: boxes, sizes, films, places", _OBSIDIAN, _obsidian, "> [!faq] 題\n> 文", "> [!NOTE] 題\n> 文"),
 )
 
-
-# --- What stays as typed ---
 
 _UNKNOWN = re.compile(
     r"^[ \t]*:{3,}[ \t]*[A-Za-z][^\n]{0,300}|^ {0,3}\*\[[^\]\n]{1,60}\]:[^\n]*|^(?:import|export)[ \t][^\n]+['\";{(]$"
@@ -351,15 +328,48 @@ def _report_unknown(body: str, text: MarkedText, *, is_mdx: bool) -> None:
     for pattern in (_VALUE, _VALUE_OF_MDX) if is_mdx else (_VALUE,):
         for found in pattern.finditer(body):
             text.remark(VALUE_STAYS, found[0])
-    known = {remark.detail for remark in text.remarks}
-    for path in _linked_files(body):
-        if path not in known:
+    known = {"", *(remark.detail for remark in text.remarks)}
+    for path in (unquote(found["path"] or found["spaced"] or "") for found in _FILE_LINK.finditer(body)):
+        is_page = path.rpartition(".")[2].lower() in _PAGE_SUFFIXES
+        if path not in known and not is_page and not _EXTERNAL.match(path):
             text.remark("a link leads to a file of the old site", path)
 
 
-def _linked_files(body: str) -> Iterator[str]:
-    """Yield where links lead that name a file of the old site which is no page."""
-    for found in _FILE_LINK.finditer(body):
-        path = unquote(found["path"] or found["spaced"] or "")
-        if path and not _EXTERNAL.match(path) and path.rpartition(".")[2].lower() not in _PAGE_SUFFIXES:
-            yield path
+# HTML that no page here shows becomes a link or a comment, as in `convert_html`, and is named.
+_HIDDEN_HTML = re.compile(
+    r"<(?P<name>video|audio|script|style|object|svg|canvas|form|noscript|template)\b[^<>]{0,2000}>.*?</(?P=name)\s*>"
+    r"|<embed\b[^<>]{0,1000}>|<img\b(?![^<>]{0,2000}\ssrc\s*=)[^<>]{0,2000}?\sdata-src=[^<>]{0,1000}>",
+    re.DOTALL | re.IGNORECASE,
+)
+_FRAME = re.compile(r"<iframe\b[^<>]{0,2000}?\ssrc\s*=\s*[\"']?(?P<url>[^\s\"'<>]+)", re.IGNORECASE)
+_MARKED_HTML = re.compile(
+    r"^[ \t]*<(?P<name>div|section|article|aside|figure|center|details)\b(?P<given>[^<>\n]{0,500}?)"
+    r"\smarkdown=[\"']?(?:1|block|span)[\"']?(?P<rest>[^<>\n]{0,500})>(?P<inner>.*?)</(?P=name)>",
+    re.DOTALL | re.IGNORECASE | re.MULTILINE,
+)
+
+
+def without_hidden_html(typed: str) -> tuple[str, list[Remark]]:
+    """For Markdown without marks of its own, as Buttondown's."""
+    remarks, code = list[Remark](), Code()
+    return code.put_back(with_html_shown(code.take_out(typed), code, remarks)), remarks
+
+
+def with_html_shown(text: str, code: Code, remarks: list[Remark]) -> str:
+    """Turn HTML that our pages do not show into links and comments, each with a remark. `code` is taken out already."""
+
+    def shown(found: re.Match[str]) -> str:
+        made = convert_html(code.put_back(found[0]))
+        remarks.extend(made.remarks)
+        is_alone = found["name"] in {"object", None} and not made.markdown.startswith("!")
+        return f"\n\n{made.markdown}\n\n" if is_alone else made.markdown
+
+    def with_lines(found: re.Match[str]) -> str:
+        """Markdown within a box: blank lines around it, and it is read."""
+        inner = re.sub(r"</summary>[ \t]*\n", "</summary>\n\n", found["inner"]).strip()
+        return f"<{found['name']}{found['given']}{found['rest']}>\n\n{inner}\n\n</{found['name']}>"
+
+    text = _MARKED_HTML.sub(with_lines, _HIDDEN_HTML.sub(shown, text))
+    urls = dict.fromkeys(found["url"] for found in _FRAME.finditer(text))
+    remarks += [Remark(EMBED_IS_A_LINK, url) for url in urls if parse_video(url) is None]
+    return text

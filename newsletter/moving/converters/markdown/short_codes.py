@@ -21,12 +21,10 @@ _NAMED = re.compile(
 _KEY = re.compile(r"[A-Za-z][\w-]*(?:=|:(?=[^\s/]))")
 _STYLE_WORDS = {"no-icon", "flat", "modern", "simple", "true", "false"}  # never a word of a title
 
-type Words = list[str]
-type Named = dict[str, str]
-type WriteSingle = Callable[[Words, Named], str]
-"""Makes Markdown of the positional and the named arguments of a short code; "" if it cannot."""
-type WritePair = Callable[[Words, Named, str], str]
-"""Does the same for one that holds a text."""
+type Words = list[str]  # positional arguments
+type Named = dict[str, str]  # keyword arguments
+type WriteSingle = Callable[[Words, Named], str]  # makes Markdown; "" if it cannot
+type WritePair = Callable[[Words, Named, str], str]  # the same for one that holds a text
 
 
 def parse_args(args: str) -> tuple[Words, Named]:
@@ -51,9 +49,9 @@ def _first(named: Named, *keys: str) -> str:
 def _figure(words: Words, named: Named) -> str:
     source, alt = _first(named, "src", "image_path", "link"), named.get("alt", "")
     if not source:  # Hexo's: the path, sizes and words in a row
-        place = next((index for index, word in enumerate(words) if PICTURE.search(word)), len(words))
-        source = words[place] if place < len(words) else ""
-        alt = " ".join(word for word in words[place + 1 :] if not re.fullmatch(r"\d+(?:%|px)?", word))
+        index = next((index for index, word in enumerate(words) if PICTURE.search(word)), len(words))
+        source, *rest = words[index:] or [""]
+        alt = " ".join(word for word in rest if not re.fullmatch(r"\d+(?:%|px)?", word))
     by, link = named.get("attr", ""), named.get("attrlink", "")
     credit = f"[{by or link}]({link})" if link else by
     caption = " ".join(" ".join(filter(None, (named.get("title"), named.get("caption"), credit))).split())
@@ -87,7 +85,7 @@ def _include(words: Words, named: Named) -> str:
     return _figure([], {**named, "src": source}) if is_picture else ""
 
 
-def _post_path(words: Words, named: Named) -> str:
+def _post_path(words: Words, _named: Named) -> str:
     return f"{words[0].removesuffix('.md')}.md" if words else ""
 
 
@@ -98,10 +96,10 @@ def _post_link(words: Words, named: Named) -> str:
 
 def _link(words: Words, named: Named) -> str:
     """Hexo's link has words and an address, Hugo's themes' an address and words; Jekyll's is the path of a file."""
-    place = next((index for index, word in enumerate(words) if re.match(r"https?://|/", word)), None)
-    if place is None or len(words) == 1:
-        return f"/{words[0].lstrip('/')}" if len(words) == 1 and "/" in words[0] else ""
-    return f"[{' '.join(words[:place] or words[1:])}]({words[place]})"
+    if len(words) == 1:
+        return f"/{words[0].lstrip('/')}" if "/" in words[0] else ""
+    index = next((index for index, word in enumerate(words) if re.match(r"https?://|/", word)), None)
+    return f"[{' '.join(words[:index] or words[1:])}]({words[index]})" if index is not None else ""
 
 
 SINGLES: dict[str, WriteSingle] = {
@@ -113,9 +111,6 @@ SINGLES: dict[str, WriteSingle] = {
     "post_link": _post_link,
     "link": _link,
 }
-
-
-# --- Those that hold a text ---
 
 
 def quoted(text: str) -> str:
@@ -144,14 +139,11 @@ def _quote(words: Words, named: Named, inner: str) -> str:
     return quoted(inner + (f"\n\n— {', '.join(by) if named else ' '.join(by)}" if by else ""))
 
 
-def unwrapped(words: Words, named: Named, inner: str) -> str:
+def unwrapped(_words: Words, _named: Named, inner: str) -> str:
     return inner
 
 
-_BOXES = (
-    *("notice", "admonition", "alert", "callout", "danger", "info"),
-    *CALLOUT_TITLES,
-)
+_BOXES = ("notice", "admonition", "alert", "callout", "danger", "info", *CALLOUT_TITLES)
 PAIRS: dict[str, WritePair] = {
     **{name: partial(_box, name=name) for name in _BOXES},
     **dict.fromkeys(("quote", "blockquote", "pullquote"), _quote),

@@ -22,11 +22,7 @@ class Command(BaseCommand):
             found = exporting.export(path.absolute(), timezone.now(), with_keys=with_keys)
         except OSError as error:
             raise CommandError(f"Nothing was exported: {error}") from error
-        size = f"{found.files:,} files, {filesizeformat(found.octets)}"
-        self.stdout.write(f"{found.path}: {_counted(found.counts)}; {size}")
+        counts = ", ".join(f"{number:,} {word}" for word, number in found.counts.items())
+        self.stdout.write(f"{found.path}: {counts}; {found.files:,} files, {filesizeformat(found.octets)}")
         if not with_keys:
             self.stdout.write("Without keys: links in old mails open at a new house only if it gets this SECRET_KEY.")
-
-
-def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{number:,} {word}" for word, number in counts.items())

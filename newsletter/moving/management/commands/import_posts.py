@@ -1,7 +1,6 @@
 """Move posts in from another program: convert its export, and take the folder in."""
 
 import json
-import shutil
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -16,20 +15,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from newsletter.buckets import PicturesUnavailable
-from newsletter.issues.archiving import (
-    NumberingError,
-    PastMail,
-    archive_mails,
-    importable_mails,
-    numbers_in_use,
-    with_numbers,
-)
+from newsletter.issues import archiving
+from newsletter.issues.archiving import NumberingError, PastMail
 from newsletter.moving import converting
-from newsletter.moving.folder.layout import Damaged, is_folder_of_posts
+from newsletter.moving.folder.layout import FolderError, is_folder_of_posts
 from newsletter.moving.taking import posts
-from newsletter.moving.taking.account import Entry, MoveReport, as_page
 from newsletter.moving.taking.linking import GHOST_URL
 from newsletter.moving.taking.posts import MoveResult
+from newsletter.moving.taking.report import MoveReport, PostReport, as_page
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
 
@@ -53,46 +46,41 @@ class Command(BaseCommand):
         with _folder(path, self, options) as folder:
             try:
                 made = posts.take(folder, dry_run=dry_run, report=partial(_report, self, count(1)))
-            except Damaged as error:
+            except FolderError as error:
                 raise CommandError(f"{path}: {error}") from error
             except PicturesUnavailable as error:
                 raise CommandError(f"{error}. Run it again when it answers: what is here stays.") from error
-        if not made.account.entries:
+        if not made.report.entries:
             raise CommandError(f"No post in {path}")
-        _ask_for_site(made.account)
+        _ask_for_site(made.report)
         if options["as_issues"]:
             self._archive(made, dry_run=dry_run)
         if options["report"]:
-            options["report"].with_suffix(".html").write_text(as_page(made.account), "utf-8")
+            options["report"].with_suffix(".html").write_text(as_page(made.report), "utf-8")
         self._conclude(made)
 
     def _archive(self, made: MoveResult, *, dry_run: bool) -> None:
-        """Make issues of what was mailed."""
         now = timezone.now()
         mailed = {own: PastMail(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
-        ready, closed = importable_mails(mailed, now, made.public(now) if dry_run else None)
-        past = with_numbers(ready, numbers_in_use())
+        ready, closed = archiving.importable_mails(mailed, now, made.public(now) if dry_run else None)
+        past = archiving.with_numbers(ready, archiving.numbers_in_use())
         try:
-            count = len(past) if dry_run else archive_mails(past, now)
+            count = len(past) if dry_run else archiving.archive_mails(past, now)
         except NumberingError as error:
             raise CommandError(f"No issue was made: {error}. Run it again.") from error
         for one in past:
             self.stdout.write(f"issue {one.number}: {timezone.localtime(one.at):%Y-%m-%d} {one.subject}")
-        made.account.issues = count
-        made.account.notes += [f"{own}: mailed once, and no issue: its post is a draft" for own in closed]
+        made.report.issues = count
+        made.report.notes += [f"{own}: mailed once, and no issue: its post is a draft" for own in closed]
 
     def _conclude(self, made: MoveResult) -> None:
-        for note in made.account.notes:
-            self.stdout.write(note)
-        if not made.account.is_dry_run and (waits := Image.objects.unfinished().count()):
+        report, lines = made.report, [*made.report.notes]
+        if not report.is_dry_run and (waits := Image.objects.unfinished().count()):
             self.stderr.write(f"{waits:,} pictures get their sizes by and by, or at once by make_picture_sizes.")
-        if made.account.links:
-            self.stdout.write(f"Links between posts that lead to the new place: {made.account.links}")
-        if made.account.issues:
-            self.stdout.write(f"Issues of the archive: {made.account.issues}. Nothing was mailed.")
-        if made.account.is_dry_run:
-            self.stdout.write("Nothing was changed: this was a dry run.")
-        self.stdout.write(json.dumps(made.account.summary()))
+        lines += [f"Links between posts that lead to the new place: {report.links}"] if report.links else []
+        lines += [f"Issues of the archive: {report.issues}. Nothing was mailed."] if report.issues else []
+        lines += ["Nothing was changed: this was a dry run."] if report.is_dry_run else []
+        self.stdout.write("\n".join([*lines, json.dumps(report.summary())]))
 
 
 def add_options_of_conversion(parser: ArgumentParser) -> None:
@@ -105,15 +93,14 @@ def add_options_of_conversion(parser: ArgumentParser) -> None:
 
 def convert(path: Path, folder: Path, command: BaseCommand, options: dict[str, Any]) -> None:
     """Write an export as a folder of posts; on a terminal, say how many are done. Raises CommandError."""
-    for place in options["pictures"]:
-        if not place.is_dir():
-            raise CommandError(f"{place} is no folder")
+    if missing := [one for one in options["pictures"] if not one.is_dir()]:
+        raise CommandError(f"{missing[0]} is no folder")
     if not path.exists():
         raise CommandError(f"{path} does not exist")
-    zone = Publication.objects.current().zone
     given = {name: options[name] for name in ("site", "pictures", "fetch")}
+    given |= {"zone": Publication.objects.current().zone, "progress": partial(_progress, command)}
     try:
-        converting.run_converter(path, folder, zone=zone, progress=partial(_progress, command), **given)
+        converting.run_converter(path, folder, **given)
     except converting.ConversionError as error:
         raise CommandError(f"{path}: {error}") from error
 
@@ -125,24 +112,17 @@ def _progress(command: BaseCommand, done: int, of: int | None = None) -> None:
 
 @contextmanager
 def _folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> Iterator[Path]:
-    """Yield the folder of an export: itself if it is one, else one that is gone again afterwards.
-
-    It lies on the disk of the data, for it is as large as the export; what a killed run has left there goes with the
-    orphans of the desk.
-    """
+    """Yield a folder of posts as it is; else a temporary one on the data's disk, for it is as large as the export."""
     if is_folder_of_posts(path):
         if any(options[name] for name in ("site", "pictures", "fetch")):
             command.stderr.write("This is a folder of posts already: --site, --pictures and --fetch change nothing.")
         yield path
         return
-    place = settings.DATA_DIR / "imports"
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    own = Path(tempfile.mkdtemp(dir=place))
-    try:
-        convert(path, own / "posts", command, options)
-        yield own / "posts"
-    finally:
-        shutil.rmtree(own)
+    imports = settings.DATA_DIR / "imports"
+    imports.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=imports) as own:
+        convert(path, Path(own, "posts"), command, options)
+        yield Path(own, "posts")
 
 
 def _ask_for_site(account: MoveReport) -> None:
@@ -155,11 +135,11 @@ def _ask_for_site(account: MoveReport) -> None:
         )
 
 
-def _report(command: BaseCommand, numbers: Iterator[int], entry: Entry) -> None:
+def _report(command: BaseCommand, numbers: Iterator[int], entry: PostReport) -> None:
     """Write why a post is not as it was, if it is new or changed."""
     _progress(command, next(numbers))
     if entry.outcome == "rejected":
         command.stdout.write(f"{entry.name}: rejected: {entry.reason}")
     elif entry.outcome != "unchanged":
-        reasons = [*entry.unnamed, *map(str, entry.remarks)]
+        reasons = [*entry.unexplained, *map(str, entry.remarks)]
         command.stdout.write("; ".join([f"{entry.name}: {entry.outcome}", *reasons]))

@@ -8,21 +8,21 @@ from typing import Any, NamedTuple, Self
 from django.template.loader import render_to_string
 from django.utils.translation import gettext, gettext_lazy
 
-from newsletter.moving.counting import THINGS
-from newsletter.moving.folder.layout import PostAccount, Remark
+from newsletter.moving.counting import COUNT_NAMES
+from newsletter.moving.folder.layout import LossReport, Remark
 
 WORDS_SHOWN = 20  # of those that are missing
 
 
-def in_words(said: str) -> str:
-    """Translate “what: detail” into the active language; the detail stays."""
-    what, colon, detail = said.partition(": ")
+def translated(sentence: str) -> str:
+    """“what: detail” in the active language; the detail stays."""
+    what, colon, detail = sentence.partition(": ")
     known = str(LABELS.get(what) or (what and gettext(what)))
     return gettext("%(what)s: %(detail)s") % {"what": known, "detail": detail} if colon else known
 
 
-class ThingCount(NamedTuple):
-    """A row of the report: how many of a thing (by its name in THINGS) there were and are."""
+class CountChange(NamedTuple):
+    """A row of the report. name: one of COUNT_NAMES."""
 
     name: str
     before: int
@@ -38,8 +38,8 @@ class ThingCount(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
-    """The result of one post. unnamed: differences that no remark explains, losses first."""
+class PostReport:
+    """The result of one post. unexplained: differences that no remark explains, losses first."""
 
     name: str
     outcome: str  # created, updated, unchanged or rejected
@@ -49,14 +49,16 @@ class Entry:
     before: Mapping[str, int] = field(default_factory=dict)
     after: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
-    unnamed: tuple[str, ...] = ()
-    lost: int = 0  # words of the old page that the new one does not show, and that no remark names
+    unexplained: tuple[str, ...] = ()
+    lost_words: int = 0  # how many words of the old page the new one does not show, and no remark names
 
     @classmethod
     def from_json(cls, name: str, outcome: str, title: str, pk: int | None, kept: dict[str, Any]) -> Self:
+        """kept: as `to_json` writes it; an older version left some of it out."""
         remarks = tuple(Remark(what, detail, is_loss=is_loss) for what, detail, is_loss in kept.get("remarks", ()))
-        given = {**kept, "remarks": remarks, "unnamed": tuple(kept.get("unnamed", ()))}
-        return cls(name, outcome, title, pk=pk, **given)
+        before, after = kept.get("before", {}), kept.get("after", {})
+        rest = tuple(kept.get("unnamed", ())), kept.get("lost", 0)
+        return cls(name, outcome, title, kept.get("reason", ""), pk, before, after, remarks, *rest)
 
     def to_json(self) -> dict[str, Any]:
         """All fields but name, outcome, title and post, which have columns."""
@@ -65,37 +67,37 @@ class Entry:
             "before": self.before,
             "after": self.after,
             "remarks": [[one.what, one.detail[:500], one.is_loss] for one in self.remarks],
-            "unnamed": list(self.unnamed),
-            "lost": self.lost,
+            "unnamed": list(self.unexplained),
+            "lost": self.lost_words,
         }
 
     @property
-    def unexplained(self) -> list[str]:
-        return [line for line in self.unnamed if ": +" not in line]
+    def unexplained_losses(self) -> list[str]:
+        return [line for line in self.unexplained if ": +" not in line]
 
     @property
     def losses(self) -> int:
-        return sum(remark.is_loss for remark in self.remarks) + len(self.unexplained)
+        return sum(remark.is_loss for remark in self.remarks) + len(self.unexplained_losses)
 
     @property
     def differs(self) -> bool:
-        return bool(self.reason or self.remarks or self.unnamed)
+        return bool(self.reason or self.remarks or self.unexplained)
 
     @property
-    def different(self) -> list[ThingCount]:
-        """Things whose count changed, fewer first."""
-        rows = [ThingCount(name, self.before.get(name, 0), self.after.get(name, 0)) for name in THINGS]
+    def changed_counts(self) -> list[CountChange]:
+        """The counts that changed, losses first."""
+        rows = [CountChange(name, self.before.get(name, 0), self.after.get(name, 0)) for name in COUNT_NAMES]
         return sorted((row for row in rows if row.change), key=lambda row: row.change > 0)
 
 
-def unnamed(was: PostAccount, after: Mapping[str, int], remarks: tuple[Remark, ...]) -> tuple[str, ...]:
-    """Differences that no remark explains, missing things first."""
-    rest = Counter({name: after[name] - count for name, count in was.before.items() if name in THINGS})
+def unexplained(losses: LossReport, after: Mapping[str, int], remarks: tuple[Remark, ...]) -> tuple[str, ...]:
+    """Differences that no remark explains, losses first."""
+    rest = Counter({name: after[name] - count for name, count in losses.before.items() if name in COUNT_NAMES})
     for remark in remarks:
         rest.subtract(remark.effect)
-    shown = " ".join(was.lost_words[:WORDS_SHOWN]) + (" …" if len(was.lost_words) > WORDS_SHOWN else "")
-    found = [f"words missing: {shown}"] if was.lost_words else []
-    changes = [(name, rest[name]) for name in THINGS if rest[name]]
+    shown = " ".join(losses.lost_words[:WORDS_SHOWN]) + (" …" if len(losses.lost_words) > WORDS_SHOWN else "")
+    found = [f"words missing: {shown}"] if losses.lost_words else []
+    changes = [(name, rest[name]) for name in COUNT_NAMES if rest[name]]
     found += [f"{name}: {change:+d}" for name, change in sorted(changes, key=lambda one: one[1] > 0)]
     return tuple(found)
 
@@ -106,18 +108,17 @@ class MoveReport:
 
     program: str
     is_dry_run: bool = False
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[PostReport] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # about the whole
-    redirects: int = 0
     links: int = 0  # between posts that lead to the new place now
     issues: int = 0  # of the archive, made of what was mailed
 
-    def totals(self) -> list[ThingCount]:
+    def totals(self) -> list[CountChange]:
         before, after = Counter[str](), Counter[str]()
         for entry in self.entries:
             before.update(entry.before)
             after.update(entry.after)
-        return [ThingCount(name, before[name], after[name]) for name in THINGS]
+        return [CountChange(name, before[name], after[name]) for name in COUNT_NAMES]
 
     def summary(self) -> dict[str, int]:
         outcomes = Counter(entry.outcome for entry in self.entries)
@@ -145,17 +146,17 @@ LABELS = {
 
 def as_page(account: MoveReport) -> str:
     """The account as a page that stands for itself: no script, nothing from elsewhere."""
-    entries = sorted((entry for entry in account.entries if entry.differs), key=lambda entry: -entry.lost)
+    entries = sorted((entry for entry in account.entries if entry.differs), key=lambda entry: -entry.lost_words)
     different = [(entry, explain(entry)) for entry in entries]
     context = {"account": account, "different": different, "summary": account.summary()}
     return render_to_string("moving/account.html", context)
 
 
-def explain(entry: Entry) -> dict[str, Any]:
+def explain(entry: PostReport) -> dict[str, Any]:
     """Reasons why a text differs, in the active language; gains come last."""
-    more = [line for line in entry.unnamed if line not in entry.unexplained]
+    gains = [line for line in entry.unexplained if line not in entry.unexplained_losses]
     return {
-        "reason": in_words(entry.reason),
-        "unnamed": [in_words(words) for words in entry.unexplained],
-        "remarks": [in_words(str(one)) for one in [*entry.remarks, *more]],
+        "reason": translated(entry.reason),
+        "unnamed": [*map(translated, entry.unexplained_losses)],
+        "remarks": [translated(str(one)) for one in [*entry.remarks, *gains]],
     }
