@@ -65,7 +65,8 @@ class SampleIssue:
     @property
     def answers(self) -> dict[str, str]:
         """The answers to its question, each with how often it was given."""
-        return self.fields.get("answers", {})
+        answers: dict[str, str] = self.fields.get("answers", {})
+        return answers
 
     def published_at(self, position: int) -> datetime:
         """When a post was published: the first of the issue is the newest, two days before a biweekly slot."""

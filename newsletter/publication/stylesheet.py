@@ -103,10 +103,11 @@ def css_version(accent: str, theme: str = DEFAULT_THEME) -> str:
 
 def used_css(css: str, names: AbstractSet[str]) -> str:
     """Those rules of a minified sheet that can match in a page with these `names_in` it."""
-    return "".join(_used_rule(*found, names) for found in RULE.findall(css))
+    return "".join(_used_rule(found, names) for found in RULE.findall(css))
 
 
-def _used_rule(media: str, rules: str, selectors: str, block: str, names: AbstractSet[str]) -> str:
+def _used_rule(rule: tuple[str, str, str, str], names: AbstractSet[str]) -> str:
+    media, rules, selectors, block = rule
     if media:
         inside = used_css(rules, names)
         return f"{media}{{{inside}}}" if inside else ""
