@@ -150,7 +150,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
-    "newsletter.publication.middleware.WholeNameMiddleware",
+    "newsletter.publication.middleware.ReaderPageMiddleware",
 ]
 TEMPLATES = [
     {

@@ -1,4 +1,4 @@
-"""A template loader that removes lines which hold only tags, as Jinja's trim_blocks and lstrip_blocks do.
+"""A template loader that removes indentation, and lines which hold only tags, as Jinja's trim_blocks does.
 
 html-validate's `no-trailing-whitespace` asks for it. Doing it in the finished page would change an author's white
 space.
@@ -20,8 +20,8 @@ _SILENT = (
     r"|\{% blocktranslate (?:(?!%\})[^\n])*\basvar (?:(?!\{% endblock)[\s\S])*\{% endblocktranslate %\}"
     r"|\{\{ block\.super \}\}"
 )
-_LONE = re.compile(rf"^[ \t]*((?:{_SILENT})+)[ \t]*\n", re.MULTILINE)
-_INDENTED = re.compile(r"^[ \t]+(?=\{% (?:if|for) )", re.MULTILINE)  # no indent where the output may be empty
+_LONE = re.compile(rf"^((?:{_SILENT})+)[ \t]*\n", re.MULTILINE)
+_INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 _UNTRIMMED = "email/"
 
 
@@ -33,5 +33,5 @@ class TrimmingLoader(FilesystemLoader):
 
 
 def trim_tag_lines(source: str) -> str:
-    """The template source without lines on which only tags stand."""
-    return _LONE.sub(r"\1", _INDENTED.sub("", source))
+    """The template source without indentation and lines on which only tags stand."""
+    return _LONE.sub(r"\1", _INDENTATION.sub("", source))

@@ -447,6 +447,9 @@ def result_json(result: IssueResult, *, shows_sentences: bool) -> dict[str, Any]
         "numbers": {name: _measure_json(result, name) for name in MEASURE_LABELS},
         "sentences_count": result.sentence_count,
     }
+    if result.issue.choices:
+        answers = [one._asdict() for one in result.issue.tally()]
+        payload["question"] = {"question": result.issue.question, "answers": answers}
     if shows_sentences:
         payload["sentences"] = list(result.sentences)
     if result.followed:

@@ -18,12 +18,12 @@ from newsletter.delivery.models import Answer, Batch, Delivery, Event, Mailing, 
 from newsletter.delivery.models.mailing import Alert, MailingStep
 from newsletter.delivery.planning import approving, beginning
 from newsletter.issues import cadence, schedule
-from newsletter.issues.models import Issue, IssueItem, StartingPoint
+from newsletter.issues.models import Issue, IssueItem, StartingPoint, Vote
 from newsletter.issues.search import index_issue
 from newsletter.moving.folder import layout
 from newsletter.moving.folder.layout import PostFile
 from newsletter.moving.taking.posts import PostFolder, steps
-from newsletter.posts.models import Image, Post, Tag
+from newsletter.posts.models import Image, Post, Series, Tag
 from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.changes import Via, acting_as
 from newsletter.publication.models import CACHE_KEY, Publication
@@ -62,6 +62,12 @@ class SampleIssue:
         words_and_forms = (str(item).split() for item in self.fields["posts"])
         return [(words, form) for words, form in words_and_forms]
 
+    @property
+    def answers(self) -> dict[str, str]:
+        """The answers to its question, each with how often it was given."""
+        answers: dict[str, str] = self.fields.get("answers", {})
+        return answers
+
     def published_at(self, position: int) -> datetime:
         """When a post was published: the first of the issue is the newest, two days before a biweekly slot."""
         return self.ends_at - (self.ends_at - self.begins_at) * (1 + 2 * position) / 7
@@ -78,7 +84,7 @@ def load(now: datetime) -> bool:
     if Post.objects.exists() or Issue.objects.exists():
         raise NotEmptyError
     publication = _introduce()
-    _make_tags()
+    _make_tags_and_series()
     samples = list(_samples(publication, now))
     _write_posts(samples)
     has_readers = Subscriber.objects.exists()  # real readers must not get sample data
@@ -91,6 +97,7 @@ def load(now: datetime) -> bool:
                 issue.mark_sent(sample.ends_at)
             elif sample.number <= SENT:
                 _mail(issue, sample.ends_at)
+                _answer_question(issue, sample)
                 add_replies(issue, sample.ends_at, now)
             index_issue(issue)
     _choose_where_to_start()
@@ -121,10 +128,12 @@ def _introduce() -> Publication:
     return publication
 
 
-def _make_tags() -> None:
-    """Create the tags with Latin slugs, which the importer cannot derive."""
+def _make_tags_and_series() -> None:
+    """Create the tags and the series with Latin slugs, which the importer cannot derive."""
     for name, slug in tomllib.loads(_read("tags.toml")).items():
         Tag.objects.get_or_create(name=name, defaults={"slug": slug})
+    for title, fields in tomllib.loads(_read("series.toml")).items():
+        Series.objects.get_or_create(title=title, defaults=fields)
 
 
 def _samples(publication: Publication, now: datetime) -> Iterator[SampleIssue]:
@@ -190,6 +199,9 @@ def _compose(sample: SampleIssue) -> Issue:
         preheader=str(sample.fields["preheader"]),
         introduction=introduction.strip(),
         closing=closing.strip(),
+        question=sample.fields.get("question", ""),
+        question_choices="\n".join(sample.answers),
+        shows_result=bool(sample.answers),
     )
     for position, (words, form) in enumerate(sample.posts):
         post = Post.objects.get(source=SOURCE + words)
@@ -279,6 +291,12 @@ def add_feedback(mailing: Mailing, slot: datetime) -> None:
     for copy, one in zip(got_it, answers, strict=False):
         assert copy.subscriber is not None  # noqa: S101 - nobody has been erased yet
         mailing.issue.feedback.give(copy.subscriber, mailing.issue, one, slot + 6 * AN_HOUR)
+
+
+def _answer_question(issue: Issue, sample: SampleIssue) -> None:
+    for choice, times in enumerate(sample.answers.values(), 1):
+        for number in range(int(times)):
+            Vote.objects.put(issue, f"{choice} {number}", choice, "")
 
 
 def add_replies(issue: Issue, slot: datetime, now: datetime) -> None:

@@ -300,8 +300,9 @@ class IssueItem(models.Model):
 
     @property
     def html(self) -> SafeString:
-        """The post's HTML below a title in h2, with prefixed ids, because footnote ids repeat between posts."""
-        return prefix_ids(demote_headings(self.post.html), f"p{self.post_id}")
+        """The post's HTML below its title, with prefixed ids, because footnote ids repeat between posts."""
+        html = self.post.html if self.issue.repeats_title() else demote_headings(self.post.html)
+        return prefix_ids(html, f"p{self.post_id}")
 
 
 class KeptText(models.Model):

@@ -8,7 +8,7 @@ from typing import Final
 from newsletter.mail.plaintext import display_width
 from newsletter.mail.spacing import HAN, INLINE_TAGS, LATIN
 
-NOWRAP: Final = '<span style="white-space: nowrap">'
+KEPT: Final = '<span class="kept">'  # on one line, by a rule of the sheet: some mail clients refuse `white-space`
 NAME_MAX: Final = 20  # columns: ten Han, which fit a line of the narrowest phone's largest title
 LATIN_FONT: Final = '<span style="font-family: Arial, Helvetica, sans-serif">'
 SHORTEST: Final = 10  # characters that a line of a phone may not hold
@@ -30,30 +30,30 @@ BLOCK_TAG: Final = re.compile(rf"(<(?!/?(?:{NO_BLOCK})\b)[^<>]*>)")
 END: Final = re.compile(r"</(?:p|li|dd|figcaption|h[1-6])>|<[uo]l\b")
 
 
-def keep_endings(html: str, span: str = NOWRAP) -> str:
+def keep_endings(html: str) -> str:
     """No paragraph ends in one character: the last two Han, with their punctuation, stay on one line.
 
-    span: the tag that keeps a line whole. Browsers that know `text-wrap: pretty` need none.
+    Browsers that know `text-wrap: pretty` need none.
     """
     parts = BLOCK_TAG.split(html)
     for place in range(0, len(parts) - 1, 2):
         if END.match(parts[place + 1]) and len(TAG.sub("", parts[place]).strip()) >= SHORTEST:
-            parts[place] = _kept(parts[place], span)
+            parts[place] = _kept(parts[place])
     return "".join(parts)
 
 
-def _kept(text: str, span: str) -> str:
+def _kept(text: str) -> str:
     for pattern in (PLAIN, OPENED, LINKED):
         if (found := pattern.search(text)) and HAN_ANY.search(found[1]):
-            return f"{text[: found.start()]}{span}{found[1]}</span>{found.groups()[-1]}"
+            return f"{text[: found.start()]}{KEPT}{found[1]}</span>{found.groups()[-1]}"
     if found := STRESSED.search(text):
         tag, name, words, before, last, closed = found.groups()
         head = f"{tag}{words}</{name}>" if words else ""
-        return f"{text[: found.start()]}{head}{span}{tag}{before}</{name}>{last}</span>{closed}"
+        return f"{text[: found.start()]}{head}{KEPT}{tag}{before}</{name}>{last}</span>{closed}"
     return text
 
 
-def keep_name(html: str, name: str, span: str = NOWRAP) -> str:
+def keep_name(html: str, name: str, span: str = KEPT) -> str:
     """Keep a Chinese `name` on one line wherever the body of a page or mail shows it."""
     if not HAN_ANY.search(name) or display_width(name) > NAME_MAX:
         return html

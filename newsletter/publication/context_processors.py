@@ -10,11 +10,12 @@ from newsletter.publication.models import Publication
 
 def publication(request: HttpRequest) -> dict[str, object]:
     current = Publication.objects.current()
-    request.sheet_hash = stylesheet.css_csp_hash(current.accent, current.theme)  # type: ignore[attr-defined]  # for ContentSecurityPolicy, in PolicyMiddleware
+    sheet = stylesheet.full_css(current.accent, current.theme)
+    request.sheet = sheet  # type: ignore[attr-defined]  # for ReaderPageMiddleware and PolicyMiddleware
     return {
         "publication": current,
         "look_url": f"{reverse('publication:look')}?v={stylesheet.css_version(current.accent, current.theme)}",
-        "sheet": stylesheet.full_css(current.accent, current.theme),
+        "sheet": sheet,
         "inline_script": stylesheet.INLINE_SCRIPT,
         "icon_version": sharing.icon_version(current),
         "page_language": sharing.language_tag(current),

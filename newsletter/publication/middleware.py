@@ -55,7 +55,7 @@ class PublicationMiddleware:
             return self.get_response(request)
         if not publication.is_set_up:
             publication = _in_language_of(request, publication)
-        request.publication_name = publication.name  # type: ignore[attr-defined]  # for WholeNameMiddleware
+        request.publication_name = publication.name  # type: ignore[attr-defined]  # for ReaderPageMiddleware
         language, zone = translation.override(publication.language), timezone.override(publication.zone)
         with Publication.objects.used(publication), language, zone:
             is_open = publication.is_set_up or request.path.startswith(OPEN_BEFORE_SETUP)
@@ -64,8 +64,11 @@ class PublicationMiddleware:
         return response
 
 
-class WholeNameMiddleware:
-    """Keep the publication's name on one line wherever a reader's page shows it; the innermost middleware."""
+class ReaderPageMiddleware:
+    """Finish a reader's page: the publication's name on one line, and of the sheet only the rules that can match.
+
+    The innermost middleware.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -75,8 +78,19 @@ class WholeNameMiddleware:
         is_page = response.headers.get("Content-Type", "").startswith("text/html") and not response.streaming
         if is_page and not request.path.startswith(("/desk/", "/admin/")):
             name = getattr(request, "publication_name", "")  # without a database there is none
-            response.content = typesetting.keep_name(response.content.decode(), name, '<span class="name">')
+            html = typesetting.keep_name(response.content.decode(), name, '<span class="name">')
+            response.content = _with_used_css(request, html)
         return response
+
+
+def _with_used_css(request: HttpRequest, html: str) -> str:
+    sheet: str = getattr(request, "sheet", "")
+    before, style, after = html.partition(f"<style>{sheet}</style>")
+    if not sheet or not style:
+        return html
+    used = stylesheet.used_css(sheet, stylesheet.names_in(before + after))
+    request.sheet = used  # type: ignore[attr-defined]  # for PolicyMiddleware
+    return f"{before}<style>{used}</style>{after}"
 
 
 def _in_language_of(request: HttpRequest, publication: Publication) -> Publication:
@@ -101,7 +115,8 @@ class PolicyMiddleware(ContentSecurityPolicyMiddleware):
         answer: HttpResponse = super().process_response(request, response)
         policy = answer.headers.get(CSP.HEADER_ENFORCE, "")
         if stylesheet.SHEET_HASH_PLACEHOLDER in policy:
-            found = policy.replace(stylesheet.SHEET_HASH_PLACEHOLDER, getattr(request, "sheet_hash", ""))
+            sheet = getattr(request, "sheet", "")
+            found = policy.replace(stylesheet.SHEET_HASH_PLACEHOLDER, stylesheet.hash_source(sheet) if sheet else "")
             found = found.replace(stylesheet.SCRIPT_HASH_PLACEHOLDER, stylesheet.INLINE_SCRIPT_HASH)
             answer.headers[str(CSP.HEADER_ENFORCE)] = found.replace(" ;", ";")
         return answer

@@ -1,6 +1,8 @@
 """The site's style sheet: theme and accent colour, readable in the light and the dark scheme."""
 
+import re
 from base64 import b64encode
+from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +23,7 @@ from newsletter.mail.colours import (
 )
 
 
-def _hash_source(inline: str) -> str:
+def hash_source(inline: str) -> str:
     """The CSP source of an inline script or style sheet (CSP Level 3, section 2.3.1)."""
     return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"
 
@@ -37,9 +39,15 @@ INLINE_SCRIPT = (
     'const{src}=document.currentScript.dataset;addEventListener("load",()=>'
     'document.head.append(Object.assign(document.createElement("script"),{src})))'
 )
-INLINE_SCRIPT_HASH = _hash_source(INLINE_SCRIPT)
-# Placeholders in settings.SECURE_CSP for INLINE_SCRIPT_HASH and the current `css_csp_hash`.
+INLINE_SCRIPT_HASH = hash_source(INLINE_SCRIPT)
+# Placeholders in settings.SECURE_CSP for INLINE_SCRIPT_HASH and the hash of the page's sheet.
 SCRIPT_HASH_PLACEHOLDER, SHEET_HASH_PLACEHOLDER = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
+
+RULE = re.compile(r"(@media[^{]+)\{((?:[^{}]+\{[^{}]*\})*)\}|([^{}]+)(\{[^{}]*\})")
+COMMA = re.compile(r",(?![^()]*(?:\([^()]*\)[^()]*)*\))")  # between selectors
+# What names no element or class that must be there: at-rules, pseudo-classes and their alternatives, attributes.
+NO_NAME = re.compile(r"\([^()]*\)|\[[^\]]*\]|::?[a-z-]+|@[a-z-]+")
+NAME = re.compile(r"\.?[a-z][\w-]*")
 
 
 @cache
@@ -84,7 +92,6 @@ def full_css(accent: str, theme: str = DEFAULT_THEME) -> str:
 
 
 def _minified(name: str) -> str:
-    """It counts towards the 20 KB of a page."""
     return str(cssmin((STATIC_DIR / name).read_text(encoding="utf-8")))
 
 
@@ -94,7 +101,32 @@ def css_version(accent: str, theme: str = DEFAULT_THEME) -> str:
     return sha256(full_css(accent, theme).encode()).hexdigest()[:8]
 
 
-@lru_cache(maxsize=8)
-def css_csp_hash(accent: str, theme: str = DEFAULT_THEME) -> str:
-    """The CSP source of the inlined style sheet."""
-    return _hash_source(full_css(accent, theme))
+def used_css(css: str, names: AbstractSet[str]) -> str:
+    """Those rules of a minified sheet that can match in a page with these `names_in` it."""
+    return "".join(_used_rule(found, names) for found in RULE.findall(css))
+
+
+def _used_rule(rule: tuple[str, str, str, str], names: AbstractSet[str]) -> str:
+    media, rules, selectors, block = rule
+    if media:
+        inside = used_css(rules, names)
+        return f"{media}{{{inside}}}" if inside else ""
+    used = ",".join(selector for selector, needed in _needs(selectors) if needed <= names)
+    return used and used + block
+
+
+@lru_cache(maxsize=2048)  # more than the sheet and the themes have
+def _needs(selectors: str) -> list[tuple[str, frozenset[str]]]:
+    """Each of the selectors with the names that an element must have, or have around it, to match."""
+    return [(one, frozenset(NAME.findall(_bare(one)))) for one in COMMA.split(selectors)]
+
+
+def _bare(selector: str) -> str:
+    bare = NO_NAME.sub("", selector)
+    return bare if bare == selector else _bare(bare)
+
+
+def names_in(html: str) -> set[str]:
+    """The elements (`p`) and classes (`.prose`) of a page."""
+    classes = {f".{name}" for names in re.findall(r'class="([^"]*)"', html) for name in names.split()}
+    return classes | set(re.findall(r"<([a-z][a-z0-9]*)", html))

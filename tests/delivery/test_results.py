@@ -11,6 +11,7 @@ from newsletter.delivery import results
 from newsletter.delivery.events import thinning
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing, Reply
+from newsletter.issues.models import Issue, Vote
 from newsletter.mail.smtp_replies import RefusalReason
 from subscribers.models import Sentence, Subscriber
 from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent, told
@@ -184,6 +185,19 @@ def test_the_json_has_the_numbers():
     assert (written["sentences_count"], written["sentences"]) == (1, ["很受用。"])
     assert "sentences" not in results.result_json(found, shows_sentences=False)
     assert "links" not in written
+
+
+def test_the_json_has_the_answers_to_the_question_of_an_issue():
+    last = sent(7, NOW)
+    asked = {"question": "先寫什麼？", "question_choices": "會議\n帶人"}
+    Issue.objects.filter(pk=last.issue_id).update(**asked)
+    for voter, choice in enumerate([2, 2, 1]):
+        Vote.objects.put(last.issue, f"browser {voter}", choice, "")
+
+    written = results.result_json(results.issue_result(last, NOW + DAYS_3), shows_sentences=False)
+
+    answers = [{"label": "會議", "times": 1, "share": 33}, {"label": "帶人", "times": 2, "share": 67}]
+    assert written["question"] == {"question": "先寫什麼？", "answers": answers}
 
 
 @pytest.mark.parametrize("change", [{"state": "sending", "finished_at": None}, {"kind": "correction"}])

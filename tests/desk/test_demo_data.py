@@ -13,7 +13,7 @@ from newsletter.delivery import tasks
 from newsletter.delivery.models import Mailing
 from newsletter.desk import demo
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
-from newsletter.posts.models import Post, Tag
+from newsletter.posts.models import Post, Series, Tag
 from subscribers.mails import sending
 from subscribers.models import Subscriber
 from tests.factories import make_publication
@@ -48,6 +48,20 @@ def test_there_is_something_on_every_page():
         "team",
         "writing",
     ]
+
+
+def test_it_has_a_series_and_an_open_question_with_its_answers():
+    [series] = Series.objects.in_use(NOW)
+    [issue] = Issue.objects.exclude(question="")
+
+    assert list(series.posts.values_list("words", "series_number").order_by("series_number")) == [
+        ("delegation", 1),
+        ("warm-feedback", 2),
+        ("first-month", 3),
+    ]
+    assert issue.takes_votes(NOW)
+    assert all(one.times for one in issue.tally())
+    assert Mailing.objects.get(issue=issue).html.count(f"{issue.number}/q") == 3
 
 
 def test_every_post_is_an_essay_with_an_english_address_a_summary_and_tags():

@@ -47,6 +47,15 @@ def test_home_leads_a_stranger_to_posts_as_soon_as_there_are_any(client):
     assert "Begin with these" not in before
 
 
+def test_the_archive_has_one_name(client):
+    make_publication(language="zh-hant")
+    make_issue(make_post(), sent_at=PUBLISHED_AT)
+
+    names = {name.strip(" →") for name in re.findall(r'href="/issues/"[^>]*>([^<]+)<', client.get("/").text)}
+
+    assert names == {"各期電子報"}
+
+
 def test_the_archive_goes_by_year_and_number(client):
     post = make_post(published_at=datetime(2024, 1, 1, tzinfo=UTC))
     make_issue(post, number=1, subject="第一", sent_at=datetime(2025, 12, 31, 15, 59, tzinfo=UTC))
@@ -103,6 +112,14 @@ def test_the_sections_of_a_post_are_below_its_title(client):
     )
 
     assert headings == [("h2", "談槓桿"), ("h3", "一節"), ("h4", "一段")]
+
+
+def test_the_sections_of_a_post_whose_title_is_the_subject_follow_the_subject(client):
+    issue = make_issue(make_post("談槓桿", body="## 一節"), subject="談槓桿", sent_at=PUBLISHED_AT)
+
+    page = client.get(issue.get_absolute_url()).text
+
+    assert re.findall(r"<(h\d)[^>]*>(談槓桿|一節)<", page) == [("h1", "談槓桿"), ("h2", "一節")]
 
 
 def test_a_post_that_an_issue_only_names_or_begins_has_a_way_on(client):

@@ -1,13 +1,13 @@
 import pytest
 
-from newsletter.mail.typesetting import LATIN_FONT, NOWRAP, keep_endings, keep_name, narrow_quotes
+from newsletter.mail.typesetting import KEPT, LATIN_FONT, keep_endings, keep_name, narrow_quotes
 
 
 def kept(html: str) -> str:
     return (
         keep_endings(html.replace(">", ">一行有九個字以上，", 1))
         .replace(">一行有九個字以上，", ">", 1)
-        .replace(NOWRAP, "[")
+        .replace(KEPT, "[")
         .replace("</span>", "]")
     )
 
@@ -56,7 +56,7 @@ def test_the_name_stays_whole_in_text_alone():
 
     shown = keep_name(page, "雙週刊")
 
-    assert shown == page.replace('">雙週刊<', f'">{NOWRAP}雙週刊</span><')
+    assert shown == page.replace('">雙週刊<', f'">{KEPT}雙週刊</span><')
 
 
 @pytest.mark.parametrize("name", ["The Long View", "十一個字以上的名字會超出手機", ""])

@@ -324,6 +324,17 @@ def test_a_post_is_light_and_comes_in_four_requests_without_fonts(client):
     assert not re.findall(r'(?:src|href)="(?:https?:)?//(?!news\.example\.org)[^"]*\.(?:js|css|woff2?)', html)
 
 
+def test_a_post_of_two_thousand_characters_has_10_kb(client):
+    text = (settings.BASE_DIR / "newsletter/desk/demo_data/posts/price-of-a-token.md").read_text().split("---\n", 2)[2]
+    for n in range(3):
+        findable(f"其他{n}", body="另一篇的開頭，長得足以讓摘要有兩行。" * 3)
+    post = findable(body=text, title="一個 token 多少錢", tags=("ai", "work"))
+
+    page = client.get(post.get_absolute_url(), headers={"Accept-Encoding": "gzip"})
+
+    assert len(page.content) <= 10_000
+
+
 @time_machine.travel(PUBLISHED_AT + timedelta(days=1), tick=False)  # the form says when it was shown, in seconds
 def test_an_unchanged_page_is_not_sent_again(client):
     post = make_post()
@@ -366,7 +377,7 @@ def test_read_more_shows_picture_title_sentences_and_who_wrote_it(client):
     first, second = sorted(re.findall(r'<li class="posts-item">(.*?)</li>', page), key=len, reverse=True)
     assert 'src="/media/aaaaaaaaaaaaaaaa/a-640.png"' in first
     assert 'alt=""width="144"height="96"' in first.replace(" ", "")
-    assert "一句話。兩句話。" in first
+    assert '<p class="posts-excerpt beside">一句話。兩句話。' in first  # whose lines are filled
     assert "<img" not in second
     assert "<span>Gipi</span>" in first
     assert "<span>Gipi</span>" in second

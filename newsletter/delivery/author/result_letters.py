@@ -81,6 +81,7 @@ def _context(found: IssueResult, publication: Publication, addresses: list[str])
         "domains": results.failures_by_domain(found),
         "lines": [one for one in results.result_lines(found) if one.name not in {"sent", "missed"}],
         "how_compared": results.comparison_note(found),
+        "issue": found.issue,
         "sentences": found.sentences if may_read else (),
         "followed": found.followed,
         "url": settings.SITE_URL + reverse("admin:mailing", args=[found.mailing.pk]),

@@ -78,11 +78,12 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
     issue = _without_control(issue)
     if items is None:
         items = list(issue.items.select_related("post__cover", "post__series").prefetch_related("post__tags"))
+    repeats_title = [item.post.title for item in items] == [issue.subject]
     return {
         "issue": issue,
         "publication": publication,
-        "items": [_item_context(item, publication) for item in items],
-        "repeats_title": [item.post.title for item in items] == [issue.subject],
+        "items": [_item_context(item, publication, is_below_h1=repeats_title) for item in items],
+        "repeats_title": repeats_title,
         "is_digest": publication.look == Publication.MailLook.DIGEST,
         "preheader": preheader_line(issue, items),
         "is_brief": _is_brief(issue, items),
@@ -99,9 +100,9 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
     }
 
 
-def _item_context(item: IssueItem, publication: Publication) -> dict[str, object]:
+def _item_context(item: IssueItem, publication: Publication, *, is_below_h1: bool) -> dict[str, object]:
     """The context of one post; its day is in the publication's time zone."""
-    post, cover = item.post, item.post.cover  # loaded for this letter alone
+    post, cover, is_full = item.post, item.post.cover, item.form == IssueItem.Form.FULL  # loaded for this letter alone
     post.title = single_line(post.title)
     if cover:
         cover.alt = single_line(cover.alt)
@@ -110,7 +111,7 @@ def _item_context(item: IssueItem, publication: Publication) -> dict[str, object
         "post": post,
         "url": settings.SITE_URL + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(publication.zone).date() if post.published_at else None,
-        "html": fill_fallback_words(author_html(post.body)) if item.form == IssueItem.Form.FULL else "",
+        "html": fill_fallback_words(author_html(post.body, is_below_h1=is_below_h1)) if is_full else "",
         "cover": mail_html.size_attributes(cover.width, cover.height) if cover else "",
         "lines": _teaser(item, is_digest=publication.look == Publication.MailLook.DIGEST),
         "thumbnail": settings.SITE_URL + cover.url_for("fallback", cover.widths("fallback")[0]) if cover else "",
@@ -155,14 +156,15 @@ def _beginning(issue: Issue, items: list[IssueItem]) -> str:
     return items[0].post.excerpt[:PREHEADER_LENGTH] if items else ""
 
 
-def author_html(source: str) -> str:
-    """Markdown as HTML for the mail: headings demoted, pictures no wider than the column."""
+def author_html(source: str, *, is_below_h1: bool = False) -> str:
+    """Markdown as HTML for the mail: headings below a title in h2 or h1, pictures no wider than the column."""
     if not source.strip():
         return ""
     pictures = Image.objects.filter(digest__in=MEDIA_DIGEST.findall(source))
     sizes = {settings.SITE_URL + one.get_absolute_url(): (one.width, one.height) for one in pictures}
     rendered = render.render_mail(source, base_url=settings.SITE_URL)
-    rendered = mail_html.with_picture_sizes(mail_html.demote_headings(rendered), sizes)
+    rendered = rendered if is_below_h1 else mail_html.demote_headings(rendered)
+    rendered = mail_html.with_picture_sizes(rendered, sizes)
     return stack_wide_tables(mail_html.with_colour_classes(rendered))
 
 

@@ -166,7 +166,6 @@ def _read(path: str) -> bytes | None:
 
 
 COVER = "cover.png"
-KEPT = '<span class="kept">'  # few reading devices know `text-wrap: pretty`
 SAFE_IN_URL = "%/:?@!$&'()*+,;=~-._"
 _HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 _POST = re.compile(r"/p/([0-9]{1,10})[^/]*/")
@@ -219,8 +218,8 @@ def _chapters(contents: YearContents, pictures: BookPictures) -> Iterator[BookCh
     link = _links(contents)
 
     def xhtml(html: str) -> str:
-        html = to_xhtml(html, link=link, picture=pictures.show, absent=_("picture"), film=_("film"))
-        return keep_endings(html, KEPT)
+        # Few reading devices know `text-wrap: pretty`.
+        return keep_endings(to_xhtml(html, link=link, picture=pictures.show, absent=_("picture"), film=_("film")))
 
     for bound in contents.issues():
         issue = bound.issue

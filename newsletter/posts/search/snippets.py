@@ -13,6 +13,7 @@ from newsletter.posts.text.measures import ENDS_SENTENCE, SENTENCE
 LENGTH = 110  # characters
 LEAD = 24  # characters before the first hit, when its sentence alone is longer
 CLAUSE = re.compile(r"[，、；：,;:\s]\s*")
+PARAGRAPH_END = re.compile(r"(?<=[。！？」』）…])\s*\n\s*")
 HALF_WORD = re.compile(r"[A-Za-z0-9\u00c0-\u024f]{1,30}\Z")  # the start of a Latin word that a cut would split
 
 
@@ -108,4 +109,5 @@ def _pieces(text: str, spans: list[Span], start: int, end: int) -> list[SnippetP
 
 
 def _plain(text: str) -> str:
-    return text.replace("\n", " ")
+    """On one line; paragraphs that end in Chinese need no space."""
+    return PARAGRAPH_END.sub("", text).replace("\n", " ")

@@ -51,7 +51,7 @@ def first_sentence(excerpt: str) -> str:
 @register.filter
 def beside_picture(excerpt: str) -> SafeString:
     """A paragraph that fills the lines beside a picture: `text-wrap: pretty` would break them early."""
-    shown = keep_endings(f'<p class="posts-excerpt beside">{escape(excerpt)}</p>', '<span class="name">')
+    shown = keep_endings(f'<p class="posts-excerpt beside">{escape(excerpt)}</p>')
     return mark_safe(shown)  # noqa: S308  # nosec B308, B703  # escaped
 
 

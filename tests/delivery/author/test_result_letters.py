@@ -11,6 +11,7 @@ from newsletter.delivery import results
 from newsletter.delivery.author import result_letters
 from newsletter.delivery.models import Mailing, ResultLetter
 from newsletter.delivery.results import FollowedLink
+from newsletter.issues.models import Issue, Vote
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Sentence
 from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent
@@ -169,6 +170,19 @@ def test_links_that_were_followed_have_a_part_once_they_are_counted(publication)
     assert "12 · https://example.org/essay" in with_links
 
 
+def test_the_letter_has_the_answers_to_the_question(box):
+    mailing = sent(7, NOW)
+    Issue.objects.filter(pk=mailing.issue_id).update(question="先寫什麼？", question_choices="會議\n帶人")
+    Vote.objects.put(mailing.issue, "browser 1", 2, "")
+
+    told(box, AFTER)
+
+    html, text = parts(mails(box)[0])
+    assert ">先寫什麼？</h2>" in html
+    assert "100% (1)" in html
+    assert "\n先寫什麼？\n\n會議: 0% (0)\n帶人: 100% (1)\n" in text.replace("\r\n", "\n")
+
+
 def test_sentences_are_for_those_who_may_see_readers(box):
     mailing = sent(7, NOW)
     Sentence.objects.store(mailing.deliveries.last().subscriber, "feedback", "很受用", NOW, issue=7)
@@ -186,4 +200,6 @@ def test_the_letter_speaks_chinese(box):
     sent(7, NOW)
 
     assert told(box, AFTER) == ["三天後的成果：第 7 期 第 7 期"]
-    assert "伺服器收下" in parts(mails(box)[0])[1]
+    text = parts(mails(box)[0])[1]
+    assert "伺服器收下" in text
+    assert "新讀者：" in text

@@ -14,7 +14,7 @@ from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 URL = re.compile(r"https?://[^\s\"'<>）]+")
-TAGS_OF_LINES = re.compile(r'<span style="white-space: nowrap">|</span>')
+TAGS_OF_LINES = re.compile(r'<span class="kept">|</span>')
 
 
 def parsed(mail):
@@ -271,6 +271,12 @@ def test_the_number_stands_in_the_subject_where_the_publication_says(issue, numb
     assert letter.subject == subject
     assert f"<title>{subject}</title>" in letter.html
     assert ">AI at work</h1>" in letter.html
+
+
+def test_the_sections_of_a_post_whose_title_is_the_subject_follow_the_subject(publication):
+    letter = rendering.freeze(make_issue(make_post("談槓桿", body="## 一節"), subject="談槓桿"))
+
+    assert re.findall(r"<(h\d)[^>]*>(談槓桿|一節)<", letter.html) == [("h1", "談槓桿"), ("h2", "一節")]
 
 
 @pytest.mark.parametrize(

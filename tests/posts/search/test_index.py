@@ -201,6 +201,12 @@ def test_a_snippet_is_whole_sentences_around_the_hits():
     assert [piece.text for piece in pieces if piece.is_hit] == ["槓桿", "管理"]
 
 
+def test_paragraphs_of_a_snippet_are_joined_by_a_space_in_latin_alone():
+    pieces = snippet("第一段說管理。\n第二段也說。\n\nA third one.\nAnd more.", parse_query("管理"))
+
+    assert "".join(piece.text for piece in pieces) == "第一段說管理。第二段也說。A third one. And more."
+
+
 def test_hits_are_marked_where_they_stand_whatever_folding_does_to_their_length():
     assert mark_hits("㍻の 臺灣 AI　㎏<b>", parse_query("台灣 <b>")) == [
         SnippetPart("㍻の "),
