@@ -19,9 +19,9 @@ _WITHOUT_MARKS = (
 _PERHAPS_MARKS = re.compile(rf"[^{_WITHOUT_MARKS}]{{{MARKS_MAX + 1},}}+")
 
 _KEPT = frozenset(JOINERS + "\t\n")
-_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-_LINES = re.compile("[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_LINE_BREAKS_OR_TABS = re.compile("[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
+_CONTROL_CHARACTER = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 type Form = Literal["NFC", "NFKC", "NFKD"]
 
@@ -56,12 +56,12 @@ def without_control(text: str) -> str:
 
     U+2028 and U+2029 become line feeds; noncharacters and lone surrogates are removed.
     """
-    return text if text.isprintable() else _CONTROL.sub("", _BREAKS.sub("\n", text))
+    return text if text.isprintable() else _CONTROL_CHARACTER.sub("", _LINE_BREAK.sub("\n", text))
 
 
 def single_line(text: str) -> str:
     """Remove control characters and line breaks: for titles, tags and names."""
-    return text if text.isprintable() else without_control(_LINES.sub(" ", text))
+    return text if text.isprintable() else without_control(_LINE_BREAKS_OR_TABS.sub(" ", text))
 
 
 def _normalized(form: Form, text: str) -> str:

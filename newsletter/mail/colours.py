@@ -14,7 +14,7 @@ BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 CONTRAST_MIN = 4.6  # WCAG 2.2 AA requires 4.5; the rest is for rounding
 DARK_LUMINANCE = 0.18  # luminance below which a surface counts as dark
 DARK_SATURATION_MAX = 0.7  # strong colours glare in the dark
-SHEET = Path(__file__).parent.parent / "static" / "palette.css"
+PALETTE_SHEET = Path(__file__).parent.parent / "static" / "palette.css"
 PALETTE_NAMES = (
     *("paper", "raised", "code", "wash", "veil", "ink", "quiet", "line", "edge"),
     *("accent", "on-accent", "good", "warn", "bad"),
@@ -87,10 +87,10 @@ class ColourPair(NamedTuple):
 @cache
 def palette() -> dict[str, ColourPair]:
     """All of PALETTE_NAMES. Raise PaletteError if one is missing."""
-    found = parse_palette(SHEET)
+    found = parse_palette(PALETTE_SHEET)
     missing = ", ".join(f"--{name}" for name in PALETTE_NAMES if name not in found)
     if missing:
-        raise PaletteError(f"{SHEET.name} does not name {missing}")
+        raise PaletteError(f"{PALETTE_SHEET.name} does not name {missing}")
     return found
 
 

@@ -25,7 +25,7 @@ from django.conf import settings
 
 # RFC 6376 section 5.4.1, RFC 8058 section 4: both List-Unsubscribe headers must be covered, RFC 9477 section 3.1.
 # A name listed once more than the mail has it cannot be added in transit (oversigning, section 8.15).
-SIGNED = (
+SIGNED_FIELD_NAMES = (
     *("from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type"),
     *("list-id", "list-unsubscribe", "list-unsubscribe-post", "list-help", "list-owner", "list-post", "list-archive"),
     *("archived-at", "feedback-id", "precedence", "auto-submitted", "cfbl-address"),
@@ -35,10 +35,10 @@ OVERSIGNED = (
     *("list-unsubscribe", "list-unsubscribe-post"),
 )
 RSA_BITS_MIN = 1024  # shorter keys must not be used: RFC 8301 section 3.2
-SIGNING_ORDER = tuple(name.encode() for name in (*SIGNED, *OVERSIGNED))
+SIGNING_ORDER = tuple(name.encode() for name in (*SIGNED_FIELD_NAMES, *OVERSIGNED))
 FOLD = b"\r\n "
 LINE_LENGTH = 76  # octets
-FIELD_END = re.compile(rb"\r\n(?![ \t])")
+FIELD_LINE_END = re.compile(rb"\r\n(?![ \t])")
 SPACES = re.compile(rb"[ \t]+")
 SIGNED_NAMES = (
     b"h="
@@ -176,7 +176,7 @@ def signed_fields(head: bytes) -> Iterator[bytes]:
     Missing fields yield nothing, which signs their absence.
     """
     by_name: dict[bytes, list[bytes]] = {}
-    for line in FIELD_END.split(head):
+    for line in FIELD_LINE_END.split(head):
         by_name.setdefault(line.partition(b":")[0].strip().lower(), []).append(line)
     for name in SIGNING_ORDER:
         if left := by_name.get(name):

@@ -22,8 +22,8 @@ from newsletter.mail.safe_http import hang_up_after
 from newsletter.mail.smtp_replies import NotSent, SendFailure, classify_error, is_refusal, is_unreachable
 
 MAILER = "default"
-LEASE = timedelta(minutes=2)  # then another worker may claim the mail
-LEAVING_SECONDS = 100  # from the last claim to the server's reply: below LEASE, so that no two workers send
+CLAIM_DURATION = timedelta(minutes=2)  # then another worker may claim the mail
+HAND_OVER_SECONDS = 100  # from the last claim to the server's reply: below LEASE, so that no two workers send
 BACKOFF_MIN, BACKOFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 JITTER = 0.1  # share of a delay: mails that failed together are not retried together
 DELAY_MAX = timedelta(hours=4)  # delay before a retry
@@ -101,14 +101,14 @@ class QueuedMail[Row: Model](ABC):
             mailer.open()
             before_leaving()
             connection = getattr(mailer, "connection", None)
-            with hang_up_after(LEAVING_SECONDS, [connection.sock] if connection else []):
+            with hang_up_after(HAND_OVER_SECONDS, [connection.sock] if connection else []):
                 mailer.send_messages([message])
         finally:
             mailer.close()
 
     def claimed(self, now: datetime) -> dict[str, object]:
         """Columns to set when a row is claimed."""
-        return {self.due_column: now + LEASE}
+        return {self.due_column: now + CLAIM_DURATION}
 
     def leaving(self, now: datetime) -> dict[str, object]:
         """Columns to set just before a mail leaves."""

@@ -106,7 +106,7 @@ def test_a_palette_that_is_not_whole_is_refused(tmp_path, monkeypatch, sheet, co
 
 
 def test_the_sheet_names_each_colour_once():
-    declared = re.findall(r"^ +--([a-z-]+):", colours.SHEET.read_text(), re.MULTILINE)
+    declared = re.findall(r"^ +--([a-z-]+):", colours.PALETTE_SHEET.read_text(), re.MULTILINE)
 
     assert sorted(declared) == sorted(PALETTE_NAMES)
 

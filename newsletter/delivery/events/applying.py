@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from newsletter.delivery.events import reply_storing, rules, sns, webhooks
 from newsletter.delivery.events.matching import (
-    FORGED,
+    FORGED_MATCH,
     NO_MATCH,
     REPORTED_WITHIN,
-    TOO_LATE,
+    LATE_MATCH,
     CopyMatch,
     CopyMatcher,
     unsubscribing_reader,
@@ -39,7 +39,7 @@ DATABASE_ERRORS = (InterfaceError, OperationalError)  # the database is away: ev
 
 
 PARSERS: dict[str, Callable[[InboundMessage], ParsedMessage]] = {  # by source
-    **dict.fromkeys(webhooks.VIEWS, provider_requests.parse_stored_request),
+    **dict.fromkeys(webhooks.TRACKING_VIEWS, provider_requests.parse_stored_request),
     webhooks.AMAZON: sns.parse_sns_request,
     InboundMessage.MAIL: inbound_mail.parse_stored_mail,
 }
@@ -266,9 +266,9 @@ def _set_result(
 
 
 def _explain_no_effect(inbound: InboundMessage, parsed: ParsedMessage, matches: list[CopyMatch]) -> None:
-    if matches and all(one == FORGED for one in matches):
+    if matches and all(one == FORGED_MATCH for one in matches):
         inbound.note = "forged: it carries a signature that is not ours"
-    elif matches and all(one == TOO_LATE for one in matches):
+    elif matches and all(one == LATE_MATCH for one in matches):
         inbound.note = f"about a copy that was sent more than {REPORTED_WITHIN.days} days ago"
     elif parsed.what in ABOUT_A_READER and all(one == NO_MATCH for one in matches):
         inbound.note = "about nobody to whom anything was sent lately"

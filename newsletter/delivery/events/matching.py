@@ -45,7 +45,7 @@ class CopyMatch:
     is_proven: bool = True
 
 
-NO_MATCH, FORGED, TOO_LATE = CopyMatch(), CopyMatch(is_forged=True), CopyMatch(is_too_late=True)
+NO_MATCH, FORGED_MATCH, LATE_MATCH = CopyMatch(), CopyMatch(is_forged=True), CopyMatch(is_too_late=True)
 # For these the reader is not looked up: a mailing has millions of them.
 COPY_EVENTS = frozenset(
     {
@@ -76,7 +76,7 @@ class CopyMatcher:
         if reader := unsubscribing_reader(reported.reference):
             return CopyMatch(None, None, reader, reader.address_hash, domain_of(reader.email))
         if is_forged(reported.reference):
-            return FORGED
+            return FORGED_MATCH
         return _by_address(reported.reference.recipient, reported.at, is_vouched=reported.is_vouched)
 
     def copy_of(self, reference: DeliveryReference) -> tuple[int, int] | None:
@@ -106,7 +106,7 @@ class CopyMatcher:
             and not reported.is_vouched
             and _is_too_late(sent_at or planned_at, reported.at)
         ):
-            return TOO_LATE
+            return LATE_MATCH
         recipient, reader = reported.reference.recipient, Subscriber.objects.filter(pk=reader_id or 0).first()
         if reader is None or planned_at is None or _has_new_address_since(reader, planned_at):
             return CopyMatch(mailing_id, seq, domain=domain_of(recipient))

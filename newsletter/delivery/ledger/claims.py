@@ -20,7 +20,7 @@ from django.utils import timezone
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.ledger.uncertain import RESOLUTION_OF_STATE, DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, deliveries
-from newsletter.delivery.models.deliveries import COUNTER_OF
+from newsletter.delivery.models.deliveries import COUNTER_OF_STATE
 from subscribers.models import Subscriber, is_mailable
 
 WAITING_STATES = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
@@ -165,8 +165,8 @@ def _results_sql(results: Sequence[DeliveryResult]) -> tuple[str, list[Any]]:
     return f"SELECT {columns} FROM (VALUES {values})", [value for row in rows for value in row]  # noqa: S608  # nosec B608
 
 
-LEASE = timedelta(seconds=30)  # renewed with every window; until it ends, its owner counts as alive
-LEASE_END = Now() + LEASE  # by the database's clock
+LEASE_DURATION = timedelta(seconds=30)  # renewed with every window; until it ends, its owner counts as alive
+LEASE_END = Now() + LEASE_DURATION  # by the database's clock
 
 
 class LaneEnded(Exception):
@@ -193,7 +193,7 @@ class DeliveryRow(NamedTuple):
 
 # The fields of a DeliveryRow after the first two, as lookups of Delivery.
 READER_FIELDS = ("subscriber__email", "subscriber__name")
-LINK_FIELDS = ("subscriber__token_salt", "subscriber__address_hash")
+TOKEN_FIELDS = ("subscriber__token_salt", "subscriber__address_hash")
 
 
 def claim_batch(mailing: Mailing, worker: str, now: datetime) -> Batch | None:
@@ -253,7 +253,7 @@ def _advance_cursor(batch: Batch, added: Counter[Delivery.State], cursor: int, i
     holder = (batch.pk, batch.token, Batch.State.LEASED.value)
     mailing = (batch.mailing_id, Mailing.State.SENDING.value, batch.mailing.content_hash, batch.mailing.mailer)
     with connection.cursor() as db:
-        db.execute(sql, [cursor, in_flight, *seconds, *(added[state] for state in COUNTER_OF), *holder, *mailing])
+        db.execute(sql, [cursor, in_flight, *seconds, *(added[state] for state in COUNTER_OF_STATE), *holder, *mailing])
         return bool(db.rowcount)
 
 
@@ -298,11 +298,11 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
         .filter(state__in=WAITING_STATES, attempts__lt=_PASS)
         .annotate(mailable=mailable)
         .order_by("seq")
-        .values_list("seq", "subscriber_id", *READER_FIELDS, "mailable", *LINK_FIELDS)
+        .values_list("seq", "subscriber_id", *READER_FIELDS, "mailable", *TOKEN_FIELDS)
     )
     sql, holders = rows[:window].query.sql_with_params()
     if vendor == "sqlite":  # as one value: each row would be a step with a wait for the GIL
-        columns = ", ".join(["seq", "subscriber_id", *READER_FIELDS, "mailable", *LINK_FIELDS])
+        columns = ", ".join(["seq", "subscriber_id", *READER_FIELDS, "mailable", *TOKEN_FIELDS])
         sql = f"SELECT json_group_array(json_array({columns})) FROM ({sql})"  # noqa: S608  # nosec B608  # our own names
     return sql, tuple(holders)
 

@@ -26,7 +26,7 @@ from django.db.models.functions import Now
 
 from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.ledger import flight_recorder, uncertain
-from newsletter.delivery.ledger.claims import LEASE, LEASE_END, WAITING_STATES, DeliveryResult, write_results
+from newsletter.delivery.ledger.claims import LEASE_DURATION, LEASE_END, WAITING_STATES, DeliveryResult, write_results
 from newsletter.delivery.ledger.flight_recorder import FlightRecord, RowMark
 from newsletter.delivery.ledger.uncertain import RESOLUTION_OF_STATE, DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet, Restoration
@@ -109,7 +109,7 @@ def sweep(slots: int) -> int:
 
 def _shorten_leases() -> None:
     """Shorten leases written while the database's clock was ahead; a living owner renews them."""
-    too_far = Batch.objects.filter(state=Batch.State.LEASED, lease_until__gt=Now() + LEASE + CLOCK_SLACK)
+    too_far = Batch.objects.filter(state=Batch.State.LEASED, lease_until__gt=Now() + LEASE_DURATION + CLOCK_SLACK)
     if too_far.exists():
         too_far.update(lease_until=LEASE_END)
 

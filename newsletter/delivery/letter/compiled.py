@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from django.db.models import Value
 
-from newsletter.delivery.ledger.claims import LINK_FIELDS, READER_FIELDS, DeliveryRow
+from newsletter.delivery.ledger.claims import TOKEN_FIELDS, READER_FIELDS, DeliveryRow
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import SEQ_BITS
@@ -346,7 +346,7 @@ def proof_rows(mailing: Mailing) -> list[DeliveryRow]:
     """Sample readers with edge cases: the first, the last, one without a name, and the longest name."""
     columns = ("seq", "subscriber_id", *READER_FIELDS)
     with_reader = Delivery.objects.filter(mailing=mailing, subscriber__isnull=False)
-    readers = with_reader.order_by("seq").values_list(*columns, Value(True), *LINK_FIELDS)
+    readers = with_reader.order_by("seq").values_list(*columns, Value(True), *TOKEN_FIELDS)
     # By seq: with outdated statistics the database would sort all rows for the last one.
     ends = [readers.filter(seq__lt=FIRST_ROWS), readers.filter(seq__gte=max(FIRST_ROWS, mailing.total - 1))]
     rows = [DeliveryRow(*row) for row in chain.from_iterable(ends)]
@@ -394,7 +394,7 @@ def fast_to_value(name: str, address: str) -> bytes:
     if len(octets) <= ENCODED_NAME_MAX:
         if COMMON_NAME.fullmatch(name) and "=?" not in name:
             return octets + b"\r\n <" + address.encode() + b">"
-        if not name.isascii() and not headers.CONTROL.search(name):
+        if not name.isascii() and not headers.CONTROL_CHARACTER.search(name):
             return b"=?utf-8?b?" + b2a_base64(octets, newline=False) + b"?=\r\n <" + address.encode() + b">"
     return headers.format_address_header("To", [(name, address)], "\r\n")[4:-2].encode()
 

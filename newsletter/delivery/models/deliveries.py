@@ -64,7 +64,7 @@ class Delivery(models.Model):
 
 
 IS_REQUEUED = Q(state=Delivery.State.QUEUED, attempts__gt=0)  # uncertain before; the author wants it sent again
-COUNTER_OF = {
+COUNTER_OF_STATE = {
     Delivery.State.SENT: "sent",
     Delivery.State.FAILED: "failed",
     Delivery.State.UNCERTAIN: "uncertain",
@@ -135,7 +135,7 @@ class Batch(models.Model):
 
     def add_counts(self, added: "Counter[Delivery.State]") -> None:
         """Add to the counters of final states; queued and deferred rows are not counted."""
-        changes = {COUNTER_OF[one]: F(COUNTER_OF[one]) + n for one, n in added.items() if n and one in COUNTER_OF}
+        changes = {COUNTER_OF_STATE[one]: F(COUNTER_OF_STATE[one]) + n for one, n in added.items() if n and one in COUNTER_OF_STATE}
         if changes:
             Batch.objects.filter(pk=self.pk).update(**changes)
 

@@ -140,7 +140,7 @@ def complaint_text(message: Message) -> str:
 # Providers' own bounce types: "HardBounce", "Transient", "activity.soft_bounced".
 TRANSIENT = re.compile(r"soft_?bounce|transient|temporary")
 PERMANENT = re.compile(r"hard_?bounce|permanent")
-ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+ENHANCED_CODE = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 # A refusal before RCPT is not about the recipient: Postfix and Exim name the command.
 BEFORE_RECIPIENT = re.compile(
     r"in reply to (?:MAIL FROM|[EHL]{2}LO) command|after (?:pipelined )?(?:MAIL FROM|[EHL]{2}LO\b|initial connection)",
@@ -172,11 +172,11 @@ def classify_bounce(texts: Sequence[str], status: str = "", around: Iterable[str
 def _classify(texts: Sequence[str], status: str, around: Iterable[str]) -> Event.BounceType:
     own, *beside = [" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in texts] or [""]
     around = [*beside, *(" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in around)]
-    codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED.search(one)))]
+    codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED_CODE.search(one)))]
     if not own and status.startswith("5") and (by_status := _by_code(status)):
         return by_status
     exact = own or next(filter(None, beside), "")
-    refusal = ENHANCED.search(exact)  # from the reply itself: the status may be the reporting server's
+    refusal = ENHANCED_CODE.search(exact)  # from the reply itself: the status may be the reporting server's
     if refusal and refusal[1].startswith("5.7."):
         codes = [refusal[1], *codes]
     by_code = next((found for code in codes if (found := _by_code(code))), None)
