@@ -4,6 +4,7 @@ import errno
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.policy import SMTP
@@ -17,7 +18,7 @@ from django.conf import settings
 from django.db.models import Value
 from django.db.models.functions import Length
 from django.template.defaultfilters import filesizeformat
-from django.urls import Resolver404, ResolverMatch, resolve
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -52,8 +53,6 @@ from newsletter.posts.models.images import BYTES_MAX
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import media
 from subscribers.models import Subscriber, SubscriberQuerySet
-
-# --- Links and pictures of a mail ---
 
 
 @dataclass(frozen=True)
@@ -95,26 +94,13 @@ def find_references(html: str) -> References:
 
 
 Topic = Rehearsal.Topic
+WEB_SCHEMES = ("http://", "https://")
 UNSUBSCRIBE_URL_MAX = 74  # some relays write a longer one as an encoded word (RFC 2047)
-ALL_PICTURES_MAX = 2_000_000  # bytes, for readers on a mobile network
+ALL_PICTURES_BYTES_MAX = 2_000_000  # for readers on a mobile network
 OUTLOOK_FORMATS = {".jpg", ".jpeg", ".png", ".gif"}  # Outlook shows no WebP, AVIF or SVG
 
 
-# --- Headers ---
-
-
 def check_headers(octets: bytes, mailing: Mailing) -> Iterator[RehearsalRemark]:
-    found = [*_about_unsubscribing(octets), *_about_capitals(mailing.subject)]
-    yield from found
-    if not any(one.level in {ERROR, WARNING} for one in found):
-        count = len(outbox.header_fields(octets))
-        text = ngettext(
-            "%(count)d header field, as it should be.", "%(count)d header fields, all as they should be.", count
-        )
-        yield RehearsalRemark(Topic.HEADERS, OK, text % {"count": count})
-
-
-def _about_unsubscribing(octets: bytes) -> Iterator[RehearsalRemark]:
     fields = {name.lower(): value for name, value in outbox.header_fields(octets)}
     url = fields.get("list-unsubscribe", "").partition(",")[0].strip("<>")
     if len(url) > UNSUBSCRIBE_URL_MAX:
@@ -124,20 +110,16 @@ def _about_unsubscribing(octets: bytes) -> Iterator[RehearsalRemark]:
     if "list-unsubscribe-post" not in fields:
         text = _("Mail clients will show no one-click button to unsubscribe, which Gmail and Yahoo ask for.")
         yield RehearsalRemark(Topic.HEADERS, WARNING, text, _("It needs a SITE_URL that begins with https (RFC 8058)."))
-
-
-def _about_capitals(subject: str) -> Iterator[RehearsalRemark]:
-    if letters := shouting_letters(subject):
+    if letters := shouting_letters(mailing.subject):
         text = _("Some spam filters take this subject for shouting: all its Latin letters are capitals (%s).") % letters
         hint = _("The issue's number (No. 42), a small letter or no space mends that. SpamAssassin adds 0.5 points.")
         yield RehearsalRemark(Topic.HEADERS, INFO, text, hint)
-
-
-def is_http_url(url: str) -> bool:
-    return url.startswith(("http://", "https://"))
-
-
-# --- Links ---
+    if "list-unsubscribe-post" in fields and len(url) <= UNSUBSCRIBE_URL_MAX:
+        count = len(outbox.header_fields(octets))
+        text = ngettext(
+            "%(count)d header field, as it should be.", "%(count)d header fields, all as they should be.", count
+        )
+        yield RehearsalRemark(Topic.HEADERS, OK, text % {"count": count})
 
 
 def is_own_url(url: str) -> bool:
@@ -145,16 +127,14 @@ def is_own_url(url: str) -> bool:
 
 
 def check_own_links(references: References, issue: Issue, at: datetime) -> Iterator[RehearsalRemark]:
-    """Resolve the links to this site by its URLs and rows, as of `at`."""
     own = [url for url in references.links if is_own_url(url)]
     lost = [url for url in own if not _leads_somewhere(url, issue, at)]
     for url in lost:
         yield RehearsalRemark(Topic.LINKS, ERROR, _("Nothing is there on this site: %s") % url, _("Mend the link."))
     for url in references.links:
-        if not is_http_url(url) and not url.startswith("mailto:"):
-            yield RehearsalRemark(
-                Topic.LINKS, ERROR, _("This link works in no mail: %s") % url, _("Write the whole address.")
-            )
+        if not url.startswith((*WEB_SCHEMES, "mailto:")):
+            text = _("This link works in no mail: %s") % url
+            yield RehearsalRemark(Topic.LINKS, ERROR, text, _("Write the whole address."))
     if own and not lost:
         text = ngettext("%(count)d link to this site works.", "All %(count)d links to this site work.", len(own))
         yield RehearsalRemark(Topic.LINKS, OK, text % {"count": len(own)})
@@ -163,16 +143,11 @@ def check_own_links(references: References, issue: Issue, at: datetime) -> Itera
 def _leads_somewhere(url: str, issue: Issue, at: datetime) -> bool:
     path = url.removeprefix(settings.SITE_URL).partition("#")[0].partition("?")[0] or "/"
     try:
-        match = resolve(path)
+        page = resolve(path)
     except Resolver404:
         return False
-    return _has_row(match, issue, at)
-
-
-def _has_row(match: ResolverMatch, issue: Issue, at: datetime) -> bool:
-    """Whether the page of a URL will exist at `at`; most pages always do."""
-    given = match.kwargs
-    match match.view_name:
+    given = page.kwargs
+    match page.view_name:  # most pages always exist
         case "posts:post":
             return Post.objects.published(at).filter(pk=given["number"]).exists()
         case "posts:tag":
@@ -181,19 +156,9 @@ def _has_row(match: ResolverMatch, issue: Issue, at: datetime) -> bool:
             is_archived = Issue.objects.archived().filter(number=given["number"]).exists()
             return given["number"] == issue.number or is_archived
         case "publication:media":
-            return _is_stored(f"{given['digest']}/{given['name']}")
+            with suppress(PicturesUnavailable):  # the storage does not respond, which `check_pictures` reports
+                return media.exists(f"{given['digest']}/{given['name']}")
     return True
-
-
-def _is_stored(path: str) -> bool:
-    """Whether a picture exists; True if the storage does not respond, which `check_pictures` reports."""
-    try:
-        return media.exists(path)
-    except PicturesUnavailable:
-        return True
-
-
-# --- Pictures ---
 
 
 def check_pictures(references: References, *, logo_url: str = "") -> Iterator[RehearsalRemark]:
@@ -209,23 +174,22 @@ def check_pictures(references: References, *, logo_url: str = "") -> Iterator[Re
 
 
 def _about_pictures(references: References, logo_url: str) -> Iterator[RehearsalRemark]:
-    found = [remark for one in references.pictures for remark in (*_about_file(one), *_about_alt_text(one, logo_url))]
+    remarks = [remark for one in references.pictures for remark in _about_picture(one, logo_url)]
     total = sum(_size(one.url) or 0 for one in references.pictures)
-    if total > ALL_PICTURES_MAX:
+    if total > ALL_PICTURES_BYTES_MAX:
         text = _("All pictures together weigh %s; on the way that takes long.") % filesizeformat(total)
-        found.append(
-            RehearsalRemark(Topic.PICTURES, WARNING, text, _("Show some posts as excerpts, or make pictures smaller."))
-        )
-    yield from found
+        hint = _("Show some posts as excerpts, or make pictures smaller.")
+        remarks.append(RehearsalRemark(Topic.PICTURES, WARNING, text, hint))
+    yield from remarks
     if not references.pictures:
         yield RehearsalRemark(Topic.PICTURES, OK, _("There are no pictures."))
-    elif not found:
+    elif not remarks:
         count = len(references.pictures)
         text = ngettext("%(count)d picture, %(size)s.", "%(count)d pictures, together %(size)s.", count)
         yield RehearsalRemark(Topic.PICTURES, OK, text % {"count": count, "size": filesizeformat(total)})
 
 
-def _about_file(picture: PictureReference) -> Iterator[RehearsalRemark]:
+def _about_picture(picture: PictureReference, logo_url: str) -> Iterator[RehearsalRemark]:
     name = PurePath(picture.url).name
     if not is_own_url(picture.url):
         text = _("This picture comes from another site, which sees who reads: %s") % picture.url
@@ -236,13 +200,8 @@ def _about_file(picture: PictureReference) -> Iterator[RehearsalRemark]:
         text = _("This picture weighs %(size)s: %(name)s") % {"size": filesizeformat(size), "name": name}
         yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Make it smaller."))
     if is_own_url(picture.url) and PurePath(picture.url).suffix.lower() not in OUTLOOK_FORMATS:
-        yield RehearsalRemark(
-            Topic.PICTURES, WARNING, _("Outlook does not show this picture: %s") % name, _("Use JPEG or PNG.")
-        )
-
-
-def _about_alt_text(picture: PictureReference, logo_url: str) -> Iterator[RehearsalRemark]:
-    name = PurePath(picture.url).name
+        text = _("Outlook does not show this picture: %s") % name
+        yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Use JPEG or PNG."))
     if picture.alt is None or (not picture.alt.strip() and picture.url != logo_url):
         text = _("Who does not see this picture is told nothing: %s") % name
         yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Give it an alternative text."))
@@ -267,8 +226,8 @@ def _size(url: str) -> int | None:
 
 CHECKS_AT_ONCE = 4
 USER_AGENT = "newsletter-rehearsal/1 (checks whether a link works)"
-GONE_FOR_SURE = frozenset({404, 410})
-NO_NETWORK = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EACCES, errno.EPERM}
+GONE_STATUSES = frozenset({404, 410})
+NO_NETWORK_ERRORS = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True)
@@ -286,40 +245,37 @@ def check_links(
         futures = [threads.submit(check_link, url, is_allowed=is_allowed) for url in urls]
         for number, _done in enumerate(as_completed(futures), 1):
             on_progress(number)
-    return _all_offline_if_nameless([future.result() for future in futures])
-
-
-def _all_offline_if_nameless(found: list[LinkCheck]) -> list[LinkCheck]:
-    """If no host resolves at all, this machine is offline: resolvers of closed networks reply like that."""
-    if any(one.status not in {LinkStatus.NAMELESS, LinkStatus.OFFLINE} for one in found):
-        return found
-    return [LinkCheck(one.url, LinkStatus.OFFLINE, one.detail) for one in found]
+    checks = [future.result() for future in futures]
+    if any(check.status not in {LinkStatus.NAMELESS, LinkStatus.OFFLINE} for check in checks):
+        return checks
+    # If no host resolves at all, this machine is offline: resolvers of closed networks reply like that.
+    return [LinkCheck(check.url, LinkStatus.OFFLINE, check.detail) for check in checks]
 
 
 def check_link(url: str, *, is_allowed: Callable[[str, int], bool] = may_connect) -> LinkCheck:
     """Follow a URL, with at most HOPS_MAX redirects, each checked like the first."""
     try:
         return LinkCheck(url, *_follow(url, is_allowed))
-    except RequestBlocked as stop:
-        return LinkCheck(url, stop.status, stop.detail)
+    except RequestBlocked as blocked:
+        return LinkCheck(url, blocked.status, blocked.detail)
     except TimeoutError:
         return LinkCheck(url, LinkStatus.DOUBTFUL, f"no answer within {STEP_SECONDS:.0f} seconds")
     except OSError as error:
-        return LinkCheck(
-            url, LinkStatus.OFFLINE if error.errno in NO_NETWORK else LinkStatus.DOUBTFUL, _error_text(error)
-        )
+        status = LinkStatus.OFFLINE if error.errno in NO_NETWORK_ERRORS else LinkStatus.DOUBTFUL
+        detail = getattr(error, "verify_message", "") or error.strerror or type(error).__name__
+        return LinkCheck(url, status, str(detail))
     except (HTTPException, ValueError) as error:
         return LinkCheck(url, LinkStatus.DOUBTFUL, type(error).__name__)
-
-
-def _error_text(error: OSError) -> str:
-    return str(getattr(error, "verify_message", "") or error.strerror or type(error).__name__)
 
 
 def _follow(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[LinkStatus, str]:
     here = url
     for _hop in range(HOPS_MAX + 1):
-        status, location = _request_status(here, is_allowed)
+        parts = parse_url(here)
+        address = resolve_allowed(parts, is_allowed)
+        status, location = _request("HEAD", parts, address)
+        if status >= 400:  # many servers do not support HEAD (RFC 9110 section 9.3.2)
+            status, location = _request("GET", parts, address)
         if status not in REDIRECTS or not location:
             return _link_status(status), str(status)
         here = urljoin(here, location)
@@ -327,19 +283,11 @@ def _follow(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[LinkStatu
 
 
 def _link_status(status: int) -> LinkStatus:
-    if status in GONE_FOR_SURE:
+    if status in GONE_STATUSES:
         return LinkStatus.GONE
     if status < 400:
         return LinkStatus.THERE
     return LinkStatus.DOUBTFUL if 500 <= status < 600 else LinkStatus.REFUSES_BOTS
-
-
-def _request_status(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[int, str]:
-    """Request by HEAD, and by GET if that fails: many servers do not support HEAD (RFC 9110 section 9.3.2)."""
-    parts = parse_url(url)
-    address = resolve_allowed(parts, is_allowed)
-    status, location = _request("HEAD", parts, address)
-    return _request("GET", parts, address) if status >= 400 else (status, location)
 
 
 def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:
@@ -351,12 +299,9 @@ def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:
         return response.status, response.getheader("Location", "")
 
 
-# --- Copies ---
-
-
-SAMPLES_AT_END = 20  # sample readers at each end of the audience
+SAMPLES_AT_END = 20  # of the audience, and as many at its beginning
 LINKS_MAX = 200  # to other sites
-LEVEL_OF = {
+LEVEL_OF_STATUS = {
     LinkStatus.GONE: ERROR,
     LinkStatus.NAMELESS: ERROR,
     LinkStatus.DOUBTFUL: WARNING,
@@ -376,9 +321,6 @@ EXAMPLE_READERS = (
     (gettext_lazy("Zoë Çağlar-Nuñez 🍣 𝒜𝓃𝓃𝒶"), "yoshinoya@example.org"),
     ("A" * 80, "a@example.org"),
 )
-
-
-# --- Test copies ---
 
 
 def example_reader(address: str, name: str = "") -> Subscriber:
@@ -403,9 +345,6 @@ def send_test_copy(issue: Issue, address: str) -> SendOutcome:
         transport.close()
 
 
-# --- A rehearsal, without links to other sites ---
-
-
 class WrittenCopy(NamedTuple):
     """A reader's message for the wire. problem: why there is none, or what differs."""
 
@@ -424,17 +363,19 @@ class RehearsalResult(NamedTuple):
 def rehearse(mailing: Mailing, now: datetime) -> RehearsalResult:
     """Build and check messages to sample readers. mailing: unsaved, see `unsaved_mailing`. Sends nothing."""
     compiled = CompiledMailing(mailing)
-    hard = extreme_rows(mailing, now)
-    known = {row.subscriber_id for row in hard}
-    hardest = [_write_copy(mailing, compiled, row) for row in [*hard, *example_rows()]]
-    others = [
-        _write_copy(mailing, compiled, row) for row in sample_rows(mailing, now) if row.subscriber_id not in known
+    extremes = extreme_rows(mailing, now)
+    known = {row.subscriber_id for row in extremes}
+    examples = [
+        DeliveryRow(LARGEST_ID, LARGEST_ID, address, str(name), is_mailable=True) for name, address in EXAMPLE_READERS
     ]
-    specimen = next(one for one in hardest if not one.problem)
+    samples = [row for row in sample_rows(mailing, now) if row.subscriber_id not in known]
+    hardest = [_write_copy(mailing, compiled, row) for row in [*extremes, *examples]]
+    others = [_write_copy(mailing, compiled, row) for row in samples]
+    specimen = next(copy for copy in hardest if not copy.problem)
     references = find_references(outbox.body_part(specimen.octets, "html"))
     remarks = [*_about_copies([*hardest, *others]), *_about_letter(mailing, specimen, references)]
     copies: list[dict[str, object]] = [
-        {"name": one.name, "address": one.address, "problem": one.problem} for one in hardest
+        {"name": copy.name, "address": copy.address, "problem": copy.problem} for copy in hardest
     ]
     return RehearsalResult(remarks, copies, links_to_other_sites(references))
 
@@ -450,12 +391,6 @@ def extreme_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
     orders = [readers.order_by(Length("name").desc(), "pk"), readers.order_by(Length("email").desc(), "pk")]
     orders.append(readers.filter(name="").order_by("pk"))
     return list({row.subscriber_id: row for found in orders for row in _rows(found[:1])}.values())
-
-
-def example_rows() -> list[DeliveryRow]:
-    return [
-        DeliveryRow(LARGEST_ID, LARGEST_ID, address, str(name), is_mailable=True) for name, address in EXAMPLE_READERS
-    ]
 
 
 def sample_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
@@ -519,32 +454,26 @@ def _about_format(issue: Issue, publication: Publication) -> Iterator[RehearsalR
         yield RehearsalRemark(Topic.FORMAT, OK, _("Nothing to say about the posts."))
 
 
-# --- Results for other sites ---
-
-
 def links_to_other_sites(references: References) -> list[str]:
-    """URLs of links and pictures on other sites, each once, at most LINKS_MAX."""
     wanted = [*references.links, *(one.url for one in references.pictures)]
-    found = [url for url in wanted if is_http_url(url) and not is_own_url(url)]
-    return list(dict.fromkeys(found))[:LINKS_MAX]
+    others = [url for url in wanted if url.startswith(WEB_SCHEMES) and not is_own_url(url)]
+    return list(dict.fromkeys(others))[:LINKS_MAX]
 
 
 def check_other_sites(
     rehearsal: Rehearsal, is_allowed: Callable[[str, int], bool] = may_connect
 ) -> list[RehearsalRemark]:
-    """Check all links to other sites; the rehearsal's row shows the progress."""
-
-    def report_progress(number: int) -> None:
-        rehearsal.progress(number, timezone.now())
-
-    return list(_about_others(check_links(rehearsal.links, on_progress=report_progress, is_allowed=is_allowed)))
+    checks = check_links(
+        rehearsal.links, on_progress=lambda asked: rehearsal.progress(asked, timezone.now()), is_allowed=is_allowed
+    )
+    return list(_about_others(checks))
 
 
 def _about_others(checks: Sequence[LinkCheck]) -> Iterator[RehearsalRemark]:
     for one in checks:
-        if one.status in LEVEL_OF:
-            text = REASONS[one.status]() % {"url": one.url, "detail": one.detail}
-            yield RehearsalRemark(Topic.LINKS, LEVEL_OF[one.status], text, _("Open it in a browser."))
+        if one.status in LEVEL_OF_STATUS:
+            text = TEXT_OF_STATUS[one.status]() % {"url": one.url, "detail": one.detail}
+            yield RehearsalRemark(Topic.LINKS, LEVEL_OF_STATUS[one.status], text, _("Open it in a browser."))
     offline = sum(one.status == LinkStatus.OFFLINE for one in checks)
     if offline:
         text = _("%(count)d links to other sites were not asked: this machine has no way to them.")
@@ -555,7 +484,7 @@ def _about_others(checks: Sequence[LinkCheck]) -> Iterator[RehearsalRemark]:
         yield RehearsalRemark(Topic.LINKS, OK, text % {"count": there})
 
 
-REASONS: dict[LinkStatus, Callable[[], str]] = {
+TEXT_OF_STATUS: dict[LinkStatus, Callable[[], str]] = {
     LinkStatus.GONE: lambda: _("Nothing is there (%(detail)s): %(url)s"),
     LinkStatus.NAMELESS: lambda: _("There is no host %(detail)s: %(url)s"),
     LinkStatus.REFUSES_BOTS: lambda: _("Lets only people in (%(detail)s): %(url)s"),

@@ -12,7 +12,7 @@ Colour = tuple[int, int, int]  # red, green, blue: 0 to 255
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 CONTRAST_MIN = 4.6  # WCAG 2.2 AA requires 4.5; the rest is for rounding
-DARK_LUMINANCE = 0.18  # luminance below which a surface counts as dark
+DARK_LUMINANCE = 0.18  # below it a surface counts as dark
 DARK_SATURATION_MAX = 0.7  # strong colours glare in the dark
 SHEET = Path(__file__).parent.parent / "static" / "palette.css"
 PALETTE_NAMES = (
@@ -111,11 +111,8 @@ def _pair(sheet: str, name: str, value: str) -> ColourPair:
         raise PaletteError(f"{sheet} names {name}, which is not of the palette")
     if not found:
         raise PaletteError(f"{sheet}: {name} must be light-dark(#day, #night), got {value!r}")
-    return ColourPair(*(_long_hex(shade) for shade in found.groups()))
-
-
-def _long_hex(shade: str) -> str:
-    return shade if len(shade) > len("#fff") else "#" + "".join(digit * 2 for digit in shade[1:])
+    codes = found.groups()
+    return ColourPair(*("#" + "".join(digit * 2 for digit in code[1:]) if len(code) == 4 else code for code in codes))
 
 
 def mail_palette(accent: str = "") -> dict[str, dict[str, str]]:

@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 QUERY_SECONDS = 4.0  # for one query with its retries
 TOTAL_SECONDS = 12.0
 STRING_BOUNDARY = re.compile(r'"\s*"')
+# An invalid name has no records.
+INVALID_NAME = (dns.exception.SyntaxError, dns.name.EmptyLabel, dns.name.LabelTooLong, dns.name.NameTooLong)
+NO_RECORDS_ERRORS = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.name.IDNAException, *INVALID_NAME)
 HOST_TYPES = {"MX", "PTR", "CNAME"}  # record types that end with a host name
 
 
@@ -58,11 +61,7 @@ class Resolver:
 def _resolve(name: str, kind: str, seconds: float) -> tuple[str, ...] | DnsUnavailable:
     try:
         answer = dns.resolver.resolve(name, kind, lifetime=seconds)
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        return ()
-    except (dns.exception.SyntaxError, dns.name.EmptyLabel, dns.name.LabelTooLong):
-        return ()  # an invalid name has no records
-    except (dns.name.NameTooLong, dns.name.IDNAException):
+    except NO_RECORDS_ERRORS:
         return ()
     except (dns.exception.DNSException, OSError) as error:
         return DnsUnavailable(f"{kind} {name}: {type(error).__name__}")
@@ -76,7 +75,6 @@ def _record_text(record: str, kind: str) -> str:
 
 
 def reverse_name(address: str) -> str:
-    """The name of an IP address's PTR record."""
     return dns.reversename.from_address(address).to_text(omit_final_dot=True)
 
 
@@ -158,12 +156,10 @@ class PublicKey:
 
     @property
     def base64_key(self) -> str:
-        """The key in base64, for comparing two records."""
         return parse_tags(self.text).get("p", "")
 
 
 def parse_tags(record: str) -> dict[str, str]:
-    """Parse a DKIM or DMARC record."""
     pairs = (tag.partition("=") for tag in record.split(";"))
     return {name.strip().lower(): "".join(value.split()) for name, _equals, value in pairs}
 

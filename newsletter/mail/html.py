@@ -156,7 +156,7 @@ EMPTY_CELL = "—"
 
 
 def stack_wide_tables(html: str) -> str:
-    """Turn each row of a table with COLUMNS_MANY or more into a paragraph of `header：cell` lines.
+    """Turn each row of a table with WIDE_COLUMNS or more into a paragraph of `header：cell` lines.
 
     Tables without headers, with merged cells or with blocks in cells stay.
     """
@@ -164,16 +164,15 @@ def stack_wide_tables(html: str) -> str:
 
 
 def _stacked_rows(table: str) -> str:
-    """Rows as paragraphs; "" if the table must stay."""
     rows = [WHOLE_CELL.findall(row) for row in ROW_ELEMENT.findall(table)]
     if len(rows) < 2 or len(rows[0]) < WIDE_COLUMNS or BLOCK.search(table) or MERGED.search(table):
         return ""
     heads = [cell.strip() for tag, _attributes, cell in rows[0] if tag == "th"]
     if not all(heads) or any(len(row) != len(heads) for row in rows):
         return ""
-    return "\n".join(_stacked_row(heads, [cell.strip() for _tag, _attributes, cell in row]) for row in rows[1:])
-
-
-def _stacked_row(heads: list[str], cells: list[str]) -> str:
-    lines = (f'<span class="head">{head}：</span>{cell or EMPTY_CELL}' for head, cell in zip(heads, cells, strict=True))
-    return f'<p class="record">{"<br>".join(lines)}</p>'
+    paragraphs = []
+    for row in rows[1:]:
+        pairs = zip(heads, (cell.strip() for _tag, _attributes, cell in row), strict=True)
+        lines = (f'<span class="head">{head}：</span>{cell or EMPTY_CELL}' for head, cell in pairs)
+        paragraphs.append(f'<p class="record">{"<br>".join(lines)}</p>')
+    return "\n".join(paragraphs)

@@ -46,29 +46,26 @@ class _Page(NamedTuple):
 
 
 def _page(name: str, subject: str, context: Mapping[str, Any], *, base_url: str, needs_pictures: bool) -> _Page:
-    names = unspaced_names(context.get("publication"))
+    publication = context.get("publication")
+    names = unspaced_names(publication)
     subject = spaced_subject(subject, names)
-    shades = colours.mail_palette(getattr(context.get("publication"), "accent", ""))
+    shades = colours.mail_palette(getattr(publication, "accent", ""))
     values = {**context, **shades, "subject": subject, "base_url": base_url}
     try:
-        values |= {"logo": _logo(context.get("publication")), "face": _face(context.get("publication"))}
+        values |= {"logo": _logo(publication), "face": _face(publication)}
     except PicturesUnavailable:
         if needs_pictures:
             raise
-    values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or DEFAULT_LOOK}.css"
+    values["look_styles"] = f"email/_{getattr(publication, 'look', '') or DEFAULT_LOOK}.css"
     whole = spacing.autospace_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
-    whole = _typeset(whole, context.get("publication"))
+    whole = typesetting.keep_endings(whole)
+    whole = typesetting.keep_name(whole, getattr(publication, "name", ""))
+    if getattr(publication, "language", "") != "en":  # an English mail has Latin fonts first
+        whole = typesetting.narrow_quotes(whole)
     return _Page(subject, values, names, whole, html.for_old_clients(whole))
 
 
-def _typeset(whole: str, publication: Any) -> str:
-    whole = typesetting.keep_name(typesetting.keep_endings(whole), getattr(publication, "name", ""))
-    # An English mail has Latin fonts first.
-    return whole if getattr(publication, "language", "") == "en" else typesetting.narrow_quotes(whole)
-
-
 def unspaced_names(publication: Any) -> tuple[str, ...]:
-    """Names that get no space between Chinese and Latin."""
     return tuple(publication.unspaced_names()) if hasattr(publication, "unspaced_names") else ()
 
 

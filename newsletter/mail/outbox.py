@@ -63,8 +63,6 @@ def store_mail(directory: Path, octets: bytes, *, message_id: str, now: datetime
 
 @dataclass(frozen=True)
 class MailSummary:
-    """A mail in the outbox list."""
-
     name: str
     sender: str
     to: str

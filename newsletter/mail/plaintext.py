@@ -7,15 +7,15 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import zip_longest
 
 from django.utils.translation import gettext as _
 
-TABLE_COLUMNS = 72  # a Chinese character takes two
+TABLE_WIDTH_MAX = 72  # columns; a Chinese character takes two
 WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 
 
 def tidy(text: str) -> str:
-    """Collapse the blank lines of a text template's output."""
     lines = "\n".join(line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
 
@@ -33,7 +33,7 @@ def aligned_table(rows: list[list[str]], *, headed: bool) -> str:
         return ""
     columns = max(map(len, rows))
     widths = [max(display_width(row[column]) for row in rows if column < len(row)) for column in range(columns)]
-    if sum(widths) + 3 * (columns - 1) > TABLE_COLUMNS:
+    if sum(widths) + 3 * (columns - 1) > TABLE_WIDTH_MAX:
         return _table_as_list(rows, headed=headed)
     lines = [
         "   ".join(cell + " " * (widths[at] - display_width(cell)) for at, cell in enumerate(row)).rstrip()
@@ -46,11 +46,8 @@ def aligned_table(rows: list[list[str]], *, headed: bool) -> str:
 
 def _table_as_list(rows: list[list[str]], *, headed: bool) -> str:
     heads, body = (rows[0], rows[1:]) if headed else ([], rows)
-    blocks = []
-    for row in body:
-        cells = [f"{heads[at]}：{cell}" if at < len(heads) and heads[at] else cell for at, cell in enumerate(row)]
-        blocks.append("\n".join(cells))
-    return "\n\n".join(blocks)
+    pairs = (zip_longest(heads[: len(row)], row) for row in body)
+    return "\n\n".join("\n".join(f"{head}：{cell}" if head else str(cell) for head, cell in row) for row in pairs)
 
 
 BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
@@ -61,22 +58,9 @@ SKIPPED_TAGS = {"head", "style", "script", "title", "template"}
 VOID_TAGS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 SEPARATED_TAGS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
 FOOTNOTE = re.compile(r"\[(\d+)\]")  # a footnote; links have such numbers too
-BLOCK_TAGS = SEPARATED_TAGS | {
-    "div",
-    "section",
-    "article",
-    "header",
-    "footer",
-    "main",
-    "tr",
-    "td",
-    "th",
-    "li",
-    "dt",
-    "dd",
-}
-BLOCK_TAGS |= {"figcaption"}
-HEADING_MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
+BLOCK_TAGS = SEPARATED_TAGS | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt"}
+BLOCK_TAGS |= {"dd", "figcaption"}
+HEADING_MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}
 # Inline elements whose title attribute is appended to their text.
 TITLED_TAGS = frozenset(
     {"abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s"}
@@ -165,7 +149,6 @@ class _TextExtractor(HTMLParser):
     # --- links and pictures ---
 
     def _append_title(self, tag: str) -> None:
-        """Append the title attribute, as of an abbreviation."""
         while self.titles:
             name, title = self.titles.pop()
             if title and not self.pre:
@@ -287,17 +270,13 @@ class _TextExtractor(HTMLParser):
         data = self.tables.pop() if self.tables else None
         self._flush()
         if data is not None:
-            self._put(
-                aligned_table(
-                    [[cell.replace(BREAK_MARK, " ") for cell in row] for row in data.rows if row], headed=data.headed
-                )
-            )
+            rows = [[cell.replace(BREAK_MARK, " ") for cell in row] for row in data.rows if row]
+            self._put(aligned_table(rows, headed=data.headed))
         self.needs_blank_line = True
 
     # --- output ---
 
     def _take_text(self) -> str:
-        """Text since the last block, with link numbers."""
         text = _collapsed("".join(self.texts))
         self.texts.clear()
         self.links.clear()

@@ -26,9 +26,9 @@ LEASE = timedelta(minutes=2)  # then another worker may claim the mail
 LEAVING_SECONDS = 100  # from the last claim to the server's reply: below LEASE, so that no two workers send
 BACKOFF_MIN, BACKOFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 JITTER = 0.1  # share of a delay: mails that failed together are not retried together
-DELAY_MAX = timedelta(hours=4)  # delay before a retry
+DELAY_MAX = timedelta(hours=4)  # before a retry
 CLOCK_SLACK = timedelta(minutes=1)  # allowed difference between machines' clocks
-ROWS_PER_RUN, ROWS_TRIED = 200, 10  # rows
+ROWS_PER_RUN, ROWS_TRIED = 200, 10
 RUN_SECONDS = 300  # of one run of send_due
 
 
@@ -40,8 +40,6 @@ class SendResult(Enum):
 
 
 class Retry(NamedTuple):
-    """due_at: None for never."""
-
     due_at: datetime | None
     tries: int
 
@@ -107,15 +105,12 @@ class QueuedMail[Row: Model](ABC):
             mailer.close()
 
     def claimed(self, now: datetime) -> dict[str, object]:
-        """Columns to set when a row is claimed."""
         return {self.due_column: now + LEASE}
 
     def leaving(self, now: datetime) -> dict[str, object]:
-        """Columns to set just before a mail leaves."""
         return self.claimed(now)
 
     def put_off(self, at: datetime) -> dict[str, object]:
-        """Columns to set for a retry."""
         return {self.due_column: at}
 
     def dequeue(self, row: Row, values: dict[str, object]) -> bool:
@@ -187,7 +182,6 @@ class QueuedMail[Row: Model](ABC):
                 self.give_up(row, error, now)
 
     def _update_unchanged(self, row: Row, values: dict[str, Any]) -> bool:
-        """Update a row, unless it has changed since it was read."""
         return bool(self.unchanged(row).update(**values))
 
 

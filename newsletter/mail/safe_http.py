@@ -32,8 +32,6 @@ NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONA
 
 
 class LinkStatus(StrEnum):
-    """The result of checking a URL."""
-
     THERE = "there"
     GONE = "gone"  # 404 or 410
     NAMELESS = "nameless"  # no such host
@@ -90,9 +88,11 @@ def resolve_allowed(parts: SplitResult, is_allowed: Callable[[str, int], bool]) 
         raise RequestBlocked(status, str(parts.hostname)) from error
     except TimeoutError as error:
         raise RequestBlocked(LinkStatus.DOUBTFUL, str(parts.hostname)) from error
-    refused = [address for address in addresses if not is_allowed(address, port)]
-    if refused:
-        raise _blocked(refused[0], port)
+    for address in addresses:
+        if not is_allowed(address, port):
+            if is_public(address):
+                raise RequestBlocked(LinkStatus.ODD_PORT, str(port))
+            raise RequestBlocked(LinkStatus.PRIVATE, address)
     return addresses[0]
 
 
@@ -112,11 +112,6 @@ def _resolve(host: str, port: int, resolved: "Future[list[str]]") -> None:
         resolved.set_result([str(sockaddr[0]) for *_kind, sockaddr in found])
 
 
-def _blocked(address: str, port: int) -> RequestBlocked:
-    status, detail = (LinkStatus.ODD_PORT, str(port)) if is_public(address) else (LinkStatus.PRIVATE, address)
-    return RequestBlocked(status, detail)
-
-
 @contextmanager
 def connection_to(
     parts: SplitResult, address: str, *, step: float | None = None, in_all: float | None = None
@@ -129,9 +124,8 @@ def connection_to(
     sock.settimeout(step or STEP_SECONDS)
     with closing(sock), hang_up_after(in_all or TOTAL_SECONDS, [sock]) as hung_up:
         if parts.scheme == "https":
-            sock = _tls().wrap_socket(
-                sock, server_hostname=punycode(parts.hostname or ""), do_handshake_on_connect=False
-            )
+            name = punycode(parts.hostname or "")
+            sock = _tls().wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
             hung_up.append(sock)  # the plain socket is detached now
             with closing(sock):
                 sock.do_handshake()

@@ -223,13 +223,10 @@ def classify_refusal(reply: str) -> RefusalReason:
     if code is None:
         return next((found for pattern, found in API_REASONS if pattern.match(reply)), RefusalReason.OURS)
     status = enhanced_code(reply)
-    found = (
-        reason_by_text(reply, status)
-        or reason_by_code(status)
-        or REASON_BY_REPLY_CODE.get(code[1], RefusalReason.UNKNOWN)
-    )
+    by_code = reason_by_code(status) or REASON_BY_REPLY_CODE.get(code[1], RefusalReason.UNKNOWN)
+    reason = reason_by_text(reply, status) or by_code
     is_final = code[1] >= "500" and not status.startswith("4")
-    return found if is_final or found is not RefusalReason.DEAD else RefusalReason.UNKNOWN
+    return reason if is_final or reason is not RefusalReason.DEAD else RefusalReason.UNKNOWN
 
 
 def enhanced_code(reply: str) -> str:
@@ -238,7 +235,7 @@ def enhanced_code(reply: str) -> str:
 
 
 def reason_by_text(text: str, status: str) -> RefusalReason | None:
-    """Match PHRASES, ignoring addresses and links; None without a match.
+    """Match REASON_PHRASES, ignoring addresses and links; None without a match.
 
     status: the enhanced code. With 4.x.x or 5.4.x an unknown host may be a DNS failure.
     """

@@ -97,11 +97,9 @@ class _HtmlSpacer:
 def _unspaced_words(names: tuple[str, ...]) -> re.Pattern[str]:
     """Pattern of the words that stay unchanged, longest first."""
     words = sorted({*MIXED_WORDS, *filter(None, names)}, key=len, reverse=True)
-    return re.compile("|".join(map(_word_pattern, words)))
-
-
-def _word_pattern(word: str) -> str:
-    """Pattern of a word with Latin word boundaries."""
-    left = "(?<![0-9A-Za-z])" if word[0].isascii() else ""
-    right = "(?![0-9A-Za-z])" if word[-1].isascii() else ""
-    return left + re.escape(word) + right
+    patterns = []
+    for word in words:
+        left = "(?<![0-9A-Za-z])" if word[0].isascii() else ""
+        right = "(?![0-9A-Za-z])" if word[-1].isascii() else ""
+        patterns.append(left + re.escape(word) + right)
+    return re.compile("|".join(patterns))

@@ -41,14 +41,11 @@ class NotASlot(Exception):
     """The time is no longer a slot: the rhythm or the time zone was changed."""
 
 
-# --- What is due ---
-
-
 def record_due(now: datetime) -> int:
     """Record due reminders for the slots ahead; return how many are new."""
-    ahead = slots_ahead(Publication.objects.fresh(), now, DRAFT_BEFORE)
-    free = [slot_at for slot_at in ahead if not has_mailing_on_day(slot_at)]
-    return sum(_record_reminder(kind, slot_at, now) for slot_at in free if (kind := _due_kind(slot_at - now)))
+    slots = schedule.next_slots(Publication.objects.fresh(), after=now, count=SLOTS_CHECKED)
+    free = [at for at in slots if at <= now + DRAFT_BEFORE and not has_mailing_on_day(at)]
+    return sum(_record_reminder(Kind.LETTER if at <= now + LETTER_BEFORE else Kind.DRAFT, at, now) for at in free)
 
 
 def record_missed(now: datetime) -> int:
@@ -62,12 +59,6 @@ def record_missed(now: datetime) -> int:
     before = Reminder.objects.count()
     Reminder.objects.bulk_create(found, ignore_conflicts=True)
     return Reminder.objects.count() - before
-
-
-def _due_kind(left: timedelta) -> Reminder.Kind | None:
-    if left <= LETTER_BEFORE:
-        return Kind.LETTER
-    return Kind.DRAFT if left <= DRAFT_BEFORE else None
 
 
 def _record_reminder(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:
@@ -100,12 +91,7 @@ def _create_draft(reminder: Reminder, now: datetime) -> None:
     )
 
 
-# --- Who is mailed ---
-
-
 class ReminderMail(AuthorMail[Reminder]):
-    """The mail of a reminder, as long as its slot can be met."""
-
     model, failure_message = Reminder, "reminder %s is not mailed yet: %s"
 
     def due_rows(self, now: datetime) -> QuerySet[Reminder]:
@@ -126,9 +112,6 @@ class ReminderMail(AuthorMail[Reminder]):
 
 REMINDER_MAIL = ReminderMail()
 send_due = REMINDER_MAIL.send_due
-
-
-# --- What the author answers ---
 
 
 def approve(reminder: Reminder, now: datetime) -> Mailing | None:
@@ -186,9 +169,6 @@ def week_later(slot_at: datetime) -> datetime:
     return cadence.next_slot(weekly, vacations, after=slot_at)
 
 
-# --- Without an answer ---
-
-
 def send_unanswered(now: datetime) -> int:
     """Approve unanswered letters at their slot, unless there is a `reason_not_to_send`; return how many.
 
@@ -214,26 +194,17 @@ def _send_unanswered_letter(reminder: Reminder, now: datetime) -> bool:
     return True
 
 
-# --- Slots ---
-
 Reason = Reminder.Reason
 SLOTS_CHECKED = 5  # ahead or back: a rule or a move may have them close together
 CHECKED_BACK = timedelta(days=3)  # for slots without a reminder, because nothing was running
 RHYTHM_FIXED_BEFORE = timedelta(hours=24)  # a later change of the rhythm creates slots that nobody could meet
 
 
-def slots_ahead(publication: Publication, now: datetime, within: timedelta) -> list[datetime]:
-    """The slots until `within` from now; two can be close together, because one was moved."""
-    return [at for at in schedule.next_slots(publication, after=now, count=SLOTS_CHECKED) if at <= now + within]
-
-
 def is_slot(at: datetime) -> bool:
-    """Whether `at` is a slot by the current rhythm and shifts."""
     return schedule.slot_at(Publication.objects.fresh(), at) is not None
 
 
 def has_mailing_on_day(slot_at: datetime) -> bool:
-    """Whether an issue is scheduled or was sent on the day of this slot."""
     zone = Publication.objects.current().zone
     midnight = timezone.localtime(slot_at, zone).replace(hour=0, minute=0, second=0, microsecond=0)
     alive = Mailing.objects.filter(kind=Mailing.Kind.ISSUE).exclude(state=Mailing.State.CANCELLED)
@@ -242,9 +213,6 @@ def has_mailing_on_day(slot_at: datetime) -> bool:
 
 def proposed_issue() -> Issue | None:
     return Issue.objects.unsent().exclude(mailings__state__in=Mailing.OPEN_STATES).first()
-
-
-# --- Reasons not to send automatically ---
 
 
 def was_approved_since(reminder: Reminder) -> bool:
@@ -265,35 +233,21 @@ def reason_not_to_send(letter: Reminder, now: datetime) -> tuple[Reminder.Reason
     frozen = freeze(letter.issue)
     if sentences := _obstacle_sentences(letter.issue, max(letter.slot_at, now), frozen):
         return Reason.OBSTACLE, sentences
-    if reason := _reason_unseen(letter, frozen):
-        return reason, ""
-    if sentence := _loss_sentence(letter.issue, frozen):
-        return Reason.UNSHOWN, sentence
-    reason = _reason_late(letter, now)
-    return (reason, "") if reason else None
-
-
-def _reason_unseen(letter: Reminder, frozen: FrozenLetter) -> Reminder.Reason | None:
-    if letter.notified_at is None:
-        return Reason.UNTOLD
-    return Reason.EDITED if letter.content_hash != frozen.content_hash else None
-
-
-def _reason_late(letter: Reminder, now: datetime) -> Reminder.Reason | None:
-    if Publication.objects.fresh().unapproved != Publication.Unapproved.GO:
-        return Reason.UNANSWERED
-    return Reason.DOWN if now - letter.slot_at >= beginning.LATE_AFTER else None
+    if letter.notified_at is None or letter.content_hash != frozen.content_hash:
+        return (Reason.UNTOLD if letter.notified_at is None else Reason.EDITED), ""
+    with translation.override(Publication.objects.current().language):
+        if sentence := approving.losses_of_issue(letter.issue, letter=frozen):
+            return Reason.UNSHOWN, sentence
+    may_go_unapproved = Publication.objects.fresh().unapproved == Publication.Unapproved.GO
+    is_in_time = now - letter.slot_at < beginning.LATE_AFTER
+    reason = Reason.DOWN if may_go_unapproved else Reason.UNANSWERED
+    return None if may_go_unapproved and is_in_time else (reason, "")
 
 
 def _obstacle_sentences(issue: Issue, send_at: datetime, frozen: FrozenLetter) -> str:
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         return " ".join(obstacles(issue, send_at, letter=frozen))
-
-
-def _loss_sentence(issue: Issue, frozen: FrozenLetter) -> str:
-    with translation.override(Publication.objects.current().language):
-        return approving.losses_of_issue(issue, letter=frozen)
 
 
 def _nearby_issue_time(slot_at: datetime) -> str:
@@ -309,14 +263,11 @@ def _nearby_issue_time(slot_at: datetime) -> str:
         return date_format(first, "DATETIME_FORMAT") if first else ""
 
 
-# --- Missed slots ---
-
-
 def missed_slots(now: datetime) -> Iterator[Reminder]:
     """Yield an unsaved row for each recently missed slot that is not recorded yet."""
     publication = Publication.objects.fresh()
     passed = Reminder.objects.unanswered().filter(slot_at__lte=now, slot_at__gt=now - MISSED_MAILED_FOR)
-    recorded = Reminder.objects.filter(kind=Reminder.Kind.MISSED).values("slot_at")
+    recorded = Reminder.objects.filter(kind=Kind.MISSED).values("slot_at")
     for letter in passed.exclude(slot_at__in=recorded).select_related("issue"):
         is_missed = not was_approved_since(letter) and not schedule.is_slot_removed(publication, letter.slot_at)
         if is_missed and (why := reason_not_to_send(letter, now)):
@@ -327,9 +278,8 @@ def missed_slots(now: datetime) -> Iterator[Reminder]:
 
 
 def _missed_row(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reason, str], now: datetime) -> Reminder:
-    reason, detail = why
-    row = {"slot_at": slot_at, "issue": issue, "at": now, "due_at": now}
-    return Reminder(kind=Reminder.Kind.MISSED, reason=reason, detail=detail, **row)
+    row = {"kind": Kind.MISSED, "slot_at": slot_at, "issue": issue, "at": now, "due_at": now}
+    return Reminder(reason=why[0], detail=why[1], **row)
 
 
 def _unreminded_slot(publication: Publication, now: datetime) -> datetime | None:
@@ -340,5 +290,5 @@ def _unreminded_slot(publication: Publication, now: datetime) -> datetime | None
         return None
     reminded = Reminder.objects.filter(slot_at=slot_at)
     was_real = publication.updated_at <= slot_at - RHYTHM_FIXED_BEFORE or reminded.exists()
-    has_letter = reminded.exclude(kind=Reminder.Kind.DRAFT).exists()
+    has_letter = reminded.exclude(kind=Kind.DRAFT).exists()
     return None if not was_real or has_letter or has_mailing_on_day(slot_at) else slot_at

@@ -94,9 +94,6 @@ def _parse_message(body: bytes) -> dict[str, str]:
     return found
 
 
-# --- The signature ---
-
-
 def check_signature(message: Mapping[str, str], at: datetime, fetch: Fetch = _fetch) -> None:
     """Raise ParseError unless Amazon signed the message, TryLater if the certificate is not available now."""
     url, version = message.get("SigningCertURL"), message.get("SignatureVersion")
@@ -151,9 +148,6 @@ def _public_key(pem: bytes, at: datetime) -> RSAPublicKey:
     if not is_valid or not isinstance(key, RSAPublicKey):
         raise ParseError("Amazon's certificate was not valid when this came")
     return key
-
-
-# --- Subscriptions ---
 
 
 def _confirm_subscription(message: Mapping[str, str], fetch: Fetch) -> None:

@@ -102,7 +102,7 @@ def _newer_records(records: Iterable[FlightRecord]) -> list[FlightRecord]:
 
 
 def _is_newer(record: FlightRecord, batch: Batch | None) -> bool:
-    has_left = any(mark in STATE_OF_MARK for mark in record.distinct_marks)
+    has_left = any(mark in STATE_OF_MARK for mark in set(record.marks))
     if batch is None or (batch.lo, batch.hi) != (record.lo, record.hi) or batch.token < record.token:
         return has_left
     sent = [seq for seq, mark in record.rows() if mark == RowMark.SENT and seq >= batch.cursor]

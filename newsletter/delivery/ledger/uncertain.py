@@ -25,7 +25,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
 from newsletter.delivery.models.deliveries import IS_REQUEUED
 from newsletter.delivery.models.mailing import MailingStep
 
-BATCHES_PER_SLICE = 100  # batches per transaction
+BATCHES_PER_SLICE = 100  # one transaction
 QUEUED, SENT, UNCERTAIN = Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN
 
 
@@ -80,7 +80,6 @@ class SeenRow(NamedTuple):
 
 
 def resolve(delivery: Delivery, report: DeliveryReport) -> bool:
-    """Settle a delivery; return whether it changed."""
     with transaction.atomic():
         delivery.mailing.lock()
         own = delivery.mailing.batches.filter(lo__lte=delivery.seq, hi__gt=delivery.seq)

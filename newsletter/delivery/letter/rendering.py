@@ -75,7 +75,9 @@ class FrozenLetter:
 
 def issue_context(issue: Issue, publication: Publication, items: list[IssueItem] | None = None) -> dict[str, object]:
     """The context of templates/email/issue.html. items: instead of the issue's own."""
-    issue = _without_control(issue)
+    issue = copy(issue)
+    # Control characters could pass for a placeholder. Forms remove them; this is for rows written otherwise.
+    issue.subject, issue.preheader = single_line(issue.subject), single_line(issue.preheader)
     if items is None:
         items = list(issue.items.select_related("post__cover", "post__series").prefetch_related("post__tags"))
     return {
@@ -100,7 +102,6 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
 
 
 def _item_context(item: IssueItem, publication: Publication) -> dict[str, object]:
-    """The context of one post; its day is in the publication's time zone."""
     post, cover = item.post, item.post.cover  # loaded for this letter alone
     post.title = single_line(post.title)
     if cover:
@@ -206,18 +207,7 @@ def html_with(issue: Issue, items: list[IssueItem]) -> str:
         return letters.render_html("issue", subject, context, base_url=settings.SITE_URL, needs_pictures=True)
 
 
-def _without_control(issue: Issue) -> Issue:
-    """A copy of `issue` without control characters in its lines, which could pass for a placeholder.
-
-    Forms remove them; this is for rows written otherwise.
-    """
-    issue = copy(issue)
-    issue.subject, issue.preheader = single_line(issue.subject), single_line(issue.preheader)
-    return issue
-
-
 def subject_line(issue: Issue, publication: Publication, *, is_correction: bool) -> str:
-    """The author's subject, with the issue's number if there is room for it."""
     corrected = translation.gettext("Correction: %(subject)s") if is_correction else "%(subject)s"
     typed = corrected % {"subject": single_line(issue.subject)}
     subject = shorten_subject(letters.spaced_subject(typed, publication.unspaced_names()))
@@ -234,7 +224,6 @@ NUMBERED_SUBJECTS: dict[str, Callable[[], str]] = {
 
 
 def fill(template: str, values: Mapping[str, str], *, escaped: bool) -> str:
-    """Replace the placeholders by a reader's values, escaped for HTML if `escaped`."""
     found = {name: _value(name, values) for name in PLACEHOLDER.findall(template)}
     return PLACEHOLDER.sub(lambda match: html.escape(found[match[1]]) if escaped else found[match[1]], template)
 
@@ -258,7 +247,6 @@ def reader_values(subscriber: Subscriber) -> dict[str, str]:
 
 
 def unsubscribe_address(token: str) -> str:
-    """The mail address for unsubscribing; "" without a mailbox."""
     bounces_to = Publication.objects.current().bounces_to
     return headers.return_path(bounces_to, token) if bounces_to and settings.MAILBOX_URL else ""
 

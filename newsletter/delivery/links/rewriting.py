@@ -40,7 +40,6 @@ def countable_links(part: str, *, site_url: str, own_pages: Collection[str]) -> 
 
 
 def rewrite_links(html_part: str, text_part: str, redirects_by_url: Mapping[str, str]) -> tuple[str, str]:
-    """Both parts of a letter with counted URLs replaced by their redirects."""
     if not redirects_by_url:
         return html_part, text_part
     known = {url for url, _words in _links(html_part)} | {*redirects_by_url}
@@ -74,7 +73,6 @@ def _links(part: str) -> Iterator[tuple[str, str]]:
 
 
 def store_links(mailing: Mailing) -> None:
-    """Store the links of a letter that was just frozen, if they are to be counted."""
     if mailing.counts_links:
         Link.objects.store(mailing, _links_to_count(mailing.html, mailing.issue))
 
@@ -91,5 +89,5 @@ def with_longest_urls(html: str, issue: Issue) -> str:
 
 def _links_to_count(html: str, issue: Issue) -> dict[str, str]:
     site = settings.SITE_URL
-    frame = {site, f"{site}/", f"{site}/subscribe/", f"{site}/about/", site + issue.get_absolute_url()}
-    return countable_links(html, site_url=site, own_pages=frame)
+    own_pages = {site, f"{site}/", f"{site}/subscribe/", f"{site}/about/", site + issue.get_absolute_url()}
+    return countable_links(html, site_url=site, own_pages=own_pages)

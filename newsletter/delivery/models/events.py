@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 KEPT_FOR = timedelta(days=30)  # messages that were applied: mails contain addresses
 REQUESTS_KEPT_FOR = timedelta(days=2)  # requests of a provider, once parsed: a mailing has millions
 PARSED_WITHIN = timedelta(minutes=1)  # a parse that takes longer has died
-PARSE_TRIES = 2  # to parse one
+PARSE_TRIES = 2
 DELETED_AT_ONCE = 2_000
 STORE_SQL = """INSERT INTO delivery_arrival (source, key, body, about, received_at, state, what, note)
     VALUES (%s, %s, %s, %s, %s, %s, '', '') ON CONFLICT (source, key) DO NOTHING"""
@@ -52,7 +52,7 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
             self.waiting().filter(pk__in=keys).update(begun=0, begun_at=None)
 
     def give_up(self, now: datetime) -> int:
-        """Mark messages as unreadable whose parse has died TRIES times; return how many."""
+        """Mark messages as unreadable whose parse has died PARSE_TRIES times; return how many."""
         dead = self.waiting().filter(_abandoned(now), begun__gte=PARSE_TRIES)
         values = {"state": InboundMessage.State.UNREADABLE, "what": InboundMessage.Kind.UNKNOWN, "applied_at": now}
         values["note"] = "its reading was begun twice and never ended"

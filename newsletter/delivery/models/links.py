@@ -17,15 +17,9 @@ WORDS_LENGTH = 200
 class LinkQuerySet(models.QuerySet["Link"]):
     def store(self, mailing: Mailing, text_by_url: Mapping[str, str]) -> None:
         """Store the targets of a mailing's links, for ever: a letter that was replaced is still in some mailboxes."""
-        rows = [
-            Link(
-                mailing=mailing,
-                url=url,
-                words=text[:WORDS_LENGTH],
-                token=tokens.sign("link", mailing.pk, f"{mailing.token_salt} {url}"),
-            )
-            for url, text in text_by_url.items()
-        ]
+        rows = [Link(mailing=mailing, url=url, words=text[:WORDS_LENGTH]) for url, text in text_by_url.items()]
+        for row in rows:
+            row.token = tokens.sign("link", mailing.pk, f"{mailing.token_salt} {row.url}")
         self.bulk_create(rows, ignore_conflicts=True)
 
 

@@ -144,20 +144,18 @@ def size_obstacles(issue: Issue, letter: FrozenLetter | Mailing) -> list[str]:
     return [refusal] if refusal else []
 
 
-def mailing_obstacles(mailing: Mailing, send_at: datetime) -> list[str]:
-    """Reasons why a scheduled mailing cannot be sent at `send_at`."""
-    if mailing.kind == Mailing.Kind.CORRECTION:
-        return correction_obstacles(mailing.issue, mailing.note)
-    return obstacles(mailing.issue, send_at, letter=mailing)
+def mailing_obstacles(mailing: Mailing, send_at: datetime, letter: FrozenLetter | None = None) -> list[str]:
+    """Reasons why a scheduled mailing cannot be sent at `send_at`. letter: instead of its own."""
+    if mailing.kind != Mailing.Kind.CORRECTION:
+        return obstacles(mailing.issue, send_at, letter=letter or mailing)
+    return correction_obstacles(mailing.issue, mailing.note) + (size_obstacles(mailing.issue, letter) if letter else [])
 
 
 def was_sent_to_all(issue: Issue) -> bool:
-    """Whether a mailing of `issue` to all readers is finished, not only to a segment."""
     return issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT, segment="").exists()
 
 
 def correction_obstacles(issue: Issue, note: str) -> list[str]:
-    """Reasons why a correction of `issue` cannot be sent, as sentences for its author."""
     if issue.imported_at:
         return [imported_obstacle(issue)]
     if deleted := deleted_copies_obstacles(issue):
@@ -175,7 +173,6 @@ def correction_obstacles(issue: Issue, note: str) -> list[str]:
 
 
 def can_be_corrected(issue: Issue) -> bool:
-    """Whether somebody has a copy of `issue`, and none of its mailings is open."""
     is_over = not issue.imported_at and not issue.mailings.open().exists()
     return is_over and bool(count_copies(issue)) and not deleted_copies_obstacles(issue)
 
@@ -222,14 +219,12 @@ def approve(
 
 
 def check_acknowledged(issue: Issue, letter: FrozenLetter, acknowledged: str, note: str = "") -> None:
-    """Raise PlanningError if `letter` has losses that the author has not acknowledged."""
     lost = losses(issue, letter, note)
     if lost and losses_digest(lost) != acknowledged:
         raise PlanningError(losses_sentence(lost))
 
 
 def losses_of_issue(issue: Issue, *, letter: FrozenLetter | None = None) -> str:
-    """The losses of `issue` as a sentence; "" if there are none. letter: None to freeze it here."""
     lost = losses(issue, letter or freeze(issue))
     return losses_sentence(lost) if lost else ""
 
@@ -295,7 +290,6 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
 
 
 def _check_quotes(issue: Issue, letter: FrozenLetter, among: QuoteQuerySet) -> None:
-    """Raise PlanningError if a quote in `letter` is no longer in `issue`."""
     if len(among.filter(pk__in=letter.quotes, issue=issue).values_list("pk")) < len(letter.quotes):
         raise PlanningError(_("A quote in this letter has just been taken back. Look at the letter again."))
 
@@ -310,7 +304,7 @@ def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool
     if not stopped.exists():
         return False
     letter = freeze(mailing.issue, mailing.note)
-    if reasons := _obstacles_to_replacing(mailing, letter, now):
+    if reasons := mailing_obstacles(mailing, max(mailing.send_at, now), letter):
         raise PlanningError(" ".join(reasons))
     check_acknowledged(mailing.issue, letter, acknowledged, mailing.note)
     with transaction.atomic():
@@ -323,12 +317,6 @@ def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool
             mailing.record(MailingStep.Kind.REPLACED, letter.content_hash)
             Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=timezone.now())
     return bool(replaced)
-
-
-def _obstacles_to_replacing(mailing: Mailing, letter: FrozenLetter, now: datetime) -> list[str]:
-    if mailing.kind == Mailing.Kind.CORRECTION:
-        return correction_obstacles(mailing.issue, mailing.note) + size_obstacles(mailing.issue, letter)
-    return obstacles(mailing.issue, max(mailing.send_at, now), letter=letter)
 
 
 def reschedule(mailing: Mailing, *, send_at: datetime, now: datetime, hold: timedelta) -> bool:

@@ -48,12 +48,15 @@ def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
         if mailing := mailings.get(copy.mailing_id):
             row = None if mailing.issue_id in listed else asked.get(mailing.issue_id)
             can_ask = token and reader.is_reader and not {mailing.issue_id} & (listed | asked.keys())
-            button = _button(token, mailing) if can_ask and copy.state in REPEATABLE_STATES else None
+            url = reverse("delivery:again", args=[token, mailing.issue.number]) if can_ask else ""
+            is_repeatable = can_ask and copy.state in REPEATABLE_STATES
+            button = DataButton(_("Send me this issue again"), url) if is_repeatable else None
             listed.add(mailing.issue_id)
             reported = [f"{_local_time(one.at)} {_report(one)}" for one in reports.pop(mailing.pk, ())]
             lines.append(_copy_line(mailing, copy, [*_once_more_notes(row), *reported], button))
     other = (DataLine(one.at, _report(one)) for found in reports.values() for one in found)
-    lines = sorted((*lines, *_course_lines(reader), *_of_signing_up(reader), *other), key=_moment, reverse=True)
+    lines += [*_course_lines(reader), *_signup_lines(reader), *other]
+    lines.sort(key=lambda line: line.at.timestamp() if line.at else 0, reverse=True)
     where = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
     intro = where % {"sender": Publication.objects.current().sender_email}
     return DataChapter("letters", _("Where is my letter?"), tuple(lines), intro=intro)
@@ -65,21 +68,14 @@ def _copies(reader: Subscriber) -> list[Delivery]:
 
 def _copy_line(mailing: Mailing, copy: Delivery, more: Iterable[str], button: DataButton | None) -> DataLine:
     reply = _("The mail server answered: %s") % copy.reply if copy.reply else ""
-    text = str(STATE_TEXTS[Delivery.State(copy.state)]) % {"issue": _name(mailing)}
+    is_correction = mailing.kind == Mailing.Kind.CORRECTION
+    name = _("Correction, %(issue)s") % {"issue": mailing.issue} if is_correction else str(mailing.issue)
+    text = str(STATE_TEXTS[Delivery.State(copy.state)]) % {"issue": name}
     moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
     return DataLine(moment, text, tuple(filter(None, (reply, *more))), button=button)
 
 
-def _moment(line: DataLine) -> float:
-    return line.at.timestamp() if line.at else 0
-
-
-def _name(mailing: Mailing) -> str:
-    is_correction = mailing.kind == Mailing.Kind.CORRECTION
-    return _("Correction, %(issue)s") % {"issue": mailing.issue} if is_correction else str(mailing.issue)
-
-
-def _of_signing_up(reader: Subscriber) -> Iterator[DataLine]:
+def _signup_lines(reader: Subscriber) -> Iterator[DataLine]:
     sent = str(STATE_TEXTS[Delivery.State.SENT])
     if asked_at := reader.confirmation_sent_at:
         is_notice = reader.is_reader and reader.confirmed_at is not None and asked_at > reader.confirmed_at
@@ -127,10 +123,6 @@ def _local_time(moment: datetime) -> str:
     return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
-def _button(token: str, mailing: Mailing) -> DataButton:
-    return DataButton(_("Send me this issue again"), reverse("delivery:again", args=[token, mailing.issue.number]))
-
-
 def feedback_chapter(reader: Subscriber, token: str) -> DataChapter:
     given = Feedback.objects.filter(subscriber=reader).select_related("issue").order_by("-given_at")[:LINES_MAX]
     said = _("%(what)s: %(detail)s")
@@ -140,9 +132,8 @@ def feedback_chapter(reader: Subscriber, token: str) -> DataChapter:
 
 def replies_chapter(reader: Subscriber, token: str) -> DataChapter:
     found = Reply.objects.filter(subscriber=reader).select_related("issue").prefetch_related("answers")
-    return DataChapter(
-        "replies", _("Your replies to issues"), (*_reply_lines(found[:LINES_MAX]), *_quote_lines(reader))
-    )
+    lines = (*_reply_lines(found[:LINES_MAX]), *_quote_lines(reader))
+    return DataChapter("replies", _("Your replies to issues"), lines)
 
 
 def _reply_lines(found: Iterable[Reply]) -> Iterator[DataLine]:

@@ -28,12 +28,8 @@ ADDRESSES_MAX = 16 * 1024  # characters of all address fields together
 NOT_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
 # Labels as browsers interpret them: WHATWG Encoding Standard, section 4.2.
 WHATWG_CODECS = {"big5": "big5hkscs", "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "us-ascii": "utf-8"}
-WHATWG_CODECS |= {
-    "iso-2022-jp": "iso2022_jp_2",
-    "ks_c_5601-1987": "cp949",
-    "iso-8859-1": "cp1252",
-    "shift_jis": "cp932",
-}
+WHATWG_CODECS |= {"iso-2022-jp": "iso2022_jp_2", "ks_c_5601-1987": "cp949", "iso-8859-1": "cp1252"}
+WHATWG_CODECS["shift_jis"] = "cp932"
 FALLBACK_CODECS = ("utf-8", "big5hkscs", "gb18030")
 # Fields in which servers record the recipient; To and Cc, by the sender, are last.
 RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "To", "Cc")
@@ -80,18 +76,13 @@ def parse_message(body: bytes, at_most: int | None = READ_MAX) -> Message:
     octets = body[:at_most].lstrip(b"\r\n")
     if octets.startswith(b"From "):  # the separator of an mbox
         octets = octets.partition(b"\n")[2]
-    octets = _with_few_fields(_with_few_lines(octets))
+    if octets.count(b"\n") + octets.count(b"\r") > LINES_MAX + len(octets) // LINE_LEAST:  # too many for its size
+        octets = first_lines(octets, LINES_MAX)
+    octets = _with_few_fields(octets)
     try:
         return message_from_bytes(octets, policy=LIMITED_POLICY.clone(message_factory=_LimitedFactory()))
     except (RecursionError, _TooManyParts):
         return BytesHeaderParser(policy=LIMITED_POLICY).parsebytes(octets)
-
-
-def _with_few_lines(octets: bytes) -> bytes:
-    """Truncate a mail with too many lines for its size."""
-    if octets.count(b"\n") + octets.count(b"\r") <= LINES_MAX + len(octets) // LINE_LEAST:
-        return octets
-    return first_lines(octets, LINES_MAX)
 
 
 def _with_few_fields(octets: bytes) -> bytes:
@@ -203,7 +194,6 @@ def field_blocks(part: Message) -> list[Message]:
 
 
 def returned_mail(message: Message) -> Message | None:
-    """The returned mail in a report, or only its header; None if there is none."""
     for part in leaf_parts(message):
         kind = part.get_content_type()
         if kind == "message/rfc822":
@@ -215,19 +205,16 @@ def returned_mail(message: Message) -> Message | None:
 
 
 def recipient_addresses(message: Message, envelope: list[str]) -> list[str]:
-    """A mail's recipients, those of the envelope first."""
     values = [str(value) for name in RECIPIENT_HEADERS for value in message.get_all(name, [])[:NAMED_MAX]]
     found = [found for _name, found in getaddresses([", ".join(values)[:ADDRESSES_MAX]], strict=False)]
     return [one for one in dict.fromkeys([*envelope, *found]) if "@" in one]
 
 
 def tokens_in_addresses(addresses: list[str]) -> tuple[str, ...]:
-    """Possible tokens of ours after the + of addresses."""
     return tuple(islice((match[1] for one in addresses if (match := PLUS_TOKEN.search(one))), NAMED_MAX))
 
 
 def tokens_in_headers(inner: Message) -> tuple[str, ...]:
-    """Possible tokens of ours in the header of a returned mail."""
     fields = " ".join(str(inner.get(name, "")) for name in ("Return-Path", "List-Unsubscribe"))
     return tuple(islice(dict.fromkeys(TOKEN_IN_LINK.findall(fields)), NAMED_MAX))
 
