@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.core.cache import caches
 
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.delivery.models.deliveries import COUNTER_OF
+from newsletter.delivery.models.deliveries import COUNTER_OF_STATE
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import Post, Tag
 from newsletter.posts.search.index import index_post
@@ -79,7 +79,7 @@ def finish_batches(mailing: Mailing, **fields: Any) -> None:
     """Let every batch of a mailing be done and count what its rows say, as a lane would have."""
     for batch in mailing.batches.all():
         states = mailing.deliveries.filter(seq__gte=batch.lo, seq__lt=batch.hi).values_list("state", flat=True)
-        counted = {name: list(states).count(state) for state, name in COUNTER_OF.items()}
+        counted = {name: list(states).count(state) for state, name in COUNTER_OF_STATE.items()}
         done = {"state": Batch.State.DONE, "cursor": batch.hi}
         Batch.objects.filter(pk=batch.pk).update(**(done | counted | fields))
 

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from http.client import HTTPException
 from pathlib import PurePath
 from typing import NamedTuple
-from urllib.parse import SplitResult, urljoin
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.db.models import Value
@@ -20,6 +20,7 @@ from django.db.models.functions import Length
 from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, resolve
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -43,9 +44,9 @@ from newsletter.mail.safe_http import (
     STEP_SECONDS,
     LinkStatus,
     RequestBlocked,
-    connection_to,
     may_connect,
     parse_url,
+    request,
     resolve_allowed,
 )
 from newsletter.posts.models import Post, Tag
@@ -175,7 +176,7 @@ def check_pictures(references: References, *, logo_url: str = "") -> Iterator[Re
 
 def _about_pictures(references: References, logo_url: str) -> Iterator[RehearsalRemark]:
     remarks = [remark for one in references.pictures for remark in _about_picture(one, logo_url)]
-    total = sum(_size(one.url) or 0 for one in references.pictures)
+    total = sum(_picture_size(one.url) or 0 for one in references.pictures)
     if total > ALL_PICTURES_BYTES_MAX:
         text = _("All pictures together weigh %s; on the way that takes long.") % filesizeformat(total)
         hint = _("Show some posts as excerpts, or make pictures smaller.")
@@ -194,7 +195,7 @@ def _about_picture(picture: PictureReference, logo_url: str) -> Iterator[Rehears
     if not is_own_url(picture.url):
         text = _("This picture comes from another site, which sees who reads: %s") % picture.url
         yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Upload it here instead."))
-    elif (size := _size(picture.url)) is None:
+    elif (size := _picture_size(picture.url)) is None:
         yield RehearsalRemark(Topic.PICTURES, ERROR, _("This picture is lost: %s") % name, _("Upload it again."))
     elif size > BYTES_MAX:
         text = _("This picture weighs %(size)s: %(name)s") % {"size": filesizeformat(size), "name": name}
@@ -210,7 +211,7 @@ def _about_picture(picture: PictureReference, logo_url: str) -> Iterator[Rehears
         yield RehearsalRemark(Topic.PICTURES, INFO, text)
 
 
-def _size(url: str) -> int | None:
+def _picture_size(url: str) -> int | None:
     """Bytes of a picture of this site; None if it is missing, or on another site."""
     path = url.removeprefix(settings.SITE_URL).removeprefix(settings.MEDIA_URL)
     try:
@@ -255,7 +256,7 @@ def check_links(
 def check_link(url: str, *, is_allowed: Callable[[str, int], bool] = may_connect) -> LinkCheck:
     """Follow a URL, with at most HOPS_MAX redirects, each checked like the first."""
     try:
-        return LinkCheck(url, *_follow(url, is_allowed))
+        return LinkCheck(url, *_follow_redirects(url, is_allowed))
     except RequestBlocked as blocked:
         return LinkCheck(url, blocked.status, blocked.detail)
     except TimeoutError:
@@ -268,14 +269,14 @@ def check_link(url: str, *, is_allowed: Callable[[str, int], bool] = may_connect
         return LinkCheck(url, LinkStatus.DOUBTFUL, type(error).__name__)
 
 
-def _follow(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[LinkStatus, str]:
+def _follow_redirects(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[LinkStatus, str]:
     here = url
     for _hop in range(HOPS_MAX + 1):
         parts = parse_url(here)
         address = resolve_allowed(parts, is_allowed)
-        status, location = _request("HEAD", parts, address)
+        status, location, _body = request("HEAD", parts, address, agent=USER_AGENT)
         if status >= 400:  # many servers do not support HEAD (RFC 9110 section 9.3.2)
-            status, location = _request("GET", parts, address)
+            status, location, _body = request("GET", parts, address, agent=USER_AGENT)
         if status not in REDIRECTS or not location:
             return _link_status(status), str(status)
         here = urljoin(here, location)
@@ -290,25 +291,8 @@ def _link_status(status: int) -> LinkStatus:
     return LinkStatus.DOUBTFUL if 500 <= status < 600 else LinkStatus.REFUSES_BOTS
 
 
-def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:
-    with connection_to(parts, address) as connection:
-        target = parts.path or "/"
-        headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": USER_AGENT, "Accept": "*/*"}
-        connection.request(method, f"{target}?{parts.query}" if parts.query else target, headers=headers)
-        response = connection.getresponse()  # the body is never read
-        return response.status, response.getheader("Location", "")
-
-
 SAMPLES_AT_END = 20  # of the audience, and as many at its beginning
 LINKS_MAX = 200  # to other sites
-LEVEL_OF_STATUS = {
-    LinkStatus.GONE: ERROR,
-    LinkStatus.NAMELESS: ERROR,
-    LinkStatus.DOUBTFUL: WARNING,
-    LinkStatus.PRIVATE: WARNING,
-    LinkStatus.ODD_PORT: INFO,
-    LinkStatus.REFUSES_BOTS: INFO,
-}
 
 # Edge cases that an audience may lack: name and address.
 EXAMPLE_READERS = (
@@ -390,16 +374,17 @@ def extreme_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
     readers = audience(mailing, now)
     orders = [readers.order_by(Length("name").desc(), "pk"), readers.order_by(Length("email").desc(), "pk")]
     orders.append(readers.filter(name="").order_by("pk"))
-    return list({row.subscriber_id: row for found in orders for row in _rows(found[:1])}.values())
+    return list({row.subscriber_id: row for found in orders for row in _delivery_rows(found[:1])}.values())
 
 
 def sample_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
     readers = audience(mailing, now)
-    rows = [*_rows(readers.order_by("pk")[:SAMPLES_AT_END]), *_rows(readers.order_by("-pk")[:SAMPLES_AT_END])]
+    ends = (readers.order_by(order)[:SAMPLES_AT_END] for order in ("pk", "-pk"))
+    rows = [row for end in ends for row in _delivery_rows(end)]
     return list({row.subscriber_id: row for row in rows}.values())
 
 
-def _rows(readers: SubscriberQuerySet) -> Iterator[DeliveryRow]:
+def _delivery_rows(readers: SubscriberQuerySet) -> Iterator[DeliveryRow]:
     columns = ("pk", "email", "name", Value(True), "token_salt", "address_hash")
     for number, row in enumerate(readers.values_list(*columns)):
         yield DeliveryRow(number, *row)
@@ -471,9 +456,10 @@ def check_other_sites(
 
 def _about_others(checks: Sequence[LinkCheck]) -> Iterator[RehearsalRemark]:
     for one in checks:
-        if one.status in LEVEL_OF_STATUS:
-            text = TEXT_OF_STATUS[one.status]() % {"url": one.url, "detail": one.detail}
-            yield RehearsalRemark(Topic.LINKS, LEVEL_OF_STATUS[one.status], text, _("Open it in a browser."))
+        if one.status in REMARK_OF_STATUS:
+            level, text = REMARK_OF_STATUS[one.status]
+            values = {"url": one.url, "detail": one.detail}
+            yield RehearsalRemark(Topic.LINKS, level, str(text) % values, _("Open it in a browser."))
     offline = sum(one.status == LinkStatus.OFFLINE for one in checks)
     if offline:
         text = _("%(count)d links to other sites were not asked: this machine has no way to them.")
@@ -484,11 +470,17 @@ def _about_others(checks: Sequence[LinkCheck]) -> Iterator[RehearsalRemark]:
         yield RehearsalRemark(Topic.LINKS, OK, text % {"count": there})
 
 
-TEXT_OF_STATUS: dict[LinkStatus, Callable[[], str]] = {
-    LinkStatus.GONE: lambda: _("Nothing is there (%(detail)s): %(url)s"),
-    LinkStatus.NAMELESS: lambda: _("There is no host %(detail)s: %(url)s"),
-    LinkStatus.REFUSES_BOTS: lambda: _("Lets only people in (%(detail)s): %(url)s"),
-    LinkStatus.DOUBTFUL: lambda: _("Could not be looked at (%(detail)s): %(url)s"),
-    LinkStatus.ODD_PORT: lambda: _("Not asked, because web pages are at ports 80 and 443 (here %(detail)s): %(url)s"),
-    LinkStatus.PRIVATE: lambda: _("Leads into a private network (%(detail)s), so it was not asked: %(url)s"),
+REMARK_OF_STATUS: dict[LinkStatus, tuple[str, Promise]] = {
+    LinkStatus.GONE: (ERROR, gettext_lazy("Nothing is there (%(detail)s): %(url)s")),
+    LinkStatus.NAMELESS: (ERROR, gettext_lazy("There is no host %(detail)s: %(url)s")),
+    LinkStatus.REFUSES_BOTS: (INFO, gettext_lazy("Lets only people in (%(detail)s): %(url)s")),
+    LinkStatus.DOUBTFUL: (WARNING, gettext_lazy("Could not be looked at (%(detail)s): %(url)s")),
+    LinkStatus.ODD_PORT: (
+        INFO,
+        gettext_lazy("Not asked, because web pages are at ports 80 and 443 (here %(detail)s): %(url)s"),
+    ),
+    LinkStatus.PRIVATE: (
+        WARNING,
+        gettext_lazy("Leads into a private network (%(detail)s), so it was not asked: %(url)s"),
+    ),
 }

@@ -174,7 +174,7 @@ def reply_counts(until: Mapping[int, datetime]) -> dict[int, int]:
     return dict(found.annotate(mails=Count("pk")).values_list("issue_id", "mails"))
 
 
-Answer = Feedback.Rating
+Rating = Feedback.Rating
 SENTENCES_SHOWN = 12
 LINKS_SHOWN = 12
 
@@ -261,8 +261,8 @@ def _issue_stats(compared: Sequence[Mailing], until: datetime) -> list[IssueStat
             counted_for=end - began,
             sent=counted_copies(one, "sent"),
             missed=counted_copies(one, "failed") + counted_copies(one, "uncertain"),
-            helpful=given.get((one.issue_id, Answer.HELPFUL.value), 0),
-            fair=given.get((one.issue_id, Answer.FAIR.value), 0),
+            helpful=given.get((one.issue_id, Rating.HELPFUL.value), 0),
+            fair=given.get((one.issue_id, Rating.FAIR.value), 0),
             replies=replies.get(one.issue_id, 0),
             came=readers.came,
             left=readers.left,
@@ -303,8 +303,8 @@ REASON_TEXTS: dict[RefusalReason, tuple[Promise, Promise]] = {
 MEASURE_LABELS: dict[str, Callable[[], Any]] = {
     "sent": lambda: _("Sent"),
     "missed": lambda: _("Did not get it"),
-    "helpful": lambda: _("Said “%(answer)s”") % {"answer": Answer.HELPFUL.label},
-    "fair": lambda: _("Said “%(answer)s”") % {"answer": Answer.FAIR.label},
+    "helpful": lambda: _("Said “%(answer)s”") % {"answer": Rating.HELPFUL.label},
+    "fair": lambda: _("Said “%(answer)s”") % {"answer": Rating.FAIR.label},
     "replies": lambda: _("Replies by mail"),
     "came": lambda: _("New readers"),
     "left": lambda: _("Readers who left"),

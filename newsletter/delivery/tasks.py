@@ -14,7 +14,7 @@ from newsletter.delivery.lane_wakeups import wake_lanes
 from newsletter.delivery.ledger import breakdown, recovery, restore_detection, retention
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import InboundMessage, Mailing, Reply
-from newsletter.delivery.models.events import KEPT_FOR
+from newsletter.delivery.models.events import MESSAGES_KEPT_FOR
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
@@ -75,7 +75,7 @@ def apply_events() -> None:
     if InboundMessage.objects.waiting().exists():
         is_sending = Mailing.objects.filter(state=Mailing.State.SENDING).exists()
         applying.apply_waiting(now, APPLYING_BESIDE_SECONDS if is_sending else APPLYING_SECONDS)
-    InboundMessage.objects.forget(now - KEPT_FOR)
+    InboundMessage.objects.forget(now - MESSAGES_KEPT_FOR)
     Reply.objects.forget(now)
 
 

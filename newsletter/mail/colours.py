@@ -14,14 +14,14 @@ BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 CONTRAST_MIN = 4.6  # WCAG 2.2 AA requires 4.5; the rest is for rounding
 DARK_LUMINANCE = 0.18  # below it a surface counts as dark
 DARK_SATURATION_MAX = 0.7  # strong colours glare in the dark
-SHEET = Path(__file__).parent.parent / "static" / "palette.css"
+PALETTE_SHEET = Path(__file__).parent.parent / "static" / "palette.css"
 PALETTE_NAMES = (
     *("paper", "raised", "code", "wash", "veil", "ink", "quiet", "line", "edge"),
     *("accent", "on-accent", "good", "warn", "bad"),
 )
 MARK_SHARE = 0.18  # share of the accent in the background of <mark>, as in site.css
-_CODE = "#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3})"
-_PAIR = re.compile(rf"light-dark\(({_CODE}),({_CODE})\)")
+_HEX_CODE = "#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3})"
+_LIGHT_DARK_PAIR = re.compile(rf"light-dark\(({_HEX_CODE}),({_HEX_CODE})\)")
 
 
 def parse_hex(code: str) -> Colour:
@@ -87,10 +87,10 @@ class ColourPair(NamedTuple):
 @cache
 def palette() -> dict[str, ColourPair]:
     """All of PALETTE_NAMES. Raise PaletteError if one is missing."""
-    found = parse_palette(SHEET)
+    found = parse_palette(PALETTE_SHEET)
     missing = ", ".join(f"--{name}" for name in PALETTE_NAMES if name not in found)
     if missing:
-        raise PaletteError(f"{SHEET.name} does not name {missing}")
+        raise PaletteError(f"{PALETTE_SHEET.name} does not name {missing}")
     return found
 
 
@@ -99,14 +99,14 @@ def parse_palette(sheet: Path) -> dict[str, ColourPair]:
     rule = cssmin(sheet.read_text(encoding="utf-8")).partition("{")[2].partition("}")[0]
     declared = (declaration.partition(":")[::2] for declaration in rule.split(";"))
     return {
-        name.removeprefix("--"): _pair(sheet.name, name, value)
+        name.removeprefix("--"): _parse_pair(sheet.name, name, value)
         for name, value in declared
         if name.removeprefix("--") in PALETTE_NAMES or "#" in value
     }
 
 
-def _pair(sheet: str, name: str, value: str) -> ColourPair:
-    found = _PAIR.fullmatch(value)
+def _parse_pair(sheet: str, name: str, value: str) -> ColourPair:
+    found = _LIGHT_DARK_PAIR.fullmatch(value)
     if name.removeprefix("--") not in PALETTE_NAMES:
         raise PaletteError(f"{sheet} names {name}, which is not of the palette")
     if not found:
@@ -121,7 +121,7 @@ def mail_palette(accent: str = "") -> dict[str, dict[str, str]]:
     accent: like #9a3412; "" for the palette's. Computed here, because CSS in mails has no functions.
     """
     schemes = {"by_day": ColourPair._fields.index("light"), "by_night": ColourPair._fields.index("dark")}
-    return {scheme: _scheme(index, accent) for scheme, index in schemes.items()}
+    return {scheme: _scheme_palette(index, accent) for scheme, index in schemes.items()}
 
 
 def accent_pair(accent: str) -> ColourPair:
@@ -130,7 +130,7 @@ def accent_pair(accent: str) -> ColourPair:
     return own if accent.lower() in ("", own.light) else ColourPair(accent, accent)
 
 
-def _scheme(index: int, accent: str) -> dict[str, str]:
+def _scheme_palette(index: int, accent: str) -> dict[str, str]:
     shades = {name: pair[index] for name, pair in palette().items()}
     shades["accent"] = readable_hex(accent_pair(accent)[index], on=shades["raised"])
     shades["mark"] = to_hex(mix(parse_hex(shades["accent"]), parse_hex(shades["paper"]), MARK_SHARE))

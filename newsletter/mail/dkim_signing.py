@@ -25,24 +25,24 @@ from django.conf import settings
 
 # RFC 6376 section 5.4.1, RFC 8058 section 4: both List-Unsubscribe headers must be covered, RFC 9477 section 3.1.
 # A name listed once more than the mail has it cannot be added in transit (oversigning, section 8.15).
-SIGNED = (
+SIGNED_FIELD_NAMES = (
     *("from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type"),
     *("list-id", "list-unsubscribe", "list-unsubscribe-post", "list-help", "list-owner", "list-post", "list-archive"),
     *("archived-at", "feedback-id", "precedence", "auto-submitted", "cfbl-address"),
 )
-OVERSIGNED = (
+OVERSIGNED_FIELD_NAMES = (
     *("from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type"),
     *("list-unsubscribe", "list-unsubscribe-post"),
 )
 RSA_BITS_MIN = 1024  # shorter keys must not be used: RFC 8301 section 3.2
-SIGNING_ORDER = tuple(name.encode() for name in (*SIGNED, *OVERSIGNED))
+NAMES_IN_SIGNING_ORDER = tuple(name.encode() for name in (*SIGNED_FIELD_NAMES, *OVERSIGNED_FIELD_NAMES))
 FOLD = b"\r\n "
 LINE_LENGTH = 76  # octets
-FIELD_END = re.compile(rb"\r\n(?![ \t])")
+FIELD_LINE_END = re.compile(rb"\r\n(?![ \t])")
 SPACES = re.compile(rb"[ \t]+")
-_NAME_LINES = [b":".join(names) for names in batched(SIGNING_ORDER, 5, strict=False)]
-SIGNED_NAMES = b"h=" + (b":" + FOLD).join(_NAME_LINES) + b";"
-SUFFIXES = {".pem": "rsa-sha256", ".ed25519": "ed25519-sha256"}
+_NAME_LINES = [b":".join(names) for names in batched(NAMES_IN_SIGNING_ORDER, 5, strict=False)]
+SIGNED_NAMES_TAG = b"h=" + (b":" + FOLD).join(_NAME_LINES) + b";"
+ALGORITHMS = {".pem": "rsa-sha256", ".ed25519": "ed25519-sha256"}
 
 
 class InvalidKey(Exception):
@@ -102,13 +102,13 @@ def _sign_function(key: DkimKey) -> Callable[[bytes], bytes]:
 def load_keys() -> tuple[DkimKey, ...]:
     """Raise InvalidKey if a file is not a usable key."""
     folder: Path = settings.DKIM_DIR
-    files = [path for path in sorted(folder.glob("*")) if path.suffix in SUFFIXES] if folder.is_dir() else []
+    files = [path for path in sorted(folder.glob("*")) if path.suffix in ALGORITHMS] if folder.is_dir() else []
     return _read_keys(tuple((path, path.stat().st_mtime_ns) for path in files))
 
 
 @lru_cache(maxsize=4)
 def _read_keys(files: tuple[tuple[Path, int], ...]) -> tuple[DkimKey, ...]:
-    return tuple(DkimKey(path.stem, SUFFIXES[path.suffix], path.read_bytes().strip()).check() for path, _ in files)
+    return tuple(DkimKey(path.stem, ALGORITHMS[path.suffix], path.read_bytes().strip()).check() for path, _ in files)
 
 
 def dkim_signatures(message: bytes, domain: str, keys: tuple[DkimKey, ...], at: int | None = None) -> bytes:
@@ -130,7 +130,7 @@ class _SignatureTemplate:
     def __init__(self, key: DkimKey, domain: str) -> None:
         tags = f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={domain}; s={key.selector}; t=\0;"
         first = b"DKIM-Signature: " + tags.replace("; ", ";\r\n ").encode()
-        unsigned = FOLD.join([first, SIGNED_NAMES, b"bh=\0;", b"b="])
+        unsigned = FOLD.join([first, SIGNED_NAMES_TAG, b"bh=\0;", b"b="])
         self.sign = _sign_function(key)
         self.as_sent = unsigned.split(b"\0")
         # Without its final CRLF: RFC 6376 section 3.7.
@@ -151,14 +151,14 @@ def _signature_template(key: DkimKey, domain: str) -> _SignatureTemplate:
 
 
 def signed_fields(head: bytes) -> Iterator[bytes]:
-    """Yield the fields of SIGNED_NAMES without CRLF, the last of equal names first: RFC 6376 section 5.4.2.
+    """Yield the fields of SIGNED_NAMES_TAG without CRLF, the last of equal names first: RFC 6376 section 5.4.2.
 
     Missing fields yield nothing, which signs their absence.
     """
     by_name: dict[bytes, list[bytes]] = {}
-    for line in FIELD_END.split(head):
+    for line in FIELD_LINE_END.split(head):
         by_name.setdefault(line.partition(b":")[0].strip().lower(), []).append(line)
-    for name in SIGNING_ORDER:
+    for name in NAMES_IN_SIGNING_ORDER:
         if left := by_name.get(name):
             yield left.pop()
 

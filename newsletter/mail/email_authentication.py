@@ -95,7 +95,7 @@ def takes_mail(ask: Lookup, name: str) -> bool:
 LOOKUPS_MAX = 10  # RFC 7208 section 4.6.4: receivers give up beyond it
 SPF_VERSION = re.compile(r"v=spf1(?: |$)", re.IGNORECASE)
 LOOKUP_TERM = re.compile(r"[+?~-]?(?:include|exists|a|mx|ptr)(?:[:/].*)?|redirect=.*", re.IGNORECASE)
-INCLUDED = re.compile(r"(?:[+?~-]?include:|redirect=)([^%]+)", re.IGNORECASE)
+INCLUDED_DOMAIN = re.compile(r"(?:[+?~-]?include:|redirect=)([^%]+)", re.IGNORECASE)
 
 
 @dataclass
@@ -132,7 +132,7 @@ def _count_lookups(ask: Lookup, record: str, found: Spf) -> None:
         found.lookups += LOOKUP_TERM.fullmatch(term) is not None
         if found.lookups > LOOKUPS_MAX:
             return
-        if included := INCLUDED.fullmatch(term):
+        if included := INCLUDED_DOMAIN.fullmatch(term):
             records = _spf_records(ask, included[1])
             if len(records) == 1:
                 _count_lookups(ask, records[0], found)

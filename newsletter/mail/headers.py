@@ -13,8 +13,8 @@ from newsletter.mail import tokens
 LINE_LENGTH = 76  # octets of a line with an encoded word: RFC 2047 section 2
 ENCODED_WORD_OVERHEAD = len("=?utf-8?b??=")
 FIELD_LENGTH_MAX = 998  # octets of an unfolded line: RFC 5322 section 2.1.1
-CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+ATOM_WORDS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 LOOKS_ENCODED = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)  # clients may decode it: RFC 2047 section 2
 LOCAL_PART_MAX = 64  # octets before the @: RFC 5321 section 4.5.3.1.1
 MAILBOX = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"\s*+|(?P<bare>[^"<>]*+))<(?P<address>[^<>]+)>')
@@ -111,7 +111,7 @@ def return_path(bounces_to: str, token: str) -> str:
 
 def validate_header(name: str, value: str) -> str:
     """Raise ValueError unless the value can be written verbatim on one line."""
-    if CONTROL.search(value):
+    if CONTROL_CHARACTER.search(value):
         raise ValueError(f"{name} may not contain line breaks or control characters, got {value!r}")
     if not value.isascii():
         raise ValueError(f"{name} must be ASCII, got {value!r}")
@@ -143,7 +143,7 @@ def format_text_header(name: str, value: str, linesep: str) -> str:
 
     Python 3.13's folding loses spaces between words and splits List-* URLs.
     """
-    if CONTROL.search(value):
+    if CONTROL_CHARACTER.search(value):
         raise ValueError(f"{name} may not contain line breaks or control characters, got {value!r}")
     if value.isascii() and not LOOKS_ENCODED.search(value) and value == value.strip() and "  " not in value:
         lines = _fold_words(value.split(" "), used=len(name) + 2)
@@ -175,7 +175,7 @@ def ascii_address(address: str) -> str:
 
 def _phrase(display: str, *, used: int) -> list[str]:
     """The lines of a display name, encoded only if needed: rspamd scores it otherwise (TO_EXCESS_BASE64)."""
-    if CONTROL.search(display):
+    if CONTROL_CHARACTER.search(display):
         raise ValueError(f"A name may not contain line breaks or control characters, got {display!r}")
     if not display:
         return []
@@ -189,7 +189,7 @@ def _phrase(display: str, *, used: int) -> list[str]:
 
 
 def _is_plain(display: str) -> bool:
-    return bool(ATOMS.fullmatch(display)) and "=?" not in display and all(display.split(" "))
+    return bool(ATOM_WORDS.fullmatch(display)) and "=?" not in display and all(display.split(" "))
 
 
 def _fold_words(words: list[str], *, used: int) -> list[str]:

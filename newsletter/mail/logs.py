@@ -23,7 +23,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 LINE_MAX = 8000
 FIELD_MAX = 3500  # characters of one field in JSON, each of at most six bytes
 # Line ends and terminal control characters, and surrogates, which cannot be encoded.
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def mask_tokens(text: str) -> str:
@@ -31,7 +31,7 @@ def mask_tokens(text: str) -> str:
 
 
 def escape_controls(line: str) -> str:
-    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), line)
+    return CONTROL_CHARACTER.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), line)
 
 
 class LineFormatter(logging.Formatter):

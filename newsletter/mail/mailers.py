@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 60
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 OUTBOX_BACKEND = "newsletter.mail.outbox.OutboxBackend"
 OUTBOX_NAME = "outbox"  # as the ledger names it
-TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+TRUE_WORDS, FALSE_WORDS = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 @dataclass(frozen=True)
@@ -279,9 +279,9 @@ def _ses_options(parts: SplitResult) -> dict[str, Any]:
 def _parse_flag(given: str | None, default: bool) -> bool:
     if given is None:
         return default
-    if given.lower() not in TRUE | FALSE:
+    if given.lower() not in TRUE_WORDS | FALSE_WORDS:
         raise ImproperlyConfigured(f"MAIL_URL: tls must be true or false, got {given!r}")
-    return given.lower() in TRUE
+    return given.lower() in TRUE_WORDS
 
 
 def _parse_seconds(given: str | None) -> float:

@@ -57,7 +57,7 @@ LINK_MARK, BREAK_MARK = "\x00", "\x01"  # internal marks: a URL stands between t
 SKIPPED_TAGS = {"head", "style", "script", "title", "template"}
 VOID_TAGS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 SEPARATED_TAGS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
-FOOTNOTE = re.compile(r"\[(\d+)\]")  # a footnote; links have such numbers too
+FOOTNOTE_MARK = re.compile(r"\[(\d+)\]")  # a footnote; links have such numbers too
 BLOCK_TAGS = SEPARATED_TAGS | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt"}
 BLOCK_TAGS |= {"dd", "figcaption"}
 HEADING_MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}
@@ -98,10 +98,10 @@ class _TextExtractor(HTMLParser):
         self.blocks: list[str] = []
         self.texts: list[str] = []  # of the current block
         self.hrefs: list[tuple[str, str, int]] = []  # open links: URL, title, start in `texts`
-        self.shown: dict[str, int | None] = {}  # URL: its number in the list, None if shown in the text
+        self.link_numbers: dict[str, int | None] = {}  # URL: its number in the list, None if shown in the text
         self.links: list[tuple[str, str]] = []  # of the block: text, URL
         self.titles: list[tuple[str, str]] = []  # of open elements in TITLED
-        self.silent: list[str] = []  # open elements, from a hidden one on
+        self.hidden_tags: list[str] = []  # open elements, from a hidden one on
         self.lists: list[_List] = []
         self.sup_start = 0  # start of the open <sup> in `texts`
         self.quotes = 0
@@ -114,9 +114,9 @@ class _TextExtractor(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if self.silent or tag in SKIPPED_TAGS or _is_hidden(given):
+        if self.hidden_tags or tag in SKIPPED_TAGS or _is_hidden(given):
             if tag not in VOID_TAGS:
-                self.silent.append(tag)
+                self.hidden_tags.append(tag)
             return
         if tag in BLOCK_TAGS and not self._in_cell(tag):
             self._flush()
@@ -128,9 +128,9 @@ class _TextExtractor(HTMLParser):
             opener(given)
 
     def handle_endtag(self, tag: str) -> None:
-        if self.silent:
-            if tag in self.silent:
-                while self.silent.pop() != tag:
+        if self.hidden_tags:
+            if tag in self.hidden_tags:
+                while self.hidden_tags.pop() != tag:
                     pass
             return
         if tag in TITLED_TAGS:
@@ -143,7 +143,7 @@ class _TextExtractor(HTMLParser):
             self.needs_blank_line |= tag in SEPARATED_TAGS and not (tag == "p" and self.lists)
 
     def handle_data(self, data: str) -> None:
-        if not self.silent:
+        if not self.hidden_tags:
             self.texts.append(data.replace(LINK_MARK, "").replace(BREAK_MARK, ""))
 
     # --- links and pictures ---
@@ -171,7 +171,7 @@ class _TextExtractor(HTMLParser):
         if text in {href, href.partition("://")[2], href.removeprefix("mailto:")}:
             # A space ends the URL: many clients would include full-width punctuation.
             self.texts[start:] = [f"{href} " if "://" in href else text]
-            self.shown.setdefault(href, None)
+            self.link_numbers.setdefault(href, None)
             return
         suffix = f"（{title}）" if title else ""
         self.links.append((f"{text}{suffix}", href))
@@ -181,7 +181,7 @@ class _TextExtractor(HTMLParser):
         self.sup_start = len(self.texts)
 
     def _close_sup(self) -> None:
-        self.texts[self.sup_start :] = [FOOTNOTE.sub(r"［註 \1］", "".join(self.texts[self.sup_start :]))]
+        self.texts[self.sup_start :] = [FOOTNOTE_MARK.sub(r"［註 \1］", "".join(self.texts[self.sup_start :]))]
 
     def _open_img(self, given: dict[str, str]) -> None:
         alt, title = _collapsed(given.get("alt", "")), _collapsed(given.get("title", ""))
@@ -283,9 +283,9 @@ class _TextExtractor(HTMLParser):
         return re.sub(f"{LINK_MARK}(.*?){LINK_MARK}", lambda match: self._number(match[1]), text)
 
     def _number(self, href: str) -> str:
-        if href not in self.shown:
-            self.shown[href] = 1 + sum(number is not None for number in self.shown.values())
-        number = self.shown[href]
+        if href not in self.link_numbers:
+            self.link_numbers[href] = 1 + sum(number is not None for number in self.link_numbers.values())
+        number = self.link_numbers[href]
         return f"[{number}]" if number else ""
 
     def _flush(self, mark: str = "") -> None:
@@ -308,12 +308,13 @@ class _TextExtractor(HTMLParser):
 
     def _lone_addresses(self) -> list[str]:
         """Each link's text and URL, on lines of their own, if the block has nothing else and its URLs are new."""
-        whole, fresh = _collapsed("".join(self.texts)), {href for _words, href in self.links} - self.shown.keys()
+        whole = _collapsed("".join(self.texts))
+        fresh = {href for _words, href in self.links} - self.link_numbers.keys()
         for text, href in self.links:
             whole = whole.replace(f"{text}{LINK_MARK}{href}{LINK_MARK}", "", 1)
         if whole.strip(" ·") or len(fresh) < len(self.links):
             return []
-        self.shown |= dict.fromkeys(fresh)
+        self.link_numbers |= dict.fromkeys(fresh)
         return [line for link in self.links for line in link]
 
     def _prefixes(self) -> tuple[str, str]:
@@ -333,7 +334,7 @@ class _TextExtractor(HTMLParser):
     def text(self) -> str:
         """The whole text; call once, at the end."""
         self._flush()
-        numbered = [f"[{number}] {href}" for href, number in self.shown.items() if number]
+        numbered = [f"[{number}] {href}" for href, number in self.link_numbers.items() if number]
         if numbered:
             self.needs_blank_line = True
             self._put("\n".join([RULE, *numbered]))

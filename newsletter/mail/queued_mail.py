@@ -22,8 +22,8 @@ from newsletter.mail.safe_http import hang_up_after
 from newsletter.mail.smtp_replies import NotSent, SendFailure, classify_error, is_refusal, is_unreachable
 
 MAILER = "default"
-LEASE = timedelta(minutes=2)  # then another worker may claim the mail
-LEAVING_SECONDS = 100  # from the last claim to the server's reply: below LEASE, so that no two workers send
+CLAIM_DURATION = timedelta(minutes=2)  # then another worker may claim the mail
+HAND_OVER_SECONDS = 100  # from the last claim to the server's reply: less than a claim, so that no two workers send
 BACKOFF_MIN, BACKOFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 JITTER = 0.1  # share of a delay: mails that failed together are not retried together
 DELAY_MAX = timedelta(hours=4)  # before a retry
@@ -53,10 +53,10 @@ class QueuedMail[Row: Model](ABC):
     """One kind of mail, sent from the rows of one model.
 
     A row is due when the time in its `due_column` has passed; NULL means nothing to send. A worker claims it by one
-    conditional UPDATE that moves the time by LEASE, so one of two workers wins and no lock is held during SMTP. The
-    claim is renewed just before the mail leaves, so a slow worker sends nothing that another has taken over. The result
-    is written only if the row has not changed since. A mail is sent once, unless a worker dies between the server's
-    reply and the commit, or the reply is lost: then it is sent again, with the same Message-ID.
+    conditional UPDATE that moves the time by CLAIM_DURATION, so one of two workers wins and no lock is held during
+    SMTP. The claim is renewed just before the mail leaves, so a slow worker sends nothing that another has taken over.
+    The result is written only if the row has not changed since. A mail is sent once, unless a worker dies between the
+    server's reply and the commit, or the reply is lost: then it is sent again, with the same Message-ID.
     """
 
     model: type[Row]
@@ -99,18 +99,18 @@ class QueuedMail[Row: Model](ABC):
             mailer.open()
             before_leaving()
             connection = getattr(mailer, "connection", None)
-            with hang_up_after(LEAVING_SECONDS, [connection.sock] if connection else []):
+            with hang_up_after(HAND_OVER_SECONDS, [connection.sock] if connection else []):
                 mailer.send_messages([message])
         finally:
             mailer.close()
 
-    def claimed(self, now: datetime) -> dict[str, object]:
-        return {self.due_column: now + LEASE}
+    def claimed_columns(self, now: datetime) -> dict[str, object]:
+        return {self.due_column: now + CLAIM_DURATION}
 
-    def leaving(self, now: datetime) -> dict[str, object]:
-        return self.claimed(now)
+    def leaving_columns(self, now: datetime) -> dict[str, object]:
+        return self.claimed_columns(now)
 
-    def put_off(self, at: datetime) -> dict[str, object]:
+    def retry_columns(self, at: datetime) -> dict[str, object]:
         return {self.due_column: at}
 
     def dequeue(self, row: Row, values: dict[str, object]) -> bool:
@@ -154,14 +154,14 @@ class QueuedMail[Row: Model](ABC):
         """Claim a row and read it again; False if another worker was first."""
         tries = {self.tries_column: getattr(row, self.tries_column) + 1} if self.tries_column else {}
         with transaction.atomic():  # the row cannot be deleted between the two
-            taken = self._update_unchanged(row, self.claimed(now) | tries)
+            taken = self._update_unchanged(row, self.claimed_columns(now) | tries)
             if taken:
                 row.refresh_from_db()
         return taken
 
     def _renew_claim(self, row: Row, now: datetime) -> None:
         """Renew the claim. Raises NotSent if the row has changed."""
-        values = self.leaving(now)
+        values = self.leaving_columns(now)
         if not self._update_unchanged(row, values):
             raise NotSent(SendFailure.TEMPORARY, "taken over meanwhile")
         for name, value in values.items():
@@ -177,7 +177,7 @@ class QueuedMail[Row: Model](ABC):
         tries = {self.tries_column: retry.tries} if self.tries_column else {}
         with transaction.atomic():
             if retry.due_at is not None:
-                self._update_unchanged(row, self.put_off(with_jitter(retry.due_at, now)) | tries)
+                self._update_unchanged(row, self.retry_columns(with_jitter(retry.due_at, now)) | tries)
             else:
                 self.give_up(row, error, now)
 
@@ -194,10 +194,10 @@ class AtMostOnceMail[Row: Model](QueuedMail[Row]):
 
     sent_column: ClassVar[str]
 
-    def leaving(self, now: datetime) -> dict[str, object]:
+    def leaving_columns(self, now: datetime) -> dict[str, object]:
         return {self.due_column: None, self.sent_column: now}
 
-    def put_off(self, at: datetime) -> dict[str, object]:
+    def retry_columns(self, at: datetime) -> dict[str, object]:
         return {self.due_column: at, self.sent_column: None}
 
     def unchanged(self, row: Row) -> QuerySet[Row]:

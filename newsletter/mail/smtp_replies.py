@@ -32,12 +32,12 @@ class RefusalReason(StrEnum):
 
 RECIPIENT_REASONS = frozenset({RefusalReason.DEAD, RefusalReason.MAILBOX, RefusalReason.UNKNOWN})
 
-CODE = re.compile(r"(?!406 )([45]\d\d)(?:[ -]|$)")  # of SMTP; 406 is Postmark's
+REPLY_CODE = re.compile(r"(?!406 )([45]\d\d)(?:[ -]|$)")  # of SMTP; 406 is Postmark's
 REPLY_MAX = 500  # characters of a reply that are examined
 # After the reply code (RFC 2034 section 4), or in brackets as by qmail and IronPort: "(#5.1.1)".
-ENHANCED = re.compile(r"\d{3}[ -]#?([245]\.\d{1,3}\.\d{1,3})(?![\d.])|\(?#([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+ENHANCED_CODE = re.compile(r"\d{3}[ -]#?([245]\.\d{1,3}\.\d{1,3})(?![\d.])|\(?#([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 # Quoted addresses, and links but those to a block list, are removed. Chinese touches an address without a space.
-QUOTED = re.compile(
+QUOTED_TEXT = re.compile(
     r"<[^<>]{0,320}>|[A-Za-z0-9._%+=/-]{1,64}@[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}"
     r"|https?://(?!\S{0,60}(?:spamhaus|spamcop|sorbs|barracuda|[bk]list|\.rbl))\S+"
 )
@@ -219,7 +219,7 @@ API_REASONS = (
 def classify_refusal(reply: str) -> RefusalReason:
     """The reason of a final refusal. A text without a code is our own error: OURS."""
     reply = reply[:REPLY_MAX]
-    code = CODE.match(reply)
+    code = REPLY_CODE.match(reply)
     if code is None:
         return next((found for pattern, found in API_REASONS if pattern.match(reply)), RefusalReason.OURS)
     status = enhanced_code(reply)
@@ -230,7 +230,7 @@ def classify_refusal(reply: str) -> RefusalReason:
 
 
 def enhanced_code(reply: str) -> str:
-    found = ENHANCED.search(reply)
+    found = ENHANCED_CODE.search(reply)
     return (found[1] or found[2]) if found else ""
 
 
@@ -241,7 +241,7 @@ def reason_by_text(text: str, status: str) -> RefusalReason | None:
     """
     if status in {"5.1.7", "5.1.8"}:
         return RefusalReason.OURS
-    text = " ".join(BOILERPLATE.sub("", CAMEL_OR_SNAKE.sub(" ", QUOTED.sub(" ", text))).replace("’", "'").split())
+    text = " ".join(BOILERPLATE.sub("", CAMEL_OR_SNAKE.sub(" ", QUOTED_TEXT.sub(" ", text))).replace("’", "'").split())
     number, found = next(
         ((n, found) for n, (found, pattern) in enumerate(REASON_PHRASES) if pattern.search(text)), (0, None)
     )

@@ -45,12 +45,8 @@ def _signature(secret: str, purpose: str, number: int, bound_to: str) -> str:
 
 
 def _base62_digest(octets: bytes) -> str:
-    """16 base62 digits of 96 bits, by pairs and small integers: a mailing signs millions."""
-    high, low = divmod(int.from_bytes(octets[:12]), 62**8)
-    high, pairs = high % 62**8, PAIRS
-    a, b, c, d = high // 62**4, high % 62**4, low // 62**4, low % 62**4
-    left = f"{pairs[a // 3844]}{pairs[a % 3844]}{pairs[b // 3844]}{pairs[b % 3844]}"
-    return f"{left}{pairs[c // 3844]}{pairs[c % 3844]}{pairs[d // 3844]}{pairs[d % 3844]}"
+    """SIGNATURE_LENGTH base62 digits of the first 96 bits."""
+    return _base62(int.from_bytes(octets[:12]) % 62**SIGNATURE_LENGTH).rjust(SIGNATURE_LENGTH, ALPHABET[0])
 
 
 def sign(purpose: str, number: int, bound_to: str = "") -> str:

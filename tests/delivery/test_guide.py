@@ -26,12 +26,12 @@ def numbers() -> dict[str, str]:
     """Return sentences of the guide, each with its numbers from the code."""
     minutes = [int(delta.total_seconds() // 60) for delta in RETRY_AFTER]
     first, later = minutes[:3], [one // 60 for one in minutes[3:]]
-    silent = claims.LEASE + recovery.DEAD_MACHINE
+    silent = claims.LEASE_DURATION + recovery.DEAD_MACHINE
     days = WORDS[rate.days_needed(10_000)], WORDS[rate.days_needed(1_000_000)]
     return {
         "batch": f"cuts them into batches of up to {beginning.BATCH_MAX:,}",
         "last batches": f"the last batches are smaller, down to {beginning.BATCH_STEP}",
-        "lease": f"a lease of {claims.LEASE.seconds} seconds",
+        "lease": f"a lease of {claims.LEASE_DURATION.seconds} seconds",
         "late": f"more than {hours(beginning.LATE_AFTER)} hours behind its time",
         "hold": f"before the hold has passed: {Publication._meta.get_field('hold_minutes').default} minutes",
         "hold of a program": f"at least {approving.API_HOLD_MIN.seconds // 60} minutes",

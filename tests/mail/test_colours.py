@@ -97,7 +97,7 @@ def test_a_mail_can_be_read_with_any_accent(accent, scheme):
 def test_a_palette_that_is_not_whole_is_refused(tmp_path, monkeypatch, sheet, complaint):
     path = tmp_path / "palette.css"
     path.write_text(sheet)
-    monkeypatch.setattr(colours, "SHEET", path)
+    monkeypatch.setattr(colours, "PALETTE_SHEET", path)
 
     with pytest.raises(PaletteError) as refused:
         palette.__wrapped__()
@@ -106,7 +106,7 @@ def test_a_palette_that_is_not_whole_is_refused(tmp_path, monkeypatch, sheet, co
 
 
 def test_the_sheet_names_each_colour_once():
-    declared = re.findall(r"^ +--([a-z-]+):", colours.SHEET.read_text(), re.MULTILINE)
+    declared = re.findall(r"^ +--([a-z-]+):", colours.PALETTE_SHEET.read_text(), re.MULTILINE)
 
     assert sorted(declared) == sorted(PALETTE_NAMES)
 

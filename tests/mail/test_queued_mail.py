@@ -22,7 +22,7 @@ from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.mail import queued_mail
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.mail.queued_mail import LEASE, QueuedMail, SendResult
+from newsletter.mail.queued_mail import CLAIM_DURATION, QueuedMail, SendResult
 from subscribers.mails import address_change, sending
 from subscribers.models import AddressChange, ConfirmationReminder, FreshLink, Pause, Subscriber, Unsent
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -189,7 +189,11 @@ def test_a_mail_of_a_worker_that_died_is_sent_by_the_next_after_the_lease(case, 
     with pytest.raises(Killed):
         case.send_due(NOW)
 
-    sent = [case.send_due(NOW + LEASE - MINUTE), case.send_due(NOW + LEASE), case.send_due(NOW + 2 * LEASE)]
+    sent = [
+        case.send_due(NOW + CLAIM_DURATION - MINUTE),
+        case.send_due(NOW + CLAIM_DURATION),
+        case.send_due(NOW + 2 * CLAIM_DURATION),
+    ]
 
     assert sent == [0, 1, 0]
     assert len(provider.accepted) == 1
@@ -197,13 +201,13 @@ def test_a_mail_of_a_worker_that_died_is_sent_by_the_next_after_the_lease(case, 
 
 def test_a_server_that_falls_silent_is_hung_up_before_another_worker_sends(publication, provider, settings, stalling):
     """Else a mail that its server takes at last would be there twice."""
-    assert LEASE.total_seconds() > queued_mail.LEAVING_SECONDS
+    assert CLAIM_DURATION.total_seconds() > queued_mail.HAND_OVER_SECONDS
     _sign_up()
     server = stalling(".")
     settings.MAILERS = {"default": mailer_from_url(server.url, outbox=Path())}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(queued_mail, "LEAVING_SECONDS", 0.2)
+        patch.setattr(queued_mail, "HAND_OVER_SECONDS", 0.2)
         assert sending.SIGN_UP_MAIL.send_due(NOW) == 0
 
     assert server.is_stalling.is_set()
@@ -256,7 +260,7 @@ def test_a_mail_that_says_first_that_it_leaves_is_not_sent_again_when_its_worker
     with pytest.raises(Killed):
         case.send_due(NOW)
 
-    assert [case.send_due(NOW + wait) for wait in (SECOND, LEASE, timedelta(days=2))] == [0, 0, 0]
+    assert [case.send_due(NOW + wait) for wait in (SECOND, CLAIM_DURATION, timedelta(days=2))] == [0, 0, 0]
     assert provider.accepted == []
 
 
@@ -264,7 +268,12 @@ def test_a_mail_that_says_first_that_it_leaves_is_not_sent_again_when_its_worker
 def test_a_silence_after_the_mail_left_is_not_answered_by_a_second_one(case, provider):
     provider.answers = [TimeoutError()]
 
-    assert [case.send_due(NOW + wait) for wait in (timedelta(), MINUTE, LEASE, timedelta(hours=5))] == [0, 0, 0, 0]
+    assert [case.send_due(NOW + wait) for wait in (timedelta(), MINUTE, CLAIM_DURATION, timedelta(hours=5))] == [
+        0,
+        0,
+        0,
+        0,
+    ]
     assert Unsent.objects.get().reason == "TimeoutError"
 
 
@@ -273,7 +282,11 @@ def test_a_worker_that_dies_before_the_mail_leaves_costs_nobody_his_mail(case, p
     row = case.due_rows(NOW).get()
     assert case.claim(row, NOW)  # and here it dies
 
-    assert [case.send_due(NOW + wait) for wait in (LEASE - MINUTE, LEASE, 2 * LEASE)] == [0, 1, 0]
+    assert [case.send_due(NOW + wait) for wait in (CLAIM_DURATION - MINUTE, CLAIM_DURATION, 2 * CLAIM_DURATION)] == [
+        0,
+        1,
+        0,
+    ]
 
 
 @every(LEASED | MARKED)
@@ -281,7 +294,7 @@ def test_a_row_that_is_moved_on_before_the_mail_leaves_is_not_mailed(case, provi
     write = case.build
 
     def slow(row, now):
-        case.model.objects.update(**{case.due_column: NOW + 2 * LEASE})
+        case.model.objects.update(**{case.due_column: NOW + 2 * CLAIM_DURATION})
         return write(row, now)
 
     monkeypatch.setattr(case, "build", slow)
@@ -296,7 +309,7 @@ def test_a_welcome_of_a_worker_that_died_is_not_sent_again(publication, provider
     with pytest.raises(Killed):
         kind.send_due(NOW)
 
-    assert [kind.send_due(NOW + LEASE), kind.send_due(NOW + timedelta(days=1))] == [0, 0]
+    assert [kind.send_due(NOW + CLAIM_DURATION), kind.send_due(NOW + timedelta(days=1))] == [0, 0]
     reader.refresh_from_db()
     assert reader.welcomed_at == NOW
 
@@ -442,12 +455,12 @@ def test_a_mail_that_was_taken_over_is_not_given_up(publication, provider, monke
     Subscriber.objects.update(confirmation_tries=sending.TRIES_MAX - 1)
 
     def slow(_message, _before_leaving):
-        Subscriber.objects.update(confirmation_due_at=NOW + 2 * LEASE)
+        Subscriber.objects.update(confirmation_due_at=NOW + 2 * CLAIM_DURATION)
         raise SMTPDataError(450, b"busy")
 
     monkeypatch.setattr(sending.SIGN_UP_MAIL, "hand_over", slow)
     sending.send_next_signup_mail(NOW)
 
     reader.refresh_from_db()
-    assert reader.confirmation_due_at == NOW + 2 * LEASE
+    assert reader.confirmation_due_at == NOW + 2 * CLAIM_DURATION
     assert not Unsent.objects.exists()

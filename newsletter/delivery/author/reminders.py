@@ -28,7 +28,7 @@ from newsletter.mail.message import Mail
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
-Kind, Answer = Reminder.Kind, Reminder.Response
+Kind, Response = Reminder.Kind, Reminder.Response
 DRAFT_BEFORE, LETTER_BEFORE = timedelta(hours=72), timedelta(hours=24)
 SCHEDULE_AHEAD = timedelta(minutes=2)  # a little more than the interval of the task
 
@@ -123,7 +123,7 @@ def approve(reminder: Reminder, now: datetime) -> Mailing | None:
         raise NotASlot
     assert reminder.issue is not None  # noqa: S101 - letters always have an issue
     with transaction.atomic():
-        if not reminder.store_answer(Answer.APPROVED, now):
+        if not reminder.store_answer(Response.APPROVED, now):
             return None
         return _schedule(reminder, reminder.issue, now)
 
@@ -141,7 +141,7 @@ def move(reminder: Reminder, now: datetime) -> bool:
     """Move the slot by a week, to the same local time; the author gets reminders for the new slot."""
     to = week_later(reminder.slot_at)
     with transaction.atomic():
-        given = reminder.store_answer(Answer.MOVED, now, moved_to=to)
+        given = reminder.store_answer(Response.MOVED, now, moved_to=to)
         if given and (slot := _slot_of(reminder)):
             local = timezone.localtime(to, Publication.objects.fresh().zone)
             schedule.move_slot(slot.day, now, to_on=local.date(), to_at=local.time())
@@ -150,7 +150,7 @@ def move(reminder: Reminder, now: datetime) -> bool:
 
 def skip(reminder: Reminder, now: datetime) -> bool:
     with transaction.atomic():
-        given = reminder.store_answer(Answer.SKIPPED, now)
+        given = reminder.store_answer(Response.SKIPPED, now)
         if given and (slot := _slot_of(reminder)):
             schedule.skip_slot(slot.day, now)
     return given
@@ -196,7 +196,7 @@ def _send_unanswered_letter(reminder: Reminder, now: datetime) -> bool:
 
 Reason = Reminder.Reason
 SLOTS_CHECKED = 5  # ahead or back: a rule or a move may have them close together
-CHECKED_BACK = timedelta(days=3)  # for slots without a reminder, because nothing was running
+SLOTS_CHECKED_BACK = timedelta(days=3)  # for slots without a reminder, because nothing was running
 RHYTHM_FIXED_BEFORE = timedelta(hours=24)  # a later change of the rhythm creates slots that nobody could meet
 
 
@@ -284,7 +284,7 @@ def _missed_row(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reas
 
 def _unreminded_slot(publication: Publication, now: datetime) -> datetime | None:
     """The last slot, if it is without a letter and without an issue."""
-    recent = schedule.next_slots(publication, after=now - CHECKED_BACK, count=SLOTS_CHECKED)
+    recent = schedule.next_slots(publication, after=now - SLOTS_CHECKED_BACK, count=SLOTS_CHECKED)
     slot_at = max((at for at in recent if at <= now), default=None)
     if slot_at is None:
         return None

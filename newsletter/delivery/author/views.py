@@ -75,14 +75,14 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
     if not is_link_trusted(request):
         return login_redirect(request)
     now, problem, current = timezone.now(), "", CurrentIssue(reminder)
-    act = ACTIONS.get(request.POST.get("do", ""))
+    action = ACTIONS.get(request.POST.get("do", ""))
     limit = Publication.objects.current().number_typed_above
     asks_number = cached_reader_counts(now).mailable > limit
     typed = request.POST.get("number", "").strip()
-    if act is reminders.approve and asks_number and typed != str(current.issue.number):
+    if action is reminders.approve and asks_number and typed != str(current.issue.number):
         problem = _("Type %(number)s, the number of this issue.") % {"number": current.issue.number}
-    elif act and _reminder_state(current, now) in {"open", "unshown", "changed"}:
-        problem = _apply_answer(request, act, reminder, now)
+    elif action and _reminder_state(current, now) in {"open", "unshown", "changed"}:
+        problem = _apply_answer(request, action, reminder, now)
         current = CurrentIssue(reminder)  # a concurrent edit may be the reason
     state = _reminder_state(current, now)
     context = {
@@ -98,7 +98,7 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
         "changes": _diff_lines(current) if state == "changed" else [],
         "losses": current.losses if state == "unshown" else [],
     }
-    return render(request, "delivery/approve.html", context, status=409 if act and not reminder.answer else 200)
+    return render(request, "delivery/approve.html", context, status=409 if action and not reminder.answer else 200)
 
 
 def is_link_trusted(request: HttpRequest) -> bool:
@@ -114,12 +114,12 @@ def login_redirect(request: HttpRequest) -> HttpResponse:
 
 
 def _apply_answer(
-    request: HttpRequest, act: Callable[[Reminder, datetime], object], reminder: Reminder, now: datetime
+    request: HttpRequest, action: Callable[[Reminder, datetime], object], reminder: Reminder, now: datetime
 ) -> str:
     """Apply the answer; return a PlanningError's text, else "", also if the issue or the slot has changed."""
     try:
         with acting_as(request.user.get_username(), Via.MAIL_LINK), transaction.atomic():
-            act(reminder, now)
+            action(reminder, now)
     except (reminders.IssueChanged, reminders.NotASlot):
         reminder.refresh_from_db()
     except PlanningError as error:

@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from newsletter.delivery.events import reply_storing, rules, sns, webhooks
 from newsletter.delivery.events.matching import (
-    FORGED,
+    FORGED_MATCH,
+    LATE_MATCH,
     NO_MATCH,
     REPORTED_WITHIN,
-    TOO_LATE,
     CopyMatch,
     CopyMatcher,
     unsubscribing_reader,
@@ -37,7 +37,7 @@ EVENTS_PER_STATEMENT = 1_000
 RESULT_FIELDS = ("state", "what", "note", "applied_at", "mailing_id", "seq")
 DATABASE_ERRORS = (InterfaceError, OperationalError)  # the database is away: everything waits
 PARSERS: dict[str, Callable[[InboundMessage], ParsedMessage]] = {  # by source
-    **dict.fromkeys(webhooks.VIEWS, provider_requests.parse_stored_request),
+    **dict.fromkeys(webhooks.TRACKING_VIEWS, provider_requests.parse_stored_request),
     webhooks.AMAZON: sns.parse_sns_request,
     InboundMessage.MAIL: inbound_mail.parse_stored_mail,
 }
@@ -137,7 +137,7 @@ def _mark_unreadable(inbound: InboundMessage, why: str) -> None:
 def _store_and_apply(results: Sequence[ParseResult], now: datetime) -> int:
     """Store the events of some messages, apply them, and save the messages' results, in one transaction."""
     with transaction.atomic():
-        claimed_at = _lock([inbound.pk for inbound, _parsed in results])
+        claimed_at = _lock_waiting([inbound.pk for inbound, _parsed in results])
         mine = [(inbound, parsed) for inbound, parsed in results if claimed_at.get(inbound.pk) == inbound.begun_at]
         matcher = CopyMatcher()
         matches = {
@@ -166,7 +166,7 @@ def _save_results(messages: Sequence[InboundMessage]) -> None:
         InboundMessage.objects.filter(pk__in=keys).update(**dict(zip(RESULT_FIELDS, values, strict=True)))
 
 
-def _lock(keys: list[int]) -> dict[int, datetime | None]:
+def _lock_waiting(keys: list[int]) -> dict[int, datetime | None]:
     """Lock the messages that still wait; return their claim times by key."""
     rows = InboundMessage.objects.waiting().filter(pk__in=keys)
     rows = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
@@ -238,20 +238,20 @@ def _set_result(
     inbound.applied_at = now
     if parsed is None:
         return
-    inbound.state, inbound.what, inbound.note = InboundMessage.State.APPLIED, parsed.what, parsed.note[:500]
-    if parsed.what in {MessageKind.REPLY, MessageKind.AUTO_REPLY}:  # perhaps to the address for unsubscribing
+    inbound.state, inbound.what, inbound.note = InboundMessage.State.APPLIED, parsed.kind, parsed.note[:500]
+    if parsed.kind in {MessageKind.REPLY, MessageKind.AUTO_REPLY}:  # perhaps to the address for unsubscribing
         _unsubscribe(inbound, parsed, now)
-    if parsed.what != MessageKind.REQUEST:  # a request is about many deliveries
+    if parsed.kind != MessageKind.REQUEST:  # a request is about many deliveries
         copies = ((match.mailing_id, match.seq) for match in matches if match.seq is not None)
         inbound.mailing_id, inbound.seq = next(copies, matcher.copy_of(parsed.reference) or (None, None))
     _explain_no_effect(inbound, parsed, matches)
 
 
 def _explain_no_effect(inbound: InboundMessage, parsed: ParsedMessage, matches: list[CopyMatch]) -> None:
-    is_about_reader = parsed.what in {MessageKind.BOUNCE, MessageKind.COMPLAINT}
-    if matches and all(match == FORGED for match in matches):
+    is_about_reader = parsed.kind in {MessageKind.BOUNCE, MessageKind.COMPLAINT}
+    if matches and all(match == FORGED_MATCH for match in matches):
         inbound.note = "forged: it carries a signature that is not ours"
-    elif matches and all(match == TOO_LATE for match in matches):
+    elif matches and all(match == LATE_MATCH for match in matches):
         inbound.note = f"about a copy that was sent more than {REPORTED_WITHIN.days} days ago"
     elif is_about_reader and all(match == NO_MATCH for match in matches):
         inbound.note = "about nobody to whom anything was sent lately"

@@ -45,7 +45,7 @@ class CopyMatch:
     is_proven: bool = True
 
 
-NO_MATCH, FORGED, TOO_LATE = CopyMatch(), CopyMatch(is_forged=True), CopyMatch(is_too_late=True)
+NO_MATCH, FORGED_MATCH, LATE_MATCH = CopyMatch(), CopyMatch(is_forged=True), CopyMatch(is_too_late=True)
 # For these the reader is not looked up: a mailing has millions of them.
 COPY_EVENTS = frozenset(
     {EventKind.SENT, EventKind.DELIVERED, EventKind.DEFERRED, EventKind.OPENED, EventKind.CLICKED}
@@ -66,12 +66,12 @@ class CopyMatcher:
             recipient = reported.reference.recipient
             return CopyMatch(*copy, address_hash=address_hash(recipient, self.salt) if recipient else "")
         if copy is not None:
-            return self._of_copy(*copy, reported)
+            return self._match_copy(*copy, reported)
         if reader := unsubscribing_reader(reported.reference):
             return CopyMatch(None, None, reader, reader.address_hash, domain_of(reader.email))
         if is_forged(reported.reference):
-            return FORGED
-        return _by_address(reported.reference.recipient, reported.at, is_vouched=reported.is_vouched)
+            return FORGED_MATCH
+        return _match_address(reported.reference.recipient, reported.at, is_vouched=reported.is_vouched)
 
     def copy_of(self, reference: DeliveryReference) -> tuple[int, int] | None:
         """(mailing_id, seq) by the first token or Message-ID with a valid signature; None without one."""
@@ -92,7 +92,7 @@ class CopyMatcher:
             self.mailings[mailing_id] = rows.first()
         return self.mailings[mailing_id]
 
-    def _of_copy(self, mailing_id: int, seq: int, reported: ReportedEvent) -> CopyMatch:
+    def _match_copy(self, mailing_id: int, seq: int, reported: ReportedEvent) -> CopyMatch:
         reader_id, sent_at = _reader_and_time(mailing_id, seq)
         _salt, planned_at = self._mailing(mailing_id) or ("", None)
         if (
@@ -101,7 +101,7 @@ class CopyMatcher:
             and (handed_over_at := sent_at or planned_at)
             and handed_over_at < reported.at - REPORTED_WITHIN
         ):
-            return TOO_LATE
+            return LATE_MATCH
         reader = Subscriber.objects.filter(pk=reader_id or 0).first()
         has_moved = Q(confirmed_at__gt=planned_at) | Q(undone_at__gt=planned_at)  # the report is about the old address
         if reader is None or planned_at is None or reader.address_changes.filter(has_moved).exists():
@@ -140,7 +140,7 @@ def _reader_and_time(mailing_id: int, seq: int) -> tuple[int | None, datetime | 
     return rows.first() or (None, None)
 
 
-def _by_address(recipient: str, at: datetime, *, is_vouched: bool) -> CopyMatch:
+def _match_address(recipient: str, at: datetime, *, is_vouched: bool) -> CopyMatch:
     reader = Subscriber.objects.filter(address_hash=address_hash(recipient)).first() if "@" in recipient else None
     if reader is None:
         return NO_MATCH

@@ -28,14 +28,14 @@ def thin_old_events(now: datetime, seconds: float, goes_on: Callable[[], bool] =
     if Mailing.objects.filter(state=Mailing.State.SENDING).exists():
         return 0
     until, thinned = time.monotonic() + seconds, 0
-    for count in _chunks(now):
+    for count in _reduce_in_chunks(now):
         thinned += count
         if time.monotonic() >= until or not goes_on():
             break
     return thinned
 
 
-def _chunks(now: datetime) -> Iterator[int]:
+def _reduce_in_chunks(now: datetime) -> Iterator[int]:
     erased = Suppression.objects.filter(reason=Suppression.Reason.ERASED).order_by().values("address_hash")
     yield from _reduce(Event.objects.exclude(address_hash="").filter(address_hash__in=erased))
     to_thin = Mailing.objects.filter(planned_at__lt=now - ARRIVED_KEPT, thinned_at__isnull=True)

@@ -8,7 +8,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Lower, StrIndex, Substr
 
 from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing, MailingCounts, MailingQuerySet
-from newsletter.delivery.models.deliveries import COUNTER_OF, OTHER_DOMAINS
+from newsletter.delivery.models.deliveries import COUNTER_OF_STATE, OTHER_DOMAINS
 from newsletter.mail.smtp_replies import classify_refusal
 
 DOMAINS_COUNTED = 6  # counted separately; the rest together
@@ -56,7 +56,7 @@ def _is_unchanged(mailing: Mailing, counts: MailingCounts) -> bool:
     if found is None:
         return False
     sums = [sum(numbers) for numbers in zip(*found.by_domain.values(), strict=True)]
-    return all(sums[state] == getattr(counts, name) for state, name in COUNTER_OF.items())
+    return all(sums[state] == getattr(counts, name) for state, name in COUNTER_OF_STATE.items())
 
 
 def _count_by_domain(mailing: Mailing) -> DomainCounts:

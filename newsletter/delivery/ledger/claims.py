@@ -20,12 +20,12 @@ from django.utils import timezone
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.ledger.uncertain import RESOLUTION_OF_STATE, DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, deliveries
-from newsletter.delivery.models.deliveries import COUNTER_OF
+from newsletter.delivery.models.deliveries import COUNTER_OF_STATE
 from subscribers.models import Subscriber, is_mailable
 
 FAILED = Delivery.State.FAILED
 WAITING_STATES = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
-_WAITING = ", ".join(str(int(state)) for state in WAITING_STATES)
+_WAITING_SQL = ", ".join(str(int(state)) for state in WAITING_STATES)
 _QUEUED, _SENT, _UNCERTAIN = map(int, (Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN))
 ROWS_STEP = 50  # SQLite caches prepared statements, one for each number of rows
 
@@ -37,7 +37,7 @@ class DeliveryResult(NamedTuple):
     provider_id: str = ""
 
 
-PADDING = DeliveryResult(-1, Delivery.State.SENT)  # no row has this number
+PADDING_ROW = DeliveryResult(-1, Delivery.State.SENT)  # no row has this number
 
 
 def write_results(batch: Batch, results: Sequence[DeliveryResult]) -> None:
@@ -63,7 +63,7 @@ def write_uncounted(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[
         results = [one._replace(state=FAILED) if one.state == Delivery.State.DEFERRED else one for one in results]
     settled = update_waiting(batch, results) if token == batch.token else set()
     if len(settled) == len(results):
-        return _counted(batch, results)
+        return _count_results(batch, results)
     now = timezone.now()
     late = {
         one.seq: DeliveryReport(RESOLUTION_OF_STATE[one.state], now, one.reply, one.provider_id, batch.pass_no)
@@ -71,10 +71,10 @@ def write_uncounted(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[
         if one.seq not in settled and one.state in RESOLUTION_OF_STATE
     }
     uncertain.settle_late(batch, late)
-    return _counted(batch, [result for result in results if result.seq in settled])
+    return _count_results(batch, [result for result in results if result.seq in settled])
 
 
-def _counted(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[Delivery.State]:
+def _count_results(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[Delivery.State]:
     """Count stored results, and record refusals that may be due to the reader's address."""
     added = Counter(result.state for result in results)
     if added[FAILED]:
@@ -111,7 +111,7 @@ def update_waiting(batch: Batch, results: Sequence[DeliveryResult]) -> set[int]:
                sent_at = CASE WHEN given.state IN ({_SENT}, {_UNCERTAIN}) THEN %s ELSE d.sent_at END
           FROM ({given}) AS given
          WHERE d.mailing_id = %s AND d.seq = given.row_seq AND {near}
-           AND d.state IN ({_WAITING}) AND (d.attempts < %s OR d.state = {_QUEUED} AND given.state = {_SENT})
+           AND d.state IN ({_WAITING_SQL}) AND (d.attempts < %s OR d.state = {_QUEUED} AND given.state = {_SENT})
     """  # noqa: S608  # nosec B608  # our own names and numbers; every value is a parameter
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     params = [batch.pass_no, now, *values, batch.mailing_id, batch.pass_no]
@@ -144,15 +144,15 @@ def _results_sql(results: Sequence[DeliveryResult]) -> tuple[str, list[Any]]:
         columns = "(r ->> 0)::int AS row_seq, (r ->> 1)::smallint AS state, r ->> 2 AS reply, r ->> 3 AS provider_id"
         # Only our own columns are interpolated; every value is a parameter.
         return f"SELECT {columns} FROM jsonb_array_elements(%s::jsonb) AS r", [json.dumps(results)]  # noqa: S608  # nosec B608
-    rows = [*results, *[PADDING] * (-len(results) % ROWS_STEP if len(results) > ROWS_STEP else 0)]
+    rows = [*results, *[PADDING_ROW] * (-len(results) % ROWS_STEP if len(results) > ROWS_STEP else 0)]
     columns = "column1 AS row_seq, column2 AS state, column3 AS reply, column4 AS provider_id"
     values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
     # Only our own columns are interpolated; every value is a parameter.
     return f"SELECT {columns} FROM (VALUES {values})", [value for row in rows for value in row]  # noqa: S608  # nosec B608
 
 
-LEASE = timedelta(seconds=30)  # renewed with every window; until it ends, its owner counts as alive
-LEASE_END = Now() + LEASE  # by the database's clock
+LEASE_DURATION = timedelta(seconds=30)  # renewed with every window; until it ends, its owner counts as alive
+LEASE_END = Now() + LEASE_DURATION  # by the database's clock
 
 
 class LaneEnded(Exception):
@@ -179,7 +179,7 @@ class DeliveryRow(NamedTuple):
 
 # The fields of a DeliveryRow after the first two, as lookups of Delivery.
 READER_FIELDS = ("subscriber__email", "subscriber__name")
-LINK_FIELDS = ("subscriber__token_salt", "subscriber__address_hash")
+TOKEN_FIELDS = ("subscriber__token_salt", "subscriber__address_hash")
 
 
 def claim_batch(mailing: Mailing, worker: str, now: datetime) -> Batch | None:
@@ -239,7 +239,7 @@ def _advance_cursor(batch: Batch, added: Counter[Delivery.State], cursor: int, i
     holder = (batch.pk, batch.token, Batch.State.LEASED.value)
     mailing = (batch.mailing_id, Mailing.State.SENDING.value, batch.mailing.content_hash, batch.mailing.mailer)
     with connection.cursor() as db:
-        db.execute(sql, [cursor, in_flight, *seconds, *(added[state] for state in COUNTER_OF), *holder, *mailing])
+        db.execute(sql, [cursor, in_flight, *seconds, *(added[state] for state in COUNTER_OF_STATE), *holder, *mailing])
         return bool(db.rowcount)
 
 
@@ -284,11 +284,11 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
         .filter(state__in=WAITING_STATES, attempts__lt=_PASS)
         .annotate(mailable=mailable)
         .order_by("seq")
-        .values_list("seq", "subscriber_id", *READER_FIELDS, "mailable", *LINK_FIELDS)
+        .values_list("seq", "subscriber_id", *READER_FIELDS, "mailable", *TOKEN_FIELDS)
     )
     sql, holders = rows[:window].query.sql_with_params()
     if vendor == "sqlite":  # as one value: each row would be a step with a wait for the GIL
-        columns = ", ".join(["seq", "subscriber_id", *READER_FIELDS, "mailable", *LINK_FIELDS])
+        columns = ", ".join(["seq", "subscriber_id", *READER_FIELDS, "mailable", *TOKEN_FIELDS])
         sql = f"SELECT json_group_array(json_array({columns})) FROM ({sql})"  # noqa: S608  # nosec B608  # our own names
     return sql, tuple(holders)
 

@@ -26,7 +26,7 @@ from django.db.models.functions import Now
 
 from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.ledger import flight_recorder, uncertain
-from newsletter.delivery.ledger.claims import LEASE, LEASE_END, WAITING_STATES, DeliveryResult, write_results
+from newsletter.delivery.ledger.claims import LEASE_DURATION, LEASE_END, WAITING_STATES, DeliveryResult, write_results
 from newsletter.delivery.ledger.flight_recorder import FlightRecord, RowMark
 from newsletter.delivery.ledger.uncertain import RESOLUTION_OF_STATE, DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet, Restoration
@@ -109,7 +109,7 @@ def sweep(slots: int) -> int:
 
 def _shorten_leases() -> None:
     """Shorten leases written while the database's clock was ahead; a living owner renews them."""
-    too_far = Batch.objects.filter(state=Batch.State.LEASED, lease_until__gt=Now() + LEASE + CLOCK_SLACK)
+    too_far = Batch.objects.filter(state=Batch.State.LEASED, lease_until__gt=Now() + LEASE_DURATION + CLOCK_SLACK)
     if too_far.exists():
         too_far.update(lease_until=LEASE_END)
 
@@ -332,7 +332,7 @@ def stalled_mailings(now: datetime) -> MailingQuerySet:
     """Mailings that a lane could have worked on for STALLED_AFTER. Call only if no lane was active for so long."""
     before = now - STALLED_AFTER
     rows = Batch.objects.filter(mailing=OuterRef("pk"))
-    could = rows.filter(Q(state=Batch.State.LEASED) | Q(pk__in=Batch.objects.ready(before).values("pk")))
-    moved = MailingStep.objects.filter(mailing=OuterRef("pk"), what__in=START_STEPS, at__gt=before, at__lte=now)
-    stalled = Mailing.objects.filter(Exists(could), ~Exists(moved), state=Mailing.State.SENDING)
+    workable = rows.filter(Q(state=Batch.State.LEASED) | Q(pk__in=Batch.objects.ready(before).values("pk")))
+    just_started = MailingStep.objects.filter(mailing=OuterRef("pk"), what__in=START_STEPS, at__gt=before, at__lte=now)
+    stalled = Mailing.objects.filter(Exists(workable), ~Exists(just_started), state=Mailing.State.SENDING)
     return stalled.exclude(retry_at__gt=before)

@@ -121,7 +121,7 @@ def count_forgotten() -> int:
 def count_as_sent(now: datetime) -> int:
     """Settle what the recorders know, as sent or uncertain, and allow sending; return how many deliveries."""
     with transaction.atomic():
-        counted = sum(_settle(batch, found, now) for batch, found in _undecided_records())
+        counted = sum(_settle_record(batch, found, now) for batch, found in _undecided_records())
         Restoration.decide(Restoration.Handling.COUNTED, now)
     return counted
 
@@ -155,7 +155,7 @@ def _forgotten_marks(batch: Batch, record: FlightRecord) -> dict[int, RowMark]:
     return {seq: mark for seq, mark in left.items() if seq in waiting}
 
 
-def _settle(batch: Batch, record: FlightRecord, now: datetime) -> int:
+def _settle_record(batch: Batch, record: FlightRecord, now: datetime) -> int:
     batch.mailing.lock()
     Batch.objects.select_for_update().get(pk=batch.pk)
     found = _forgotten_marks(batch, record)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from django.db.models import Value
 
-from newsletter.delivery.ledger.claims import LINK_FIELDS, READER_FIELDS, DeliveryRow
+from newsletter.delivery.ledger.claims import READER_FIELDS, TOKEN_FIELDS, DeliveryRow
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import SEQ_BITS
@@ -41,7 +41,7 @@ def base64_lines(octets: bytes) -> bytes:
     )
 
 
-class Phase(NamedTuple):
+class EncodedPiece(NamedTuple):
     """An encoded piece whose first bytes complete the group of three before it."""
 
     head: bytes  # those first bytes, not encoded
@@ -49,13 +49,13 @@ class Phase(NamedTuple):
     tail: bytes  # the last 0 to 2 bytes, not encoded: they begin the next group
 
 
-def encode_phases(piece: bytes) -> tuple[Phase, Phase, Phase]:
+def encoded_pieces(piece: bytes) -> tuple[EncodedPiece, EncodedPiece, EncodedPiece]:
     """The piece for each number of bytes (0, 1, 2) missing in the group before it."""
     made = []
     for missing in range(3):
         head, rest = piece[:missing], piece[missing:]
         whole = len(rest) - len(rest) % 3
-        made.append(Phase(head, base64_lines(rest[:whole]), rest[whole:]))
+        made.append(EncodedPiece(head, base64_lines(rest[:whole]), rest[whole:]))
     return made[0], made[1], made[2]
 
 
@@ -64,7 +64,7 @@ class BodyTemplate:
 
     def __init__(self, text: str, before: bytes = b"") -> None:
         parts = PLACEHOLDER.split(CRLF.join(text.encode().splitlines()) + CRLF)
-        first, *others = (encode_phases(piece) for piece in parts[0::2])
+        first, *others = (encoded_pieces(piece) for piece in parts[0::2])
         self.beginning, self.carry = before + first[0].middle, first[0].tail
         self.pieces = list(zip((name.decode() for name in parts[1::2]), others, strict=True))
 
@@ -129,8 +129,8 @@ class MessageTemplate:
         return b"".join(out)
 
 
-PER_READER_FIELDS = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
-PER_COPY_FIELDS = {"date", "dkim-signature"}  # fields that differ between two copies of one mail
+FIELDS_OF_EACH_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
+FIELDS_OF_EACH_COPY = {"date", "dkim-signature"}  # fields that differ between two copies of one mail
 LINK_PURPOSES = ("unsubscribe", "preferences", "feedback", "invite")  # of readers' own links
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9@._+-]+")  # needs no HTML escaping
 SAMPLED_ROWS = 500  # from which proof_rows chooses
@@ -259,7 +259,7 @@ def proof_rows(mailing: Mailing) -> list[DeliveryRow]:
     """Sample readers with edge cases: the first, the last, one without a name, and the longest name."""
     columns = ("seq", "subscriber_id", *READER_FIELDS)
     with_reader = Delivery.objects.filter(mailing=mailing, subscriber__isnull=False)
-    readers = with_reader.order_by("seq").values_list(*columns, Value(True), *LINK_FIELDS)
+    readers = with_reader.order_by("seq").values_list(*columns, Value(True), *TOKEN_FIELDS)
     # By seq: with outdated statistics the database would sort all rows for the last one.
     ends = [readers.filter(seq__lt=SAMPLED_ROWS), readers.filter(seq__gte=max(SAMPLED_ROWS, mailing.total - 1))]
     rows = []
@@ -286,7 +286,7 @@ def _comparable_parts(octets: bytes) -> dict[str, list[str]]:
     for kind in ("plain", "html"):
         part = message.get_body((kind,))
         parts[f"text/{kind}"] = [part.get_content() if part else ""]
-    return {name: value for name, value in parts.items() if name not in PER_COPY_FIELDS}
+    return {name: value for name, value in parts.items() if name not in FIELDS_OF_EACH_COPY}
 
 
 def fast_ascii_address(email: str) -> str:
@@ -301,12 +301,12 @@ def fast_to_value(name: str, address: str) -> bytes:
     if len(octets) <= ENCODED_NAME_MAX:
         if COMMON_NAME.fullmatch(name) and "=?" not in name:
             return octets + b"\r\n <" + address.encode() + b">"
-        if not name.isascii() and not headers.CONTROL.search(name):
+        if not name.isascii() and not headers.CONTROL_CHARACTER.search(name):
             return b"=?utf-8?b?" + b2a_base64(octets, newline=False) + b"?=\r\n <" + address.encode() + b">"
     return headers.format_address_header("To", [(name, address)], "\r\n")[4:-2].encode()
 
 
 def _common_fields(block: bytes) -> bytes:
-    fields = dkim_signing.FIELD_END.split(block)
-    common = (field for field in fields if field.partition(b":")[0].decode().lower() not in PER_READER_FIELDS)
+    fields = dkim_signing.FIELD_LINE_END.split(block)
+    common = (field for field in fields if field.partition(b":")[0].decode().lower() not in FIELDS_OF_EACH_READER)
     return b"".join(field + CRLF for field in common)

@@ -141,7 +141,7 @@ def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
 def preheader_line(issue: Issue, items: list[IssueItem] | None = None) -> str:
     """The author's preheader or the beginning; a short one is extended by titles, so that no masthead follows."""
     items = list(issue.items.select_related("post")) if items is None else items
-    found = issue.preheader or _beginning(issue, items)
+    found = issue.preheader or _first_words(issue, items)
     with translation.override(Publication.objects.current().language):
         separator = _(" | ")
     for item in items:
@@ -150,7 +150,7 @@ def preheader_line(issue: Issue, items: list[IssueItem] | None = None) -> str:
     return found if len(found) <= PREHEADER_LENGTH or found == issue.preheader else f"{found[: PREHEADER_LENGTH - 1]}…"
 
 
-def _beginning(issue: Issue, items: list[IssueItem]) -> str:
+def _first_words(issue: Issue, items: list[IssueItem]) -> str:
     if issue.introduction.strip():
         return measures.excerpt(fill_fallback_words(render.render(issue.introduction)), PREHEADER_LENGTH)
     return items[0].post.excerpt[:PREHEADER_LENGTH] if items else ""
@@ -224,11 +224,11 @@ NUMBERED_SUBJECTS: dict[str, Callable[[], str]] = {
 
 
 def fill(template: str, values: Mapping[str, str], *, escaped: bool) -> str:
-    found = {name: _value(name, values) for name in PLACEHOLDER.findall(template)}
+    found = {name: _placeholder_value(name, values) for name in PLACEHOLDER.findall(template)}
     return PLACEHOLDER.sub(lambda match: html.escape(found[match[1]]) if escaped else found[match[1]], template)
 
 
-def _value(placeholder: str, values: Mapping[str, str]) -> str:
+def _placeholder_value(placeholder: str, values: Mapping[str, str]) -> str:
     if salutations.is_name_slot(placeholder):
         return values["name"] or salutations.fallback_word(placeholder)
     return values[placeholder]
@@ -300,11 +300,11 @@ def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], 
         sender=(mailing.sender_name, mailing.sender_email),
         to=(subscriber.name, subscriber.email),
         reply_to=mailing.reply_to,
-        headers=_headers(mailing, values, ids),
+        headers=_list_headers(mailing, values, ids),
     )
 
 
-def _headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) -> dict[str, str]:
+def _list_headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) -> dict[str, str]:
     domain = mailing.sender_email.rpartition("@")[2]
     mailing_list = headers.MailingList(
         list_id=f"issues.{punycode(domain)}",

@@ -121,7 +121,7 @@ def count_visit(link_id: int, request: HttpRequest, now: datetime) -> None:
         if rate_limits.is_over_limit("followed", network, limit=CLICK_LIMIT, seconds=CLICK_WINDOW_SECONDS):
             return
         day = _local_day(now)
-        who, network_hash = (_hash(day, text) for text in (f"{network} {program}", network))
+        who, network_hash = (_salted_hash(day, text) for text in (f"{network} {program}", network))
         at = connection.ops.adapt_datetimefield_value(now)
         with _short_lock_wait(), connection.cursor() as cursor:
             cursor.execute(INSERT_VISIT_SQL, [link_id, day, who, network_hash, at, is_machine(request.headers)])
@@ -129,7 +129,7 @@ def count_visit(link_id: int, request: HttpRequest, now: datetime) -> None:
         circuit_breaker.open_circuit("link-counts", error, meanwhile="links redirect, and clicks are not counted")
 
 
-def _hash(day: date, text: str) -> str:
+def _salted_hash(day: date, text: str) -> str:
     name = f"link-salt:{day}"
     salt: str | None = caches["pages"].get(name)
     if salt is None:
@@ -208,16 +208,16 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
     """Redirect to the link's target; 404 for an unknown token."""
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    link = _resolve(token)
+    link = _find_link(token)
     if link is None:
-        return _not_found(request)
+        return _not_found_page(request)
     link_id, url = link
     if request.method == "GET":
         count_visit(link_id, request, timezone.now())
     return HttpResponseRedirect(url, max_length=URL_LENGTH_MAX * ENCODED_CHAR_BYTES_MAX)
 
 
-def _resolve(token: str) -> tuple[int, str] | None:
+def _find_link(token: str) -> tuple[int, str] | None:
     """The link's id and URL."""
     if tokens.claimed_id(token) is None:
         return None
@@ -233,7 +233,7 @@ def _resolve(token: str) -> tuple[int, str] | None:
     return rows.get(token)
 
 
-def _not_found(request: HttpRequest) -> HttpResponse:
+def _not_found_page(request: HttpRequest) -> HttpResponse:
     network, publication = client_ip.client_network(client_ip.client_address(request)), Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         if rate_limits.is_over_limit("links", network, limit=INVALID_TOKEN_LIMIT, seconds=INVALID_TOKEN_WINDOW_SECONDS):

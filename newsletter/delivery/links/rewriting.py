@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from newsletter.delivery.models import Link, Mailing
+from newsletter.delivery.models.links import WORDS_LENGTH
 from newsletter.issues.models import Issue
+from newsletter.mail import tokens
 from newsletter.mail.logs import TOKEN
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
 
@@ -73,8 +75,14 @@ def _links(part: str) -> Iterator[tuple[str, str]]:
 
 
 def store_links(mailing: Mailing) -> None:
-    if mailing.counts_links:
-        Link.objects.store(mailing, _links_to_count(mailing.html, mailing.issue))
+    if not mailing.counts_links:
+        return
+    rows = []
+    for url, text in _links_to_count(mailing.html, mailing.issue).items():
+        token = tokens.sign("link", mailing.pk, f"{mailing.token_salt} {url}")
+        rows.append(Link(mailing=mailing, url=url, words=text[:WORDS_LENGTH], token=token))
+    # Former links stay for ever: a letter that was replaced is still in some mailboxes.
+    Link.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def redirects_by_url(mailing: Mailing) -> dict[str, str]:

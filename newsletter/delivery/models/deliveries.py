@@ -51,7 +51,7 @@ class Delivery(models.Model):
     class Meta:
         constraints = [
             # No index may hold the state: it would be written twice a message.
-            models.UniqueConstraint(fields=["subscriber", "mailing"], name="one_copy_per_subscriber"),
+            models.UniqueConstraint(fields=["subscriber", "mailing"], name="one_copy_per_subscriber")
         ]
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class Delivery(models.Model):
 
 
 IS_REQUEUED = Q(state=Delivery.State.QUEUED, attempts__gt=0)  # uncertain before; the author wants it sent again
-COUNTER_OF = {
+COUNTER_OF_STATE = {
     Delivery.State.SENT: "sent",
     Delivery.State.FAILED: "failed",
     Delivery.State.UNCERTAIN: "uncertain",
@@ -130,7 +130,8 @@ class Batch(models.Model):
 
     def add_counts(self, added: "Counter[Delivery.State]") -> None:
         """Add to the counters of final states; queued and deferred rows are not counted."""
-        changes = {COUNTER_OF[one]: F(COUNTER_OF[one]) + n for one, n in added.items() if n and one in COUNTER_OF}
+        counters = {COUNTER_OF_STATE[state]: n for state, n in added.items() if n and state in COUNTER_OF_STATE}
+        changes = {counter: F(counter) + n for counter, n in counters.items()}
         if changes:
             Batch.objects.filter(pk=self.pk).update(**changes)
 

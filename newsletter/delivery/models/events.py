@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-KEPT_FOR = timedelta(days=30)  # messages that were applied: mails contain addresses
+MESSAGES_KEPT_FOR = timedelta(days=30)  # messages that were applied: mails contain addresses
 REQUESTS_KEPT_FOR = timedelta(days=2)  # requests of a provider, once parsed: a mailing has millions
 PARSED_WITHIN = timedelta(minutes=1)  # a parse that takes longer has died
 PARSE_TRIES = 2
@@ -69,7 +69,8 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
     def forget(self, before: datetime) -> int:
         """Delete messages applied before that moment; return how many. The text of replies is stored elsewhere."""
         old = self.filter(applied_at__lt=before)
-        requests = self.filter(applied_at__lt=before + KEPT_FOR - REQUESTS_KEPT_FOR, what=InboundMessage.Kind.REQUEST)
+        earlier = before + MESSAGES_KEPT_FOR - REQUESTS_KEPT_FOR
+        requests = self.filter(applied_at__lt=earlier, what=InboundMessage.Kind.REQUEST)
         keys = [*old.values_list("pk", flat=True)[:DELETED_AT_ONCE]]
         keys += requests.values_list("pk", flat=True)[:DELETED_AT_ONCE]
         return self.filter(pk__in=keys).delete()[0] if keys else 0

@@ -94,7 +94,7 @@ class Alert(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["mailing", "kind"], condition=Q(ended_at__isnull=True), name="the_author_is_told_once"
-            ),
+            )
         ]
 
     def __str__(self) -> str:

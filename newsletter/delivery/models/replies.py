@@ -18,7 +18,7 @@ from newsletter.publication.models import Publication
 from subscribers.addresses import one_line
 from subscribers.models import Subscriber
 
-KEPT_FOR = timedelta(days=730)  # replies; erased earlier with their reader
+REPLIES_KEPT_FOR = timedelta(days=730)  # replies; erased earlier with their reader
 STRANGERS_KEPT_FOR = RAW_KEPT_FOR = timedelta(days=90)  # mails of unknown senders; raw mails with attachments
 DELETED_AT_ONCE = 500
 ANSWER_MAX = 10_000  # characters
@@ -68,7 +68,7 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
 
     def forget(self, now: datetime) -> int:
         """Delete expired replies and raw mails; return the number of deleted rows."""
-        old = Q(received_at__lt=now - KEPT_FOR) | Q(subscriber=None, received_at__lt=now - STRANGERS_KEPT_FOR)
+        old = Q(received_at__lt=now - REPLIES_KEPT_FOR) | Q(subscriber=None, received_at__lt=now - STRANGERS_KEPT_FOR)
         keys = list(self.filter(old).values_list("pk", flat=True)[:DELETED_AT_ONCE])
         raw = ReplyMail.objects.filter(reply__received_at__lt=now - RAW_KEPT_FOR)
         raw_keys = list(raw.values_list("pk", flat=True)[:DELETED_AT_ONCE])

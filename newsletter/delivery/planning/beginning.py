@@ -93,11 +93,11 @@ def plan_mailing(mailing: Mailing, now: datetime) -> bool:
         if mailing.kind == Mailing.Kind.CORRECTION:
             mailing.issue.mark_corrected(mailing.note, now)
     mailing.refresh_from_db()
-    _index(mailing.issue)
+    _add_to_search(mailing.issue)
     return True
 
 
-def _index(issue: Issue) -> None:
+def _add_to_search(issue: Issue) -> None:
     """Add the issue to the search index; an error there does not stop the mailing."""
     try:
         with transaction.atomic():

@@ -32,13 +32,13 @@ STATE_TEXTS: dict[int, Promise] = {
     Delivery.State.QUEUED: gettext_lazy("%(issue)s: waits to be sent"),
     Delivery.State.SKIPPED: gettext_lazy("%(issue)s: left out, because you had paused or left"),
 }
-JOINED = [Consent.Kind.CONFIRMED, Consent.Kind.IMPORTED]
+JOINED_KINDS = [Consent.Kind.CONFIRMED, Consent.Kind.IMPORTED]
 REPEATABLE_STATES = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.FAILED}
 
 
 def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
     """The letters to a reader, newest first, with reports about them. token: of the page; "" for no buttons."""
-    copies, reports = _copies(reader), _reports(reader)
+    copies, reports = _newest_copies(reader), _reports_by_mailing(reader)
     numbers = [copy.mailing_id for copy in copies]
     mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk(numbers)
     asked = {row.issue_id: row for row in OnceMore.objects.filter(subscriber=reader)}
@@ -52,9 +52,9 @@ def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
             is_repeatable = can_ask and copy.state in REPEATABLE_STATES
             button = DataButton(_("Send me this issue again"), url) if is_repeatable else None
             listed.add(mailing.issue_id)
-            reported = [f"{_local_time(one.at)} {_report(one)}" for one in reports.pop(mailing.pk, ())]
+            reported = [f"{_local_time(one.at)} {_report_text(one)}" for one in reports.pop(mailing.pk, ())]
             lines.append(_copy_line(mailing, copy, [*_once_more_notes(row), *reported], button))
-    other = (DataLine(one.at, _report(one)) for found in reports.values() for one in found)
+    other = (DataLine(one.at, _report_text(one)) for found in reports.values() for one in found)
     lines += [*_course_lines(reader), *_signup_lines(reader), *other]
     lines.sort(key=lambda line: line.at.timestamp() if line.at else 0, reverse=True)
     where = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
@@ -62,7 +62,7 @@ def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
     return DataChapter("letters", _("Where is my letter?"), tuple(lines), intro=intro)
 
 
-def _copies(reader: Subscriber) -> list[Delivery]:
+def _newest_copies(reader: Subscriber) -> list[Delivery]:
     return list(Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX])
 
 
@@ -82,7 +82,7 @@ def _signup_lines(reader: Subscriber) -> Iterator[DataLine]:
         name = _("Notice that you are a reader already") if is_notice else _("Confirmation of your sign-up")
         yield DataLine(asked_at, sent % {"issue": name})
     imported = Q(source__startswith="import ")  # those are marked as welcomed without a letter
-    if reader.welcomed_at and reader.consents.filter(kind__in=JOINED).exclude(imported).exists():
+    if reader.welcomed_at and reader.consents.filter(kind__in=JOINED_KINDS).exclude(imported).exists():
         yield DataLine(reader.welcomed_at, sent % {"issue": _("Letter of welcome")})
 
 
@@ -107,7 +107,7 @@ def _once_more_notes(row: OnceMore | None) -> Iterable[str]:
         yield _("Could not be sent once more: %s") % row.reply
 
 
-def _reports(reader: Subscriber) -> dict[int | None, list[Event]]:
+def _reports_by_mailing(reader: Subscriber) -> dict[int | None, list[Event]]:
     """Events by the reader's address hash, by mailing; those of other letters by None."""
     found: defaultdict[int | None, list[Event]] = defaultdict(list)
     for one in Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]:
@@ -115,7 +115,7 @@ def _reports(reader: Subscriber) -> dict[int | None, list[Event]]:
     return found
 
 
-def _report(event: Event) -> str:
+def _report_text(event: Event) -> str:
     return " ".join(filter(None, (event.get_kind_display(), event.words)))
 
 
@@ -161,7 +161,7 @@ def request_again(request: HttpRequest, token: str, number: int) -> HttpResponse
     reader = Subscriber.objects.for_fresh_token(token, timezone.now())
     if reader is None:
         return invalid_link(request, token, "mine")
-    copies = {copy.mailing_id for copy in _copies(reader) if copy.state in REPEATABLE_STATES}
+    copies = {copy.mailing_id for copy in _newest_copies(reader) if copy.state in REPEATABLE_STATES}
     mailing = get_object_or_404(Mailing.objects.filter(pk__in=copies, issue__number=number).order_by("-pk")[:1])
     is_new = reader.is_reader and OnceMore.objects.ask(reader, mailing, timezone.now())
     return redirect_done("mine", token, "again" if is_new else "not-again")

@@ -49,14 +49,14 @@ def quote(request: HttpRequest, token: str) -> HttpResponse:
         if "decline" in request.POST:
             is_done = quoting.decline_quote(found, now)
         elif not form.is_valid():
-            return _page(request, found, form, status=422)
+            return _quote_page(request, found, form, status=422)
         else:
             is_done = quoting.allow_quote(found, form.cleaned_data["name"], now)
-        return redirect("delivery:quote", token) if is_done else _page(request, found, form, status=409)
-    return _page(request, found, form)
+        return redirect("delivery:quote", token) if is_done else _quote_page(request, found, form, status=409)
+    return _quote_page(request, found, form)
 
 
-def _page(request: HttpRequest, found: Quote, form: QuoteNameForm, status: int = 200) -> HttpResponse:
+def _quote_page(request: HttpRequest, found: Quote, form: QuoteNameForm, status: int = 200) -> HttpResponse:
     now = timezone.now()
     context = {"quote": found, "form": form, "can_allow": found.can_be_allowed(now), "is_refused": status == 409}
     return render(request, "delivery/quote.html", context, status=status)

@@ -42,10 +42,10 @@ class WelcomeMail(SingleMail[Subscriber]):
         unwelcomed = Subscriber.objects.mailable(now).filter(confirmed_at__isnull=False, welcomed_at__isnull=True)
         return unwelcomed.filter(may_go).order_by("pk")
 
-    def claimed(self, now: datetime) -> dict[str, object]:
+    def claimed_columns(self, now: datetime) -> dict[str, object]:
         return {"welcomed_at": now, "welcome_due_at": None}
 
-    def put_off(self, at: datetime) -> dict[str, object]:
+    def retry_columns(self, at: datetime) -> dict[str, object]:
         return {"welcomed_at": None, "welcome_due_at": at}
 
     def build(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:

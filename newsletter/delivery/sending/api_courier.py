@@ -504,7 +504,7 @@ def _split_unusual(call: Sequence[DeliveryRow]) -> tuple[list[DeliveryRow], list
     batch, singles = dict[str, DeliveryRow](), list[DeliveryRow]()
     for row in call:
         key = row.email.lower()
-        if key in batch or not PLAIN_ADDRESS.fullmatch(row.email) or headers.CONTROL.search(row.name):
+        if key in batch or not PLAIN_ADDRESS.fullmatch(row.email) or headers.CONTROL_CHARACTER.search(row.name):
             singles.append(row)
         else:
             batch[key] = row

@@ -93,7 +93,7 @@ def _sentence(found: IssueResult) -> str:
     """Who got it, and what they say; more, if more say so than ever in the issues compared."""
     issue, helpful = found.this, found.this.helpful
     facts = {"issue": issue.number, "readers": results.format_count(issue.sent), "count": results.format_count(helpful)}
-    facts |= {"answer": results.Answer.HELPFUL.label, "issues": len(found.before)}
+    facts |= {"answer": results.Rating.HELPFUL.label, "issues": len(found.before)}
     if not helpful:
         return (
             ngettext(

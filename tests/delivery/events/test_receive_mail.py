@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from newsletter.delivery.management.commands import receive_mail
 from newsletter.delivery.models import InboundMessage, Reply
-from newsletter.delivery.models.events import KEPT_FOR
+from newsletter.delivery.models.events import MESSAGES_KEPT_FOR
 from newsletter.delivery.tasks import apply_events
 from tests.delivery.events.mails import plain
 
@@ -77,7 +77,7 @@ def test_mails_are_forgotten_after_a_month_and_replies_stay(publication):
     apply_events()
     assert InboundMessage.objects.count() == 2
 
-    InboundMessage.objects.update(applied_at=timezone.now() - KEPT_FOR - timedelta(hours=1))
+    InboundMessage.objects.update(applied_at=timezone.now() - MESSAGES_KEPT_FOR - timedelta(hours=1))
     apply_events()
 
     assert not InboundMessage.objects.exists()

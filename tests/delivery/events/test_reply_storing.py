@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.delivery.events import applying
 from newsletter.delivery.models import Answer, Delivery, InboundMessage, Mailing, Reply, ReplyMail
-from newsletter.delivery.models.replies import KEPT_FOR, RAW_KEPT_FOR, STRANGERS_KEPT_FOR
+from newsletter.delivery.models.replies import RAW_KEPT_FOR, REPLIES_KEPT_FOR, STRANGERS_KEPT_FOR
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
 from tests.delivery.events.mails import message_id, plain
@@ -224,7 +224,7 @@ def test_what_was_written_is_erased_with_its_reader(mailing):
         (RAW_KEPT_FOR - DAY, 2, 1),
         (STRANGERS_KEPT_FOR + DAY, 1, 0),
         (RAW_KEPT_FOR + DAY, 1, 0),
-        (KEPT_FOR + DAY, 0, 0),
+        (REPLIES_KEPT_FOR + DAY, 0, 0),
     ],
 )
 def test_each_is_kept_for_its_time(mailing, after, replies, mails):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from newsletter.delivery import lane_process
 from newsletter.delivery.ledger import claims, flight_recorder, recovery
 from newsletter.delivery.ledger.claims import (
-    LEASE,
+    LEASE_DURATION,
     DeliveryResult,
     claim_batch,
     commit_intent,
@@ -624,11 +624,11 @@ def test_a_lease_of_the_future_ends_in_time_and_a_rightful_one_stays(make_mailin
     """Another machine's, written while the database's clock was ahead."""
     monkeypatch.setattr(beginning, "BATCH_MAX", 2)
     now, batches = timezone.now(), make_mailing("abcd").batches.order_by("no")
-    batches.update(state=Batch.State.LEASED, worker="elsewhere/0", lease_until=now + LEASE)
+    batches.update(state=Batch.State.LEASED, worker="elsewhere/0", lease_until=now + LEASE_DURATION)
     batches.filter(no=0).update(lease_until=now + timedelta(days=3))
 
     recovery.sweep(slots=0)
 
     ahead, other = batches.values_list("lease_until", flat=True)
     assert now < ahead <= now + timedelta(minutes=2)
-    assert other == now + LEASE
+    assert other == now + LEASE_DURATION

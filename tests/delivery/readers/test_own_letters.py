@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from newsletter.delivery import tasks
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Answer, Delivery, Event, Mailing, OnceMore, Reply, course
-from newsletter.delivery.models.replies import KEPT_FOR, RAW_KEPT_FOR, Feedback
+from newsletter.delivery.models.replies import RAW_KEPT_FOR, REPLIES_KEPT_FOR, Feedback
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.readers import own_letters
 from subscribers import privacy
@@ -293,7 +293,7 @@ def test_the_privacy_notice_names_the_times_that_hold():
     facts = replace(privacy.NoticeFacts.now(), reads_mail=True)
     words = " ".join(part.body for part in privacy.privacy_notice(facts))
 
-    assert (KEPT_FOR.days, RAW_KEPT_FOR.days) == (2 * 365, 90)
+    assert (REPLIES_KEPT_FOR.days, RAW_KEPT_FOR.days) == (2 * 365, 90)
     assert "is deleted after two years, files that you attach after 90 days" in words
     assert "what you write in answer to a letter" in words
     assert "in answer to a letter" not in " ".join(

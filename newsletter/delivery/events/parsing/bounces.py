@@ -124,9 +124,9 @@ def complaint_text(message: Message) -> str:
 
 
 # Providers' own bounce types: "HardBounce", "Transient", "activity.soft_bounced".
-TRANSIENT = re.compile(r"soft_?bounce|transient|temporary")
-PERMANENT = re.compile(r"hard_?bounce|permanent")
-ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+TRANSIENT_TYPE = re.compile(r"soft_?bounce|transient|temporary")
+PERMANENT_TYPE = re.compile(r"hard_?bounce|permanent")
+ENHANCED_CODE = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 # A refusal before RCPT is not about the recipient: Postfix and Exim name the command.
 BEFORE_RECIPIENT = re.compile(
     r"in reply to (?:MAIL FROM|[EHL]{2}LO) command|after (?:pipelined )?(?:MAIL FROM|[EHL]{2}LO\b|initial connection)",
@@ -158,11 +158,11 @@ def classify_bounce(texts: Sequence[str], status: str = "", around: Iterable[str
 def _classify(texts: Sequence[str], status: str, around: Iterable[str]) -> Event.BounceType:
     own, *beside = [" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in texts] or [""]
     around = [*beside, *(" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in around)]
-    codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED.search(one)))]
+    codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED_CODE.search(one)))]
     if not own and status.startswith("5") and (by_status := _by_code(status)):
         return by_status
     exact = own or next(filter(None, beside), "")
-    refusal = ENHANCED.search(exact)  # from the reply itself: the status may be the reporting server's
+    refusal = ENHANCED_CODE.search(exact)  # from the reply itself: the status may be the reporting server's
     if refusal and refusal[1].startswith("5.7."):
         codes = [refusal[1], *codes]
     by_code = next((found for code in codes if (found := _by_code(code))), None)
@@ -197,10 +197,10 @@ def classify_provider_bounce(
         return BounceType.POLICY
     if reason == "invalid" or raw.get("hard_bounce") is True:
         return BounceType.HARD
-    if TRANSIENT.search(kind):
+    if TRANSIENT_TYPE.search(kind):
         return BounceType.SOFT
     is_inconclusive = all(smtp_replies.reason_by_text(one, status) is None for one in texts)
-    return BounceType.HARD if is_inconclusive and PERMANENT.search(kind) else found
+    return BounceType.HARD if is_inconclusive and PERMANENT_TYPE.search(kind) else found
 
 
 def _single_words(raw: Mapping[str, Any], depth: int = 0) -> Iterator[str]:

@@ -20,9 +20,9 @@ TEXT_MAX = 64 * 1024  # characters of one text
 # Characters per header field. The standard library parses parameters in quadratic time.
 FIELD_MAX, PARAMETERS_MAX = 16 * 1024, 2 * 1024
 # Per mail. Each line is compared with the boundaries of all enclosing parts; files are sent in lines of 76.
-LINES_MAX, LINE_LEAST = 50_000, 64
+LINES_MAX, LINE_LENGTH_MIN = 50_000, 64
 FIELDS_MAX, PARTS_MAX, MULTIPARTS_MAX = 1_000, 1_000, 50
-NAMED_MAX = 20  # tokens and Message-IDs per mail, and fields per name
+VALUES_MAX = 20  # tokens and Message-IDs per mail, and fields per name
 ADDRESSES_MAX = 16 * 1024  # characters of all address fields together
 # Python codecs that are no character sets of mails. punycode takes quadratic time: three seconds for 256 KB.
 NOT_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
@@ -76,7 +76,7 @@ def parse_message(body: bytes, at_most: int | None = READ_MAX) -> Message:
     octets = body[:at_most].lstrip(b"\r\n")
     if octets.startswith(b"From "):  # the separator of an mbox
         octets = octets.partition(b"\n")[2]
-    if octets.count(b"\n") + octets.count(b"\r") > LINES_MAX + len(octets) // LINE_LEAST:  # too many for its size
+    if octets.count(b"\n") + octets.count(b"\r") > LINES_MAX + len(octets) // LINE_LENGTH_MIN:  # too many for its size
         octets = first_lines(octets, LINES_MAX)
     octets = _with_few_fields(octets)
     try:
@@ -205,21 +205,21 @@ def returned_mail(message: Message) -> Message | None:
 
 
 def recipient_addresses(message: Message, envelope: list[str]) -> list[str]:
-    values = [str(value) for name in RECIPIENT_HEADERS for value in message.get_all(name, [])[:NAMED_MAX]]
+    values = [str(value) for name in RECIPIENT_HEADERS for value in message.get_all(name, [])[:VALUES_MAX]]
     found = [found for _name, found in getaddresses([", ".join(values)[:ADDRESSES_MAX]], strict=False)]
     return [one for one in dict.fromkeys([*envelope, *found]) if "@" in one]
 
 
 def tokens_in_addresses(addresses: list[str]) -> tuple[str, ...]:
-    return tuple(islice((match[1] for one in addresses if (match := PLUS_TOKEN.search(one))), NAMED_MAX))
+    return tuple(islice((match[1] for one in addresses if (match := PLUS_TOKEN.search(one))), VALUES_MAX))
 
 
 def tokens_in_headers(inner: Message) -> tuple[str, ...]:
     fields = " ".join(str(inner.get(name, "")) for name in ("Return-Path", "List-Unsubscribe"))
-    return tuple(islice(dict.fromkeys(TOKEN_IN_LINK.findall(fields)), NAMED_MAX))
+    return tuple(islice(dict.fromkeys(TOKEN_IN_LINK.findall(fields)), VALUES_MAX))
 
 
 def quoted_message_ids(inner: Message | None, body: str) -> tuple[str, ...]:
     """Message-IDs of the returned mail, from its part or the text."""
     named = [header(inner, "Message-ID")] if inner is not None else []
-    return tuple(islice(dict.fromkeys(one for one in [*named, *QUOTED_ID.findall(body)] if one), NAMED_MAX))
+    return tuple(islice(dict.fromkeys(one for one in [*named, *QUOTED_ID.findall(body)] if one), VALUES_MAX))

@@ -100,7 +100,7 @@ def _reported_event(event: Any, received_at: datetime) -> ReportedEvent:
 def _bounce_type(kind: Event.Kind, event: Any, raw: Mapping[str, Any], texts: list[str]) -> Event.BounceType | None:
     if kind == EventKind.BOUNCED:
         status = str(raw.get("status", ""))
-        status = status if bounces.ENHANCED.fullmatch(status) else ""
+        status = status if bounces.ENHANCED_CODE.fullmatch(status) else ""
         return bounces.classify_provider_bounce(raw, event.reject_reason, texts, status)
     return BounceType.HARD if kind == EventKind.REJECTED and event.reject_reason in SUPPRESSED_REASONS else None
 
