@@ -211,8 +211,6 @@ def _locked_day(day: date) -> RateLimitState:
     return row
 
 
-# --- A lane ---
-
 SLICE_SECONDS = 0.1  # time reserved at once
 NEAR_SECONDS = 1.0  # time further away is not reserved: a lane that ends would leave it unused
 THROTTLING_REPLIES, THROTTLING_SECONDS = 3, 10.0  # so many replies within this time slow the lanes down
@@ -329,8 +327,6 @@ class RateLimiter:
             rates[self.domain_prefix + domain] = rate
         return rates
 
-    # --- Throttling ---
-
     def slow_down(self, reply: str, *, at_once: bool = False) -> None:
         """Halve the rate of all workers after several throttling replies; it recovers over time.
 
@@ -348,8 +344,6 @@ class RateLimiter:
         self.ignore_throttling_until = now + NAP_SECONDS
         limits = [rate for rate in (self.rate, self.limits.rate) if rate]
         self.slowed = slow_down(self.provider, min(limits, default=None))
-
-    # --- A new sender domain ---
 
     def _ceiling(self, now: datetime) -> int | None:
         return self.warm_up.ceiling(now) if self.warm_up else None

@@ -222,9 +222,6 @@ def _picture_size(url: str) -> int | None:
         return None
 
 
-# --- Links to other sites ---
-
-
 CHECKS_AT_ONCE = 4
 USER_AGENT = "newsletter-rehearsal/1 (checks whether a link works)"
 GONE_STATUSES = frozenset({404, 410})
@@ -457,9 +454,9 @@ def check_other_sites(
 def _about_others(checks: Sequence[LinkCheck]) -> Iterator[RehearsalRemark]:
     for one in checks:
         if one.status in REMARK_OF_STATUS:
-            level, text = REMARK_OF_STATUS[one.status]
+            level, template = REMARK_OF_STATUS[one.status]
             values = {"url": one.url, "detail": one.detail}
-            yield RehearsalRemark(Topic.LINKS, level, str(text) % values, _("Open it in a browser."))
+            yield RehearsalRemark(Topic.LINKS, level, str(template) % values, _("Open it in a browser."))
     offline = sum(one.status == LinkStatus.OFFLINE for one in checks)
     if offline:
         text = _("%(count)d links to other sites were not asked: this machine has no way to them.")

@@ -65,13 +65,10 @@ def _resolve(name: str, kind: str, seconds: float) -> tuple[str, ...] | DnsUnava
         return ()
     except (dns.exception.DNSException, OSError) as error:
         return DnsUnavailable(f"{kind} {name}: {type(error).__name__}")
-    return tuple(_record_text(record.to_text(), kind) for record in answer)
-
-
-def _record_text(record: str, kind: str) -> str:
-    if kind == "TXT":
-        return STRING_BOUNDARY.sub("", record).strip('"')  # strings are joined: RFC 7208 section 3.3
-    return record.rstrip(".") if kind in HOST_TYPES else record
+    texts = [record.to_text() for record in answer]
+    if kind == "TXT":  # strings are joined: RFC 7208 section 3.3
+        texts = [STRING_BOUNDARY.sub("", text).strip('"') for text in texts]
+    return tuple(text.rstrip(".") if kind in HOST_TYPES else text for text in texts)
 
 
 def reverse_name(address: str) -> str:

@@ -206,13 +206,18 @@ def _parse_domain_rate(pair: str) -> tuple[str, float]:
 
 
 def _parse_rate(name: str, given: str) -> float:
+    wanted = "a number of messages per second above 0"
+    return _parse_float(given, below=math.inf, problem=f"{name} must be {wanted}, got {given!r}")
+
+
+def _parse_float(given: str, *, below: float, problem: str) -> float:
     try:
-        rate = float(given)
+        number = float(given)
     except ValueError:
-        rate = 0
-    if not 0 < rate < math.inf:
-        raise ImproperlyConfigured(f"MAIL_URL: {name} must be a number of messages per second above 0, got {given!r}")
-    return rate
+        number = 0
+    if not 0 < number < below:
+        raise ImproperlyConfigured(f"MAIL_URL: {problem}")
+    return number
 
 
 def _parse_url(url: str) -> SplitResult:
@@ -285,10 +290,5 @@ def _parse_flag(given: str | None, default: bool) -> bool:
 
 
 def _parse_seconds(given: str | None) -> float:
-    try:
-        seconds = float(given or TIMEOUT_SECONDS)
-    except ValueError:
-        seconds = 0
-    if not 0 < seconds < 3600:
-        raise ImproperlyConfigured(f"MAIL_URL: timeout must be seconds between 0 and 3600, got {given!r}")
-    return seconds
+    problem = f"timeout must be seconds between 0 and 3600, got {given!r}"
+    return _parse_float(given or str(TIMEOUT_SECONDS), below=3600, problem=problem)

@@ -146,8 +146,6 @@ class _TextExtractor(HTMLParser):
         if not self.hidden_tags:
             self.texts.append(data.replace(LINK_MARK, "").replace(BREAK_MARK, ""))
 
-    # --- links and pictures ---
-
     def _append_title(self, tag: str) -> None:
         while self.titles:
             name, title = self.titles.pop()
@@ -199,8 +197,6 @@ class _TextExtractor(HTMLParser):
         self._put(RULE)
         self.needs_blank_line = True
 
-    # --- lists, quotations, code ---
-
     def _open_ul(self, given: dict[str, str]) -> None:
         self.lists.append(_List(ordered=False, number=0))
 
@@ -240,8 +236,6 @@ class _TextExtractor(HTMLParser):
         self.pre = max(self.pre - 1, 0)
         self.needs_blank_line = True
 
-    # --- tables ---
-
     def _in_cell(self, tag: str) -> bool:
         return bool(self.tables and self.tables[-1]) and tag != "table"
 
@@ -273,8 +267,6 @@ class _TextExtractor(HTMLParser):
             rows = [[cell.replace(BREAK_MARK, " ") for cell in row] for row in data.rows if row]
             self._put(aligned_table(rows, headed=data.headed))
         self.needs_blank_line = True
-
-    # --- output ---
 
     def _take_text(self) -> str:
         text = _collapsed("".join(self.texts))

@@ -121,8 +121,6 @@ class QueuedMail[Row: Model](ABC):
         """Called when a mail will not be retried; False if the row has changed."""
         return self.dequeue(row, {})
 
-    # --- Sending ---
-
     def send_next(self, now: datetime) -> bool:
         """Send the oldest due mail; False if none is due or the server is unreachable."""
         return send_next_of([self], now)

@@ -89,7 +89,10 @@ def record_alerts(now: datetime) -> int:
     sent = Mailing.objects.filter(state=Mailing.State.SENT, finished_at__gt=now - GIVE_UP_AFTER)
     recent = (Mailing.objects.open() | sent).defer("html", "text")
     found = [(mailing, *alert) for mailing in recent for alert in _current_alerts(mailing)]
-    _end_pause_alerts({mailing.pk for mailing, kind, _detail in found if kind in PAUSE_KINDS}, now)
+    paused = {mailing.pk for mailing, kind, _detail in found if kind in PAUSE_KINDS}
+    ended = Alert.objects.filter(kind__in=PAUSE_KINDS, ended_at__isnull=True).exclude(mailing__in=paused)
+    if ended.exists():  # an UPDATE without rows would still lock SQLite
+        ended.update(ended_at=now)  # so that the next pause is mailed again
     rows = [Alert(mailing=mailing, kind=kind, detail=detail, at=now, due_at=now) for mailing, kind, detail in found]
     if not rows:
         return 0
@@ -103,13 +106,6 @@ def record_unattended(now: datetime) -> None:
     unattended = Mailing.objects.due(now - UNATTENDED_AFTER).defer("html", "text")
     rows = [Alert(mailing=mailing, kind=Kind.UNATTENDED, at=now, due_at=now) for mailing in unattended]
     Alert.objects.bulk_create(rows, ignore_conflicts=True)
-
-
-def _end_pause_alerts(paused: set[int], now: datetime) -> None:
-    """End alerts of pauses that are over, so that the next pause is mailed again."""
-    ended = Alert.objects.filter(kind__in=PAUSE_KINDS, ended_at__isnull=True).exclude(mailing__in=paused)
-    if ended.exists():  # an UPDATE without rows would still lock SQLite
-        ended.update(ended_at=now)
 
 
 def _current_alerts(mailing: Mailing) -> Iterator[tuple[Kind, str]]:

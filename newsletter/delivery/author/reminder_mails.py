@@ -107,7 +107,17 @@ def _approval_content(reminder: Reminder, publication: Publication, frozen: Froz
     mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **frozen.columns())
     values = reader_values(Subscriber(pk=0, email=publication.sender_email, token_salt=""))
     whole_html, whole_text = html_and_text(mailing)
-    context = _answer_links(reminder, publication) | {"unshown": approving.losses_of_issue(issue, letter=frozen)}
+    page_url = settings.SITE_URL + reverse("delivery:approve", args=[approve_token(reminder)])
+    context = {
+        "unshown": approving.losses_of_issue(issue, letter=frozen),
+        "slot": reminder.slot_at,
+        "goes": publication.unapproved == Publication.Unapproved.GO,
+        **mail_palette(publication.accent),
+        "approve_url": page_url,
+        "move_url": f"{page_url}?do=move",
+        "skip_url": f"{page_url}?do=skip",
+        "edit_url": settings.SITE_URL + reverse("admin:issues_issue_change", args=[reminder.issue_id]),
+    }
     names = letters.unspaced_names(publication)
     panel = spacing.autospace_html(render_to_string("email/_approve.html", context), names)
     note = spacing.autospace_text(html.unescape(render_to_string("email/_approve.txt", context).strip()), names)
@@ -115,16 +125,3 @@ def _approval_content(reminder: Reminder, publication: Publication, frozen: Froz
     text = f"{note}\n\n{plaintext.RULE}\n\n{fill(whole_text, values, escaped=False)}"
     subject = shorten_subject(_("[To approve] %(subject)s") % {"subject": mailing.subject})
     return MailContent(subject, html=mail_html.for_old_clients(page), text=text)
-
-
-def _answer_links(reminder: Reminder, publication: Publication) -> dict[str, object]:
-    page = settings.SITE_URL + reverse("delivery:approve", args=[approve_token(reminder)])
-    return {
-        "slot": reminder.slot_at,
-        "goes": publication.unapproved == Publication.Unapproved.GO,
-        **mail_palette(publication.accent),
-        "approve_url": page,
-        "move_url": f"{page}?do=move",
-        "skip_url": f"{page}?do=skip",
-        "edit_url": settings.SITE_URL + reverse("admin:issues_issue_change", args=[reminder.issue_id]),
-    }

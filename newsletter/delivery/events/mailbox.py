@@ -95,7 +95,8 @@ def _store_and_move(config: MailboxConfig, now: datetime) -> Iterator[bool]:
         failed: list[Exception] = []
         for uid in uids[: MAILS_PER_FETCH + FAILED_MOVES_MAX]:
             try:
-                if body := _fetch_raw(box, uid):
+                _status, parts = box.client.uid("FETCH", uid, "(BODY.PEEK[])")  # left unread
+                if body := next((bytes(part[1]) for part in parts if isinstance(part, tuple)), b""):  # not gone
                     yield InboundMessage.objects.store(InboundMessage.MAIL, body, now)
                     box.move(uid, config.done_folder)
             except imaplib.IMAP4.abort:  # the connection has ended
@@ -118,9 +119,3 @@ def _connected(config: MailboxConfig) -> Iterator[BaseMailBox]:
     finally:
         with contextlib.suppress(OSError):
             box.client.shutdown()
-
-
-def _fetch_raw(box: BaseMailBox, uid: str) -> bytes:
-    """The raw mail, left unread; b"" if it is gone."""
-    _status, parts = box.client.uid("FETCH", uid, "(BODY.PEEK[])")
-    return next((bytes(part[1]) for part in parts if isinstance(part, tuple)), b"")

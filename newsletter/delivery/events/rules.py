@@ -45,9 +45,6 @@ DELIVERIES_PER_STATEMENT = 1_000
 SENT, FAILED = Delivery.State.SENT, Delivery.State.FAILED
 
 
-# --- A domain that refuses us ---
-
-
 @dataclass(frozen=True)
 class RefusingDomain:
     """count: refused deliveries. reply: the last one."""
@@ -184,10 +181,8 @@ def has_bounced_repeatedly(reader: Subscriber, mailing_id: int, at: datetime) ->
 def _counts_since(reader: Subscriber, now: datetime) -> datetime:
     """Reports count from this time on: at most BOUNCE_WINDOW, and not before the reader had this address."""
     address_changed_at = reader.address_changes.aggregate(there=Max("confirmed_at"), back=Max("undone_at"))
-    return max([now - BOUNCE_WINDOW, *filter(None, address_changed_at.values())])
-
-
-# --- Refusals while an issue is sent ---
+    times: list[datetime] = [at for at in address_changed_at.values() if at]
+    return max([now - BOUNCE_WINDOW, *times])
 
 
 def judge_refusals(now: datetime) -> int:

@@ -63,7 +63,8 @@ def parse_sns_request(inbound: InboundMessage, fetch: Fetch = _fetch) -> ParsedM
     """
     message = _parse_message(bytes(inbound.body))
     check_signature(message, inbound.received_at, fetch)
-    topic, topics = message["TopicArn"], _topics()
+    configured = webhooks.signing_keys(webhooks.AMAZON).get("topics", "")
+    topic, topics = message["TopicArn"], set(filter(None, configured.split(",")))
     if message["Type"] == "Notification":
         if topics and topic not in topics:
             raise ParseError(f"{topic} is no topic of ours")
@@ -74,10 +75,6 @@ def parse_sns_request(inbound: InboundMessage, fetch: Fetch = _fetch) -> ParsedM
         raise ParseError(f"{topic} is not among the topics of the mail URL: it was not subscribed to")
     _confirm_subscription(message, fetch)
     return ParsedMessage(MessageKind.REQUEST, note=f"subscribed to {topic}")
-
-
-def _topics() -> set[str]:
-    return set(filter(None, webhooks.signing_keys(webhooks.AMAZON).get("topics", "").split(",")))
 
 
 def _parse_message(body: bytes) -> dict[str, str]:
@@ -100,10 +97,10 @@ def check_signature(message: Mapping[str, str], at: datetime, fetch: Fetch = _fe
     if not _is_sns_url(url) or not urlsplit(str(url)).path.endswith(".pem") or version not in HASH_OF_VERSION:
         raise ParseError("not signed by Amazon")
     key = _public_key(_certificate(str(url), fetch), at)
+    signed = "".join(f"{name}\n{message[name]}\n" for name in SIGNED_FIELDS[message["Type"]] if name in message)
     try:
-        key.verify(
-            b64decode(str(message.get("Signature"))), _signed_text(message), PKCS1v15(), HASH_OF_VERSION[str(version)]()
-        )
+        signature = b64decode(str(message.get("Signature")))
+        key.verify(signature, signed.encode(), PKCS1v15(), HASH_OF_VERSION[str(version)]())
     except (InvalidSignature, ValueError):
         raise ParseError("its signature is not Amazon's") from None
 
@@ -115,11 +112,6 @@ def _is_sns_url(url: Any) -> bool:
     except ValueError:
         return False
     return parts.scheme == "https" and SNS_HOST.fullmatch(parts.netloc) is not None
-
-
-def _signed_text(message: Mapping[str, str]) -> bytes:
-    names = SIGNED_FIELDS[message["Type"]]
-    return "".join(f"{name}\n{message[name]}\n" for name in names if name in message).encode()
 
 
 def _certificate(url: str, fetch: Fetch) -> bytes:

@@ -61,7 +61,8 @@ def _reduce_chunk(events: QuerySet[Event]) -> int:
     skip = connection.features.has_select_for_update_skip_locked
     locked = events.order_by().select_for_update(skip_locked=skip, of=("self",))
     rows = list(locked.values_list("pk", "mailing_id", "kind", "verdict")[:CHUNK_SIZE])
-    for (mailing, kind, verdict), count in Counter(row[1:] for row in rows if row[1] is not None).items():
+    kinds = Counter((mailing, kind, verdict) for _pk, mailing, kind, verdict in rows if mailing is not None)
+    for (mailing, kind, verdict), count in kinds.items():
         row, _is_new = EventCount.objects.get_or_create(mailing_id=mailing, kind=kind, verdict=verdict)
         EventCount.objects.filter(pk=row.pk).update(count=F("count") + count)
     Event.objects.filter(pk__in=[row[0] for row in rows]).delete()

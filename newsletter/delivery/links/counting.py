@@ -61,9 +61,6 @@ DAYS_SHOWN = 3
 LOCK_WAIT_MS = 200  # a click that finds the database locked for longer is not counted
 CLICK_LIMIT, CLICK_WINDOW_SECONDS = 300, 600  # clicks from one network
 SALT_SECONDS = 3600
-INSERT_VISIT_SQL = """INSERT INTO delivery_visit (link_id, day, who, network, at, is_machine)
-    VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (link_id, day, who) DO NOTHING"""
-
 VISIT_COUNTS = {"people": Count("pk", filter=Q(is_machine=False)), "machines": Count("pk", filter=Q(is_machine=True))}
 # A machine is who clicks all links of a letter within this time, if it has so many.
 BURST_WINDOW, BURST_LINKS_MIN = timedelta(seconds=60), 3
@@ -122,9 +119,10 @@ def count_visit(link_id: int, request: HttpRequest, now: datetime) -> None:
             return
         day = _local_day(now)
         who, network_hash = (_salted_hash(day, text) for text in (f"{network} {program}", network))
-        at = connection.ops.adapt_datetimefield_value(now)
-        with _short_lock_wait(), connection.cursor() as cursor:
-            cursor.execute(INSERT_VISIT_SQL, [link_id, day, who, network_hash, at, is_machine(request.headers)])
+        visit = Visit(link_id=link_id, day=day, who=who, network=network_hash, at=now)
+        visit.is_machine = is_machine(request.headers)
+        with _short_lock_wait():
+            Visit.objects.bulk_create([visit], ignore_conflicts=True)
     except (DatabaseError, InterfaceError) as error:
         circuit_breaker.open_circuit("link-counts", error, meanwhile="links redirect, and clicks are not counted")
 
@@ -200,7 +198,7 @@ def _aggregate_day(mailing: Mailing, day: date) -> None:
 
 
 ENCODED_CHAR_BYTES_MAX = 12  # bytes of a percent-encoded character at most
-INVALID_TOKEN_LIMIT, INVALID_TOKEN_WINDOW_SECONDS = 60, 600  # from one network
+INVALID_TOKEN_LIMIT, INVALID_TOKEN_SECONDS = 60, 600  # from one network
 
 
 @private_view
@@ -236,6 +234,6 @@ def _find_link(token: str) -> tuple[int, str] | None:
 def _not_found_page(request: HttpRequest) -> HttpResponse:
     network, publication = client_ip.client_network(client_ip.client_address(request)), Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        if rate_limits.is_over_limit("links", network, limit=INVALID_TOKEN_LIMIT, seconds=INVALID_TOKEN_WINDOW_SECONDS):
-            return too_many_requests(request, seconds=INVALID_TOKEN_WINDOW_SECONDS)
+        if rate_limits.is_over_limit("links", network, limit=INVALID_TOKEN_LIMIT, seconds=INVALID_TOKEN_SECONDS):
+            return too_many_requests(request, seconds=INVALID_TOKEN_SECONDS)
         return render(request, "404.html", status=404)

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from newsletter.delivery.events.parsed import BounceType
-from newsletter.delivery.events.parsing.mime import address, field_blocks, header, leaf_parts, part_text, returned_mail
+from newsletter.delivery.events.parsing.mime import address, field_blocks, header, leaf_parts, returned_mail
 from newsletter.delivery.models.events import Event
 from newsletter.mail import smtp_replies
 from newsletter.mail.smtp_replies import NO_SUCH_ADDRESS
@@ -113,11 +113,6 @@ def junk_report(message: Message) -> FeedbackReport | None:
 def reported_mail(message: Message) -> Message | None:
     """The mail that a report is about, which may be the report itself; None without one."""
     return message if header(message, JMRP_FIELD) else returned_mail(message)
-
-
-def complaint_text(message: Message) -> str:
-    first = next((part_text(part) for part in leaf_parts(message) if part.get_content_type() == "text/plain"), "")
-    return " ".join(first.split())[:300]
 
 
 # --- Classification ---
@@ -235,10 +230,6 @@ def is_marked_automatic(message: Message) -> bool:
     if any(header(message, name).lower() in AUTO_REPLY_PRECEDENCE for name in ("Precedence", "X-Precedence")):
         return True
     return bool(AUTO_REPLY_SUBJECT.search(header(message, "Subject")))
-
-
-def is_bulk_mail(message: Message) -> bool:
-    return bool(header(message, "X-List-Administrivia")) or header(message, "Precedence").lower() in LIST_PRECEDENCE
 
 
 EXCERPT_MAX = 450  # characters read around a recipient

@@ -106,7 +106,9 @@ def _parse_complaint(inspected: InspectedMail) -> ParsedMessage | None:
         return None
     if not report.is_complaint:
         return ParsedMessage(MessageKind.NOTICE, note=f"a report of a receiver: {report.kind}")
-    diagnostic = bounces.complaint_text(inspected.mail) or f"complaint: {report.kind}"
+    plain_parts = (part for part in mime.leaf_parts(inspected.mail) if part.get_content_type() == "text/plain")
+    first_text = next(map(mime.part_text, plain_parts), "")
+    diagnostic = " ".join(first_text.split())[:300] or f"complaint: {report.kind}"
     reference = inspected.reference
     tokens = (*reference.tokens, *mime.tokens_in_addresses([report.mail_from]))
     reported_events = [
@@ -209,7 +211,8 @@ def _parse_other(inspected: InspectedMail, body: bytes) -> ParsedMessage:
     is_by_program = bounces.is_by_daemon(inspected.mail) and not is_by_person
     if is_by_program or bounces.report_type(inspected.mail):
         return ParsedMessage(MessageKind.NOTICE, reference=reference, note="a mail server, about something else")
-    if bounces.is_bulk_mail(inspected.mail):
+    precedence = mime.header(inspected.mail, "Precedence").lower()
+    if precedence in bounces.LIST_PRECEDENCE or mime.header(inspected.mail, "X-List-Administrivia"):
         return ParsedMessage(MessageKind.NOTICE, reference=reference, note="a mailing list, or a mail to many")
     reply = personal_mail.parse_personal_mail(body, inspected.dedup_key)
     return ParsedMessage(MessageKind.REPLY, reference=reference, personal_mail=reply)

@@ -57,6 +57,7 @@ def _request(line: str, provider: str | None) -> tuple[str, str, dict[str, str]]
     if not isinstance(data, dict) or data.get("provider") not in webhooks.TRACKING_VIEWS:
         raise ValueError("it names no provider that is known; give one with --provider")
     body = data.get("body")
-    headers = data.get("headers") if isinstance(data.get("headers"), dict) else {}
+    headers = data.get("headers")
+    headers = headers if isinstance(headers, dict) else {}
     kept = {name: str(headers[name]) for name in ("content-type", *webhooks.KEPT_HEADERS) if name in headers}
     return data["provider"], body if isinstance(body, str) else json.dumps(body), kept
