@@ -128,17 +128,17 @@ def is_own_url(url: str) -> bool:
 
 
 def check_own_links(references: References, issue: Issue, at: datetime) -> Iterator[RehearsalRemark]:
-    own = [url for url in references.links if is_own_url(url)]
-    lost = [url for url in own if not _leads_somewhere(url, issue, at)]
+    own_urls = [url for url in references.links if is_own_url(url)]
+    lost = [url for url in own_urls if not _leads_somewhere(url, issue, at)]
     for url in lost:
         yield RehearsalRemark(Topic.LINKS, ERROR, _("Nothing is there on this site: %s") % url, _("Mend the link."))
     for url in references.links:
         if not url.startswith((*WEB_SCHEMES, "mailto:")):
             text = _("This link works in no mail: %s") % url
             yield RehearsalRemark(Topic.LINKS, ERROR, text, _("Write the whole address."))
-    if own and not lost:
-        text = ngettext("%(count)d link to this site works.", "All %(count)d links to this site work.", len(own))
-        yield RehearsalRemark(Topic.LINKS, OK, text % {"count": len(own)})
+    if own_urls and not lost:
+        text = ngettext("%(count)d link to this site works.", "All %(count)d links to this site work.", len(own_urls))
+        yield RehearsalRemark(Topic.LINKS, OK, text % {"count": len(own_urls)})
 
 
 def _leads_somewhere(url: str, issue: Issue, at: datetime) -> bool:
@@ -147,18 +147,18 @@ def _leads_somewhere(url: str, issue: Issue, at: datetime) -> bool:
         page = resolve(path)
     except Resolver404:
         return False
-    given = page.kwargs
+    arguments = page.kwargs
     match page.view_name:  # most pages always exist
         case "posts:post":
-            return Post.objects.published(at).filter(pk=given["number"]).exists()
+            return Post.objects.published(at).filter(pk=arguments["number"]).exists()
         case "posts:tag":
-            return Tag.objects.in_use(at).filter(slug=given["slug"]).exists()
+            return Tag.objects.in_use(at).filter(slug=arguments["slug"]).exists()
         case "issues:issue":
-            is_archived = Issue.objects.archived().filter(number=given["number"]).exists()
-            return given["number"] == issue.number or is_archived
+            is_archived = Issue.objects.archived().filter(number=arguments["number"]).exists()
+            return arguments["number"] == issue.number or is_archived
         case "publication:media":
             with suppress(PicturesUnavailable):  # the storage does not respond, which `check_pictures` reports
-                return media.exists(f"{given['digest']}/{given['name']}")
+                return media.exists(f"{arguments['digest']}/{arguments['name']}")
     return True
 
 
@@ -452,16 +452,16 @@ def check_other_sites(
 
 
 def _about_others(checks: Sequence[LinkCheck]) -> Iterator[RehearsalRemark]:
-    for one in checks:
-        if one.status in REMARK_OF_STATUS:
-            level, template = REMARK_OF_STATUS[one.status]
-            values = {"url": one.url, "detail": one.detail}
+    for check in checks:
+        if check.status in REMARK_OF_STATUS:
+            level, template = REMARK_OF_STATUS[check.status]
+            values = {"url": check.url, "detail": check.detail}
             yield RehearsalRemark(Topic.LINKS, level, str(template) % values, _("Open it in a browser."))
-    offline = sum(one.status == LinkStatus.OFFLINE for one in checks)
+    offline = sum(check.status == LinkStatus.OFFLINE for check in checks)
     if offline:
         text = _("%(count)d links to other sites were not asked: this machine has no way to them.")
         yield RehearsalRemark(Topic.LINKS, INFO, text % {"count": offline})
-    there = sum(one.status == LinkStatus.THERE for one in checks)
+    there = sum(check.status == LinkStatus.THERE for check in checks)
     if there:
         text = ngettext("%(count)d link to another site works.", "%(count)d links to other sites work.", there)
         yield RehearsalRemark(Topic.LINKS, OK, text % {"count": there})

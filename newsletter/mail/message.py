@@ -91,18 +91,18 @@ class Mail(EmailMultiAlternatives):
         return mime
 
     def _fields(self) -> list[tuple[str, Any]]:
-        given = {name.lower(): (name, str(value)) for name, value in self.extra_headers.items()}
-        if refused := OWN_FIELDS & given.keys():
+        extra_fields = {name.lower(): (name, str(value)) for name, value in self.extra_headers.items()}
+        if refused := OWN_FIELDS & extra_fields.keys():
             raise ValueError(f"{min(refused)} belongs to the message, not into its extra headers")
         addressed = [("From", [self.from_email]), ("To", self.to), ("Cc", self.cc), ("Reply-To", self.reply_to)]
-        if "date" not in given:
-            given["date"] = ("Date", format_datetime(datetime.now(UTC)))
-        if "message-id" not in given:
-            given["message-id"] = ("Message-ID", make_msgid(domain=self._sender_domain()))
+        if "date" not in extra_fields:
+            extra_fields["date"] = ("Date", format_datetime(datetime.now(UTC)))
+        if "message-id" not in extra_fields:
+            extra_fields["message-id"] = ("Message-ID", make_msgid(domain=self._sender_domain()))
         return [
             *((name, [str(one) for one in mailboxes]) for name, mailboxes in addressed if mailboxes),
             ("Subject", str(self.subject)),
-            *given.values(),
+            *extra_fields.values(),
         ]
 
     def _sender_domain(self) -> str:

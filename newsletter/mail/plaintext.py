@@ -113,8 +113,8 @@ class _TextExtractor(HTMLParser):
     # --- HTMLParser ---
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if self.hidden_tags or tag in SKIPPED_TAGS or _is_hidden(given):
+        attributes = {name: value or "" for name, value in attrs}
+        if self.hidden_tags or tag in SKIPPED_TAGS or _is_hidden(attributes):
             if tag not in VOID_TAGS:
                 self.hidden_tags.append(tag)
             return
@@ -122,10 +122,10 @@ class _TextExtractor(HTMLParser):
             self._flush()
             self.needs_blank_line |= tag in SEPARATED_TAGS and not (tag in {"ul", "ol", "p"} and self.lists)
         if tag in TITLED_TAGS:
-            self.titles.append((tag, _collapsed(given.get("title", ""))))
+            self.titles.append((tag, _collapsed(attributes.get("title", ""))))
         opener = getattr(self, f"_open_{tag}", None)
         if opener:
-            opener(given)
+            opener(attributes)
 
     def handle_endtag(self, tag: str) -> None:
         if self.hidden_tags:

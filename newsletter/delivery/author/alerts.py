@@ -1,13 +1,13 @@
 """Alerts about mailings: recorded first, mailed later. Also the base class of all mails to the author."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.formats import date_format
@@ -94,11 +94,17 @@ def record_alerts(now: datetime) -> int:
     if ended.exists():  # an UPDATE without rows would still lock SQLite
         ended.update(ended_at=now)  # so that the next pause is mailed again
     rows = [Alert(mailing=mailing, kind=kind, detail=detail, at=now, due_at=now) for mailing, kind, detail in found]
-    if not rows:
+    return insert_new(rows)
+
+
+def insert_new(rows: Sequence[Model]) -> int:
+    """Insert rows unless they exist; return how many are new."""
+    if not rows:  # the usual case, without a count
         return 0
-    before = Alert.objects.count()
-    Alert.objects.bulk_create(rows, ignore_conflicts=True)
-    return Alert.objects.count() - before
+    objects = type(rows[0])._default_manager
+    before = objects.count()
+    objects.bulk_create(rows, ignore_conflicts=True)
+    return objects.count() - before
 
 
 def record_unattended(now: datetime) -> None:

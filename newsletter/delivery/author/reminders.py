@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from newsletter.delivery.author import reminder_mails
-from newsletter.delivery.author.alerts import AuthorMail, sender_addresses
+from newsletter.delivery.author.alerts import AuthorMail, insert_new, sender_addresses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import MISSED_MAILED_FOR, Reminder
@@ -53,12 +53,7 @@ def record_missed(now: datetime) -> int:
 
     Call it after `send_unanswered`, which may still send a late issue.
     """
-    found = list(missed_slots(now))
-    if not found:  # the usual case, without a count
-        return 0
-    before = Reminder.objects.count()
-    Reminder.objects.bulk_create(found, ignore_conflicts=True)
-    return Reminder.objects.count() - before
+    return insert_new(list(missed_slots(now)))
 
 
 def _record_reminder(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:

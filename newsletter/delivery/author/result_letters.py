@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery import results
-from newsletter.delivery.author.alerts import AuthorMail, sender_addresses
+from newsletter.delivery.author.alerts import AuthorMail, insert_new, sender_addresses
 from newsletter.delivery.models import Mailing, ResultLetter
 from newsletter.delivery.models.reminders import RESULT_MAILED_FOR
 from newsletter.delivery.results import IssueResult
@@ -29,14 +29,9 @@ def record_due(now: datetime) -> int:
     over = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
     over = over.filter(finished_at__lte=now - RESULT_DELAY, finished_at__gt=now - RESULT_DELAY - RESULT_MAILED_FOR)
     recorded = ResultLetter.objects.values("issue")
-    found = list(over.exclude(issue__in=recorded).order_by("pk").values_list("issue", "pk"))
-    if not found:
-        return 0
     due_at = now if Publication.objects.fresh().tells_results else None
-    rows = [ResultLetter(issue_id=issue, mailing_id=mailing, at=now, due_at=due_at) for issue, mailing in found]
-    before = ResultLetter.objects.count()
-    ResultLetter.objects.bulk_create(rows, ignore_conflicts=True)
-    return ResultLetter.objects.count() - before
+    new = over.exclude(issue__in=recorded).order_by("pk").values_list("issue", "pk")
+    return insert_new([ResultLetter(issue_id=issue, mailing_id=pk, at=now, due_at=due_at) for issue, pk in new])
 
 
 class ResultMail(AuthorMail[ResultLetter]):

@@ -138,23 +138,24 @@ def _store_and_apply(results: Sequence[ParseResult], now: datetime) -> int:
     """Store the events of some messages, apply them, and save the messages' results, in one transaction."""
     with transaction.atomic():
         claimed_at = _lock_waiting([inbound.pk for inbound, _parsed in results])
-        mine = [(inbound, parsed) for inbound, parsed in results if claimed_at.get(inbound.pk) == inbound.begun_at]
+        claimed = [(inbound, parsed) for inbound, parsed in results if claimed_at.get(inbound.pk) == inbound.begun_at]
         matcher = CopyMatcher()
         matches = {
             inbound.pk: [(reported, matcher.find(reported)) for reported in parsed.events] if parsed else []
-            for inbound, parsed in mine
+            for inbound, parsed in claimed
         }
-        rules.apply_new_events(_new_events([(inbound, *pair) for inbound, _ in mine for pair in matches[inbound.pk]]))
-        for inbound, parsed in mine:
+        reports = [(inbound, *pair) for inbound, _ in claimed for pair in matches[inbound.pk]]
+        rules.apply_new_events(_new_events(reports))
+        for inbound, parsed in claimed:
             _set_result(inbound, parsed, [match for _reported, match in matches[inbound.pk]], matcher, now)
-        _save_results([inbound for inbound, _parsed in mine])
-        emptied = [inbound.pk for inbound, parsed in mine if parsed and parsed.is_emptied]
+        _save_results([inbound for inbound, _parsed in claimed])
+        emptied = [inbound.pk for inbound, parsed in claimed if parsed and parsed.is_emptied]
         if emptied:
             InboundMessage.objects.filter(pk__in=emptied).update(body=b"")
-        for inbound, parsed in mine:
+        for inbound, parsed in claimed:
             if parsed and parsed.personal_mail and inbound.what == MessageKind.REPLY:
                 reply_storing.store_reply(inbound, parsed.personal_mail)
-    return len(mine)
+    return len(claimed)
 
 
 def _save_results(messages: Sequence[InboundMessage]) -> None:

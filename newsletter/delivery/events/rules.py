@@ -151,7 +151,7 @@ def _apply_to_reader(new_event: NewEvent, reader: Subscriber) -> None:
 
 
 def _is_conclusive(event: Event, reader: Subscriber) -> bool:
-    """Whether it proves that no more mail may go to the reader's present address, as they signed up with it last."""
+    """Whether the event proves that no mail may go to the reader's present address; not if they joined again since."""
     if event.address_hash != reader.address_hash or reader.has_joined_since(event.at):
         return False
     if event.kind == EventKind.COMPLAINED or event.verdict == BounceType.HARD:

@@ -79,16 +79,16 @@ def parse_sns_request(inbound: InboundMessage, fetch: Fetch = _fetch) -> ParsedM
 
 def _parse_message(body: bytes) -> dict[str, str]:
     try:
-        found = json.loads(body)
+        message = json.loads(body)
     except ValueError:
         raise ParseError("no JSON") from None
     if (
-        not isinstance(found, dict)
-        or found.get("Type") not in SIGNED_FIELDS
-        or not isinstance(found.get("TopicArn"), str)
+        not isinstance(message, dict)
+        or message.get("Type") not in SIGNED_FIELDS
+        or not isinstance(message.get("TopicArn"), str)
     ):
         raise ParseError("no message of Amazon's SNS")
-    return found
+    return message
 
 
 def check_signature(message: Mapping[str, str], at: datetime, fetch: Fetch = _fetch) -> None:
@@ -117,17 +117,17 @@ def _is_sns_url(url: Any) -> bool:
 def _certificate(url: str, fetch: Fetch) -> bytes:
     """The certificate, cached for a day; after a failure there is no fetch for a minute."""
     cache = caches["spare"]  # of this process: others could write to Redis
-    kept = cache.get(f"sns:{url}")
-    if kept is None:
+    certificate = cache.get(f"sns:{url}")
+    if certificate is None:
         try:
-            kept, seconds = fetch(url), CERTIFICATE_KEPT_SECONDS
+            certificate, seconds = fetch(url), CERTIFICATE_KEPT_SECONDS
         except (OSError, HTTPException) as error:
             log.warning("Amazon's certificate cannot be fetched: %s", error)
-            kept, seconds = b"", FAILURE_KEPT_SECONDS
-        cache.set(f"sns:{url}", kept, seconds)
-    if not kept:
+            certificate, seconds = b"", FAILURE_KEPT_SECONDS
+        cache.set(f"sns:{url}", certificate, seconds)
+    if not certificate:
         raise TryLater
-    return cast("bytes", kept)
+    return cast("bytes", certificate)
 
 
 def _public_key(pem: bytes, at: datetime) -> RSAPublicKey:

@@ -7,7 +7,7 @@ reason of a suppression is stored with the suppression, and stays. Events of era
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -23,14 +23,14 @@ CHUNK_SIZE = 1_000  # events per transaction
 IS_KEPT_LONGER = Q(kind__in=[EventKind.COMPLAINED, EventKind.UNSUBSCRIBED]) | ~Q(verdict="")
 
 
-def thin_old_events(now: datetime, seconds: float, goes_on: Callable[[], bool] = lambda: True) -> int:
+def thin_old_events(now: datetime, seconds: float) -> int:
     """Reduce old events for `seconds`; return how many. Does nothing while a mailing is being sent."""
     if Mailing.objects.filter(state=Mailing.State.SENDING).exists():
         return 0
     until, thinned = time.monotonic() + seconds, 0
     for count in _reduce_in_chunks(now):
         thinned += count
-        if time.monotonic() >= until or not goes_on():
+        if time.monotonic() >= until:
             break
     return thinned
 

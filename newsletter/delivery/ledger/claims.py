@@ -139,15 +139,14 @@ def _results_sql(results: Sequence[DeliveryResult]) -> tuple[str, list[Any]]:
     """SQL that selects the results as rows, and its parameters.
 
     PostgreSQL is faster with one JSON parameter than with many values; SQLite would scan the table for each JSON row.
+    Only our own columns are interpolated; every value is a parameter.
     """
     if connection.vendor == "postgresql":
         columns = "(r ->> 0)::int AS row_seq, (r ->> 1)::smallint AS state, r ->> 2 AS reply, r ->> 3 AS provider_id"
-        # Only our own columns are interpolated; every value is a parameter.
         return f"SELECT {columns} FROM jsonb_array_elements(%s::jsonb) AS r", [json.dumps(results)]  # noqa: S608  # nosec B608
     rows = [*results, *[PADDING_ROW] * (-len(results) % ROWS_STEP if len(results) > ROWS_STEP else 0)]
     columns = "column1 AS row_seq, column2 AS state, column3 AS reply, column4 AS provider_id"
     values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
-    # Only our own columns are interpolated; every value is a parameter.
     return f"SELECT {columns} FROM (VALUES {values})", [value for row in rows for value in row]  # noqa: S608  # nosec B608
 
 
@@ -251,7 +250,7 @@ def _lease_sql(_vendor: str) -> tuple[str, tuple[Any, ...]]:
 
 
 def _next_rows(batch: Batch, window: int, now: datetime) -> list[DeliveryRow]:
-    known: dict[Any, Any] = {
+    values: dict[Any, Any] = {
         _MAILING: batch.mailing_id,
         _CURSOR: batch.cursor,
         _HI: batch.hi,
@@ -260,7 +259,7 @@ def _next_rows(batch: Batch, window: int, now: datetime) -> list[DeliveryRow]:
     }
     sql, holders = _waiting_sql(connection.vendor, window)
     with connection.cursor() as db:
-        db.execute(sql, [known.get(holder, holder) for holder in holders])
+        db.execute(sql, [values.get(holder, holder) for holder in holders])
         found = db.fetchall()
     return list(starmap(DeliveryRow, sorted(json.loads(found[0][0])) if connection.vendor == "sqlite" else found))
 

@@ -4,8 +4,6 @@ The last thing a lane does before it sends the final dot is to store one byte. A
 the kernel as soon as it is written, so it survives `kill -9`. It may not survive a power cut, so a record is valid
 only within the same boot of the same machine.
 
-    0 waiting   1 handed over   2 sent   3 failed   4 deferred   5 uncertain
-
 `revoke` stops a lane that is alive but stalled, by another byte of the same page.
 """
 

@@ -48,16 +48,16 @@ def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
     `are_copies_deleted`.
     """
     readers = Subscriber.objects.mailable(now)
-    own = Q(subscriber=OuterRef("pk"))
+    of_reader = Q(subscriber=OuterRef("pk"))
     if mailing.kind == Mailing.Kind.CORRECTION:
         had_it = _deliveries_of(planned_mailings(mailing.issue)).filter(state__in=RECEIVED_STATES)
-        return readers.filter(Exists(had_it.filter(own)))
+        return readers.filter(Exists(had_it.filter(of_reader)))
     if mailing.segment:
         tag = mailing.segment[1:]
         readers = readers.tagged(tag) if mailing.segment.startswith("+") else readers.untagged(tag)
     if not (former := [pk for pk in planned_mailings(mailing.issue) if pk != mailing.pk]):
         return readers
-    return readers.filter(~Exists(_deliveries_of(former).filter(own).exclude(state=Delivery.State.SKIPPED)))
+    return readers.filter(~Exists(_deliveries_of(former).filter(of_reader).exclude(state=Delivery.State.SKIPPED)))
 
 
 def reassign_copies(reader: Subscriber, other: Subscriber) -> None:
@@ -111,19 +111,19 @@ def obstacles_without_letter(issue: Issue, send_at: datetime) -> list[str]:
     if deleted := deleted_copies_obstacles(issue):
         return deleted
     posts = [item.post for item in issue.items.select_related("post")]
-    found = []
+    reasons = []
     if not posts:
-        found.append(_("Issue %(number)d has no posts yet.") % {"number": issue.number})
+        reasons.append(_("Issue %(number)d has no posts yet.") % {"number": issue.number})
     if not issue.subject.strip():
-        found.append(_("Issue %(number)d has no subject yet.") % {"number": issue.number})
-    found += [
+        reasons.append(_("Issue %(number)d has no subject yet.") % {"number": issue.number})
+    reasons += [
         _("“%(title)s” will not be public when the issue is sent. Publish it, or take it out.") % {"title": post.title}
         for post in posts
         if not post.is_published(send_at)
     ]
     if was_sent_to_all(issue):
-        found.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
-    return found
+        reasons.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
+    return reasons
 
 
 def imported_obstacle(issue: Issue) -> str:
@@ -160,16 +160,16 @@ def correction_obstacles(issue: Issue, note: str) -> list[str]:
         return [imported_obstacle(issue)]
     if deleted := deleted_copies_obstacles(issue):
         return deleted
-    found = []
+    reasons = []
     if issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).exists():
-        found.append(_("The issue is still being sent. Pause it and use the current text for those who wait."))
+        reasons.append(_("The issue is still being sent. Pause it and use the current text for those who wait."))
     if not count_copies(issue):
-        found.append(
+        reasons.append(
             _("Nobody has a copy of issue %(number)d, so there is nothing to correct.") % {"number": issue.number}
         )
     if not note.strip():
-        found.append(_("Say in a sentence what was wrong."))
-    return found
+        reasons.append(_("Say in a sentence what was wrong."))
+    return reasons
 
 
 def can_be_corrected(issue: Issue) -> bool:

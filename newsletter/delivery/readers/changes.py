@@ -58,8 +58,8 @@ class _LetterParser(HTMLParser):
         return self.is_begun and not self.is_over and not is_skipped
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        classes = set(given.get("class", "").split())
+        attributes = {name: value or "" for name, value in attrs}
+        classes = set(attributes.get("class", "").split())
         in_prose = any(prose for _tag, _is_skipped, prose in self.open_elements)
         self.is_begun = self.is_begun or tag == "h1"
         self.is_over = self.is_over or (self.is_begun and not in_prose and END_CLASS in classes)
@@ -73,8 +73,8 @@ class _LetterParser(HTMLParser):
         if BLOCK.fullmatch(tag):
             self.parts[-1].lines.append("")
         if tag == "img":
-            self.parts[-1].lines[-1] += f"［{given['alt']}］" if given.get("alt") else ""
-        self.href = given.get("href", self.href)
+            self.parts[-1].lines[-1] += f"［{attributes['alt']}］" if attributes.get("alt") else ""
+        self.href = attributes.get("href", self.href)
         in_title = tag == "a" and not in_prose and any(element[0] == "h2" for element in self.open_elements)
         post = POST_PATH.search(self.href) if in_title else None
         if post and len(self.parts) > 1 and not self.parts[-1].post:
@@ -201,22 +201,22 @@ def _mailed_versions(issue: Issue) -> Iterator[Version]:
     replaced = MailingStep.objects.filter(mailing__issue=issue, what=MailingStep.Kind.REPLACED)
     late = set(replaced.filter(at__gt=F("mailing__planned_at")).values_list("mailing_id", flat=True))
     hidden = withheld_texts(issue)
-    seen: dict[str, Version] = {}
+    by_hash: dict[str, Version] = {}
     for mailing in planned:
         readers = counts.get(mailing.pk) or 0
-        known = seen.get(mailing.content_hash)
+        former = by_hash.get(mailing.content_hash)
         if readers and mailing.planned_at:
-            seen[mailing.content_hash] = Version(
-                at=known.at if known else mailing.planned_at,
-                readers=readers + (known.readers if known else 0),
+            by_hash[mailing.content_hash] = Version(
+                at=former.at if former else mailing.planned_at,
+                readers=readers + (former.readers if former else 0),
                 note=mailing.note,
                 is_mailed=True,
                 is_replacement=mailing.pk in late,
                 is_correction=mailing.kind == Mailing.Kind.CORRECTION,
                 withheld_at=hidden.get(mailing.content_hash),
-                parts=known.parts if known else parse_letter(without_name_slots(mailing.html)),
+                parts=former.parts if former else parse_letter(without_name_slots(mailing.html)),
             )
-    texts = [*seen.values()]
+    texts = [*by_hash.values()]
     for place, text in enumerate(texts):  # readers of a correction count for it alone
         corrected = max((later.readers for later in texts[place + 1 :] if later.is_correction), default=0)
         yield replace(text, readers=max(0, text.readers - corrected))

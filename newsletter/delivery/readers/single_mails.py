@@ -58,7 +58,7 @@ class SingleMail[Row: Model](QueuedMail[Row]):
 def build_reader_mail(letter: MailContent, reader: Subscriber, kind: str, number: int) -> Mail:
     """Build an automatic mail with a link to unsubscribe. kind, number: for the Message-ID."""
     publication = Publication.objects.current()
-    own = {
+    own_headers = {
         "Message-ID": headers.message_id(kind, reader.pk, number, domain=publication.sender_email),
         "List-Unsubscribe": f"<{reader.unsubscribe_url}>",
     }
@@ -67,7 +67,7 @@ def build_reader_mail(letter: MailContent, reader: Subscriber, kind: str, number
         sender=publication.sender,
         to=(reader.name, reader.email),
         reply_to=publication.reply_to,
-        headers=headers.auto_submitted_headers() | own,
+        headers=headers.auto_submitted_headers() | own_headers,
     )
 
 

@@ -151,9 +151,9 @@ def classify_bounce(texts: Sequence[str], status: str = "", around: Iterable[str
 
 
 def _classify(texts: Sequence[str], status: str, around: Iterable[str]) -> Event.BounceType:
-    own, *beside = [" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in texts] or [""]
-    around = [*beside, *(" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in around)]
-    codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED_CODE.search(one)))]
+    own, *beside = [" ".join(text.split())[: smtp_replies.REPLY_MAX] for text in texts] or [""]
+    around = [*beside, *(" ".join(text.split())[: smtp_replies.REPLY_MAX] for text in around)]
+    codes = [status, *(match[1] for text in [own, *around] if (match := ENHANCED_CODE.search(text)))]
     if not own and status.startswith("5") and (by_status := _by_code(status)):
         return by_status
     exact = own or next(filter(None, beside), "")
@@ -161,7 +161,7 @@ def _classify(texts: Sequence[str], status: str, around: Iterable[str]) -> Event
     if refusal and refusal[1].startswith("5.7."):
         codes = [refusal[1], *codes]
     by_code = next((found for code in codes if (found := _by_code(code))), None)
-    by_others = (_by_text(one, codes) for one in around if one != exact)
+    by_others = (_by_text(text, codes) for text in around if text != exact)
     return _by_text(exact, codes) or by_code or next(filter(None, by_others), None) or BounceType.SOFT
 
 
