@@ -8,6 +8,7 @@ import hmac
 import os
 import secrets
 import string
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -45,8 +46,12 @@ def _signature(secret: str, purpose: str, number: int, bound_to: str) -> str:
 
 
 def _base62_digest(octets: bytes) -> str:
-    """SIGNATURE_LENGTH base62 digits of the first 96 bits."""
-    return _base62(int.from_bytes(octets[:12]) % 62**SIGNATURE_LENGTH).rjust(SIGNATURE_LENGTH, ALPHABET[0])
+    """16 base62 digits of 96 bits, by pairs and small integers: a mailing signs millions."""
+    high, low = divmod(int.from_bytes(octets[:12]), 62**8)
+    high, pairs = high % 62**8, PAIRS
+    a, b, c, d = high // 62**4, high % 62**4, low // 62**4, low % 62**4
+    left = f"{pairs[a // 3844]}{pairs[a % 3844]}{pairs[b // 3844]}{pairs[b % 3844]}"
+    return f"{left}{pairs[c // 3844]}{pairs[c % 3844]}{pairs[d // 3844]}{pairs[d % 3844]}"
 
 
 def sign(purpose: str, number: int, bound_to: str = "") -> str:
@@ -55,6 +60,37 @@ def sign(purpose: str, number: int, bound_to: str = "") -> str:
     bound_to: must be the same when the token is checked, such as the row's salt.
     """
     return _base62(number) + _signature(settings.SECRET_KEY, purpose, number, bound_to)
+
+
+def signer(purpose: str) -> Callable[[int, str], str]:
+    """A faster `sign` for many rows of one purpose: (number, bound_to) to token."""
+    signed = signers([purpose])
+    return lambda number, bound_to: signed(number, bound_to)[0]
+
+
+def signers(purposes: Sequence[str]) -> Callable[[int, str], list[str]]:
+    """Like `signer` for several purposes: (number, bound_to) to one token a purpose."""
+    macs = [_mac(_key(purpose, settings.SECRET_KEY)) for purpose in purposes]
+
+    def signed(number: int, bound_to: str) -> list[str]:
+        head, text = _base62(number), f"{number}.{bound_to}".encode()
+        return [head + _base62_digest(mac(text)) for mac in macs]
+
+    return signed
+
+
+def _mac(key: bytes) -> Callable[[bytes], bytes]:
+    """HMAC-SHA256 for many texts: the key's hash states are computed once (RFC 2104 section 4)."""
+    padded = key.ljust(sha256().block_size, b"\0")
+    inner, outer = (sha256(bytes(octet ^ pad for octet in padded)) for pad in (0x36, 0x5C))
+
+    def mac(text: bytes) -> bytes:
+        within, around = inner.copy(), outer.copy()
+        within.update(text)
+        around.update(within.digest())
+        return around.digest()
+
+    return mac
 
 
 def claimed_id(token: str) -> int | None:
@@ -80,17 +116,17 @@ def is_valid(token: str, purpose: str, bound_to: str = "") -> bool:
 
 
 def keyed_digest(purpose: str, text: str) -> str:
-    return _hex_digest(purpose, settings.SECRET_KEY, text)
+    return digester(purpose)(text)
 
 
 def digests(purpose: str, text: str) -> list[str]:
-    """`keyed_digest` by the current secret, and by each of SECRET_KEY_FALLBACKS."""
-    secrets_in_use = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return [_hex_digest(purpose, secret, text) for secret in secrets_in_use]
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return [_mac(_key(purpose, key))(text.encode()).hex()[:32] for key in keys]
 
 
-def _hex_digest(purpose: str, secret: str, text: str) -> str:
-    return hmac.digest(_key(purpose, secret), text.encode(), "sha256").hex()[:32]
+def digester(purpose: str) -> Callable[[str], str]:
+    mac = _mac(_key(purpose, settings.SECRET_KEY))
+    return lambda text: mac(text.encode()).hex()[:32]
 
 
 def load_or_create_secret(path: Path, new: str) -> str:

@@ -93,6 +93,18 @@ def test_the_digest_stands_for_a_text_by_purpose_and_tells_nothing():
     assert str(settings.SECRET_KEY) not in digest
 
 
+def test_many_are_signed_as_one_is(settings):
+    settings.SECRET_KEY = "secret"
+
+    assert tokens.signer("unsubscribe")(4711, "") == tokens.sign("unsubscribe", 4711) == "1DzZAl8cRF7F5xUeTm3"
+
+
+def test_the_tokens_of_several_purposes_are_those_of_each():
+    signed = tokens.signers(["unsubscribe", "preferences"])
+
+    assert signed(4711, "bound") == [tokens.sign(one, 4711, "bound") for one in ("unsubscribe", "preferences")]
+
+
 def test_a_random_value_is_new_each_time_and_of_one_length():
     salts = [tokens.new_salt() for _ in range(100)]
 
@@ -110,6 +122,7 @@ def test_a_token_ends_in_sixteen_base62_digits_of_hmac_as_those_in_old_mails_do(
         digits = tokens.ALPHABET[digit] + digits
 
     assert tokens.sign("unsubscribe", number)[-16:] == digits
+    assert tokens.signer("unsubscribe")(number, "") == tokens.sign("unsubscribe", number)
 
 
 MAKE = """

@@ -157,6 +157,7 @@ class CompiledMailing:
         own = b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n" + _unsubscribe_field()
         self.template = MessageTemplate(headers=_common_fields(block) + own, text=text_part, html=html_part)
         self.keys, self.domain = dkim_signing.load_keys(), _ascii_domain(mailing)
+        self.tokens = tokens.signers(self.purposes)
         self.message_id = message_id_maker(mailing)
         self.return_path = return_path_maker(mailing)
 
@@ -172,8 +173,8 @@ class CompiledMailing:
     def _values(self, row: DeliveryRow, address: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
         """A reader's values for headers and text, and those for HTML."""
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
-        bound_to = row.token_salt + row.address_hash
-        values = {name: tokens.sign(name, row.subscriber_id, bound_to).encode() for name in self.purposes}
+        links = self.tokens(row.subscriber_id, row.token_salt + row.address_hash)
+        values = dict(zip(self.purposes, map(str.encode, links), strict=True))
         values["to"], values["message_id"] = fast_to_value(row.name, address), self.message_id(row.seq)
         values["email"] = row.email.encode()
         escaped = values if PLAIN_ADDRESS.fullmatch(row.email) else values | {"email": html.escape(row.email).encode()}
@@ -227,10 +228,11 @@ def _ascii_domain(mailing: Mailing) -> str:
 def message_id_maker(mailing: Mailing) -> Callable[[int], bytes]:
     host = _ascii_domain(mailing)
     headers.message_id("issue", mailing.pk, LARGEST_ID, domain=host)  # raises for a domain that no header can hold
+    beginning, digest = f"issue.{mailing.pk}.", tokens.digester("message-id")
 
     def message_id(seq: int) -> bytes:
-        name = f"issue.{mailing.pk}.{seq}"
-        return f"<{name}.{tokens.keyed_digest('message-id', name)[:16]}@{host}>".encode()
+        name = f"{beginning}{seq}"
+        return f"<{name}.{digest(name)[:16]}@{host}>".encode()
 
     return message_id
 
@@ -241,8 +243,8 @@ def copy_token_maker(mailing: Mailing) -> Callable[[int], str]:
     It is signed for "bounce" and the number mailing * 2^24 + seq, enough for 16 million deliveries, and bound to the
     mailing's salt: mailing numbers repeat after a restore, and in other installations that use the same provider.
     """
-    first = (mailing.pk or 0) << SEQ_BITS
-    return lambda seq: tokens.sign("bounce", first + seq, mailing.token_salt)
+    sign, first = tokens.signer("bounce"), (mailing.pk or 0) << SEQ_BITS
+    return lambda seq: sign(first + seq, mailing.token_salt)
 
 
 def return_path_maker(mailing: Mailing) -> Callable[[int], str]:

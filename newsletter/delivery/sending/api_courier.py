@@ -262,8 +262,8 @@ class BatchMessage:
 
 def _link_writer(name: str) -> Callable[[int, str], str]:
     purpose = name.removesuffix("_url")
-    before, after = link_around_token(purpose)
-    return lambda number, bound_to: f"{before}{tokens.sign(purpose, number, bound_to)}{after}"
+    sign, (before, after) = tokens.signer(purpose), link_around_token(purpose)
+    return lambda number, bound_to: f"{before}{sign(number, bound_to)}{after}"
 
 
 log = logging.getLogger(__name__)
