@@ -11,6 +11,8 @@ from itertools import zip_longest
 
 from django.utils.translation import gettext as _
 
+from newsletter.mail.spacing import INLINE_TAGS
+
 TABLE_WIDTH_MAX = 72  # columns; a Chinese character takes two
 WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 
@@ -62,9 +64,7 @@ BLOCK_TAGS = SEPARATED_TAGS | {"div", "section", "article", "header", "footer", 
 BLOCK_TAGS |= {"dd", "figcaption"}
 HEADING_MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}
 # Inline elements whose title attribute is appended to their text.
-TITLED_TAGS = frozenset(
-    {"abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s"}
-) | {"samp", "small", "span", "strong", "sub", "sup", "u", "var"}
+TITLED_TAGS = INLINE_TAGS - {"a", "font", "tt", "wbr"} | {"sub", "sup"}
 RULE = "─" * 6
 
 

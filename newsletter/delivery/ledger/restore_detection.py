@@ -56,7 +56,7 @@ def detect_restore(now: datetime) -> bool:
 
 def block_sending(made_at: datetime, now: datetime) -> None:
     """Block sending after `manage.py restore`. made_at: of the backup."""
-    _has_moved()  # said by this restoration already
+    _has_moved()  # stores the place: this restoration is recorded below
     Restoration.objects.create(noticed_at=now, made_at=made_at)
 
 

@@ -125,8 +125,10 @@ def _local_time(moment: datetime) -> str:
 
 def feedback_chapter(reader: Subscriber, token: str) -> DataChapter:
     given = Feedback.objects.filter(subscriber=reader).select_related("issue").order_by("-given_at")[:LINES_MAX]
-    said = _("%(what)s: %(detail)s")
-    lines = (DataLine(one.given_at, said % {"what": one.issue, "detail": one.get_answer_display()}) for one in given)
+    template = _("%(what)s: %(detail)s")
+    lines = (
+        DataLine(one.given_at, template % {"what": one.issue, "detail": one.get_answer_display()}) for one in given
+    )
     return DataChapter("feedback", _("What you said of issues"), tuple(lines))
 
 

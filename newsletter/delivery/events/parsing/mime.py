@@ -159,12 +159,15 @@ def _decode_strictly(octets: bytes, charset: str) -> str | None:
 
 
 def leaf_parts(message: Message) -> Iterator[Message]:
-    """Yield leaf parts, without those of a returned mail."""
-    if message.get_content_maintype() == "multipart" and isinstance(message.get_payload(), list):
-        for part in message.get_payload():
-            yield from leaf_parts(part)  # type: ignore[arg-type]  # the stubs know no parts of parts
-    else:
-        yield message
+    """Yield leaf parts in order; a returned or attached mail is one."""
+    waiting = [message]
+    while waiting:
+        part = waiting.pop()
+        inner = part.get_payload()
+        if part.get_content_maintype() == "multipart" and isinstance(inner, list):
+            waiting += [one for one in reversed(inner) if isinstance(one, Message)]
+        else:
+            yield part
 
 
 def content_type(part: Message) -> str:

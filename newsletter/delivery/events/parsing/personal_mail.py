@@ -5,10 +5,10 @@ quoted lines is an inline answer: then nothing is separated.
 """
 
 import re
-from collections.abc import Iterator
 from email.message import Message
 from email.utils import parseaddr
 from html import unescape
+from itertools import islice
 from pathlib import PurePosixPath
 
 from newsletter.delivery.events.parsed import MailAttachment, PersonalMail
@@ -146,7 +146,7 @@ DELETED_CHARACTERS = dict.fromkeys(
 def parse_personal_mail(body: bytes, dedup_key: str) -> PersonalMail:
     """body: of the whole mail, untrusted."""
     mail = mime.parse_message(body, at_most=None)
-    leaves = list(_leaves(mail))
+    leaves = list(islice(mime.leaf_parts(mail), PARTS_MAX))
     written, quoted = split_quote(_body_text(leaves))
     name, address = parseaddr(mime.header(mail, "From"))
     files = [_attachment(number, part) for number, part in enumerate(leaves) if _is_attachment(part)]
@@ -166,21 +166,8 @@ def parse_personal_mail(body: bytes, dedup_key: str) -> PersonalMail:
 
 
 def attachment_bytes(body: bytes, number: int) -> bytes | None:
-    leaves = list(_leaves(mime.parse_message(body, at_most=None)))
+    leaves = list(islice(mime.leaf_parts(mime.parse_message(body, at_most=None)), PARTS_MAX))
     return _part_bytes(leaves[number]) if number < len(leaves) and _is_attachment(leaves[number]) else None
-
-
-def _leaves(mail: Message) -> Iterator[Message]:
-    """Yield leaf parts in order, iteratively; an attached mail is a leaf."""
-    waiting, found = [mail], 0
-    while waiting and found < PARTS_MAX:
-        part = waiting.pop()
-        inner = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(inner, list):
-            waiting += [one for one in reversed(inner[:PARTS_MAX]) if isinstance(one, Message)]
-        else:
-            found += 1
-            yield part
 
 
 def _is_attachment(part: Message) -> bool:
