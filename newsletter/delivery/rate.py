@@ -90,8 +90,6 @@ class WarmUp:
         return midnight + AFTER_MIDNIGHT
 
 
-# --- The rows of limits ---
-
 MEASURED_SECONDS = 5  # the time constant of the measured rate
 SLOWEST_SHARE = 1 / 64  # of the rate before throttling
 MEASURED_MIN = 10.0  # messages a second: the rate of a lane that has just begun is not worth halving

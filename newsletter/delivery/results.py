@@ -271,9 +271,6 @@ def _issue_stats(compared: Sequence[Mailing], until: datetime) -> list[IssueStat
     ]
 
 
-# --- Texts, in the active language ---
-
-
 REASON_TEXTS: dict[RefusalReason, tuple[Promise, Promise]] = {
     RefusalReason.DEAD: (
         gettext_lazy("The address does not exist"),

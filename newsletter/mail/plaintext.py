@@ -110,8 +110,6 @@ class _TextExtractor(HTMLParser):
         self.bullet = ""
         self.needs_blank_line = True  # before the next block
 
-    # --- HTMLParser ---
-
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         if self.hidden_tags or tag in SKIPPED_TAGS or _is_hidden(attributes):

@@ -46,39 +46,39 @@ class ResultMail(AuthorMail[ResultLetter]):
         return is_over and Publication.objects.fresh().tells_results and super().is_wanted(row, now)
 
     def build(self, row: ResultLetter, now: datetime) -> tuple[Mail, dict[str, object]]:
-        result = results.issue_result(row.mailing, now)
-        if result is None:
+        found = results.issue_result(row.mailing, now)
+        if found is None:
             raise ValueError("the mailing is not over")
-        return build_result_letter(result, sender_addresses()), {"notified_at": now}
+        return build_result_letter(found, sender_addresses()), {"notified_at": now}
 
 
 RESULT_MAIL = ResultMail()
 send_due = RESULT_MAIL.send_due
 
 
-def build_result_letter(result: IssueResult, addresses: list[str]) -> Mail:
+def build_result_letter(found: IssueResult, addresses: list[str]) -> Mail:
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        subject = _("Three days later: %(issue)s") % {"issue": result.issue}
-        context = _context(result, publication, addresses) | {"title": subject}
+        subject = _("Three days later: %(issue)s") % {"issue": found.issue}
+        context = _context(found, publication, addresses) | {"title": subject}
         letter = letters.render("result", subject, context, base_url=settings.SITE_URL)
-    message_id = headers.message_id("result", result.issue.pk, domain=publication.sender_email)
+    message_id = headers.message_id("result", found.issue.pk, domain=publication.sender_email)
     return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
 
 
-def _context(result: IssueResult, publication: Publication, addresses: list[str]) -> dict[str, object]:
+def _context(found: IssueResult, publication: Publication, addresses: list[str]) -> dict[str, object]:
     backend = "django.contrib.auth.backends.ModelBackend"
     allowed = User.objects.with_perm("subscribers.see_readers", backend=backend).filter(is_staff=True)
-    may_all_read_sentences = set(addresses) <= set(allowed.values_list("email", flat=True))  # editors may not
+    may_read = set(addresses) <= set(allowed.values_list("email", flat=True))  # all of them; editors may not
     return {
         "publication": publication,
-        "about": results.copies_text(result),
-        "reasons": results.failures_by_reason(result),
-        "domains": results.failures_by_domain(result),
-        "lines": [line for line in results.result_lines(result) if line.name not in {"sent", "missed"}],
-        "how_compared": results.comparison_note(result),
-        "sentences": result.sentences if may_all_read_sentences else (),
-        "followed": result.followed,
-        "url": settings.SITE_URL + reverse("admin:mailing", args=[result.mailing.pk]),
+        "about": results.copies_text(found),
+        "reasons": results.failures_by_reason(found),
+        "domains": results.failures_by_domain(found),
+        "lines": [one for one in results.result_lines(found) if one.name not in {"sent", "missed"}],
+        "how_compared": results.comparison_note(found),
+        "sentences": found.sentences if may_read else (),
+        "followed": found.followed,
+        "url": settings.SITE_URL + reverse("admin:mailing", args=[found.mailing.pk]),
         "settings_url": settings.SITE_URL + reverse("admin:settings_rhythm"),
     }

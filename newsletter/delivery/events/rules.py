@@ -276,9 +276,6 @@ def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:
     return theirs.filter(state=FAILED).count() > 1 and not theirs.filter(state=SENT).exists()
 
 
-# --- What the author decides ---
-
-
 def undecided_dead(mailing: Mailing) -> int:
     """Addresses called dead that are not suppressed until the author decides."""
     waiting = mailing.refusals.waiting().dead().count()

@@ -176,7 +176,7 @@ def freeze(issue: Issue, note: str = "") -> FrozenLetter:
     """Render `issue` once for all readers.
 
     note: of a correction, in Markdown; "" for the issue itself.
-    Raises PicturesAway, because the logo must be loaded. A frozen letter needs no picture any more.
+    Raises PicturesUnavailable, because the logo must be loaded. A frozen letter needs no picture any more.
     """
     publication = Publication.objects.current()
     with translation.override(publication.language):
@@ -198,7 +198,7 @@ def freeze(issue: Issue, note: str = "") -> FrozenLetter:
 def html_with(issue: Issue, items: list[IssueItem]) -> str:
     """The HTML of a letter of `issue` with other `items`, to show or to weigh it.
 
-    Raises PicturesAway. Omits the text part, which takes two fifths of the time.
+    Raises PicturesUnavailable. Omits the text part, which takes two fifths of the time.
     """
     publication = Publication.objects.current()
     with translation.override(publication.language):

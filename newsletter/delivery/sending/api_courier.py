@@ -359,8 +359,6 @@ class ApiCourier:
             backend.close()
         self.single.close()
 
-    # --- Requests ---
-
     def _is_over(self) -> bool:
         return bool(self.problem) or self.has_no_reply
 
@@ -438,8 +436,6 @@ class ApiCourier:
             raise ProviderRejection(reply_line(error)) from error
         except AnymailError as error:  # before the request: an address that Anymail cannot write
             return SendOutcome(SendStatus.FAILED, reply_line(error))
-
-    # --- Replies ---
 
     def _collect(self) -> None:
         """Wait for replies; calls without one at the stop deadline are uncertain."""

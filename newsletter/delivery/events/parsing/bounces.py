@@ -115,9 +115,6 @@ def reported_mail(message: Message) -> Message | None:
     return message if header(message, JMRP_FIELD) else returned_mail(message)
 
 
-# --- Classification ---
-
-
 # Providers' own bounce types: "HardBounce", "Transient", "activity.soft_bounced".
 TRANSIENT_TYPE = re.compile(r"soft_?bounce|transient|temporary")
 PERMANENT_TYPE = re.compile(r"hard_?bounce|permanent")
