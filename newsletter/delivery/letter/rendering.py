@@ -141,19 +141,17 @@ def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
 def preheader_line(issue: Issue, items: list[IssueItem] | None = None) -> str:
     """The author's preheader or the beginning; a short one is extended by titles, so that no masthead follows."""
     items = list(issue.items.select_related("post")) if items is None else items
-    found = issue.preheader or _first_words(issue, items)
+    found = issue.preheader
+    if not found and issue.introduction.strip():
+        found = measures.excerpt(fill_fallback_words(render.render(issue.introduction)), PREHEADER_LENGTH)
+    elif not found and items:
+        found = items[0].post.excerpt[:PREHEADER_LENGTH]
     with translation.override(Publication.objects.current().language):
         separator = _(" | ")
     for item in items:
         if len(found) < PREHEADER_MIN and item.post.title not in found:
             found = f"{found}{separator}{item.post.title}" if found else item.post.title
     return found if len(found) <= PREHEADER_LENGTH or found == issue.preheader else f"{found[: PREHEADER_LENGTH - 1]}…"
-
-
-def _first_words(issue: Issue, items: list[IssueItem]) -> str:
-    if issue.introduction.strip():
-        return measures.excerpt(fill_fallback_words(render.render(issue.introduction)), PREHEADER_LENGTH)
-    return items[0].post.excerpt[:PREHEADER_LENGTH] if items else ""
 
 
 def author_html(source: str) -> str:
