@@ -174,7 +174,7 @@ RUNS = (
             Figure(
                 "signed by RSA-2048, of the unsigned rate", r"RSA-2048 +ratio, median: ([\d.]+)", 0.4, at_least=True
             ),
-            Figure("signed by Ed25519", r"Ed25519 +ratio, median: ([\d.]+)", 0.8, at_least=True),
+            Figure("signed by Ed25519", r"Ed25519 +ratio, median: ([\d.]+)", 0.75, at_least=True),
         ),
     ),
     Run(

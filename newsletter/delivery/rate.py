@@ -60,8 +60,6 @@ def days_needed(readers: int, day_number: int = 1) -> int:
 
 @dataclass(frozen=True)
 class WarmUpPlan:
-    """How many days a mailing takes during the warm-up, if nothing else is sent."""
-
     days: int
     most: int  # mails on the first of them
     last_on: date
@@ -91,8 +89,6 @@ class WarmUp:
         midnight = datetime.combine(self.day(now) + timedelta(days=1), datetime.min.time(), self.zone)
         return midnight + AFTER_MIDNIGHT
 
-
-# --- The rows of limits ---
 
 MEASURED_SECONDS = 5  # the time constant of the measured rate
 SLOWEST_SHARE = 1 / 64  # of the rate before throttling
@@ -143,10 +139,8 @@ def _locked_rows(keys: Iterable[str]) -> tuple[dict[str, RateLimitState], float]
     wanted = sorted(keys)
     rows = RateLimitState.objects.select_for_update().order_by("key")
     found = {row.key: row for row in rows.filter(key__in=wanted)}
-    if len(found) < len(wanted):
-        RateLimitState.objects.bulk_create(
-            [RateLimitState(key=key) for key in wanted if key not in found], ignore_conflicts=True
-        )
+    if missing := [RateLimitState(key=key) for key in wanted if key not in found]:
+        RateLimitState.objects.bulk_create(missing, ignore_conflicts=True)
         found = {row.key: row for row in rows.filter(key__in=wanted)}
     now = _database_clock()  # after the lock: the last holder's time would be later otherwise
     for row in found.values():
@@ -214,8 +208,6 @@ def _locked_day(day: date) -> RateLimitState:
         row.counted_on, row.counted = day, 0
     return row
 
-
-# --- A lane ---
 
 SLICE_SECONDS = 0.1  # time reserved at once
 NEAR_SECONDS = 1.0  # time further away is not reserved: a lane that ends would leave it unused
@@ -305,7 +297,10 @@ class RateLimiter:
         if not reservation.is_taken:
             return SendTimes([], retry_in=max(reservation.wait - NEAR_SECONDS, NAP_SECONDS))
         self.unreported = 0
-        self._adapt_window(len(emails), times[-1])
+        if times[-1] > SLICE_SECONDS:  # many messages to slow domains
+            self.rows_per_slice = max(1, int(len(emails) * SLICE_SECONDS / times[-1]))
+        else:
+            self.rows_per_slice = min(self.rows_per_slice * 2, 10**6)
         begins = time.monotonic() + reservation.wait
         granted = self._granted(len(emails), timezone.now())
         return SendTimes([begins + at for at in times[:granted]])
@@ -330,15 +325,6 @@ class RateLimiter:
             rates[self.domain_prefix + domain] = rate
         return rates
 
-    def _adapt_window(self, messages: int, seconds: float) -> None:
-        """Adapt the next window to how many messages to slow domains this one had."""
-        if seconds > SLICE_SECONDS:
-            self.rows_per_slice = max(1, int(messages * SLICE_SECONDS / seconds))
-        else:
-            self.rows_per_slice = min(self.rows_per_slice * 2, 10**6)
-
-    # --- Throttling ---
-
     def slow_down(self, reply: str, *, at_once: bool = False) -> None:
         """Halve the rate of all workers after several throttling replies; it recovers over time.
 
@@ -356,8 +342,6 @@ class RateLimiter:
         self.ignore_throttling_until = now + NAP_SECONDS
         limits = [rate for rate in (self.rate, self.limits.rate) if rate]
         self.slowed = slow_down(self.provider, min(limits, default=None))
-
-    # --- A new sender domain ---
 
     def _ceiling(self, now: datetime) -> int | None:
         return self.warm_up.ceiling(now) if self.warm_up else None
@@ -384,7 +368,6 @@ class RateLimiter:
         return self.warm_up.resumes_at(now), text
 
     def uncount_unsent(self, messages: int) -> None:
-        """Uncount messages that were granted but will not be sent."""
         now = timezone.now()
         if messages and self.warm_up and self._ceiling(now) is not None:
             uncount_today(self.warm_up.day(now), messages)

@@ -4,6 +4,7 @@ import errno
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.policy import SMTP
@@ -11,14 +12,15 @@ from html.parser import HTMLParser
 from http.client import HTTPException
 from pathlib import PurePath
 from typing import NamedTuple
-from urllib.parse import SplitResult, urljoin
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.db.models import Value
 from django.db.models.functions import Length
 from django.template.defaultfilters import filesizeformat
-from django.urls import Resolver404, ResolverMatch, resolve
+from django.urls import Resolver404, resolve
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -42,9 +44,9 @@ from newsletter.mail.safe_http import (
     STEP_SECONDS,
     LinkStatus,
     RequestBlocked,
-    connection_to,
     may_connect,
     parse_url,
+    request,
     resolve_allowed,
 )
 from newsletter.posts.models import Post, Tag
@@ -52,8 +54,6 @@ from newsletter.posts.models.images import BYTES_MAX
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import media
 from subscribers.models import Subscriber, SubscriberQuerySet
-
-# --- Links and pictures of a mail ---
 
 
 @dataclass(frozen=True)
@@ -95,26 +95,13 @@ def find_references(html: str) -> References:
 
 
 Topic = Rehearsal.Topic
+WEB_SCHEMES = ("http://", "https://")
 UNSUBSCRIBE_URL_MAX = 74  # some relays write a longer one as an encoded word (RFC 2047)
-ALL_PICTURES_MAX = 2_000_000  # bytes, for readers on a mobile network
+ALL_PICTURES_BYTES_MAX = 2_000_000  # for readers on a mobile network
 OUTLOOK_FORMATS = {".jpg", ".jpeg", ".png", ".gif"}  # Outlook shows no WebP, AVIF or SVG
 
 
-# --- Headers ---
-
-
 def check_headers(octets: bytes, mailing: Mailing) -> Iterator[RehearsalRemark]:
-    found = [*_about_unsubscribing(octets), *_about_capitals(mailing.subject)]
-    yield from found
-    if not any(one.level in {ERROR, WARNING} for one in found):
-        count = len(outbox.header_fields(octets))
-        text = ngettext(
-            "%(count)d header field, as it should be.", "%(count)d header fields, all as they should be.", count
-        )
-        yield RehearsalRemark(Topic.HEADERS, OK, text % {"count": count})
-
-
-def _about_unsubscribing(octets: bytes) -> Iterator[RehearsalRemark]:
     fields = {name.lower(): value for name, value in outbox.header_fields(octets)}
     url = fields.get("list-unsubscribe", "").partition(",")[0].strip("<>")
     if len(url) > UNSUBSCRIBE_URL_MAX:
@@ -124,20 +111,16 @@ def _about_unsubscribing(octets: bytes) -> Iterator[RehearsalRemark]:
     if "list-unsubscribe-post" not in fields:
         text = _("Mail clients will show no one-click button to unsubscribe, which Gmail and Yahoo ask for.")
         yield RehearsalRemark(Topic.HEADERS, WARNING, text, _("It needs a SITE_URL that begins with https (RFC 8058)."))
-
-
-def _about_capitals(subject: str) -> Iterator[RehearsalRemark]:
-    if letters := shouting_letters(subject):
+    if letters := shouting_letters(mailing.subject):
         text = _("Some spam filters take this subject for shouting: all its Latin letters are capitals (%s).") % letters
         hint = _("The issue's number (No. 42), a small letter or no space mends that. SpamAssassin adds 0.5 points.")
         yield RehearsalRemark(Topic.HEADERS, INFO, text, hint)
-
-
-def is_http_url(url: str) -> bool:
-    return url.startswith(("http://", "https://"))
-
-
-# --- Links ---
+    if "list-unsubscribe-post" in fields and len(url) <= UNSUBSCRIBE_URL_MAX:
+        count = len(outbox.header_fields(octets))
+        text = ngettext(
+            "%(count)d header field, as it should be.", "%(count)d header fields, all as they should be.", count
+        )
+        yield RehearsalRemark(Topic.HEADERS, OK, text % {"count": count})
 
 
 def is_own_url(url: str) -> bool:
@@ -145,55 +128,38 @@ def is_own_url(url: str) -> bool:
 
 
 def check_own_links(references: References, issue: Issue, at: datetime) -> Iterator[RehearsalRemark]:
-    """Resolve the links to this site by its URLs and rows, as of `at`."""
-    own = [url for url in references.links if is_own_url(url)]
-    lost = [url for url in own if not _leads_somewhere(url, issue, at)]
+    own_urls = [url for url in references.links if is_own_url(url)]
+    lost = [url for url in own_urls if not _leads_somewhere(url, issue, at)]
     for url in lost:
         yield RehearsalRemark(Topic.LINKS, ERROR, _("Nothing is there on this site: %s") % url, _("Mend the link."))
     for url in references.links:
-        if not is_http_url(url) and not url.startswith("mailto:"):
-            yield RehearsalRemark(
-                Topic.LINKS, ERROR, _("This link works in no mail: %s") % url, _("Write the whole address.")
-            )
-    if own and not lost:
-        text = ngettext("%(count)d link to this site works.", "All %(count)d links to this site work.", len(own))
-        yield RehearsalRemark(Topic.LINKS, OK, text % {"count": len(own)})
+        if not url.startswith((*WEB_SCHEMES, "mailto:")):
+            text = _("This link works in no mail: %s") % url
+            yield RehearsalRemark(Topic.LINKS, ERROR, text, _("Write the whole address."))
+    if own_urls and not lost:
+        text = ngettext("%(count)d link to this site works.", "All %(count)d links to this site work.", len(own_urls))
+        yield RehearsalRemark(Topic.LINKS, OK, text % {"count": len(own_urls)})
 
 
 def _leads_somewhere(url: str, issue: Issue, at: datetime) -> bool:
     path = url.removeprefix(settings.SITE_URL).partition("#")[0].partition("?")[0] or "/"
     try:
-        match = resolve(path)
+        page = resolve(path)
     except Resolver404:
         return False
-    return _has_row(match, issue, at)
-
-
-def _has_row(match: ResolverMatch, issue: Issue, at: datetime) -> bool:
-    """Whether the page of a URL will exist at `at`; most pages always do."""
-    given = match.kwargs
-    match match.view_name:
+    arguments = page.kwargs
+    match page.view_name:  # most pages always exist
         case "posts:post":
-            return Post.objects.published(at).filter(pk=given["number"]).exists()
+            return Post.objects.published(at).filter(pk=arguments["number"]).exists()
         case "posts:tag":
-            return Tag.objects.in_use(at).filter(slug=given["slug"]).exists()
+            return Tag.objects.in_use(at).filter(slug=arguments["slug"]).exists()
         case "issues:issue":
-            is_archived = Issue.objects.archived().filter(number=given["number"]).exists()
-            return given["number"] == issue.number or is_archived
+            is_archived = Issue.objects.archived().filter(number=arguments["number"]).exists()
+            return arguments["number"] == issue.number or is_archived
         case "publication:media":
-            return _is_stored(f"{given['digest']}/{given['name']}")
+            with suppress(PicturesUnavailable):  # the storage does not respond, which `check_pictures` reports
+                return media.exists(f"{arguments['digest']}/{arguments['name']}")
     return True
-
-
-def _is_stored(path: str) -> bool:
-    """Whether a picture exists; True if the storage does not respond, which `check_pictures` reports."""
-    try:
-        return media.exists(path)
-    except PicturesUnavailable:
-        return True
-
-
-# --- Pictures ---
 
 
 def check_pictures(references: References, *, logo_url: str = "") -> Iterator[RehearsalRemark]:
@@ -209,40 +175,34 @@ def check_pictures(references: References, *, logo_url: str = "") -> Iterator[Re
 
 
 def _about_pictures(references: References, logo_url: str) -> Iterator[RehearsalRemark]:
-    found = [remark for one in references.pictures for remark in (*_about_file(one), *_about_alt_text(one, logo_url))]
-    total = sum(_size(one.url) or 0 for one in references.pictures)
-    if total > ALL_PICTURES_MAX:
+    remarks = [remark for one in references.pictures for remark in _about_picture(one, logo_url)]
+    total = sum(_picture_size(one.url) or 0 for one in references.pictures)
+    if total > ALL_PICTURES_BYTES_MAX:
         text = _("All pictures together weigh %s; on the way that takes long.") % filesizeformat(total)
-        found.append(
-            RehearsalRemark(Topic.PICTURES, WARNING, text, _("Show some posts as excerpts, or make pictures smaller."))
-        )
-    yield from found
+        hint = _("Show some posts as excerpts, or make pictures smaller.")
+        remarks.append(RehearsalRemark(Topic.PICTURES, WARNING, text, hint))
+    yield from remarks
     if not references.pictures:
         yield RehearsalRemark(Topic.PICTURES, OK, _("There are no pictures."))
-    elif not found:
+    elif not remarks:
         count = len(references.pictures)
         text = ngettext("%(count)d picture, %(size)s.", "%(count)d pictures, together %(size)s.", count)
         yield RehearsalRemark(Topic.PICTURES, OK, text % {"count": count, "size": filesizeformat(total)})
 
 
-def _about_file(picture: PictureReference) -> Iterator[RehearsalRemark]:
+def _about_picture(picture: PictureReference, logo_url: str) -> Iterator[RehearsalRemark]:
     name = PurePath(picture.url).name
     if not is_own_url(picture.url):
         text = _("This picture comes from another site, which sees who reads: %s") % picture.url
         yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Upload it here instead."))
-    elif (size := _size(picture.url)) is None:
+    elif (size := _picture_size(picture.url)) is None:
         yield RehearsalRemark(Topic.PICTURES, ERROR, _("This picture is lost: %s") % name, _("Upload it again."))
     elif size > BYTES_MAX:
         text = _("This picture weighs %(size)s: %(name)s") % {"size": filesizeformat(size), "name": name}
         yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Make it smaller."))
     if is_own_url(picture.url) and PurePath(picture.url).suffix.lower() not in OUTLOOK_FORMATS:
-        yield RehearsalRemark(
-            Topic.PICTURES, WARNING, _("Outlook does not show this picture: %s") % name, _("Use JPEG or PNG.")
-        )
-
-
-def _about_alt_text(picture: PictureReference, logo_url: str) -> Iterator[RehearsalRemark]:
-    name = PurePath(picture.url).name
+        text = _("Outlook does not show this picture: %s") % name
+        yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Use JPEG or PNG."))
     if picture.alt is None or (not picture.alt.strip() and picture.url != logo_url):
         text = _("Who does not see this picture is told nothing: %s") % name
         yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Give it an alternative text."))
@@ -251,7 +211,7 @@ def _about_alt_text(picture: PictureReference, logo_url: str) -> Iterator[Rehear
         yield RehearsalRemark(Topic.PICTURES, INFO, text)
 
 
-def _size(url: str) -> int | None:
+def _picture_size(url: str) -> int | None:
     """Bytes of a picture of this site; None if it is missing, or on another site."""
     path = url.removeprefix(settings.SITE_URL).removeprefix(settings.MEDIA_URL)
     try:
@@ -262,13 +222,10 @@ def _size(url: str) -> int | None:
         return None
 
 
-# --- Links to other sites ---
-
-
 CHECKS_AT_ONCE = 4
 USER_AGENT = "newsletter-rehearsal/1 (checks whether a link works)"
-GONE_FOR_SURE = frozenset({404, 410})
-NO_NETWORK = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EACCES, errno.EPERM}
+GONE_STATUSES = frozenset({404, 410})
+NO_NETWORK_ERRORS = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True)
@@ -286,40 +243,37 @@ def check_links(
         futures = [threads.submit(check_link, url, is_allowed=is_allowed) for url in urls]
         for number, _done in enumerate(as_completed(futures), 1):
             on_progress(number)
-    return _all_offline_if_nameless([future.result() for future in futures])
-
-
-def _all_offline_if_nameless(found: list[LinkCheck]) -> list[LinkCheck]:
-    """If no host resolves at all, this machine is offline: resolvers of closed networks reply like that."""
-    if any(one.status not in {LinkStatus.NAMELESS, LinkStatus.OFFLINE} for one in found):
-        return found
-    return [LinkCheck(one.url, LinkStatus.OFFLINE, one.detail) for one in found]
+    checks = [future.result() for future in futures]
+    if any(check.status not in {LinkStatus.NAMELESS, LinkStatus.OFFLINE} for check in checks):
+        return checks
+    # If no host resolves at all, this machine is offline: resolvers of closed networks reply like that.
+    return [LinkCheck(check.url, LinkStatus.OFFLINE, check.detail) for check in checks]
 
 
 def check_link(url: str, *, is_allowed: Callable[[str, int], bool] = may_connect) -> LinkCheck:
     """Follow a URL, with at most HOPS_MAX redirects, each checked like the first."""
     try:
-        return LinkCheck(url, *_follow(url, is_allowed))
-    except RequestBlocked as stop:
-        return LinkCheck(url, stop.status, stop.detail)
+        return LinkCheck(url, *_follow_redirects(url, is_allowed))
+    except RequestBlocked as blocked:
+        return LinkCheck(url, blocked.status, blocked.detail)
     except TimeoutError:
         return LinkCheck(url, LinkStatus.DOUBTFUL, f"no answer within {STEP_SECONDS:.0f} seconds")
     except OSError as error:
-        return LinkCheck(
-            url, LinkStatus.OFFLINE if error.errno in NO_NETWORK else LinkStatus.DOUBTFUL, _error_text(error)
-        )
+        status = LinkStatus.OFFLINE if error.errno in NO_NETWORK_ERRORS else LinkStatus.DOUBTFUL
+        detail = getattr(error, "verify_message", "") or error.strerror or type(error).__name__
+        return LinkCheck(url, status, str(detail))
     except (HTTPException, ValueError) as error:
         return LinkCheck(url, LinkStatus.DOUBTFUL, type(error).__name__)
 
 
-def _error_text(error: OSError) -> str:
-    return str(getattr(error, "verify_message", "") or error.strerror or type(error).__name__)
-
-
-def _follow(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[LinkStatus, str]:
+def _follow_redirects(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[LinkStatus, str]:
     here = url
     for _hop in range(HOPS_MAX + 1):
-        status, location = _request_status(here, is_allowed)
+        parts = parse_url(here)
+        address = resolve_allowed(parts, is_allowed)
+        status, location, _body = request("HEAD", parts, address, agent=USER_AGENT)
+        if status >= 400:  # many servers do not support HEAD (RFC 9110 section 9.3.2)
+            status, location, _body = request("GET", parts, address, agent=USER_AGENT)
         if status not in REDIRECTS or not location:
             return _link_status(status), str(status)
         here = urljoin(here, location)
@@ -327,43 +281,15 @@ def _follow(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[LinkStatu
 
 
 def _link_status(status: int) -> LinkStatus:
-    if status in GONE_FOR_SURE:
+    if status in GONE_STATUSES:
         return LinkStatus.GONE
     if status < 400:
         return LinkStatus.THERE
     return LinkStatus.DOUBTFUL if 500 <= status < 600 else LinkStatus.REFUSES_BOTS
 
 
-def _request_status(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[int, str]:
-    """Request by HEAD, and by GET if that fails: many servers do not support HEAD (RFC 9110 section 9.3.2)."""
-    parts = parse_url(url)
-    address = resolve_allowed(parts, is_allowed)
-    status, location = _request("HEAD", parts, address)
-    return _request("GET", parts, address) if status >= 400 else (status, location)
-
-
-def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:
-    with connection_to(parts, address) as connection:
-        target = parts.path or "/"
-        headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": USER_AGENT, "Accept": "*/*"}
-        connection.request(method, f"{target}?{parts.query}" if parts.query else target, headers=headers)
-        response = connection.getresponse()  # the body is never read
-        return response.status, response.getheader("Location", "")
-
-
-# --- Copies ---
-
-
-SAMPLES_AT_END = 20  # sample readers at each end of the audience
+SAMPLES_AT_END = 20  # of the audience, and as many at its beginning
 LINKS_MAX = 200  # to other sites
-LEVEL_OF = {
-    LinkStatus.GONE: ERROR,
-    LinkStatus.NAMELESS: ERROR,
-    LinkStatus.DOUBTFUL: WARNING,
-    LinkStatus.PRIVATE: WARNING,
-    LinkStatus.ODD_PORT: INFO,
-    LinkStatus.REFUSES_BOTS: INFO,
-}
 
 # Edge cases that an audience may lack: name and address.
 EXAMPLE_READERS = (
@@ -376,9 +302,6 @@ EXAMPLE_READERS = (
     (gettext_lazy("Zoë Çağlar-Nuñez 🍣 𝒜𝓃𝓃𝒶"), "yoshinoya@example.org"),
     ("A" * 80, "a@example.org"),
 )
-
-
-# --- Test copies ---
 
 
 def example_reader(address: str, name: str = "") -> Subscriber:
@@ -403,9 +326,6 @@ def send_test_copy(issue: Issue, address: str) -> SendOutcome:
         transport.close()
 
 
-# --- A rehearsal, without links to other sites ---
-
-
 class WrittenCopy(NamedTuple):
     """A reader's message for the wire. problem: why there is none, or what differs."""
 
@@ -424,17 +344,19 @@ class RehearsalResult(NamedTuple):
 def rehearse(mailing: Mailing, now: datetime) -> RehearsalResult:
     """Build and check messages to sample readers. mailing: unsaved, see `unsaved_mailing`. Sends nothing."""
     compiled = CompiledMailing(mailing)
-    hard = extreme_rows(mailing, now)
-    known = {row.subscriber_id for row in hard}
-    hardest = [_write_copy(mailing, compiled, row) for row in [*hard, *example_rows()]]
-    others = [
-        _write_copy(mailing, compiled, row) for row in sample_rows(mailing, now) if row.subscriber_id not in known
+    extremes = extreme_rows(mailing, now)
+    known = {row.subscriber_id for row in extremes}
+    examples = [
+        DeliveryRow(LARGEST_ID, LARGEST_ID, address, str(name), is_mailable=True) for name, address in EXAMPLE_READERS
     ]
-    specimen = next(one for one in hardest if not one.problem)
+    samples = [row for row in sample_rows(mailing, now) if row.subscriber_id not in known]
+    hardest = [_write_copy(mailing, compiled, row) for row in [*extremes, *examples]]
+    others = [_write_copy(mailing, compiled, row) for row in samples]
+    specimen = next(copy for copy in hardest if not copy.problem)
     references = find_references(outbox.body_part(specimen.octets, "html"))
     remarks = [*_about_copies([*hardest, *others]), *_about_letter(mailing, specimen, references)]
     copies: list[dict[str, object]] = [
-        {"name": one.name, "address": one.address, "problem": one.problem} for one in hardest
+        {"name": copy.name, "address": copy.address, "problem": copy.problem} for copy in hardest
     ]
     return RehearsalResult(remarks, copies, links_to_other_sites(references))
 
@@ -449,22 +371,17 @@ def extreme_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
     readers = audience(mailing, now)
     orders = [readers.order_by(Length("name").desc(), "pk"), readers.order_by(Length("email").desc(), "pk")]
     orders.append(readers.filter(name="").order_by("pk"))
-    return list({row.subscriber_id: row for found in orders for row in _rows(found[:1])}.values())
-
-
-def example_rows() -> list[DeliveryRow]:
-    return [
-        DeliveryRow(LARGEST_ID, LARGEST_ID, address, str(name), is_mailable=True) for name, address in EXAMPLE_READERS
-    ]
+    return list({row.subscriber_id: row for found in orders for row in _delivery_rows(found[:1])}.values())
 
 
 def sample_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
     readers = audience(mailing, now)
-    rows = [*_rows(readers.order_by("pk")[:SAMPLES_AT_END]), *_rows(readers.order_by("-pk")[:SAMPLES_AT_END])]
+    ends = (readers.order_by(order)[:SAMPLES_AT_END] for order in ("pk", "-pk"))
+    rows = [row for end in ends for row in _delivery_rows(end)]
     return list({row.subscriber_id: row for row in rows}.values())
 
 
-def _rows(readers: SubscriberQuerySet) -> Iterator[DeliveryRow]:
+def _delivery_rows(readers: SubscriberQuerySet) -> Iterator[DeliveryRow]:
     columns = ("pk", "email", "name", Value(True), "token_salt", "address_hash")
     for number, row in enumerate(readers.values_list(*columns)):
         yield DeliveryRow(number, *row)
@@ -519,47 +436,48 @@ def _about_format(issue: Issue, publication: Publication) -> Iterator[RehearsalR
         yield RehearsalRemark(Topic.FORMAT, OK, _("Nothing to say about the posts."))
 
 
-# --- Results for other sites ---
-
-
 def links_to_other_sites(references: References) -> list[str]:
-    """URLs of links and pictures on other sites, each once, at most LINKS_MAX."""
     wanted = [*references.links, *(one.url for one in references.pictures)]
-    found = [url for url in wanted if is_http_url(url) and not is_own_url(url)]
-    return list(dict.fromkeys(found))[:LINKS_MAX]
+    others = [url for url in wanted if url.startswith(WEB_SCHEMES) and not is_own_url(url)]
+    return list(dict.fromkeys(others))[:LINKS_MAX]
 
 
 def check_other_sites(
     rehearsal: Rehearsal, is_allowed: Callable[[str, int], bool] = may_connect
 ) -> list[RehearsalRemark]:
-    """Check all links to other sites; the rehearsal's row shows the progress."""
-
-    def report_progress(number: int) -> None:
-        rehearsal.progress(number, timezone.now())
-
-    return list(_about_others(check_links(rehearsal.links, on_progress=report_progress, is_allowed=is_allowed)))
+    checks = check_links(
+        rehearsal.links, on_progress=lambda asked: rehearsal.progress(asked, timezone.now()), is_allowed=is_allowed
+    )
+    return list(_about_others(checks))
 
 
 def _about_others(checks: Sequence[LinkCheck]) -> Iterator[RehearsalRemark]:
-    for one in checks:
-        if one.status in LEVEL_OF:
-            text = REASONS[one.status]() % {"url": one.url, "detail": one.detail}
-            yield RehearsalRemark(Topic.LINKS, LEVEL_OF[one.status], text, _("Open it in a browser."))
-    offline = sum(one.status == LinkStatus.OFFLINE for one in checks)
+    for check in checks:
+        if check.status in REMARK_OF_STATUS:
+            level, template = REMARK_OF_STATUS[check.status]
+            values = {"url": check.url, "detail": check.detail}
+            yield RehearsalRemark(Topic.LINKS, level, str(template) % values, _("Open it in a browser."))
+    offline = sum(check.status == LinkStatus.OFFLINE for check in checks)
     if offline:
         text = _("%(count)d links to other sites were not asked: this machine has no way to them.")
         yield RehearsalRemark(Topic.LINKS, INFO, text % {"count": offline})
-    there = sum(one.status == LinkStatus.THERE for one in checks)
+    there = sum(check.status == LinkStatus.THERE for check in checks)
     if there:
         text = ngettext("%(count)d link to another site works.", "%(count)d links to other sites work.", there)
         yield RehearsalRemark(Topic.LINKS, OK, text % {"count": there})
 
 
-REASONS: dict[LinkStatus, Callable[[], str]] = {
-    LinkStatus.GONE: lambda: _("Nothing is there (%(detail)s): %(url)s"),
-    LinkStatus.NAMELESS: lambda: _("There is no host %(detail)s: %(url)s"),
-    LinkStatus.REFUSES_BOTS: lambda: _("Lets only people in (%(detail)s): %(url)s"),
-    LinkStatus.DOUBTFUL: lambda: _("Could not be looked at (%(detail)s): %(url)s"),
-    LinkStatus.ODD_PORT: lambda: _("Not asked, because web pages are at ports 80 and 443 (here %(detail)s): %(url)s"),
-    LinkStatus.PRIVATE: lambda: _("Leads into a private network (%(detail)s), so it was not asked: %(url)s"),
+REMARK_OF_STATUS: dict[LinkStatus, tuple[str, Promise]] = {
+    LinkStatus.GONE: (ERROR, gettext_lazy("Nothing is there (%(detail)s): %(url)s")),
+    LinkStatus.NAMELESS: (ERROR, gettext_lazy("There is no host %(detail)s: %(url)s")),
+    LinkStatus.REFUSES_BOTS: (INFO, gettext_lazy("Lets only people in (%(detail)s): %(url)s")),
+    LinkStatus.DOUBTFUL: (WARNING, gettext_lazy("Could not be looked at (%(detail)s): %(url)s")),
+    LinkStatus.ODD_PORT: (
+        INFO,
+        gettext_lazy("Not asked, because web pages are at ports 80 and 443 (here %(detail)s): %(url)s"),
+    ),
+    LinkStatus.PRIVATE: (
+        WARNING,
+        gettext_lazy("Leads into a private network (%(detail)s), so it was not asked: %(url)s"),
+    ),
 }

@@ -35,7 +35,7 @@ from newsletter.mail.smtp_replies import RefusalReason
 from subscribers.models import Sentence, count_movements
 
 DOMAINS_SHOWN = 5
-CACHE_SECONDS = 30  # for which copy_stats is cached
+CACHE_SECONDS = 30  # of copy_stats
 # Bounces are counted by the same reasons as immediate refusals.
 REASON_OF_BOUNCE = {
     Event.BounceType.HARD: RefusalReason.DEAD,
@@ -66,12 +66,11 @@ class CopyStats:
 
 
 def copy_stats(mailing: Mailing) -> CopyStats:
-    return cast(
-        "CopyStats", caches["pages"].get_or_set(f"copies:{mailing.pk}", lambda: _copies_of(mailing), CACHE_SECONDS)
-    )
+    stats = caches["pages"].get_or_set(f"copies:{mailing.pk}", lambda: _count_copy_stats(mailing), CACHE_SECONDS)
+    return cast("CopyStats", stats)
 
 
-def _copies_of(mailing: Mailing) -> CopyStats:
+def _count_copy_stats(mailing: Mailing) -> CopyStats:
     counts, found = mailing.counts(), Breakdown.objects.filter(mailing=mailing).first()
     came_back = _bounces(mailing)
     by_reason = Counter({RefusalReason(name): count for name, count in (found.by_verdict if found else {}).items()})
@@ -89,7 +88,7 @@ def _copies_of(mailing: Mailing) -> CopyStats:
         uncertain=counts.uncertain,
         skipped=counts.skipped,
         arrived=_count_arrived(mailing),
-        came_back=came_back.values("seq").distinct().count(),
+        came_back=_count_copies(came_back),
         complaints=_count_copies(Event.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.COMPLAINED)),
         by_reason=tuple((+by_reason).most_common()),
         by_domain=tuple((+by_domain).most_common(DOMAINS_SHOWN)),
@@ -117,8 +116,8 @@ def _count_arrived(mailing: Mailing) -> int | None:
 
 def _count_thinned(mailing: Mailing) -> int:
     """Arrivals among reduced events: approximate, as a delivery may have several."""
-    found = EventCount.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.DELIVERED, verdict="")
-    count: int = found.aggregate(all=Sum("count", default=0))["all"]
+    counts = EventCount.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.DELIVERED, verdict="")
+    count: int = counts.aggregate(all=Sum("count", default=0))["all"]
     return min(mailing.counts().sent, count)
 
 
@@ -127,7 +126,7 @@ def _count_copies(events: QuerySet[Event]) -> int:
     return found
 
 
-ISSUES_COMPARED = 6  # issues
+ISSUES_COMPARED = 6
 
 
 def mailings_with_counts() -> MailingQuerySet:
@@ -228,31 +227,25 @@ class IssueResult:
 
 
 def issue_result(mailing: Mailing, now: datetime) -> IssueResult | None:
-    """The result of a finished mailing; None for an unfinished one or a correction."""
     if not mailing.finished_at or not mailing.planned_at or mailing.kind != Mailing.Kind.ISSUE:
         return None
     this = mailings_with_counts().get(pk=mailing.pk)
-    following = _next_issue_sent_at(this.issue)
-    stats = _issue_stats([*reversed(last_mailings(before=this)), this], following or now)
+    later = Issue.objects.filter(sent_at__gt=this.issue.sent_at).order_by("sent_at")
+    next_sent_at = later.values_list("sent_at", flat=True).first()
+    stats = _issue_stats([*reversed(last_mailings(before=this)), this], next_sent_at or now)
     sentences = Sentence.objects.filter(kind=Sentence.Kind.FEEDBACK, issue=this.issue.number)
+    followed = [FollowedLink(link.url, link.people) for link in counting.link_counts(this) if link.people]
     return IssueResult(
         mailing=this,
         at=now,
         copies=copy_stats(this),
         this=stats[-1],
         before=tuple(stats[:-1]),
-        is_over=following is not None,
+        is_over=next_sent_at is not None,
         sentences=tuple(sentences.order_by("-pk").values_list("text", flat=True)[:SENTENCES_SHOWN]),
         sentence_count=sentences.count(),
-        followed=tuple(FollowedLink(one.url, one.people) for one in counting.link_counts(this) if one.people)[
-            :LINKS_SHOWN
-        ],
+        followed=tuple(followed[:LINKS_SHOWN]),
     )
-
-
-def _next_issue_sent_at(issue: Issue) -> datetime | None:
-    later = Issue.objects.filter(sent_at__gt=issue.sent_at).order_by("sent_at")
-    return later.values_list("sent_at", flat=True).first()
 
 
 def _issue_stats(compared: Sequence[Mailing], until: datetime) -> list[IssueStats]:
@@ -276,9 +269,6 @@ def _issue_stats(compared: Sequence[Mailing], until: datetime) -> list[IssueStat
         )
         for one, (began, end), readers in zip(compared, within, count_movements(within), strict=True)
     ]
-
-
-# --- Texts, in the active language ---
 
 
 REASON_TEXTS: dict[RefusalReason, tuple[Promise, Promise]] = {
@@ -329,18 +319,14 @@ class ResultLine:
 
 
 def result_lines(result: IssueResult) -> list[ResultLine]:
-    """The measures in display order, without replies if there never were any."""
     has_replies = any(one.replies for one in (*result.before, result.this))
-    names = [name for name in MEASURE_LABELS if name != "replies" or has_replies]
-    return [
-        ResultLine(name, measure_label(name), format_count(getattr(result.this, name)), _before_text(result, name))
-        for name in names
-    ]
-
-
-def _before_text(result: IssueResult, measure: str) -> str:
-    numbers = [format_count(getattr(one, measure)) for one in result.before]
-    return _("before: %(numbers)s") % {"numbers": _(", ").join(numbers)} if numbers else ""
+    lines = []
+    for name in MEASURE_LABELS:
+        if name != "replies" or has_replies:
+            numbers = [format_count(getattr(one, name)) for one in result.before]
+            before = _("before: %(numbers)s") % {"numbers": _(", ").join(numbers)} if numbers else ""
+            lines.append(ResultLine(name, measure_label(name), format_count(getattr(result.this, name)), before))
+    return lines
 
 
 def measure_label(measure: str) -> str:
@@ -351,11 +337,7 @@ def format_count(count: int) -> str:
     return f"{count:,}"
 
 
-# --- Comparison with earlier issues ---
-
-
 def comparison_note(result: IssueResult) -> str:
-    """What the numbers are compared with, and how long each was counted."""
     if not result.before:
         return _("This is the first issue; there is nothing to compare it with yet.")
     issues = len(result.before)
@@ -367,11 +349,7 @@ def comparison_note(result: IssueResult) -> str:
     return text % {"issues": issues}
 
 
-# --- The copies ---
-
-
 def copies_text(result: IssueResult) -> str:
-    """The results of deliveries as sentences: sent, arrived, bounced, uncertain, complaints."""
     return join_sentences(_about_copies(result))
 
 
@@ -402,9 +380,8 @@ def _about_copies(result: IssueResult) -> Iterator[str]:
         text = ngettext("%(number)s was sent back later.", "%(number)s were sent back later.", copies.came_back)
         yield _with_number(copies.came_back, text)
     if silent := copies.sent - copies.came_back - (copies.arrived or 0) if copies.arrived is not None else 0:
-        yield _with_number(
-            silent, ngettext("Of %(number)s nothing was heard.", "Of %(number)s nothing was heard.", silent)
-        )
+        text = ngettext("Of %(number)s nothing was heard.", "Of %(number)s nothing was heard.", silent)
+        yield _with_number(silent, text)
     if copies.uncertain:
         text = _("Of %(number)s nobody knows: the answer of the mail server was lost.")
         yield _with_number(copies.uncertain, text)
@@ -430,6 +407,10 @@ def failures_by_domain(result: IssueResult) -> list[tuple[str, str]]:
 def result_json(result: IssueResult, *, shows_sentences: bool) -> dict[str, Any]:
     """The result as JSON types. shows_sentences: the caller may see what readers write."""
     copies = result.copies
+    numbers = {
+        name: {"count": getattr(result.this, name), "before": [getattr(one, name) for one in result.before]}
+        for name in MEASURE_LABELS
+    }
     payload: dict[str, Any] = {
         "issue": result.issue.number,
         "subject": result.mailing.subject,
@@ -444,7 +425,7 @@ def result_json(result: IssueResult, *, shows_sentences: bool) -> dict[str, Any]
         "complaints": copies.complaints,
         "not_arrived_by_reason": {str(reason): count for reason, count in copies.by_reason},
         "not_arrived_by_domain": dict(copies.by_domain),
-        "numbers": {name: _measure_json(result, name) for name in MEASURE_LABELS},
+        "numbers": numbers,
         "sentences_count": result.sentence_count,
     }
     if result.issue.choices:
@@ -455,7 +436,3 @@ def result_json(result: IssueResult, *, shows_sentences: bool) -> dict[str, Any]
     if result.followed:
         payload["links"] = [{"address": one.address, "times": one.times} for one in result.followed]
     return payload
-
-
-def _measure_json(result: IssueResult, measure: str) -> dict[str, Any]:
-    return {"count": getattr(result.this, measure), "before": [getattr(one, measure) for one in result.before]}

@@ -39,7 +39,7 @@ def may_send_single_mails(publication: Publication, now: datetime) -> bool:
 def is_issue_day(publication: Publication, now: datetime) -> bool:
     """Whether an issue is scheduled, sent or due by the rhythm on the author's local day."""
     day = timezone.localtime(now, publication.zone).date()
-    begins, ends = (cadence.local_to_utc(one, time.min, publication.zone) for one in (day, day + cadence.DAY))
+    begins, ends = (cadence.local_to_utc(date, time.min, publication.zone) for date in (day, day + cadence.DAY))
     is_today = Q(send_at__gte=begins, send_at__lt=ends) & ~Q(state=Mailing.State.CANCELLED)
     if Mailing.objects.filter(is_today | Q(state=Mailing.State.SENDING)).exists():
         return True

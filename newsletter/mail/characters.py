@@ -12,13 +12,13 @@ from typing import Literal
 MARKS_MAX = 30  # in a row; no language has half of that: UAX #15 section 13, "Stream-Safe Text Format"
 JOINERS = "\u200c\u200d"  # needed by Persian, Hindi and emoji
 # Ranges without combining marks, so that the regex engine skips Latin and Chinese.
-_WITHOUT_MARKS = (
+_RANGES_WITHOUT_MARKS = (
     r"\x00-\u02ff\u0370-\u0482\u1e00-\u20cf\u2100-\u2cee\u3000-\u3029\u3030-\u3098\u309b-\ua66e"
     r"\uac00-\ufb1d\uff00-\uff9d"
 )
-_PERHAPS_MARKS = re.compile(rf"[^{_WITHOUT_MARKS}]{{{MARKS_MAX + 1},}}+")
+_PERHAPS_MARKS = re.compile(rf"[^{_RANGES_WITHOUT_MARKS}]{{{MARKS_MAX + 1},}}+")
 
-_KEPT = frozenset(JOINERS + "\t\n")
+_KEPT_CHARS = frozenset(JOINERS + "\t\n")
 _LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _LINE_BREAKS_OR_TABS = re.compile("[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
 _CONTROL_CHARACTER = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -48,7 +48,7 @@ def without_hidden(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(char for char in text if char in _KEPT or unicodedata.category(char) not in {"Cc", "Cf", "Cs"})
+    return "".join(char for char in text if char in _KEPT_CHARS or unicodedata.category(char) not in {"Cc", "Cf", "Cs"})
 
 
 def without_control(text: str) -> str:

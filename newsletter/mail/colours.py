@@ -12,7 +12,7 @@ Colour = tuple[int, int, int]  # red, green, blue: 0 to 255
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 CONTRAST_MIN = 4.6  # WCAG 2.2 AA requires 4.5; the rest is for rounding
-DARK_LUMINANCE = 0.18  # luminance below which a surface counts as dark
+DARK_LUMINANCE = 0.18  # below it a surface counts as dark
 DARK_SATURATION_MAX = 0.7  # strong colours glare in the dark
 PALETTE_SHEET = Path(__file__).parent.parent / "static" / "palette.css"
 PALETTE_NAMES = (
@@ -20,8 +20,8 @@ PALETTE_NAMES = (
     *("accent", "on-accent", "good", "warn", "bad"),
 )
 MARK_SHARE = 0.18  # share of the accent in the background of <mark>, as in site.css
-_CODE = "#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3})"
-_PAIR = re.compile(rf"light-dark\(({_CODE}),({_CODE})\)")
+_HEX_CODE = "#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3})"
+_LIGHT_DARK_PAIR = re.compile(rf"light-dark\(({_HEX_CODE}),({_HEX_CODE})\)")
 
 
 def parse_hex(code: str) -> Colour:
@@ -99,23 +99,20 @@ def parse_palette(sheet: Path) -> dict[str, ColourPair]:
     rule = cssmin(sheet.read_text(encoding="utf-8")).partition("{")[2].partition("}")[0]
     declared = (declaration.partition(":")[::2] for declaration in rule.split(";"))
     return {
-        name.removeprefix("--"): _pair(sheet.name, name, value)
+        name.removeprefix("--"): _parse_pair(sheet.name, name, value)
         for name, value in declared
         if name.removeprefix("--") in PALETTE_NAMES or "#" in value
     }
 
 
-def _pair(sheet: str, name: str, value: str) -> ColourPair:
-    found = _PAIR.fullmatch(value)
+def _parse_pair(sheet: str, name: str, value: str) -> ColourPair:
+    found = _LIGHT_DARK_PAIR.fullmatch(value)
     if name.removeprefix("--") not in PALETTE_NAMES:
         raise PaletteError(f"{sheet} names {name}, which is not of the palette")
     if not found:
         raise PaletteError(f"{sheet}: {name} must be light-dark(#day, #night), got {value!r}")
-    return ColourPair(*(_long_hex(shade) for shade in found.groups()))
-
-
-def _long_hex(shade: str) -> str:
-    return shade if len(shade) > len("#fff") else "#" + "".join(digit * 2 for digit in shade[1:])
+    codes = found.groups()
+    return ColourPair(*("#" + "".join(digit * 2 for digit in code[1:]) if len(code) == 4 else code for code in codes))
 
 
 def mail_palette(accent: str = "") -> dict[str, dict[str, str]]:
@@ -124,7 +121,7 @@ def mail_palette(accent: str = "") -> dict[str, dict[str, str]]:
     accent: like #9a3412; "" for the palette's. Computed here, because CSS in mails has no functions.
     """
     schemes = {"by_day": ColourPair._fields.index("light"), "by_night": ColourPair._fields.index("dark")}
-    return {scheme: _scheme(index, accent) for scheme, index in schemes.items()}
+    return {scheme: _scheme_palette(index, accent) for scheme, index in schemes.items()}
 
 
 def accent_pair(accent: str) -> ColourPair:
@@ -133,7 +130,7 @@ def accent_pair(accent: str) -> ColourPair:
     return own if accent.lower() in ("", own.light) else ColourPair(accent, accent)
 
 
-def _scheme(index: int, accent: str) -> dict[str, str]:
+def _scheme_palette(index: int, accent: str) -> dict[str, str]:
     shades = {name: pair[index] for name, pair in palette().items()}
     shades["accent"] = readable_hex(accent_pair(accent)[index], on=shades["raised"])
     shades["mark"] = to_hex(mix(parse_hex(shades["accent"]), parse_hex(shades["paper"]), MARK_SHARE))

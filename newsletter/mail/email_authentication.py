@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 QUERY_SECONDS = 4.0  # for one query with its retries
 TOTAL_SECONDS = 12.0
 STRING_BOUNDARY = re.compile(r'"\s*"')
+# An invalid name has no records.
+INVALID_NAME = (dns.exception.SyntaxError, dns.name.EmptyLabel, dns.name.LabelTooLong, dns.name.NameTooLong)
+NO_RECORDS_ERRORS = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.name.IDNAException, *INVALID_NAME)
 HOST_TYPES = {"MX", "PTR", "CNAME"}  # record types that end with a host name
 
 
@@ -58,25 +61,17 @@ class Resolver:
 def _resolve(name: str, kind: str, seconds: float) -> tuple[str, ...] | DnsUnavailable:
     try:
         answer = dns.resolver.resolve(name, kind, lifetime=seconds)
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        return ()
-    except (dns.exception.SyntaxError, dns.name.EmptyLabel, dns.name.LabelTooLong):
-        return ()  # an invalid name has no records
-    except (dns.name.NameTooLong, dns.name.IDNAException):
+    except NO_RECORDS_ERRORS:
         return ()
     except (dns.exception.DNSException, OSError) as error:
         return DnsUnavailable(f"{kind} {name}: {type(error).__name__}")
-    return tuple(_record_text(record.to_text(), kind) for record in answer)
-
-
-def _record_text(record: str, kind: str) -> str:
-    if kind == "TXT":
-        return STRING_BOUNDARY.sub("", record).strip('"')  # strings are joined: RFC 7208 section 3.3
-    return record.rstrip(".") if kind in HOST_TYPES else record
+    texts = [record.to_text() for record in answer]
+    if kind == "TXT":  # strings are joined: RFC 7208 section 3.3
+        texts = [STRING_BOUNDARY.sub("", text).strip('"') for text in texts]
+    return tuple(text.rstrip(".") if kind in HOST_TYPES else text for text in texts)
 
 
 def reverse_name(address: str) -> str:
-    """The name of an IP address's PTR record."""
     return dns.reversename.from_address(address).to_text(omit_final_dot=True)
 
 
@@ -97,7 +92,7 @@ def takes_mail(ask: Lookup, name: str) -> bool:
 LOOKUPS_MAX = 10  # RFC 7208 section 4.6.4: receivers give up beyond it
 SPF_VERSION = re.compile(r"v=spf1(?: |$)", re.IGNORECASE)
 LOOKUP_TERM = re.compile(r"[+?~-]?(?:include|exists|a|mx|ptr)(?:[:/].*)?|redirect=.*", re.IGNORECASE)
-INCLUDED = re.compile(r"(?:[+?~-]?include:|redirect=)([^%]+)", re.IGNORECASE)
+INCLUDED_DOMAIN = re.compile(r"(?:[+?~-]?include:|redirect=)([^%]+)", re.IGNORECASE)
 
 
 @dataclass
@@ -134,7 +129,7 @@ def _count_lookups(ask: Lookup, record: str, found: Spf) -> None:
         found.lookups += LOOKUP_TERM.fullmatch(term) is not None
         if found.lookups > LOOKUPS_MAX:
             return
-        if included := INCLUDED.fullmatch(term):
+        if included := INCLUDED_DOMAIN.fullmatch(term):
             records = _spf_records(ask, included[1])
             if len(records) == 1:
                 _count_lookups(ask, records[0], found)
@@ -158,12 +153,10 @@ class PublicKey:
 
     @property
     def base64_key(self) -> str:
-        """The key in base64, for comparing two records."""
         return parse_tags(self.text).get("p", "")
 
 
 def parse_tags(record: str) -> dict[str, str]:
-    """Parse a DKIM or DMARC record."""
     pairs = (tag.partition("=") for tag in record.split(";"))
     return {name.strip().lower(): "".join(value.split()) for name, _equals, value in pairs}
 

@@ -33,10 +33,10 @@ class MailingList:
 def message_id(kind: str, *ids: int | str, domain: str) -> str:
     """A Message-ID that is the same for every retry of a mail, and not guessable.
 
-    ids: identify the mail within `kind`, such as mailing and sequence number.
+    ids: identify the mail within `kind`, such as mailing and sequence number. domain: or an address at it.
     """
-    name = ".".join([kind, *map(str, ids)])
-    return validate_header("Message-ID", f"<{name}.{tokens.keyed_digest('message-id', name)[:16]}@{punycode(domain)}>")
+    name, domain = ".".join([kind, *map(str, ids)]), punycode(domain.rpartition("@")[2])
+    return validate_header("Message-ID", f"<{name}.{tokens.keyed_digest('message-id', name)[:16]}@{domain}>")
 
 
 def list_headers(
@@ -75,7 +75,6 @@ def list_headers(
 
 
 def is_at_domain_of(address: str, other: str) -> bool:
-    """Whether an address is at the domain of another one, or at a subdomain."""
     domain, of = (punycode(one.rpartition("@")[2]).lower() for one in (address, other))
     return domain == of or domain.endswith(f".{of}")
 

@@ -25,17 +25,17 @@ def render(
     base_url: absolute, without a trailing slash, for links in the template.
     needs_pictures: raise PicturesUnavailable instead of omitting logo and face while their storage is down.
     """
-    page = _page(name, subject, context, base_url=base_url, needs_pictures=needs_pictures)
-    return MailContent(subject=shorten_subject(page.subject), html=page.html, text=_text(name, page))
+    page = _render_page(name, subject, context, base_url=base_url, needs_pictures=needs_pictures)
+    return MailContent(subject=shorten_subject(page.subject), html=page.html, text=_plain_text(name, page))
 
 
 def render_html(
     name: str, subject: str, context: Mapping[str, Any], *, base_url: str, needs_pictures: bool = False
 ) -> str:
-    return _page(name, subject, context, base_url=base_url, needs_pictures=needs_pictures).html
+    return _render_page(name, subject, context, base_url=base_url, needs_pictures=needs_pictures).html
 
 
-class _Page(NamedTuple):
+class _MailPage(NamedTuple):
     """The HTML part, and the input of the text part. whole: the HTML before `for_old_clients`."""
 
     subject: str
@@ -45,30 +45,29 @@ class _Page(NamedTuple):
     html: str
 
 
-def _page(name: str, subject: str, context: Mapping[str, Any], *, base_url: str, needs_pictures: bool) -> _Page:
-    names = unspaced_names(context.get("publication"))
+def _render_page(
+    name: str, subject: str, context: Mapping[str, Any], *, base_url: str, needs_pictures: bool
+) -> _MailPage:
+    publication = context.get("publication")
+    names = unspaced_names(publication)
     subject = spaced_subject(subject, names)
-    shades = colours.mail_palette(getattr(context.get("publication"), "accent", ""))
+    shades = colours.mail_palette(getattr(publication, "accent", ""))
     values = {**context, **shades, "subject": subject, "base_url": base_url}
     try:
-        values |= {"logo": _logo(context.get("publication")), "face": _face(context.get("publication"))}
+        values |= {"logo": _logo(publication), "face": _face(publication)}
     except PicturesUnavailable:
         if needs_pictures:
             raise
-    values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or DEFAULT_LOOK}.css"
+    values["look_styles"] = f"email/_{getattr(publication, 'look', '') or DEFAULT_LOOK}.css"
     whole = spacing.autospace_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
-    whole = _typeset(whole, context.get("publication"))
-    return _Page(subject, values, names, whole, html.for_old_clients(whole))
-
-
-def _typeset(whole: str, publication: Any) -> str:
-    whole = typesetting.keep_name(typesetting.keep_endings(whole), getattr(publication, "name", ""))
-    # An English mail has Latin fonts first.
-    return whole if getattr(publication, "language", "") == "en" else typesetting.narrow_quotes(whole)
+    whole = typesetting.keep_endings(whole)
+    whole = typesetting.keep_name(whole, getattr(publication, "name", ""))
+    if getattr(publication, "language", "") != "en":  # an English mail has Latin fonts first
+        whole = typesetting.narrow_quotes(whole)
+    return _MailPage(subject, values, names, whole, html.for_old_clients(whole))
 
 
 def unspaced_names(publication: Any) -> tuple[str, ...]:
-    """Names that get no space between Chinese and Latin."""
     return tuple(publication.unspaced_names()) if hasattr(publication, "unspaced_names") else ()
 
 
@@ -78,7 +77,7 @@ def spaced_subject(subject: str, names: tuple[str, ...]) -> str:
     return line if shouting_letters(subject) or not shouting_letters(line) else subject
 
 
-def _text(name: str, page: _Page) -> str:
+def _plain_text(name: str, page: _MailPage) -> str:
     try:
         template = get_template(f"email/{name}.txt")
     except TemplateDoesNotExist:

@@ -36,18 +36,13 @@ PROVIDERS = {
     "brevo": AnymailProvider("brevo"),
     "mailersend": AnymailProvider("mailersend", user_option="api_token"),
     "mailgun": AnymailProvider("mailgun", host_option="sender_domain"),
-    "mailjet": AnymailProvider("mailjet", password_option="secret_key"),  # noqa: S106 - the name of an option
+    "mailjet": AnymailProvider("mailjet", "api_key", "secret_key"),
     "mailtrap": AnymailProvider("mailtrap", user_option="api_token"),
     "mandrill": AnymailProvider("mandrill"),
     "postal": AnymailProvider("postal", api_url="https://{host}/api/v1"),
     "postmark": AnymailProvider("postmark", user_option="server_token"),
     "resend": AnymailProvider("resend"),
-    "scaleway": AnymailProvider(
-        "scaleway",
-        user_option="project_id",
-        password_option="secret_key",  # noqa: S106 - the same
-        host_option="region",
-    ),
+    "scaleway": AnymailProvider("scaleway", "project_id", "secret_key", host_option="region"),
     "sendgrid": AnymailProvider("sendgrid"),
     "ses": AnymailProvider("amazon_ses"),
     "sparkpost": AnymailProvider("sparkpost"),
@@ -170,10 +165,9 @@ def _split_limits(parts: SplitResult) -> tuple[SplitResult, SendLimits]:
     rate = _parse_rate("rate", given["rate"]) if "rate" in given else None
     domain_rates = dict(_parse_domain_rate(pair) for pair in given.get("domain_rate", "").split(",") if pair.strip())
     rest = [option for option in parts.query.split("&") if option.partition("=")[0] not in LIMIT_PARAMETERS]
-    connections, per_connection = (
-        _parse_count(name, given[name]) if name in given else None for name in ("lines", "per_connection")
-    )
-    return parts._replace(query="&".join(rest)), SendLimits(rate, domain_rates, connections, per_connection or 0)
+    connections = _parse_count("lines", given["lines"]) if "lines" in given else None
+    per_connection = _parse_count("per_connection", given["per_connection"]) if "per_connection" in given else 0
+    return parts._replace(query="&".join(rest)), SendLimits(rate, domain_rates, connections, per_connection)
 
 
 def _split_webhooks(parts: SplitResult) -> tuple[SplitResult, dict[str, dict[str, str]]]:
@@ -212,13 +206,18 @@ def _parse_domain_rate(pair: str) -> tuple[str, float]:
 
 
 def _parse_rate(name: str, given: str) -> float:
+    wanted = "a number of messages per second above 0"
+    return _parse_float(given, below=math.inf, problem=f"{name} must be {wanted}, got {given!r}")
+
+
+def _parse_float(given: str, *, below: float, problem: str) -> float:
     try:
-        rate = float(given)
+        number = float(given)
     except ValueError:
-        rate = 0
-    if not 0 < rate < math.inf:
-        raise ImproperlyConfigured(f"MAIL_URL: {name} must be a number of messages per second above 0, got {given!r}")
-    return rate
+        number = 0
+    if not 0 < number < below:
+        raise ImproperlyConfigured(f"MAIL_URL: {problem}")
+    return number
 
 
 def _parse_url(url: str) -> SplitResult:
@@ -226,9 +225,8 @@ def _parse_url(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port  # urllib validates the port only on access
     except ValueError:
-        raise ImproperlyConfigured(
-            "MAIL_URL: host or port cannot be read. Percent-encode special characters in user and password"
-        ) from None
+        hint = "Percent-encode special characters in user and password"
+        raise ImproperlyConfigured(f"MAIL_URL: host or port cannot be read. {hint}") from None
     return parts
 
 
@@ -276,10 +274,8 @@ def _ses_options(parts: SplitResult) -> dict[str, Any]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     client: dict[str, Any] = {"region_name": parts.hostname} if parts.hostname else {}
     if parts.username:
-        client |= {
-            "aws_access_key_id": unquote(parts.username),
-            "aws_secret_access_key": unquote(parts.password or ""),
-        }
+        client["aws_access_key_id"] = unquote(parts.username)
+        client["aws_secret_access_key"] = unquote(parts.password or "")
     if "timeout" in options:
         client["config"] = {"read_timeout": _parse_seconds(options.pop("timeout"))}
     return options | ({"client_params": client} if client else {})
@@ -294,10 +290,5 @@ def _parse_flag(given: str | None, default: bool) -> bool:
 
 
 def _parse_seconds(given: str | None) -> float:
-    try:
-        seconds = float(given or TIMEOUT_SECONDS)
-    except ValueError:
-        seconds = 0
-    if not 0 < seconds < 3600:
-        raise ImproperlyConfigured(f"MAIL_URL: timeout must be seconds between 0 and 3600, got {given!r}")
-    return seconds
+    problem = f"timeout must be seconds between 0 and 3600, got {given!r}"
+    return _parse_float(given or str(TIMEOUT_SECONDS), below=3600, problem=problem)

@@ -22,14 +22,7 @@ VERBATIM_FIELDS = {
     "cfbl-address",
 }
 OWN_FIELDS = {
-    "from",
-    "to",
-    "cc",
-    "bcc",
-    "reply-to",
-    "subject",
-    "mime-version",
-    "content-type",
+    *("from", "to", "cc", "bcc", "reply-to", "subject", "mime-version", "content-type"),
     "content-transfer-encoding",
 }
 SIGNATURE_FIELD = "dkim-signature"
@@ -40,8 +33,6 @@ BOUNDARY = "=_newsletter"  # "_" is not in base64, so no body can contain it
 
 @dataclass(frozen=True)
 class MailContent:
-    """The content of a mail, the same for every recipient."""
-
     subject: str
     html: str
     text: str
@@ -70,9 +61,8 @@ class MailPolicy(EmailPolicy):
         if lowered in VERBATIM_FIELDS or lowered.startswith(("list-", "x-", "content-")):
             return f"{name}: {fields.validate_header(name, value)}{self.linesep}"
         if lowered in ADDRESS_FIELDS:
-            return fields.format_address_header(
-                name, [fields.parse_mailbox(one) for one in _as_list(value)], self.linesep
-            )
+            mailboxes = [value] if isinstance(value, str) else value
+            return fields.format_address_header(name, list(map(fields.parse_mailbox, mailboxes)), self.linesep)
         return fields.format_text_header(name, value, self.linesep)
 
     def fold_binary(self, name: str, value: Any) -> bytes:
@@ -101,32 +91,30 @@ class Mail(EmailMultiAlternatives):
         return mime
 
     def _fields(self) -> list[tuple[str, Any]]:
-        given = {name.lower(): (name, str(value)) for name, value in self.extra_headers.items()}
-        if refused := OWN_FIELDS & given.keys():
+        extra_fields = {name.lower(): (name, str(value)) for name, value in self.extra_headers.items()}
+        if refused := OWN_FIELDS & extra_fields.keys():
             raise ValueError(f"{min(refused)} belongs to the message, not into its extra headers")
         addressed = [("From", [self.from_email]), ("To", self.to), ("Cc", self.cc), ("Reply-To", self.reply_to)]
-        if "date" not in given:
-            given["date"] = ("Date", format_datetime(datetime.now(UTC)))
-        if "message-id" not in given:
-            given["message-id"] = ("Message-ID", make_msgid(domain=self._sender_domain()))
+        if "date" not in extra_fields:
+            extra_fields["date"] = ("Date", format_datetime(datetime.now(UTC)))
+        if "message-id" not in extra_fields:
+            extra_fields["message-id"] = ("Message-ID", make_msgid(domain=self._sender_domain()))
         return [
             *((name, [str(one) for one in mailboxes]) for name, mailboxes in addressed if mailboxes),
             ("Subject", str(self.subject)),
-            *given.values(),
+            *extra_fields.values(),
         ]
 
     def _sender_domain(self) -> str:
         return fields.ascii_address(fields.parse_mailbox(self.from_email)[1]).rpartition("@")[2]
 
-    def _add_bodies(self, msg: EmailMessage) -> EmailMessage:
+    def _add_bodies(self, msg: EmailMessage) -> None:
         if not self.alternatives:
             _set_text(msg, str(self.body), "plain")
-            return msg
+            return
         msg["Content-Type"] = f'multipart/alternative; boundary="{BOUNDARY}"'
-        msg.attach(_set_text(MIMEPart(policy=msg.policy), str(self.body), "plain"))
-        for content, mimetype in self.alternatives:
+        for content, mimetype in [(self.body, "text/plain"), *self.alternatives]:
             msg.attach(_set_text(MIMEPart(policy=msg.policy), str(content), mimetype.removeprefix("text/")))
-        return msg
 
 
 def shorten_subject(subject: str) -> str:
@@ -166,7 +154,6 @@ def build_mail(
 
 
 def _signature_fields(signed: bytes) -> list[tuple[str, str]]:
-    """Name and folded value of each DKIM-Signature field."""
     found = re.findall(r"^([^\s:]+): (.*(?:\r\n[ \t].*)*)\r\n", signed.decode("ascii"), re.MULTILINE)
     return [(name, value.replace("\r", "").replace("\n", "\r\n")) for name, value in found]
 
@@ -184,10 +171,6 @@ def build_automatic_mail(
 @cache
 def _policy(linesep: str) -> MailPolicy:
     return MailPolicy(linesep=linesep, cte_type="7bit")
-
-
-def _as_list(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
 
 
 def _set_text(part: Any, text: str, subtype: str) -> Any:

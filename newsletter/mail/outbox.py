@@ -1,10 +1,9 @@
 """A mail backend that writes .eml files to a directory instead of sending, for a trial."""
 
 import email.policy
-import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -19,7 +18,6 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 BACKEND = f"{__name__}.OutboxBackend"
-HEAD_BYTES = 16_384  # more than the headers of any of our mails
 MAIL_NAME = re.compile(r"\d{8}T\d{12}-[0-9a-f]{20}")
 
 
@@ -63,8 +61,6 @@ def store_mail(directory: Path, octets: bytes, *, message_id: str, now: datetime
 
 @dataclass(frozen=True)
 class MailSummary:
-    """A mail in the outbox list."""
-
     name: str
     sender: str
     to: str
@@ -82,22 +78,24 @@ def directory() -> Path | None:
 
 def mail_names(directory: Path) -> list[str]:
     """Newest first."""
-    return sorted(_names(directory), reverse=True)
+    return sorted((path.stem for path in directory.glob("*.eml") if MAIL_NAME.fullmatch(path.stem)), reverse=True)
 
 
 def read_summary(directory: Path, name: str) -> MailSummary:
-    head = _parse(_head(directory, name))
+    mail = _parse(read_mail(directory, name))
     return MailSummary(
         name=name,
-        sender=_display_addresses(head, "From"),
-        to=_display_addresses(head, "To"),
-        subject=str(head.get("Subject", "")),
-        sent_at=_sent_at(head, name),
+        sender=_display_addresses(mail, "From"),
+        to=_display_addresses(mail, "To"),
+        subject=str(mail.get("Subject", "")),
+        sent_at=_sent_at(mail, name),
     )
 
 
 def read_mail(directory: Path, name: str) -> bytes:
-    return _path(directory, name).read_bytes()
+    if not MAIL_NAME.fullmatch(name):
+        raise FileNotFoundError(name)
+    return (directory / f"{name}.eml").read_bytes()
 
 
 def body_part(octets: bytes, subtype: str) -> str:
@@ -110,39 +108,18 @@ def header_fields(octets: bytes) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in _parse(octets).items()]
 
 
-def _names(directory: Path) -> Iterator[str]:
-    if not directory.is_dir():
-        return
-    with os.scandir(directory) as files:
-        for file in files:
-            stem = file.name.removesuffix(".eml")
-            if stem != file.name and MAIL_NAME.fullmatch(stem):
-                yield stem
-
-
-def _path(directory: Path, name: str) -> Path:
-    if not MAIL_NAME.fullmatch(name):
-        raise FileNotFoundError(name)
-    return directory / f"{name}.eml"
-
-
-def _head(directory: Path, name: str) -> bytes:
-    with _path(directory, name).open("rb") as file:
-        return file.read(HEAD_BYTES).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-
-
 def _parse(octets: bytes) -> ParsedMessage:
     return message_from_bytes(octets, policy=email.policy.default)
 
 
-def _display_addresses(head: ParsedMessage, field: str) -> str:
+def _display_addresses(mail: ParsedMessage, field: str) -> str:
     """Names and addresses for display, without RFC 5322 quoting."""
-    people = getattr(head.get(field), "addresses", ())
+    people = getattr(mail.get(field), "addresses", ())
     return ", ".join(f"{one.display_name} <{one.addr_spec}>" if one.display_name else one.addr_spec for one in people)
 
 
-def _sent_at(head: ParsedMessage, name: str) -> datetime:
+def _sent_at(mail: ParsedMessage, name: str) -> datetime:
     try:
-        return parsedate_to_datetime(str(head["Date"])).astimezone(UTC)
+        return parsedate_to_datetime(str(mail["Date"])).astimezone(UTC)
     except (TypeError, ValueError):
         return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)

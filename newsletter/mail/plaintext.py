@@ -7,15 +7,17 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import zip_longest
 
 from django.utils.translation import gettext as _
 
-TABLE_COLUMNS = 72  # a Chinese character takes two
+from newsletter.mail.spacing import INLINE_TAGS
+
+TABLE_WIDTH_MAX = 72  # columns; a Chinese character takes two
 WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 
 
 def tidy(text: str) -> str:
-    """Collapse the blank lines of a text template's output."""
     lines = "\n".join(line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
 
@@ -33,7 +35,7 @@ def aligned_table(rows: list[list[str]], *, headed: bool) -> str:
         return ""
     columns = max(map(len, rows))
     widths = [max(display_width(row[column]) for row in rows if column < len(row)) for column in range(columns)]
-    if sum(widths) + 3 * (columns - 1) > TABLE_COLUMNS:
+    if sum(widths) + 3 * (columns - 1) > TABLE_WIDTH_MAX:
         return _table_as_list(rows, headed=headed)
     lines = [
         "   ".join(cell + " " * (widths[at] - display_width(cell)) for at, cell in enumerate(row)).rstrip()
@@ -46,11 +48,8 @@ def aligned_table(rows: list[list[str]], *, headed: bool) -> str:
 
 def _table_as_list(rows: list[list[str]], *, headed: bool) -> str:
     heads, body = (rows[0], rows[1:]) if headed else ([], rows)
-    blocks = []
-    for row in body:
-        cells = [f"{heads[at]}：{cell}" if at < len(heads) and heads[at] else cell for at, cell in enumerate(row)]
-        blocks.append("\n".join(cells))
-    return "\n\n".join(blocks)
+    pairs = (zip_longest(heads[: len(row)], row) for row in body)
+    return "\n\n".join("\n".join(f"{head}：{cell}" if head else str(cell) for head, cell in row) for row in pairs)
 
 
 BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
@@ -60,27 +59,12 @@ LINK_MARK, BREAK_MARK = "\x00", "\x01"  # internal marks: a URL stands between t
 SKIPPED_TAGS = {"head", "style", "script", "title", "template"}
 VOID_TAGS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 SEPARATED_TAGS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
-FOOTNOTE = re.compile(r"\[(\d+)\]")  # a footnote; links have such numbers too
-BLOCK_TAGS = SEPARATED_TAGS | {
-    "div",
-    "section",
-    "article",
-    "header",
-    "footer",
-    "main",
-    "tr",
-    "td",
-    "th",
-    "li",
-    "dt",
-    "dd",
-}
-BLOCK_TAGS |= {"figcaption"}
-HEADING_MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
+FOOTNOTE_MARK = re.compile(r"\[(\d+)\]")  # a footnote; links have such numbers too
+BLOCK_TAGS = SEPARATED_TAGS | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt"}
+BLOCK_TAGS |= {"dd", "figcaption"}
+HEADING_MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}
 # Inline elements whose title attribute is appended to their text.
-TITLED_TAGS = frozenset(
-    {"abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s"}
-) | {"samp", "small", "span", "strong", "sub", "sup", "u", "var"}
+TITLED_TAGS = INLINE_TAGS - {"a", "font", "tt", "wbr"} | {"sub", "sup"}
 RULE = "─" * 6
 
 
@@ -114,10 +98,10 @@ class _TextExtractor(HTMLParser):
         self.blocks: list[str] = []
         self.texts: list[str] = []  # of the current block
         self.hrefs: list[tuple[str, str, int]] = []  # open links: URL, title, start in `texts`
-        self.shown: dict[str, int | None] = {}  # URL: its number in the list, None if shown in the text
+        self.link_numbers: dict[str, int | None] = {}  # URL: its number in the list, None if shown in the text
         self.links: list[tuple[str, str]] = []  # of the block: text, URL
         self.titles: list[tuple[str, str]] = []  # of open elements in TITLED
-        self.silent: list[str] = []  # open elements, from a hidden one on
+        self.hidden_tags: list[str] = []  # open elements, from a hidden one on
         self.lists: list[_List] = []
         self.sup_start = 0  # start of the open <sup> in `texts`
         self.quotes = 0
@@ -126,27 +110,25 @@ class _TextExtractor(HTMLParser):
         self.bullet = ""
         self.needs_blank_line = True  # before the next block
 
-    # --- HTMLParser ---
-
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if self.silent or tag in SKIPPED_TAGS or _is_hidden(given):
+        attributes = {name: value or "" for name, value in attrs}
+        if self.hidden_tags or tag in SKIPPED_TAGS or _is_hidden(attributes):
             if tag not in VOID_TAGS:
-                self.silent.append(tag)
+                self.hidden_tags.append(tag)
             return
         if tag in BLOCK_TAGS and not self._in_cell(tag):
             self._flush()
             self.needs_blank_line |= tag in SEPARATED_TAGS and not (tag in {"ul", "ol", "p"} and self.lists)
         if tag in TITLED_TAGS:
-            self.titles.append((tag, _collapsed(given.get("title", ""))))
+            self.titles.append((tag, _collapsed(attributes.get("title", ""))))
         opener = getattr(self, f"_open_{tag}", None)
         if opener:
-            opener(given)
+            opener(attributes)
 
     def handle_endtag(self, tag: str) -> None:
-        if self.silent:
-            if tag in self.silent:
-                while self.silent.pop() != tag:
+        if self.hidden_tags:
+            if tag in self.hidden_tags:
+                while self.hidden_tags.pop() != tag:
                     pass
             return
         if tag in TITLED_TAGS:
@@ -159,13 +141,10 @@ class _TextExtractor(HTMLParser):
             self.needs_blank_line |= tag in SEPARATED_TAGS and not (tag == "p" and self.lists)
 
     def handle_data(self, data: str) -> None:
-        if not self.silent:
+        if not self.hidden_tags:
             self.texts.append(data.replace(LINK_MARK, "").replace(BREAK_MARK, ""))
 
-    # --- links and pictures ---
-
     def _append_title(self, tag: str) -> None:
-        """Append the title attribute, as of an abbreviation."""
         while self.titles:
             name, title = self.titles.pop()
             if title and not self.pre:
@@ -188,7 +167,7 @@ class _TextExtractor(HTMLParser):
         if text in {href, href.partition("://")[2], href.removeprefix("mailto:")}:
             # A space ends the URL: many clients would include full-width punctuation.
             self.texts[start:] = [f"{href} " if "://" in href else text]
-            self.shown.setdefault(href, None)
+            self.link_numbers.setdefault(href, None)
             return
         suffix = f"（{title}）" if title else ""
         self.links.append((f"{text}{suffix}", href))
@@ -198,7 +177,7 @@ class _TextExtractor(HTMLParser):
         self.sup_start = len(self.texts)
 
     def _close_sup(self) -> None:
-        self.texts[self.sup_start :] = [FOOTNOTE.sub(r"［註 \1］", "".join(self.texts[self.sup_start :]))]
+        self.texts[self.sup_start :] = [FOOTNOTE_MARK.sub(r"［註 \1］", "".join(self.texts[self.sup_start :]))]
 
     def _open_img(self, given: dict[str, str]) -> None:
         alt, title = _collapsed(given.get("alt", "")), _collapsed(given.get("title", ""))
@@ -215,8 +194,6 @@ class _TextExtractor(HTMLParser):
         self.needs_blank_line = True
         self._put(RULE)
         self.needs_blank_line = True
-
-    # --- lists, quotations, code ---
 
     def _open_ul(self, given: dict[str, str]) -> None:
         self.lists.append(_List(ordered=False, number=0))
@@ -257,8 +234,6 @@ class _TextExtractor(HTMLParser):
         self.pre = max(self.pre - 1, 0)
         self.needs_blank_line = True
 
-    # --- tables ---
-
     def _in_cell(self, tag: str) -> bool:
         return bool(self.tables and self.tables[-1]) and tag != "table"
 
@@ -287,26 +262,20 @@ class _TextExtractor(HTMLParser):
         data = self.tables.pop() if self.tables else None
         self._flush()
         if data is not None:
-            self._put(
-                aligned_table(
-                    [[cell.replace(BREAK_MARK, " ") for cell in row] for row in data.rows if row], headed=data.headed
-                )
-            )
+            rows = [[cell.replace(BREAK_MARK, " ") for cell in row] for row in data.rows if row]
+            self._put(aligned_table(rows, headed=data.headed))
         self.needs_blank_line = True
 
-    # --- output ---
-
     def _take_text(self) -> str:
-        """Text since the last block, with link numbers."""
         text = _collapsed("".join(self.texts))
         self.texts.clear()
         self.links.clear()
         return re.sub(f"{LINK_MARK}(.*?){LINK_MARK}", lambda match: self._number(match[1]), text)
 
     def _number(self, href: str) -> str:
-        if href not in self.shown:
-            self.shown[href] = 1 + sum(number is not None for number in self.shown.values())
-        number = self.shown[href]
+        if href not in self.link_numbers:
+            self.link_numbers[href] = 1 + sum(number is not None for number in self.link_numbers.values())
+        number = self.link_numbers[href]
         return f"[{number}]" if number else ""
 
     def _flush(self, mark: str = "") -> None:
@@ -329,12 +298,13 @@ class _TextExtractor(HTMLParser):
 
     def _lone_addresses(self) -> list[str]:
         """Each link's text and URL, on lines of their own, if the block has nothing else and its URLs are new."""
-        whole, fresh = _collapsed("".join(self.texts)), {href for _words, href in self.links} - self.shown.keys()
+        whole = _collapsed("".join(self.texts))
+        fresh = {href for _words, href in self.links} - self.link_numbers.keys()
         for text, href in self.links:
             whole = whole.replace(f"{text}{LINK_MARK}{href}{LINK_MARK}", "", 1)
         if whole.strip(" ·") or len(fresh) < len(self.links):
             return []
-        self.shown |= dict.fromkeys(fresh)
+        self.link_numbers |= dict.fromkeys(fresh)
         return [line for link in self.links for line in link]
 
     def _prefixes(self) -> tuple[str, str]:
@@ -354,7 +324,7 @@ class _TextExtractor(HTMLParser):
     def text(self) -> str:
         """The whole text; call once, at the end."""
         self._flush()
-        numbered = [f"[{number}] {href}" for href, number in self.shown.items() if number]
+        numbered = [f"[{number}] {href}" for href, number in self.link_numbers.items() if number]
         if numbered:
             self.needs_blank_line = True
             self._put("\n".join([RULE, *numbered]))

@@ -23,12 +23,12 @@ from newsletter.mail.smtp_replies import NotSent, SendFailure, classify_error, i
 
 MAILER = "default"
 CLAIM_DURATION = timedelta(minutes=2)  # then another worker may claim the mail
-HAND_OVER_SECONDS = 100  # from the last claim to the server's reply: below LEASE, so that no two workers send
+HAND_OVER_SECONDS = 100  # from the last claim to the server's reply: less than a claim, so that no two workers send
 BACKOFF_MIN, BACKOFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 JITTER = 0.1  # share of a delay: mails that failed together are not retried together
-DELAY_MAX = timedelta(hours=4)  # delay before a retry
+DELAY_MAX = timedelta(hours=4)  # before a retry
 CLOCK_SLACK = timedelta(minutes=1)  # allowed difference between machines' clocks
-ROWS_PER_RUN, ROWS_TRIED = 200, 10  # rows
+ROWS_PER_RUN, ROWS_TRIED = 200, 10
 RUN_SECONDS = 300  # of one run of send_due
 
 
@@ -40,8 +40,6 @@ class SendResult(Enum):
 
 
 class Retry(NamedTuple):
-    """due_at: None for never."""
-
     due_at: datetime | None
     tries: int
 
@@ -55,10 +53,10 @@ class QueuedMail[Row: Model](ABC):
     """One kind of mail, sent from the rows of one model.
 
     A row is due when the time in its `due_column` has passed; NULL means nothing to send. A worker claims it by one
-    conditional UPDATE that moves the time by LEASE, so one of two workers wins and no lock is held during SMTP. The
-    claim is renewed just before the mail leaves, so a slow worker sends nothing that another has taken over. The result
-    is written only if the row has not changed since. A mail is sent once, unless a worker dies between the server's
-    reply and the commit, or the reply is lost: then it is sent again, with the same Message-ID.
+    conditional UPDATE that moves the time by CLAIM_DURATION, so one of two workers wins and no lock is held during
+    SMTP. The claim is renewed just before the mail leaves, so a slow worker sends nothing that another has taken over.
+    The result is written only if the row has not changed since. A mail is sent once, unless a worker dies between the
+    server's reply and the commit, or the reply is lost: then it is sent again, with the same Message-ID.
     """
 
     model: type[Row]
@@ -106,16 +104,13 @@ class QueuedMail[Row: Model](ABC):
         finally:
             mailer.close()
 
-    def claimed(self, now: datetime) -> dict[str, object]:
-        """Columns to set when a row is claimed."""
+    def claimed_columns(self, now: datetime) -> dict[str, object]:
         return {self.due_column: now + CLAIM_DURATION}
 
-    def leaving(self, now: datetime) -> dict[str, object]:
-        """Columns to set just before a mail leaves."""
-        return self.claimed(now)
+    def leaving_columns(self, now: datetime) -> dict[str, object]:
+        return self.claimed_columns(now)
 
-    def put_off(self, at: datetime) -> dict[str, object]:
-        """Columns to set for a retry."""
+    def retry_columns(self, at: datetime) -> dict[str, object]:
         return {self.due_column: at}
 
     def dequeue(self, row: Row, values: dict[str, object]) -> bool:
@@ -125,8 +120,6 @@ class QueuedMail[Row: Model](ABC):
     def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
         """Called when a mail will not be retried; False if the row has changed."""
         return self.dequeue(row, {})
-
-    # --- Sending ---
 
     def send_next(self, now: datetime) -> bool:
         """Send the oldest due mail; False if none is due or the server is unreachable."""
@@ -159,14 +152,14 @@ class QueuedMail[Row: Model](ABC):
         """Claim a row and read it again; False if another worker was first."""
         tries = {self.tries_column: getattr(row, self.tries_column) + 1} if self.tries_column else {}
         with transaction.atomic():  # the row cannot be deleted between the two
-            taken = self._update_unchanged(row, self.claimed(now) | tries)
+            taken = self._update_unchanged(row, self.claimed_columns(now) | tries)
             if taken:
                 row.refresh_from_db()
         return taken
 
     def _renew_claim(self, row: Row, now: datetime) -> None:
         """Renew the claim. Raises NotSent if the row has changed."""
-        values = self.leaving(now)
+        values = self.leaving_columns(now)
         if not self._update_unchanged(row, values):
             raise NotSent(SendFailure.TEMPORARY, "taken over meanwhile")
         for name, value in values.items():
@@ -182,12 +175,11 @@ class QueuedMail[Row: Model](ABC):
         tries = {self.tries_column: retry.tries} if self.tries_column else {}
         with transaction.atomic():
             if retry.due_at is not None:
-                self._update_unchanged(row, self.put_off(with_jitter(retry.due_at, now)) | tries)
+                self._update_unchanged(row, self.retry_columns(with_jitter(retry.due_at, now)) | tries)
             else:
                 self.give_up(row, error, now)
 
     def _update_unchanged(self, row: Row, values: dict[str, Any]) -> bool:
-        """Update a row, unless it has changed since it was read."""
         return bool(self.unchanged(row).update(**values))
 
 
@@ -200,10 +192,10 @@ class AtMostOnceMail[Row: Model](QueuedMail[Row]):
 
     sent_column: ClassVar[str]
 
-    def leaving(self, now: datetime) -> dict[str, object]:
+    def leaving_columns(self, now: datetime) -> dict[str, object]:
         return {self.due_column: None, self.sent_column: now}
 
-    def put_off(self, at: datetime) -> dict[str, object]:
+    def retry_columns(self, at: datetime) -> dict[str, object]:
         return {self.due_column: at, self.sent_column: None}
 
     def unchanged(self, row: Row) -> QuerySet[Row]:

@@ -21,19 +21,19 @@ from django.utils.encoding import iri_to_uri, punycode
 STEP_SECONDS, TOTAL_SECONDS = 5.0, 12.0  # timeouts of one step and of a whole request
 HOPS_MAX = 5
 PORTS = frozenset({80, 443})  # others may be a printer, a database or a mail server
-NAT64 = IPv6Network("64:ff9b::/96")  # an IPv4 address in its last four bytes: RFC 6052
-UNICAST = IPv6Network("2000::/3")  # all that IANA allocates; ::/8, which embeds IPv4, is outside
-# Tunnels through IPv4 whose end may be anywhere: 6to4 (RFC 7526) and Teredo (RFC 4380).
-RELAYS = (IPv4Network("192.88.99.0/24"), IPv6Network("2002::/16"), IPv6Network("2001::/32"))
-# Documentation (RFC 9637) and ORCHIDv2 (RFC 7343), which Python counts as global.
-NOT_ROUTABLE = (IPv6Network("3fff::/20"), IPv6Network("2001:20::/28"))
+NAT64_NETWORK = IPv6Network("64:ff9b::/96")  # an IPv4 address in its last four bytes: RFC 6052
+UNICAST_NETWORK = IPv6Network("2000::/3")  # all that IANA allocates; ::/8, which embeds IPv4, is outside
+# Tunnels through IPv4 whose end may be anywhere: 6to4 (RFC 7526) and Teredo (RFC 4380). Documentation (RFC 9637) and
+# ORCHIDv2 (RFC 7343), which Python counts as global.
+NOT_PUBLIC_NETWORKS = (
+    *(IPv4Network("192.88.99.0/24"), IPv6Network("2002::/16"), IPv6Network("2001::/32")),
+    *(IPv6Network("3fff::/20"), IPv6Network("2001:20::/28")),
+)
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+NO_SUCH_NAME_ERRORS = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
 class LinkStatus(StrEnum):
-    """The result of checking a URL."""
-
     THERE = "there"
     GONE = "gone"  # 404 or 410
     NAMELESS = "nameless"  # no such host
@@ -56,13 +56,13 @@ def is_public(address: str) -> bool:
     """Whether an IP address is global unicast: not loopback, private, multicast or a tunnel."""
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):
-        if ip in NAT64:
+        if ip in NAT64_NETWORK:
             ip = IPv4Address(int(ip) & 0xFFFFFFFF)
         elif ip.ipv4_mapped:
             ip = ip.ipv4_mapped
-        elif ip not in UNICAST:
+        elif ip not in UNICAST_NETWORK:
             return False
-    return ip.is_global and not ip.is_multicast and not any(ip in network for network in (*RELAYS, *NOT_ROUTABLE))
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in NOT_PUBLIC_NETWORKS)
 
 
 def may_connect(address: str, port: int) -> bool:
@@ -86,13 +86,15 @@ def resolve_allowed(parts: SplitResult, is_allowed: Callable[[str, int], bool]) 
     try:
         addresses = _addresses(punycode(parts.hostname or ""), port)
     except socket.gaierror as error:
-        status = LinkStatus.NAMELESS if error.errno in NO_SUCH_NAME else LinkStatus.OFFLINE
+        status = LinkStatus.NAMELESS if error.errno in NO_SUCH_NAME_ERRORS else LinkStatus.OFFLINE
         raise RequestBlocked(status, str(parts.hostname)) from error
     except TimeoutError as error:
         raise RequestBlocked(LinkStatus.DOUBTFUL, str(parts.hostname)) from error
-    refused = [address for address in addresses if not is_allowed(address, port)]
-    if refused:
-        raise _blocked(refused[0], port)
+    for address in addresses:
+        if not is_allowed(address, port):
+            if is_public(address):
+                raise RequestBlocked(LinkStatus.ODD_PORT, str(port))
+            raise RequestBlocked(LinkStatus.PRIVATE, address)
     return addresses[0]
 
 
@@ -112,11 +114,6 @@ def _resolve(host: str, port: int, resolved: "Future[list[str]]") -> None:
         resolved.set_result([str(sockaddr[0]) for *_kind, sockaddr in found])
 
 
-def _blocked(address: str, port: int) -> RequestBlocked:
-    status, detail = (LinkStatus.ODD_PORT, str(port)) if is_public(address) else (LinkStatus.PRIVATE, address)
-    return RequestBlocked(status, detail)
-
-
 @contextmanager
 def connection_to(
     parts: SplitResult, address: str, *, step: float | None = None, in_all: float | None = None
@@ -129,9 +126,8 @@ def connection_to(
     sock.settimeout(step or STEP_SECONDS)
     with closing(sock), hang_up_after(in_all or TOTAL_SECONDS, [sock]) as hung_up:
         if parts.scheme == "https":
-            sock = _tls().wrap_socket(
-                sock, server_hostname=punycode(parts.hostname or ""), do_handshake_on_connect=False
-            )
+            name = punycode(parts.hostname or "")
+            sock = _tls().wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
             hung_up.append(sock)  # the plain socket is detached now
             with closing(sock):
                 sock.do_handshake()
@@ -206,7 +202,8 @@ def fetch(url: str, max_bytes: int, *, agent: str, is_allowed: Callable[[str, in
     try:
         for _hop in range(HOPS_MAX + 1):
             parts = parse_url(here)
-            status, location, data = _get(parts, resolve_allowed(parts, is_allowed), max_bytes, agent)
+            address = resolve_allowed(parts, is_allowed)
+            status, location, data = request("GET", parts, address, agent=agent, max_bytes=max_bytes)
             if status not in REDIRECTS or not location:
                 break
             here = urljoin(here, location)
@@ -219,9 +216,10 @@ def fetch(url: str, max_bytes: int, *, agent: str, is_allowed: Callable[[str, in
     return data
 
 
-def _get(parts: SplitResult, address: str, max_bytes: int, agent: str) -> tuple[int, str, bytes]:
+def request(method: str, parts: SplitResult, address: str, *, agent: str, max_bytes: int = 0) -> tuple[int, str, bytes]:
+    """Status, Location, and the first `max_bytes`. address: as by `resolve_allowed`."""
     with connection_to(parts, address) as connection:
         headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": agent, "Accept": "image/*,*/*"}
-        connection.request("GET", _target(parts), headers=headers)
+        connection.request(method, _target(parts), headers=headers)
         response = connection.getresponse()
         return response.status, response.getheader("Location", ""), response.read(max_bytes)

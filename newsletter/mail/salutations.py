@@ -36,7 +36,6 @@ def fill_fallback_words(text: str) -> str:
 
 
 def with_name(html: str, name: str) -> str:
-    """Replace fields in rendered HTML by a name."""
     return _replace_fields(html, lambda _found: escape(safe_name(name)))
 
 

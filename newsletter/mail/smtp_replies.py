@@ -84,6 +84,10 @@ def _any_of(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE)
 
 
+def _phrases(reason: RefusalReason, *patterns: str) -> tuple[RefusalReason, re.Pattern[str]]:
+    return reason, _any_of(*patterns)
+
+
 RECIPIENT_WORDS = (
     r"(?:user|recip(?:ient)?|rcpt|account|mail[ -]?box|mail[ -]?drop|alias|addressee|address|inbox|receiver|customer)"
 )
@@ -116,85 +120,71 @@ NO_SUCH_ADDRESS = _any_of(
 # GroupWise.
 REASON_PHRASES = (
     # Sender reputation, whatever the code: "5.1.1 User unknown, or your server is on …".
-    (
+    _phrases(
         RefusalReason.POLICY,
-        _any_of(
-            r"(?:sending|relay) (?:quota|limit)|too many (?:\w{1,12} )?(?:sessions|connections)",
-            r"(?:too many|excessive) (?:bad|invalid|unknown|illegal|unavailable|non-?existent|incorrect) \w",
-            r"(?:block|black|deny|white|allow) ?list|白名[單单]|dnsbl|\brbl\b|spamhaus|spamcop|\bbanned\b",
-            r"dmarc|\bspf\b|dkim|unauthenticated|reverse dns|\brdns\b|\bptr\b|\bhelo\b|\behlo\b",
-        ),
+        r"(?:sending|relay) (?:quota|limit)|too many (?:\w{1,12} )?(?:sessions|connections)",
+        r"(?:too many|excessive) (?:bad|invalid|unknown|illegal|unavailable|non-?existent|incorrect) \w",
+        r"(?:block|black|deny|white|allow) ?list|白名[單单]|dnsbl|\brbl\b|spamhaus|spamcop|\bbanned\b",
+        r"dmarc|\bspf\b|dkim|unauthenticated|reverse dns|\brdns\b|\bptr\b|\bhelo\b|\behlo\b",
     ),
     # The mailbox exists, but accepts nothing now.
-    (
+    _phrases(
         RefusalReason.MAILBOX,
-        _any_of(
-            r"\bquota\b|mail ?box (?:is |for user is )?full|out of storage|over(?: its)? storage|storage limit",
-            r"insufficient (?:system )?storage|(?:no|not enough|insufficient) (?:disk )?space|disk (?:is )?full",
-            r"too quickly|at a rate that|space (?:is )?not enough|too much mail data|error writing message",
-            r"mail[ -]?(?:box|folder|dir).{0,20}\b(?:exc?eed|over|full)|[邮郵信]箱.{0,6}[满滿]|容量[不已]",
-            r"(?:exc?eed|over|exhaust)\w*.{0,30}(?:quota|allowed size|storage|mail ?box)",
-            r"(?:暂时|暫時)(?:不可用|不能|无法|無法|停用)|too many (?:delivery )?failures\b",
-            rf"\btempora\w{{1,6}}\b.{{0,40}}\b(?:{DISABLED_WORDS}|deferred by user)|{DISABLED_WORDS}.{{0,20}}\btempora",
-            r"currently (?:suspended|deactivated)|exceed\w* (?:its |the )?receiving limit|(?:mailer|system) error",
-            r"recipient (?:thread |rate )?limit|too many messages on the server",
-            r"(?:account|mail ?box|user|recipient)\b[^.():;]{0,30}\b(?:blocked|locked|suspended)"
-            r"\b(?! (?:your|the|this|our)\b)",
-        ),
+        r"\bquota\b|mail ?box (?:is |for user is )?full|out of storage|over(?: its)? storage|storage limit",
+        r"insufficient (?:system )?storage|(?:no|not enough|insufficient) (?:disk )?space|disk (?:is )?full",
+        r"too quickly|at a rate that|space (?:is )?not enough|too much mail data|error writing message",
+        r"mail[ -]?(?:box|folder|dir).{0,20}\b(?:exc?eed|over|full)|[邮郵信]箱.{0,6}[满滿]|容量[不已]",
+        r"(?:exc?eed|over|exhaust)\w*.{0,30}(?:quota|allowed size|storage|mail ?box)",
+        r"(?:暂时|暫時)(?:不可用|不能|无法|無法|停用)|too many (?:delivery )?failures\b",
+        rf"\btempora\w{{1,6}}\b.{{0,40}}\b(?:{DISABLED_WORDS}|deferred by user)|{DISABLED_WORDS}.{{0,20}}\btempora",
+        r"currently (?:suspended|deactivated)|exceed\w* (?:its |the )?receiving limit|(?:mailer|system) error",
+        r"recipient (?:thread |rate )?limit|too many messages on the server",
+        r"(?:account|mail ?box|user|recipient)\b[^.():;]{0,30}\b(?:blocked|locked|suspended)"
+        r"\b(?! (?:your|the|this|our)\b)",
     ),
     # The sender and its host.
-    (
+    _phrases(
         RefusalReason.OURS,
-        _any_of(
-            r"\bsender|from address|(?:return|envelope) mx\b|\bfrom: ?(?:domain|address)|\ba/aaaa\b",
-            r"(?:your|sending|originating|source|client) (?:mail ?)?(?:host|ips?\b|server|domain)",
-            r"(?:unverifiable|unresolvable|cannot (?:find|resolve)|not resolve).{0,30}(?:host ?name|ip|domain)",
-            r"[寄发發]件[者人].{0,12}(?:拒|[無无]效|不正|[黑封])|(?:送信者|差出人).{0,12}(?:拒|無効|不明|ブロック)",
-        ),
+        r"\bsender|from address|(?:return|envelope) mx\b|\bfrom: ?(?:domain|address)|\ba/aaaa\b",
+        r"(?:your|sending|originating|source|client) (?:mail ?)?(?:host|ips?\b|server|domain)",
+        r"(?:unverifiable|unresolvable|cannot (?:find|resolve)|not resolve).{0,30}(?:host ?name|ip|domain)",
+        r"[寄发發]件[者人].{0,12}(?:拒|[無无]效|不正|[黑封])|(?:送信者|差出人).{0,12}(?:拒|無効|不明|ブロック)",
     ),
     (RefusalReason.DEAD, NO_SUCH_ADDRESS),
-    (
+    _phrases(
         RefusalReason.DEAD,
-        _any_of(
-            r"host(?: or domain)?(?: name)? (?:is )?(?:unknown|not found|does not exist)|unroute?able mail domain",
-            r"domain (?:name )?(?:not found|does not exist|unknown|is not valid|invalid)|no such (?:host|domain)",
-            r"unknown host|indicated no smtp service",
-            r"does(?: not|n't) (?:accept|receive) (?:any )?(?:e?-?mail|messages)(?! (?:in|over|from|with|to|via)\b)",
-            r"(?:account|mail ?box|address|user|recipient)\b.{0,60}\b"
-            r"(?:disabled|inactive|deactivated|discontinued|closed|terminated|frozen|no longer)\b",
-            r"(?:disabled|inactive|deactivated|closed) (?:account|mail ?box|e-?mail address|user|recipient)",
-        ),
+        r"host(?: or domain)?(?: name)? (?:is )?(?:unknown|not found|does not exist)|unroute?able mail domain",
+        r"domain (?:name )?(?:not found|does not exist|unknown|is not valid|invalid)|no such (?:host|domain)",
+        r"unknown host|indicated no smtp service",
+        r"does(?: not|n't) (?:accept|receive) (?:any )?(?:e?-?mail|messages)(?! (?:in|over|from|with|to|via)\b)",
+        r"(?:account|mail ?box|address|user|recipient)\b.{0,60}\b"
+        r"(?:disabled|inactive|deactivated|discontinued|closed|terminated|frozen|no longer)\b",
+        r"(?:disabled|inactive|deactivated|closed) (?:account|mail ?box|e-?mail address|user|recipient)",
     ),
-    (
+    _phrases(
         RefusalReason.UNKNOWN,
-        _any_of(
-            r"(?:for|queue) too long|timed? ?out|giv(?:en|ing) up|too many hops|no route",
-            r"connection (?:was |has been )?(?:refused(?! (?:due|because|by (?![\w-]+\.)))|reset|lost|dropped|failed)",
-        ),
+        r"(?:for|queue) too long|timed? ?out|giv(?:en|ing) up|too many hops|no route",
+        r"connection (?:was |has been )?(?:refused(?! (?:due|because|by (?![\w-]+\.)))|reset|lost|dropped|failed)",
     ),
-    (
+    _phrases(
         RefusalReason.OURS,
-        _any_of(
-            r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not|prohibited|disabled)|configured to relay|rcpthosts",
-            r"(?:no|unable to|not) relay(?:ing)?\b|(?:\bas a|mail|open) relay\b|mail from|not verified|line limit",
-            r"protocol (?:violation|error)|bad sequence|sequence of commands|rfc ?\d{3,4}|before greeting|dns check",
-        ),
+        r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not|prohibited|disabled)|configured to relay|rcpthosts",
+        r"(?:no|unable to|not) relay(?:ing)?\b|(?:\bas a|mail|open) relay\b|mail from|not verified|line limit",
+        r"protocol (?:violation|error)|bad sequence|sequence of commands|rfc ?\d{3,4}|before greeting|dns check",
     ),
-    (
+    _phrases(
         RefusalReason.POLICY,
-        _any_of(
-            r"spam|\bube\b|\buce\b|unsolicited|unwanted|junk|\babus|block(?:ed|ing)|barracuda|suspected",
-            r"reputation|complain|\bpolic(?:y|ies)\b|suspicious|preference|filter|\bauth(?:enticat\w*)?\b|domain ?keys",
-            r"virus|malware|phish|content|attachment|\bheaders?\b|too (?:large|big|long)|message size|size limit",
-            r"too many|too much (?:mail|recipient)|limit(?:ed|s)?\b|frequency|throttl|greylist|\bthreshold\b",
-            r"host rejected|host network|\bip\b|local user only|\bcompl(?:y|iant|iance)\b",
-            r"malformed (?:address|message|header)|not welcome|\bmacros?\b|\bviolation\b|n't want",
-            r"not (?:allowed|permitted|authori[sz]ed)|unauthori[sz]ed|prohibit|forbidden|administrative|refus[eé]",
-            r"(?<!rejected: )(?<!rejected : )access denied|^\W*550 (?:\d\.\d\.\d )?permission denied",
-            r"(?<!address )(?<!recipient )\breject(?:ed|ing)?\b|\b(?:has|is) restricted\b|\baup\b|\bmx only",
-            r"(?-i:\b(?:HL|MI|RP|DT|IB):[A-Z]{3}\b)",  # NetEase: http://mail.163.com/help/help_spam_16.htm
-            r"垃圾|拒[絕绝收]|黑名[單单]|廣告信|违规|違規|拒否され|迷惑メール|スパム",
-        ),
+        r"spam|\bube\b|\buce\b|unsolicited|unwanted|junk|\babus|block(?:ed|ing)|barracuda|suspected",
+        r"reputation|complain|\bpolic(?:y|ies)\b|suspicious|preference|filter|\bauth(?:enticat\w*)?\b|domain ?keys",
+        r"virus|malware|phish|content|attachment|\bheaders?\b|too (?:large|big|long)|message size|size limit",
+        r"too many|too much (?:mail|recipient)|limit(?:ed|s)?\b|frequency|throttl|greylist|\bthreshold\b",
+        r"host rejected|host network|\bip\b|local user only|\bcompl(?:y|iant|iance)\b",
+        r"malformed (?:address|message|header)|not welcome|\bmacros?\b|\bviolation\b|n't want",
+        r"not (?:allowed|permitted|authori[sz]ed)|unauthori[sz]ed|prohibit|forbidden|administrative|refus[eé]",
+        r"(?<!rejected: )(?<!rejected : )access denied|^\W*550 (?:\d\.\d\.\d )?permission denied",
+        r"(?<!address )(?<!recipient )\breject(?:ed|ing)?\b|\b(?:has|is) restricted\b|\baup\b|\bmx only",
+        r"(?-i:\b(?:HL|MI|RP|DT|IB):[A-Z]{3}\b)",  # NetEase: http://mail.163.com/help/help_spam_16.htm
+        r"垃圾|拒[絕绝收]|黑名[單单]|廣告信|违规|違規|拒否され|迷惑メール|スパム",
     ),
 )
 NO_SUCH_ADDRESS_AT_MICROSOFT = re.compile(r"requested action not taken: mailbox unavailable", re.IGNORECASE)  # 5.5.0
@@ -223,13 +213,10 @@ def classify_refusal(reply: str) -> RefusalReason:
     if code is None:
         return next((found for pattern, found in API_REASONS if pattern.match(reply)), RefusalReason.OURS)
     status = enhanced_code(reply)
-    found = (
-        reason_by_text(reply, status)
-        or reason_by_code(status)
-        or REASON_BY_REPLY_CODE.get(code[1], RefusalReason.UNKNOWN)
-    )
+    by_code = reason_by_code(status) or REASON_BY_REPLY_CODE.get(code[1], RefusalReason.UNKNOWN)
+    reason = reason_by_text(reply, status) or by_code
     is_final = code[1] >= "500" and not status.startswith("4")
-    return found if is_final or found is not RefusalReason.DEAD else RefusalReason.UNKNOWN
+    return reason if is_final or reason is not RefusalReason.DEAD else RefusalReason.UNKNOWN
 
 
 def enhanced_code(reply: str) -> str:
@@ -238,7 +225,7 @@ def enhanced_code(reply: str) -> str:
 
 
 def reason_by_text(text: str, status: str) -> RefusalReason | None:
-    """Match PHRASES, ignoring addresses and links; None without a match.
+    """Match REASON_PHRASES, ignoring addresses and links; None without a match.
 
     status: the enhanced code. With 4.x.x or 5.4.x an unknown host may be a DNS failure.
     """

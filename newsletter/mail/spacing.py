@@ -14,7 +14,7 @@ HAN: Final = (
 LATIN: Final = "0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0391-\u03c9"
 # Between the two, and after 50%, C++ and C#.
 GAP: Final = re.compile(rf"(?<=[{HAN}])(?=[{LATIN}])|(?:(?<=[{LATIN}])|(?<=[0-9]%)|(?<=\+\+)|(?<=[A-Z]\#))(?=[{HAN}])")
-UNSPACED: Final = re.compile(
+UNSPACED_TEXT: Final = re.compile(
     r"https?://[^\s<>，。；：、！？（）「」『』《》〈〉]+"
     r"|(?<![0-9A-Za-z.-])[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+/[^\s<>，。；：、！？（）「」『』《》〈〉]*"
     r"|(?<![\w&])#[^\W\d]\w*|(?<![\w.])@\w+"
@@ -25,7 +25,7 @@ MIXED_WORDS: Final = ["T恤", "X光", "K歌", "K書", "Q彈", "Q版", "阿Q", "�
 
 HTML_TOKEN: Final = re.compile(r"""<!--.*?-->|<(?:[^<>"']|"[^"]*"|'[^']*')*>|[^<]+|<""", re.DOTALL)
 TAG_NAME: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
-ALT: Final = re.compile(r'(?<= alt=")[^"]*')
+ALT_TEXT: Final = re.compile(r'(?<= alt=")[^"]*')
 INLINE_TAGS: Final = frozenset(
     ("a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "font", "i", "ins", "kbd", "mark", "q", "s")
 ) | {"samp", "small", "span", "strong", "tt", "u", "var", "wbr"}
@@ -37,7 +37,7 @@ SKIPPED_TAGS: Final = frozenset(
 
 def autospace_text(text: str, names: Iterable[str] = ()) -> str:
     """names: left unchanged."""
-    kept = [found.span() for found in UNSPACED.finditer(text)]
+    kept = [found.span() for found in UNSPACED_TEXT.finditer(text)]
     kept += [found.span() for found in _unspaced_words(tuple(names)).finditer(text)]
     inside = {place for start, end in kept for place in range(start + 1, end)}
     return GAP.sub(lambda gap: "" if gap.start() in inside else " ", text)
@@ -78,7 +78,7 @@ class _HtmlSpacer:
         if name not in INLINE_TAGS:
             self.tail = ""
         is_first = self.gap_index == len(self.out)
-        self.out.append(ALT.sub(lambda alt: autospace_text(alt[0], self.names), token) if name == "img" else token)
+        self.out.append(ALT_TEXT.sub(lambda alt: autospace_text(alt[0], self.names), token) if name == "img" else token)
         if is_end and is_first:
             self.gap_index = len(self.out)
 
@@ -97,11 +97,9 @@ class _HtmlSpacer:
 def _unspaced_words(names: tuple[str, ...]) -> re.Pattern[str]:
     """Pattern of the words that stay unchanged, longest first."""
     words = sorted({*MIXED_WORDS, *filter(None, names)}, key=len, reverse=True)
-    return re.compile("|".join(map(_word_pattern, words)))
-
-
-def _word_pattern(word: str) -> str:
-    """Pattern of a word with Latin word boundaries."""
-    left = "(?<![0-9A-Za-z])" if word[0].isascii() else ""
-    right = "(?![0-9A-Za-z])" if word[-1].isascii() else ""
-    return left + re.escape(word) + right
+    patterns = []
+    for word in words:
+        left = "(?<![0-9A-Za-z])" if word[0].isascii() else ""
+        right = "(?![0-9A-Za-z])" if word[-1].isascii() else ""
+        patterns.append(left + re.escape(word) + right)
+    return re.compile("|".join(patterns))

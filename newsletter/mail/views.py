@@ -95,22 +95,22 @@ def mail_list(request: HttpRequest, directory: Path) -> HttpResponse:
 
 @outbox_view
 def mail(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return _page(request, directory, name, "html")
+    return _tab(request, directory, name, "html")
 
 
 @outbox_view
 def mail_text(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return _page(request, directory, name, "text", text=outbox.body_part(outbox.read_mail(directory, name), "plain"))
+    return _tab(request, directory, name, "text", text=outbox.body_part(outbox.read_mail(directory, name), "plain"))
 
 
 @outbox_view
 def mail_headers(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return _page(request, directory, name, "headers", fields=outbox.header_fields(outbox.read_mail(directory, name)))
+    return _tab(request, directory, name, "headers", fields=outbox.header_fields(outbox.read_mail(directory, name)))
 
 
 @outbox_view
 def mail_source(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return _page(request, directory, name, "source", text=outbox.read_mail(directory, name).decode("ascii", "replace"))
+    return _tab(request, directory, name, "source", text=outbox.read_mail(directory, name).decode("ascii", "replace"))
 
 
 @csp_override(MAIL_CSP)
@@ -131,6 +131,6 @@ def mail_file(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
     return HttpResponse(outbox.read_mail(directory, name), content_type="message/rfc822", headers=headers)
 
 
-def _page(request: HttpRequest, directory: Path, name: str, tab: str, **shown: object) -> HttpResponse:
+def _tab(request: HttpRequest, directory: Path, name: str, tab: str, **shown: object) -> HttpResponse:
     context = {"mail": outbox.read_summary(directory, name), "tab": tab, **shown}
     return render(request, f"outbox/mail_{tab}.html", context)

@@ -106,7 +106,7 @@ def test_send_issue_without_any_issue_says_so(publication):
 
 
 def test_waiting_without_a_worker_ends_with_a_reason(issue, monkeypatch):
-    monkeypatch.setattr(send_issue, "WORKER_PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(send_issue, "WORKER_PATIENCE", timedelta())
 
     with pytest.raises(CommandError, match="No worker has taken up the mailing"):
         manage("send_issue", "7", "--wait", "--no-hold")

@@ -97,7 +97,7 @@ def test_a_mail_can_be_read_with_any_accent(accent, scheme):
 def test_a_palette_that_is_not_whole_is_refused(tmp_path, monkeypatch, sheet, complaint):
     path = tmp_path / "palette.css"
     path.write_text(sheet)
-    monkeypatch.setattr(colours, "SHEET", path)
+    monkeypatch.setattr(colours, "PALETTE_SHEET", path)
 
     with pytest.raises(PaletteError) as refused:
         palette.__wrapped__()

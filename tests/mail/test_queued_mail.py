@@ -189,7 +189,11 @@ def test_a_mail_of_a_worker_that_died_is_sent_by_the_next_after_the_lease(case, 
     with pytest.raises(Killed):
         case.send_due(NOW)
 
-    sent = [case.send_due(NOW + CLAIM_DURATION - MINUTE), case.send_due(NOW + CLAIM_DURATION), case.send_due(NOW + 2 * CLAIM_DURATION)]
+    sent = [
+        case.send_due(NOW + CLAIM_DURATION - MINUTE),
+        case.send_due(NOW + CLAIM_DURATION),
+        case.send_due(NOW + 2 * CLAIM_DURATION),
+    ]
 
     assert sent == [0, 1, 0]
     assert len(provider.accepted) == 1
@@ -203,7 +207,7 @@ def test_a_server_that_falls_silent_is_hung_up_before_another_worker_sends(publi
     settings.MAILERS = {"default": mailer_from_url(server.url, outbox=Path())}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(queued_mail, "LEAVING_SECONDS", 0.2)
+        patch.setattr(queued_mail, "HAND_OVER_SECONDS", 0.2)
         assert sending.SIGN_UP_MAIL.send_due(NOW) == 0
 
     assert server.is_stalling.is_set()
@@ -264,7 +268,12 @@ def test_a_mail_that_says_first_that_it_leaves_is_not_sent_again_when_its_worker
 def test_a_silence_after_the_mail_left_is_not_answered_by_a_second_one(case, provider):
     provider.answers = [TimeoutError()]
 
-    assert [case.send_due(NOW + wait) for wait in (timedelta(), MINUTE, CLAIM_DURATION, timedelta(hours=5))] == [0, 0, 0, 0]
+    assert [case.send_due(NOW + wait) for wait in (timedelta(), MINUTE, CLAIM_DURATION, timedelta(hours=5))] == [
+        0,
+        0,
+        0,
+        0,
+    ]
     assert Unsent.objects.get().reason == "TimeoutError"
 
 
@@ -273,7 +282,11 @@ def test_a_worker_that_dies_before_the_mail_leaves_costs_nobody_his_mail(case, p
     row = case.due_rows(NOW).get()
     assert case.claim(row, NOW)  # and here it dies
 
-    assert [case.send_due(NOW + wait) for wait in (CLAIM_DURATION - MINUTE, CLAIM_DURATION, 2 * CLAIM_DURATION)] == [0, 1, 0]
+    assert [case.send_due(NOW + wait) for wait in (CLAIM_DURATION - MINUTE, CLAIM_DURATION, 2 * CLAIM_DURATION)] == [
+        0,
+        1,
+        0,
+    ]
 
 
 @every(LEASED | MARKED)

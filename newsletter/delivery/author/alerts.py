@@ -1,20 +1,20 @@
 """Alerts about mailings: recorded first, mailed later. Also the base class of all mails to the author."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy
 
 from newsletter.delivery.events import rules
-from newsletter.delivery.models import Alert, Mailing, MailingCounts, Reminder, ResultLetter
+from newsletter.delivery.models import Alert, Mailing, Reminder, ResultLetter
 from newsletter.mail import headers, letters, tokens
 from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.mail.queued_mail import BACKOFF_MAX, QueuedMail, Retry, backoff
@@ -61,10 +61,9 @@ def cancel_url(mailing: Mailing) -> str:
 
 
 def mailing_by_token(token: str) -> Mailing | None:
-    """The mailing of a cancel link; None for an invalid token."""
     announced = Mailing.objects.filter(alerts__kind="announced").select_related("issue").defer("html", "text")
-    found = announced.filter(pk=tokens.claimed_id(token) or 0).first()
-    return found if found and tokens.is_valid(token, LINK_PURPOSE, found.token_salt) else None
+    mailing = announced.filter(pk=tokens.claimed_id(token) or 0).first()
+    return mailing if mailing and tokens.is_valid(token, LINK_PURPOSE, mailing.token_salt) else None
 
 
 Kind = Alert.Kind
@@ -85,39 +84,37 @@ SUBJECTS = {
 }
 
 
-# --- What happened ---
-
-
 def record_alerts(now: datetime) -> int:
     """Record new alerts about recent mailings; return how many."""
-    recent = Mailing.objects.open() | Mailing.objects.filter(
-        state=Mailing.State.SENT, finished_at__gt=now - GIVE_UP_AFTER
-    )
-    found = [(one, *alert) for one in recent.defer("html", "text") for alert in _current_alerts(one, now)]
-    _end_pause_alerts({one.pk for one, kind, _detail in found if kind in PAUSE_KINDS}, now)
-    rows = [Alert(mailing=one, kind=kind, detail=detail, at=now, due_at=now) for one, kind, detail in found]
-    if not rows:
+    sent = Mailing.objects.filter(state=Mailing.State.SENT, finished_at__gt=now - GIVE_UP_AFTER)
+    recent = (Mailing.objects.open() | sent).defer("html", "text")
+    found = [(mailing, *alert) for mailing in recent for alert in _current_alerts(mailing)]
+    paused = {mailing.pk for mailing, kind, _detail in found if kind in PAUSE_KINDS}
+    ended = Alert.objects.filter(kind__in=PAUSE_KINDS, ended_at__isnull=True).exclude(mailing__in=paused)
+    if ended.exists():  # an UPDATE without rows would still lock SQLite
+        ended.update(ended_at=now)  # so that the next pause is mailed again
+    rows = [Alert(mailing=mailing, kind=kind, detail=detail, at=now, due_at=now) for mailing, kind, detail in found]
+    return insert_new(rows)
+
+
+def insert_new(rows: Sequence[Model]) -> int:
+    """Insert rows unless they exist; return how many are new."""
+    if not rows:  # the usual case, without a count
         return 0
-    before = Alert.objects.count()
-    Alert.objects.bulk_create(rows, ignore_conflicts=True)
-    return Alert.objects.count() - before
+    objects = type(rows[0])._default_manager
+    before = objects.count()
+    objects.bulk_create(rows, ignore_conflicts=True)
+    return objects.count() - before
 
 
 def record_unattended(now: datetime) -> None:
     """Record mailings that no worker has begun in time. Call it before they are begun."""
-    waited = Mailing.objects.due(now - UNATTENDED_AFTER).defer("html", "text")
-    rows = [Alert(mailing=one, kind=Kind.UNATTENDED, at=now, due_at=now) for one in waited]
+    unattended = Mailing.objects.due(now - UNATTENDED_AFTER).defer("html", "text")
+    rows = [Alert(mailing=mailing, kind=Kind.UNATTENDED, at=now, due_at=now) for mailing in unattended]
     Alert.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _end_pause_alerts(paused: set[int], now: datetime) -> None:
-    """End alerts of pauses that are over, so that the next pause is mailed again."""
-    over = Alert.objects.filter(kind__in=PAUSE_KINDS, ended_at__isnull=True).exclude(mailing__in=paused)
-    if over.exists():  # an UPDATE without rows would still lock SQLite
-        over.update(ended_at=now)
-
-
-def _current_alerts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str]]:
+def _current_alerts(mailing: Mailing) -> Iterator[tuple[Kind, str]]:
     if mailing.state in {Mailing.State.SENDING, Mailing.State.SENT}:
         for refusing in rules.refusing_domains(mailing):
             yield Kind.REFUSED, str(refusing)
@@ -128,17 +125,11 @@ def _current_alerts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str
         is_late = mailing.paused_by == Mailing.Cause.LATE
         yield (Kind.LATE if is_late else Kind.STOPPED), without_addresses(mailing.reason)
     if mailing.planned_at:
-        yield from _copy_alerts(mailing.counts())
-
-
-def _copy_alerts(counts: MailingCounts) -> Iterator[tuple[Kind, str]]:
-    if counts.uncertain:
-        yield Kind.UNCERTAIN, ""
-    if counts.failed >= FAILED_COPIES_MIN and counts.failed > FAILED_SHARE_MIN * counts.finished:
-        yield Kind.FAILING, ""
-
-
-# --- Who is mailed ---
+        counts = mailing.counts()
+        if counts.uncertain:
+            yield Kind.UNCERTAIN, ""
+        if counts.failed >= FAILED_COPIES_MIN and counts.failed > FAILED_SHARE_MIN * counts.finished:
+            yield Kind.FAILING, ""
 
 
 class AlertMail(AuthorMail[Alert]):
@@ -171,19 +162,13 @@ def build_alert_mail(alert: Alert, addresses: list[str]) -> Mail:
         "counts": mailing.counts(),
         "url": settings.SITE_URL + reverse("admin:mailing", args=[mailing.pk]),
     }
-    if alert.kind == Kind.ANNOUNCED:
-        context |= _announcement_context(mailing, alert.at)
+    if alert.kind == Kind.ANNOUNCED:  # scheduled by the API: by whom, and for how many readers
+        step = mailing.steps.filter(via=Via.API, send_at__isnull=False).order_by("pk").last()
+        readers = 0 if mailing.segment or mailing.planned_at else cached_reader_counts(alert.at).mailable
+        context |= {"by": step.by if step else "", "readers": readers, "cancel_url": cancel_url(mailing)}
     with translation.override(publication.language), timezone.override(publication.zone):
         time = date_format(timezone.localtime(mailing.send_at), "DATETIME_FORMAT")
         subject = str(SUBJECTS[Kind(alert.kind)]) % {"issue": mailing.issue, "time": time}
         letter = letters.render("notice", subject, context, base_url=settings.SITE_URL)
-    domain = publication.sender_email.rpartition("@")[2]
-    message_id = headers.message_id("notice", alert.pk, domain=domain)
+    message_id = headers.message_id("notice", alert.pk, domain=publication.sender_email)
     return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
-
-
-def _announcement_context(mailing: Mailing, at: datetime) -> dict[str, object]:
-    """The context for a mailing scheduled by the API: by whom, to how many readers, and the cancel link."""
-    step = mailing.steps.filter(via=Via.API, send_at__isnull=False).order_by("pk").last()
-    readers = 0 if mailing.segment or mailing.planned_at else cached_reader_counts(at).mailable
-    return {"by": step.by if step else "", "readers": readers, "cancel_url": cancel_url(mailing)}

@@ -20,10 +20,10 @@ from newsletter.mail import tokens
 from newsletter.publication.changes import Change
 from newsletter.publication.models import CACHE_KEY, Publication
 
-LINE_OCTETS = 75  # section 3.1
+LINE_BYTES_MAX = 75  # section 3.1
 EVENT_DURATION = timedelta(minutes=30)  # for display, not how long sending takes
 REFRESH_INTERVAL = "PT6H"  # suggested polling interval: RFC 7986 section 5.7
-ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\r": ""})
+TEXT_ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\r": ""})
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def icalendar(name: str, events: Iterable[CalendarEvent], *, domain: str, stamp:
     """
     lines = [
         *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//newsletter//slots//EN", "METHOD:PUBLISH"),
-        f"X-WR-CALNAME:{_escape_text(name)}",
+        f"X-WR-CALNAME:{name.translate(TEXT_ESCAPES)}",
         f"REFRESH-INTERVAL;VALUE=DURATION:{REFRESH_INTERVAL}",
         *(line for event in events for line in _event_lines(event, domain, stamp)),
         "END:VCALENDAR",
@@ -53,34 +53,23 @@ def icalendar(name: str, events: Iterable[CalendarEvent], *, domain: str, stamp:
 def _event_lines(event: CalendarEvent, domain: str, stamp: datetime) -> Iterator[str]:
     yield "BEGIN:VEVENT"
     yield f"UID:{event.name}@{domain}"
-    yield f"DTSTAMP:{_format_utc(stamp)}"
-    yield f"DTSTART:{_format_utc(event.at)}"
-    yield f"DTEND:{_format_utc(event.at + EVENT_DURATION)}"
-    yield f"SUMMARY:{_escape_text(event.summary)}"
+    for name, at in (("DTSTAMP", stamp), ("DTSTART", event.at), ("DTEND", event.at + EVENT_DURATION)):
+        yield f"{name}:{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    yield f"SUMMARY:{event.summary.translate(TEXT_ESCAPES)}"
     yield "TRANSP:TRANSPARENT"
     yield "END:VEVENT"
 
 
-def _format_utc(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-
-
-def _escape_text(text: str) -> str:
-    return text.translate(ESCAPES)
-
-
 def _fold_line(line: str) -> bytes:
-    """A content line folded between characters, at LINE_OCTETS bytes."""
+    """A content line folded between characters, at LINE_BYTES_MAX bytes."""
     folded_lines = [b""]
     for char in line:
         octets = char.encode()
-        if len(folded_lines[-1]) + len(octets) > LINE_OCTETS:
+        if len(folded_lines[-1]) + len(octets) > LINE_BYTES_MAX:
             folded_lines.append(b" ")
         folded_lines[-1] += octets
     return b"\r\n".join(folded_lines) + b"\r\n"
 
-
-# --- The URL of the feed ---
 
 LINK_PURPOSE = "calendar"
 FEED_LENGTH = timedelta(days=365)
@@ -108,21 +97,21 @@ def renew_calendar_url(publication: Publication, now: datetime) -> None:
     caches["pages"].delete(CACHE_KEY)
 
 
-# --- Events ---
-
-
 def calendar_bytes(publication: Publication, now: datetime) -> bytes:
     """A year of slots from now on, with the titles of scheduled issues. No holidays."""
     with translation.override(publication.language):
-        events = _events(publication, now)
+        events = _slot_events(publication, now)
     domain = punycode(publication.sender_email.rpartition("@")[2])
-    return icalendar(publication.name, events, domain=domain, stamp=_last_changed_at(publication))
+    shifted: datetime | None = Change.objects.filter(about=Shift._meta.label_lower).aggregate(at=Max("at"))["at"]
+    approved: datetime | None = Mailing.objects.open().aggregate(at=Max("approved_at"))["at"]
+    last_change = max(filter(None, [publication.updated_at, shifted, approved]))  # a removed shift is in the history
+    return icalendar(publication.name, events, domain=domain, stamp=last_change)
 
 
-def _events(publication: Publication, now: datetime) -> list[CalendarEvent]:
+def _slot_events(publication: Publication, now: datetime) -> list[CalendarEvent]:
     """An event for each slot, and for each issue scheduled for another time, in order."""
     scheduled = Mailing.objects.open().filter(kind=Mailing.Kind.ISSUE, send_at__gt=now).select_related("issue")
-    titles = {one.send_at: (one.pk, str(one.issue)) for one in scheduled.defer("html", "text")}
+    titles = {mailing.send_at: (mailing.pk, str(mailing.issue)) for mailing in scheduled.defer("html", "text")}
     due = _("%(name)s: an issue is due") % {"name": publication.name}
     today = timezone.localtime(now, publication.zone).date()
     events = []
@@ -132,10 +121,3 @@ def _events(publication: Publication, now: datetime) -> list[CalendarEvent]:
             events.append(CalendarEvent(f"slot-{slot.day:%Y%m%d}", slot.at, title or due))
     events += [CalendarEvent(f"mailing-{pk}", at, title) for at, (pk, title) in titles.items()]
     return sorted(events, key=lambda event: event.at)
-
-
-def _last_changed_at(publication: Publication) -> datetime:
-    """The last change of anything in it; a removed shift is in the change history."""
-    shifted: datetime | None = Change.objects.filter(about=Shift._meta.label_lower).aggregate(at=Max("at"))["at"]
-    approved: datetime | None = Mailing.objects.open().aggregate(at=Max("approved_at"))["at"]
-    return max(filter(None, [publication.updated_at, shifted, approved]))

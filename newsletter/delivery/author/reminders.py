@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from newsletter.delivery.author import reminder_mails
-from newsletter.delivery.author.alerts import AuthorMail, sender_addresses
+from newsletter.delivery.author.alerts import AuthorMail, insert_new, sender_addresses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import MISSED_MAILED_FOR, Reminder
@@ -28,7 +28,7 @@ from newsletter.mail.message import Mail
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
-Kind, Answer = Reminder.Kind, Reminder.Response
+Kind, Response = Reminder.Kind, Reminder.Response
 DRAFT_BEFORE, LETTER_BEFORE = timedelta(hours=72), timedelta(hours=24)
 SCHEDULE_AHEAD = timedelta(minutes=2)  # a little more than the interval of the task
 
@@ -41,14 +41,11 @@ class NotASlot(Exception):
     """The time is no longer a slot: the rhythm or the time zone was changed."""
 
 
-# --- What is due ---
-
-
 def record_due(now: datetime) -> int:
     """Record due reminders for the slots ahead; return how many are new."""
-    ahead = slots_ahead(Publication.objects.fresh(), now, DRAFT_BEFORE)
-    free = [slot_at for slot_at in ahead if not has_mailing_on_day(slot_at)]
-    return sum(_record_reminder(kind, slot_at, now) for slot_at in free if (kind := _due_kind(slot_at - now)))
+    slots = schedule.next_slots(Publication.objects.fresh(), after=now, count=SLOTS_CHECKED)
+    free = [at for at in slots if at <= now + DRAFT_BEFORE and not has_mailing_on_day(at)]
+    return sum(_record_reminder(Kind.LETTER if at <= now + LETTER_BEFORE else Kind.DRAFT, at, now) for at in free)
 
 
 def record_missed(now: datetime) -> int:
@@ -56,18 +53,7 @@ def record_missed(now: datetime) -> int:
 
     Call it after `send_unanswered`, which may still send a late issue.
     """
-    found = list(missed_slots(now))
-    if not found:  # the usual case, without a count
-        return 0
-    before = Reminder.objects.count()
-    Reminder.objects.bulk_create(found, ignore_conflicts=True)
-    return Reminder.objects.count() - before
-
-
-def _due_kind(left: timedelta) -> Reminder.Kind | None:
-    if left <= LETTER_BEFORE:
-        return Kind.LETTER
-    return Kind.DRAFT if left <= DRAFT_BEFORE else None
+    return insert_new(list(missed_slots(now)))
 
 
 def _record_reminder(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:
@@ -100,12 +86,7 @@ def _create_draft(reminder: Reminder, now: datetime) -> None:
     )
 
 
-# --- Who is mailed ---
-
-
 class ReminderMail(AuthorMail[Reminder]):
-    """The mail of a reminder, as long as its slot can be met."""
-
     model, failure_message = Reminder, "reminder %s is not mailed yet: %s"
 
     def due_rows(self, now: datetime) -> QuerySet[Reminder]:
@@ -128,9 +109,6 @@ REMINDER_MAIL = ReminderMail()
 send_due = REMINDER_MAIL.send_due
 
 
-# --- What the author answers ---
-
-
 def approve(reminder: Reminder, now: datetime) -> Mailing | None:
     """Schedule the letter's content for its slot; return None if there was an answer already.
 
@@ -140,7 +118,7 @@ def approve(reminder: Reminder, now: datetime) -> Mailing | None:
         raise NotASlot
     assert reminder.issue is not None  # noqa: S101 - letters always have an issue
     with transaction.atomic():
-        if not reminder.store_answer(Answer.APPROVED, now):
+        if not reminder.store_answer(Response.APPROVED, now):
             return None
         return _schedule(reminder, reminder.issue, now)
 
@@ -158,7 +136,7 @@ def move(reminder: Reminder, now: datetime) -> bool:
     """Move the slot by a week, to the same local time; the author gets reminders for the new slot."""
     to = week_later(reminder.slot_at)
     with transaction.atomic():
-        given = reminder.store_answer(Answer.MOVED, now, moved_to=to)
+        given = reminder.store_answer(Response.MOVED, now, moved_to=to)
         if given and (slot := _slot_of(reminder)):
             local = timezone.localtime(to, Publication.objects.fresh().zone)
             schedule.move_slot(slot.day, now, to_on=local.date(), to_at=local.time())
@@ -167,7 +145,7 @@ def move(reminder: Reminder, now: datetime) -> bool:
 
 def skip(reminder: Reminder, now: datetime) -> bool:
     with transaction.atomic():
-        given = reminder.store_answer(Answer.SKIPPED, now)
+        given = reminder.store_answer(Response.SKIPPED, now)
         if given and (slot := _slot_of(reminder)):
             schedule.skip_slot(slot.day, now)
     return given
@@ -184,9 +162,6 @@ def week_later(slot_at: datetime) -> datetime:
     weekly = Cadence(local.date(), local.time(), publication.zone, days=7)
     vacations = Shifts(vacations=schedule.shifts_from(publication, slot_at).vacations)
     return cadence.next_slot(weekly, vacations, after=slot_at)
-
-
-# --- Without an answer ---
 
 
 def send_unanswered(now: datetime) -> int:
@@ -214,26 +189,17 @@ def _send_unanswered_letter(reminder: Reminder, now: datetime) -> bool:
     return True
 
 
-# --- Slots ---
-
 Reason = Reminder.Reason
 SLOTS_CHECKED = 5  # ahead or back: a rule or a move may have them close together
-CHECKED_BACK = timedelta(days=3)  # for slots without a reminder, because nothing was running
+SLOTS_CHECKED_BACK = timedelta(days=3)  # for slots without a reminder, because nothing was running
 RHYTHM_FIXED_BEFORE = timedelta(hours=24)  # a later change of the rhythm creates slots that nobody could meet
 
 
-def slots_ahead(publication: Publication, now: datetime, within: timedelta) -> list[datetime]:
-    """The slots until `within` from now; two can be close together, because one was moved."""
-    return [at for at in schedule.next_slots(publication, after=now, count=SLOTS_CHECKED) if at <= now + within]
-
-
 def is_slot(at: datetime) -> bool:
-    """Whether `at` is a slot by the current rhythm and shifts."""
     return schedule.slot_at(Publication.objects.fresh(), at) is not None
 
 
 def has_mailing_on_day(slot_at: datetime) -> bool:
-    """Whether an issue is scheduled or was sent on the day of this slot."""
     zone = Publication.objects.current().zone
     midnight = timezone.localtime(slot_at, zone).replace(hour=0, minute=0, second=0, microsecond=0)
     alive = Mailing.objects.filter(kind=Mailing.Kind.ISSUE).exclude(state=Mailing.State.CANCELLED)
@@ -242,9 +208,6 @@ def has_mailing_on_day(slot_at: datetime) -> bool:
 
 def proposed_issue() -> Issue | None:
     return Issue.objects.unsent().exclude(mailings__state__in=Mailing.OPEN_STATES).first()
-
-
-# --- Reasons not to send automatically ---
 
 
 def was_approved_since(reminder: Reminder) -> bool:
@@ -265,35 +228,21 @@ def reason_not_to_send(letter: Reminder, now: datetime) -> tuple[Reminder.Reason
     frozen = freeze(letter.issue)
     if sentences := _obstacle_sentences(letter.issue, max(letter.slot_at, now), frozen):
         return Reason.OBSTACLE, sentences
-    if reason := _reason_unseen(letter, frozen):
-        return reason, ""
-    if sentence := _loss_sentence(letter.issue, frozen):
-        return Reason.UNSHOWN, sentence
-    reason = _reason_late(letter, now)
-    return (reason, "") if reason else None
-
-
-def _reason_unseen(letter: Reminder, frozen: FrozenLetter) -> Reminder.Reason | None:
-    if letter.notified_at is None:
-        return Reason.UNTOLD
-    return Reason.EDITED if letter.content_hash != frozen.content_hash else None
-
-
-def _reason_late(letter: Reminder, now: datetime) -> Reminder.Reason | None:
-    if Publication.objects.fresh().unapproved != Publication.Unapproved.GO:
-        return Reason.UNANSWERED
-    return Reason.DOWN if now - letter.slot_at >= beginning.LATE_AFTER else None
+    if letter.notified_at is None or letter.content_hash != frozen.content_hash:
+        return (Reason.UNTOLD if letter.notified_at is None else Reason.EDITED), ""
+    with translation.override(Publication.objects.current().language):
+        if sentence := approving.losses_of_issue(letter.issue, letter=frozen):
+            return Reason.UNSHOWN, sentence
+    may_go_unapproved = Publication.objects.fresh().unapproved == Publication.Unapproved.GO
+    is_in_time = now - letter.slot_at < beginning.LATE_AFTER
+    reason = Reason.DOWN if may_go_unapproved else Reason.UNANSWERED
+    return None if may_go_unapproved and is_in_time else (reason, "")
 
 
 def _obstacle_sentences(issue: Issue, send_at: datetime, frozen: FrozenLetter) -> str:
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         return " ".join(obstacles(issue, send_at, letter=frozen))
-
-
-def _loss_sentence(issue: Issue, frozen: FrozenLetter) -> str:
-    with translation.override(Publication.objects.current().language):
-        return approving.losses_of_issue(issue, letter=frozen)
 
 
 def _nearby_issue_time(slot_at: datetime) -> str:
@@ -309,14 +258,11 @@ def _nearby_issue_time(slot_at: datetime) -> str:
         return date_format(first, "DATETIME_FORMAT") if first else ""
 
 
-# --- Missed slots ---
-
-
 def missed_slots(now: datetime) -> Iterator[Reminder]:
     """Yield an unsaved row for each recently missed slot that is not recorded yet."""
     publication = Publication.objects.fresh()
     passed = Reminder.objects.unanswered().filter(slot_at__lte=now, slot_at__gt=now - MISSED_MAILED_FOR)
-    recorded = Reminder.objects.filter(kind=Reminder.Kind.MISSED).values("slot_at")
+    recorded = Reminder.objects.filter(kind=Kind.MISSED).values("slot_at")
     for letter in passed.exclude(slot_at__in=recorded).select_related("issue"):
         is_missed = not was_approved_since(letter) and not schedule.is_slot_removed(publication, letter.slot_at)
         if is_missed and (why := reason_not_to_send(letter, now)):
@@ -327,18 +273,17 @@ def missed_slots(now: datetime) -> Iterator[Reminder]:
 
 
 def _missed_row(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reason, str], now: datetime) -> Reminder:
-    reason, detail = why
-    row = {"slot_at": slot_at, "issue": issue, "at": now, "due_at": now}
-    return Reminder(kind=Reminder.Kind.MISSED, reason=reason, detail=detail, **row)
+    row = {"kind": Kind.MISSED, "slot_at": slot_at, "issue": issue, "at": now, "due_at": now}
+    return Reminder(reason=why[0], detail=why[1], **row)
 
 
 def _unreminded_slot(publication: Publication, now: datetime) -> datetime | None:
     """The last slot, if it is without a letter and without an issue."""
-    recent = schedule.next_slots(publication, after=now - CHECKED_BACK, count=SLOTS_CHECKED)
+    recent = schedule.next_slots(publication, after=now - SLOTS_CHECKED_BACK, count=SLOTS_CHECKED)
     slot_at = max((at for at in recent if at <= now), default=None)
     if slot_at is None:
         return None
     reminded = Reminder.objects.filter(slot_at=slot_at)
     was_real = publication.updated_at <= slot_at - RHYTHM_FIXED_BEFORE or reminded.exists()
-    has_letter = reminded.exclude(kind=Reminder.Kind.DRAFT).exists()
+    has_letter = reminded.exclude(kind=Kind.DRAFT).exists()
     return None if not was_real or has_letter or has_mailing_on_day(slot_at) else slot_at

@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery import results
-from newsletter.delivery.author.alerts import AuthorMail, sender_addresses
+from newsletter.delivery.author.alerts import AuthorMail, insert_new, sender_addresses
 from newsletter.delivery.models import Mailing, ResultLetter
 from newsletter.delivery.models.reminders import RESULT_MAILED_FOR
 from newsletter.delivery.results import IssueResult
@@ -29,14 +29,9 @@ def record_due(now: datetime) -> int:
     over = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
     over = over.filter(finished_at__lte=now - RESULT_DELAY, finished_at__gt=now - RESULT_DELAY - RESULT_MAILED_FOR)
     recorded = ResultLetter.objects.values("issue")
-    found = list(over.exclude(issue__in=recorded).order_by("pk").values_list("issue", "pk"))
-    if not found:
-        return 0
     due_at = now if Publication.objects.fresh().tells_results else None
-    rows = [ResultLetter(issue_id=issue, mailing_id=mailing, at=now, due_at=due_at) for issue, mailing in found]
-    before = ResultLetter.objects.count()
-    ResultLetter.objects.bulk_create(rows, ignore_conflicts=True)
-    return ResultLetter.objects.count() - before
+    new = over.exclude(issue__in=recorded).order_by("pk").values_list("issue", "pk")
+    return insert_new([ResultLetter(issue_id=issue, mailing_id=pk, at=now, due_at=due_at) for issue, pk in new])
 
 
 class ResultMail(AuthorMail[ResultLetter]):
@@ -67,13 +62,14 @@ def build_result_letter(found: IssueResult, addresses: list[str]) -> Mail:
         subject = _("Three days later: %(issue)s") % {"issue": found.issue}
         context = _context(found, publication, addresses) | {"title": subject}
         letter = letters.render("result", subject, context, base_url=settings.SITE_URL)
-    domain = publication.sender_email.rpartition("@")[2]
-    message_id = headers.message_id("result", found.issue.pk, domain=domain)
+    message_id = headers.message_id("result", found.issue.pk, domain=publication.sender_email)
     return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
 
 
 def _context(found: IssueResult, publication: Publication, addresses: list[str]) -> dict[str, object]:
-    may_read = _may_all_read_sentences(addresses)
+    backend = "django.contrib.auth.backends.ModelBackend"
+    allowed = User.objects.with_perm("subscribers.see_readers", backend=backend).filter(is_staff=True)
+    may_read = set(addresses) <= set(allowed.values_list("email", flat=True))  # all of them; editors may not
     return {
         "publication": publication,
         "about": results.copies_text(found),
@@ -87,11 +83,3 @@ def _context(found: IssueResult, publication: Publication, addresses: list[str])
         "url": settings.SITE_URL + reverse("admin:mailing", args=[found.mailing.pk]),
         "settings_url": settings.SITE_URL + reverse("admin:settings_rhythm"),
     }
-
-
-def _may_all_read_sentences(addresses: list[str]) -> bool:
-    """Whether all recipients of the mail may see what readers write; editors may not."""
-    readers_of = User.objects.with_perm(
-        "subscribers.see_readers", backend="django.contrib.auth.backends.ModelBackend"
-    ).filter(is_staff=True)
-    return set(addresses) <= set(readers_of.values_list("email", flat=True))

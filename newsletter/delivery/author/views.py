@@ -75,13 +75,14 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
     if not is_link_trusted(request):
         return login_redirect(request)
     now, problem, current = timezone.now(), "", CurrentIssue(reminder)
-    act = ACTIONS.get(request.POST.get("do", ""))
+    action = ACTIONS.get(request.POST.get("do", ""))
     limit = Publication.objects.current().number_typed_above
     asks_number = cached_reader_counts(now).mailable > limit
-    if act is reminders.approve and asks_number and not _is_number_typed(request, current.issue):
+    typed = request.POST.get("number", "").strip()
+    if action is reminders.approve and asks_number and typed != str(current.issue.number):
         problem = _("Type %(number)s, the number of this issue.") % {"number": current.issue.number}
-    elif act and _reminder_state(current, now) in {"open", "unshown", "changed"}:
-        problem = _apply_answer(request, act, reminder, now)
+    elif action and _reminder_state(current, now) in {"open", "unshown", "changed"}:
+        problem = _apply_answer(request, action, reminder, now)
         current = CurrentIssue(reminder)  # a concurrent edit may be the reason
     state = _reminder_state(current, now)
     context = {
@@ -97,12 +98,7 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
         "changes": _diff_lines(current) if state == "changed" else [],
         "losses": current.losses if state == "unshown" else [],
     }
-    return render(request, "delivery/approve.html", context, status=409 if act and not reminder.answer else 200)
-
-
-def _is_number_typed(request: HttpRequest, issue: Issue) -> bool:
-    """Whether the issue number was typed, to prevent accidental sends to many readers."""
-    return request.POST.get("number", "").strip() == str(issue.number)
+    return render(request, "delivery/approve.html", context, status=409 if action and not reminder.answer else 200)
 
 
 def is_link_trusted(request: HttpRequest) -> bool:
@@ -118,12 +114,12 @@ def login_redirect(request: HttpRequest) -> HttpResponse:
 
 
 def _apply_answer(
-    request: HttpRequest, act: Callable[[Reminder, datetime], object], reminder: Reminder, now: datetime
+    request: HttpRequest, action: Callable[[Reminder, datetime], object], reminder: Reminder, now: datetime
 ) -> str:
     """Apply the answer; return a PlanningError's text, else "", also if the issue or the slot has changed."""
     try:
         with acting_as(request.user.get_username(), Via.MAIL_LINK), transaction.atomic():
-            act(reminder, now)
+            action(reminder, now)
     except (reminders.IssueChanged, reminders.NotASlot):
         reminder.refresh_from_db()
     except PlanningError as error:
@@ -139,17 +135,13 @@ def _reminder_state(current: CurrentIssue, now: datetime) -> str:
         return "answered"
     if reminder.slot_at <= now:
         return "passed"
-    if reminders.has_mailing_on_day(reminder.slot_at) or _is_under_way(reminder):
+    if reminders.has_mailing_on_day(reminder.slot_at) or current.issue.mailings.open().exists():
         return "settled"
     if not reminders.is_slot(reminder.slot_at):
         return "off_rhythm"
     if current.letter.content_hash != reminder.content_hash:
         return "changed"
     return "unshown" if current.losses else "open"
-
-
-def _is_under_way(reminder: Reminder) -> bool:
-    return reminder.issue is not None and reminder.issue.mailings.open().exists()
 
 
 def _diff_lines(current: CurrentIssue) -> list[tuple[str, str]]:
@@ -166,8 +158,8 @@ def calendar(request: HttpRequest, token: str) -> HttpResponse:
     publication = Publication.objects.fresh()
     if not icalendar_feed.is_calendar_token(token, publication):
         return invalid_link(request)
-    octets = icalendar_feed.calendar_bytes(publication, timezone.now())
-    return HttpResponse(octets, content_type="text/calendar; charset=utf-8")
+    feed = icalendar_feed.calendar_bytes(publication, timezone.now())
+    return HttpResponse(feed, content_type="text/calendar; charset=utf-8")
 
 
 @private_view

@@ -1,7 +1,7 @@
 """Parses inbound messages and applies them, slice by slice; each slice is one transaction."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -16,9 +16,9 @@ from django.utils import timezone
 from newsletter.delivery.events import reply_storing, rules, sns, webhooks
 from newsletter.delivery.events.matching import (
     FORGED_MATCH,
+    LATE_MATCH,
     NO_MATCH,
     REPORTED_WITHIN,
-    LATE_MATCH,
     CopyMatch,
     CopyMatcher,
     unsubscribing_reader,
@@ -32,12 +32,10 @@ from subscribers.models.consents import ConsentDetails
 
 log = logging.getLogger(__name__)
 
-SLICE_MESSAGES, SLICE_OCTETS = 500, 512 * 1024  # messages per transaction: mails are large, requests many
-EVENTS_PER_STATEMENT = 1_000  # events per statement
+SLICE_MESSAGES_MAX, SLICE_BYTES_MAX = 500, 512 * 1024  # of a transaction: mails are large, requests many
+EVENTS_PER_STATEMENT = 1_000
 RESULT_FIELDS = ("state", "what", "note", "applied_at", "mailing_id", "seq")
 DATABASE_ERRORS = (InterfaceError, OperationalError)  # the database is away: everything waits
-
-
 PARSERS: dict[str, Callable[[InboundMessage], ParsedMessage]] = {  # by source
     **dict.fromkeys(webhooks.TRACKING_VIEWS, provider_requests.parse_stored_request),
     webhooks.AMAZON: sns.parse_sns_request,
@@ -71,55 +69,46 @@ def _next_keys(last: int, newest: int) -> list[int]:
     """
     waiting = InboundMessage.objects.waiting().filter(pk__gt=last, pk__lte=newest)
     sizes = waiting.annotate(size=Length("body")).values_list("pk", "size", "begun")
-    keys, octets = list[int](), 0
-    for key, size, begun in sizes[:SLICE_MESSAGES]:
-        if keys and (begun or octets + size > SLICE_OCTETS):
+    keys, total_size = list[int](), 0
+    for key, size, begun in sizes[:SLICE_MESSAGES_MAX]:
+        if keys and (begun or total_size + size > SLICE_BYTES_MAX):
             break
-        keys, octets = [*keys, key], octets + size
+        keys, total_size = [*keys, key], total_size + size
         if begun:
             break
     return keys
 
 
-def _apply_slice(some: Sequence[InboundMessage], now: datetime) -> int:
+def _apply_slice(messages: Sequence[InboundMessage], now: datetime) -> int:
     """Apply a claimed slice; release what cannot be parsed yet, and everything if the database is away."""
-    read = list(_parse_all(some))  # outside the transaction: parsing takes longest
+    results: list[ParseResult] = []
+    for inbound in messages:  # outside the transaction: parsing takes longest
+        with suppress(TryLater):
+            results.append((inbound, _parse(inbound)))
     try:
-        done = _apply_parsed(read, now)
+        done = _apply_parsed(results, now)
     except DATABASE_ERRORS:
         with suppress(*DATABASE_ERRORS):
-            InboundMessage.objects.release([one.pk for one in some])
+            InboundMessage.objects.release([inbound.pk for inbound in messages])
         raise
-    InboundMessage.objects.release(list({one.pk for one in some} - {one.pk for one, _parsed in read}))
+    InboundMessage.objects.release(list({one.pk for one in messages} - {one.pk for one, _parsed in results}))
     return done
 
 
-def _apply_parsed(read: Sequence[ParseResult], now: datetime) -> int:
+def _apply_parsed(results: Sequence[ParseResult], now: datetime) -> int:
     """Apply parsed messages together; if that raises, one by one, so that a bad one blocks no other."""
     try:
-        return _store_and_apply(read, now)
-    except DATABASE_ERRORS:
-        raise
-    except Exception:
-        log.exception("A slice of inbound messages could not be applied; each is tried alone.")
-    return sum(_apply_alone(one, now) for one in read)
-
-
-def _apply_alone(one: ParseResult, now: datetime) -> int:
-    try:
-        return _store_and_apply([one], now)
+        return _store_and_apply(results, now)
     except DATABASE_ERRORS:
         raise
     except Exception as error:
-        log.exception("Inbound message %s cannot be applied.", one[0].pk)
-        _mark_unreadable(one[0], f"{type(error).__name__}: {error}")
-        return _store_and_apply([(one[0], None)], now)
-
-
-def _parse_all(some: Iterable[InboundMessage]) -> Iterator[ParseResult]:
-    for one in some:
-        with suppress(TryLater):
-            yield one, _parse(one)
+        if len(results) > 1:
+            log.exception("A slice of inbound messages could not be applied; each is tried alone.")
+            return sum(_apply_parsed([result], now) for result in results)
+        inbound, _parsed = results[0]
+        log.exception("Inbound message %s cannot be applied.", inbound.pk)
+        _mark_unreadable(inbound, f"{type(error).__name__}: {error}")
+        return _store_and_apply([(inbound, None)], now)
 
 
 def _parse(inbound: InboundMessage) -> ParsedMessage | None:
@@ -145,55 +134,51 @@ def _mark_unreadable(inbound: InboundMessage, why: str) -> None:
     inbound.note = without_addresses(why)[:500]
 
 
-def _store_and_apply(read: Sequence[ParseResult], now: datetime) -> int:
-    """Store the events of some messages, apply them, and mark the messages, in one transaction."""
+def _store_and_apply(results: Sequence[ParseResult], now: datetime) -> int:
+    """Store the events of some messages, apply them, and save the messages' results, in one transaction."""
     with transaction.atomic():
-        still = _lock([inbound.pk for inbound, _parsed in read])
-        mine = [(inbound, parsed) for inbound, parsed in read if still.get(inbound.pk) == inbound.begun_at]
+        claimed_at = _lock_waiting([inbound.pk for inbound, _parsed in results])
+        claimed = [(inbound, parsed) for inbound, parsed in results if claimed_at.get(inbound.pk) == inbound.begun_at]
         matcher = CopyMatcher()
-        found = [
-            (inbound, reported, matcher.find(reported))
-            for inbound, parsed in mine
-            if parsed
-            for reported in parsed.events
-        ]
-        rules.apply_new_events(_new_events(found))
-        matches: dict[int, list[CopyMatch]] = {inbound.pk: [] for inbound, _parsed in mine}
-        for inbound, _reported_event, match in found:
-            matches[inbound.pk].append(match)
-        for inbound, parsed in mine:
-            _set_result(inbound, parsed, matches[inbound.pk], matcher, now)
-        _save_results([inbound for inbound, _parsed in mine])
-        emptied = [inbound.pk for inbound, parsed in mine if parsed and parsed.is_emptied]
+        matches = {
+            inbound.pk: [(reported, matcher.find(reported)) for reported in parsed.events] if parsed else []
+            for inbound, parsed in claimed
+        }
+        reports = [(inbound, *pair) for inbound, _ in claimed for pair in matches[inbound.pk]]
+        rules.apply_new_events(_new_events(reports))
+        for inbound, parsed in claimed:
+            _set_result(inbound, parsed, [match for _reported, match in matches[inbound.pk]], matcher, now)
+        _save_results([inbound for inbound, _parsed in claimed])
+        emptied = [inbound.pk for inbound, parsed in claimed if parsed and parsed.is_emptied]
         if emptied:
             InboundMessage.objects.filter(pk__in=emptied).update(body=b"")
-        for inbound, parsed in mine:
+        for inbound, parsed in claimed:
             if parsed and parsed.personal_mail and inbound.what == MessageKind.REPLY:
                 reply_storing.store_reply(inbound, parsed.personal_mail)
-    return len(mine)
+    return len(claimed)
 
 
 def _save_results(messages: Sequence[InboundMessage]) -> None:
-    """Save the marks, with one statement for all equal ones: most requests of a provider are."""
-    alike: dict[tuple[object, ...], list[int]] = {}
-    for one in messages:
-        alike.setdefault(tuple(getattr(one, name) for name in RESULT_FIELDS), []).append(one.pk)
-    for values, keys in alike.items():
+    """Save with one statement for all equal results: most requests of a provider are."""
+    keys_by_result: dict[tuple[object, ...], list[int]] = {}
+    for inbound in messages:
+        keys_by_result.setdefault(tuple(getattr(inbound, name) for name in RESULT_FIELDS), []).append(inbound.pk)
+    for values, keys in keys_by_result.items():
         InboundMessage.objects.filter(pk__in=keys).update(**dict(zip(RESULT_FIELDS, values, strict=True)))
 
 
-def _lock(keys: list[int]) -> dict[int, datetime | None]:
+def _lock_waiting(keys: list[int]) -> dict[int, datetime | None]:
     """Lock the messages that still wait; return their claim times by key."""
     rows = InboundMessage.objects.waiting().filter(pk__in=keys)
     rows = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
     return dict(rows.values_list("pk", "begun_at"))
 
 
-def _new_events(found: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch]]) -> list[NewEvent]:
+def _new_events(matches: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch]]) -> list[NewEvent]:
     """Store events that are not known yet, and return them. Forged and unproven reports become no event."""
     new_events = {
         (event.source, event.source_id): NewEvent(event, match, reported.diagnostic)
-        for event, reported, match in _matched_events(found)
+        for event, reported, match in _matched_events(matches)
     }
     for source in {source for source, _id in new_events}:
         ids = [source_id for event_source, source_id in new_events if event_source == source]
@@ -208,29 +193,27 @@ def _new_events(found: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch]]
 
 
 def _matched_events(
-    found: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch]],
+    matches: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch]],
 ) -> Iterator[tuple[Event, ReportedEvent, CopyMatch]]:
     """Yield the events of reports, known ones too. Forged, late and unproven reports become no event.
 
     Reports without a source_id only prove arrival: at most one event per delivery, none if arrival is known.
     """
-    about_copies = [
-        (reported, one) for _inbound, reported, one in found if reported.kind == EventKind.DELIVERED and one.is_proven
+    arrivals = [
+        (reported, match)
+        for _inbound, reported, match in matches
+        if reported.kind == EventKind.DELIVERED and match.is_proven
     ]
-    arrived = {(one.mailing_id, one.seq) for reported, one in about_copies if reported.source_id}
-    if any(not reported.source_id for reported, _about in about_copies):
-        arrived |= _arrived_copies([match for reported, match in about_copies if not reported.source_id])
-    for inbound, reported, match in found:
+    arrived = {(match.mailing_id, match.seq) for reported, match in arrivals if reported.source_id}
+    if unnamed := [match for reported, match in arrivals if not reported.source_id]:
+        mailings, seqs = {match.mailing_id for match in unnamed}, {match.seq for match in unnamed}
+        known = Event.objects.filter(mailing_id__in=mailings, seq__in=seqs, kind=EventKind.DELIVERED)
+        arrived |= set(known.values_list("mailing_id", "seq"))
+    for inbound, reported, match in matches:
         is_needless = not reported.source_id and (match.seq is None or (match.mailing_id, match.seq) in arrived)
         if match.is_proven and not (match.is_forged or match.is_too_late or is_needless):
             arrived.update([] if reported.source_id else [(match.mailing_id, match.seq)])
             yield _build_event(inbound, reported, match), reported, match
-
-
-def _arrived_copies(copies: Sequence[CopyMatch]) -> set[tuple[int | None, int | None]]:
-    mailings, seqs = {one.mailing_id for one in copies}, {one.seq for one in copies}
-    rows = Event.objects.filter(mailing_id__in=mailings, seq__in=seqs, kind=EventKind.DELIVERED)
-    return set(rows.values_list("mailing_id", "seq"))
 
 
 def _build_event(inbound: InboundMessage, reported: ReportedEvent, match: CopyMatch) -> Event:
@@ -256,30 +239,27 @@ def _set_result(
     inbound.applied_at = now
     if parsed is None:
         return
-    inbound.state, inbound.what, inbound.note = InboundMessage.State.APPLIED, parsed.what, parsed.note[:500]
-    if parsed.what in UNSUBSCRIBE_KINDS:
+    inbound.state, inbound.what, inbound.note = InboundMessage.State.APPLIED, parsed.kind, parsed.note[:500]
+    if parsed.kind in {MessageKind.REPLY, MessageKind.AUTO_REPLY}:  # perhaps to the address for unsubscribing
         _unsubscribe(inbound, parsed, now)
-    if parsed.what != MessageKind.REQUEST:  # a request is about many deliveries
-        copies = ((one.mailing_id, one.seq) for one in matches if one.seq is not None)
+    if parsed.kind != MessageKind.REQUEST:  # a request is about many deliveries
+        copies = ((match.mailing_id, match.seq) for match in matches if match.seq is not None)
         inbound.mailing_id, inbound.seq = next(copies, matcher.copy_of(parsed.reference) or (None, None))
     _explain_no_effect(inbound, parsed, matches)
 
 
 def _explain_no_effect(inbound: InboundMessage, parsed: ParsedMessage, matches: list[CopyMatch]) -> None:
-    if matches and all(one == FORGED_MATCH for one in matches):
+    is_about_reader = parsed.kind in {MessageKind.BOUNCE, MessageKind.COMPLAINT}
+    if matches and all(match == FORGED_MATCH for match in matches):
         inbound.note = "forged: it carries a signature that is not ours"
-    elif matches and all(one == LATE_MATCH for one in matches):
+    elif matches and all(match == LATE_MATCH for match in matches):
         inbound.note = f"about a copy that was sent more than {REPORTED_WITHIN.days} days ago"
-    elif parsed.what in ABOUT_A_READER and all(one == NO_MATCH for one in matches):
+    elif is_about_reader and all(match == NO_MATCH for match in matches):
         inbound.note = "about nobody to whom anything was sent lately"
-    elif unproven := [one.reader.email for one in matches if one.reader and not one.is_proven]:
+    elif unproven := [match.reader.email for match in matches if match.reader and not match.is_proven]:
         inbound.note = ", ".join(dict.fromkeys(unproven))[:500]
-        if parsed.what in ABOUT_A_READER:
+        if is_about_reader:
             inbound.state = InboundMessage.State.UNPROVEN
-
-
-ABOUT_A_READER = frozenset({MessageKind.BOUNCE, MessageKind.COMPLAINT})
-UNSUBSCRIBE_KINDS = frozenset({MessageKind.REPLY, MessageKind.AUTO_REPLY})  # sent to the address for unsubscribing
 
 
 def _unsubscribe(inbound: InboundMessage, parsed: ParsedMessage, now: datetime) -> None:

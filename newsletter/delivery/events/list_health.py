@@ -18,7 +18,7 @@ from newsletter.delivery.models import Batch, Breakdown, Delivery, Event, EventC
 from subscribers.models import Subscriber, Suppression
 
 ISSUES_SHOWN, DOMAINS_SHOWN, MESSAGES_SHOWN = 12, 10, 20  # rows per table
-RAW_MAX = 4_000  # bytes shown of a message
+RAW_BYTES_MAX = 4_000  # bytes shown of a message
 # Gmail's rules for bulk senders: below 0.1 %, never 0.3 %. https://support.google.com/a/answer/81126
 COMPLAINTS_MANY, COMPLAINTS_TOO_MANY = 0.001, 0.003
 
@@ -63,16 +63,11 @@ class AddressStats:
 def address_stats(now: datetime) -> AddressStats:
     counted = Suppression.objects.order_by().values_list("reason").annotate(count=Count("pk"))
     suppressed = dict(counted.values_list("reason", "count"))
-    return AddressStats(Subscriber.objects.mailable(now).count(), _count_soft_bounced(now), suppressed)
-
-
-def _count_soft_bounced(now: datetime) -> int:
-    """The number of addresses with a soft bounce lately that are not suppressed."""
-    lately = Mailing.objects.filter(planned_at__gt=now - BOUNCE_WINDOW).values_list("pk", flat=True)
-    came_back = Event.objects.filter(mailing_id__in=list(lately)).exclude(verdict="")
-    hashes = came_back.filter(verdict=BounceType.SOFT).exclude(address_hash="").order_by().values("address_hash")
-    suppressed = Suppression.objects.filter(address_hash__in=hashes)
-    return hashes.distinct().count() - suppressed.count()
+    recent = Mailing.objects.filter(planned_at__gt=now - BOUNCE_WINDOW).values_list("pk", flat=True)
+    bounces = _bounces(list(recent)).filter(verdict=BounceType.SOFT).exclude(address_hash="")
+    hashes = bounces.values("address_hash")
+    soft = hashes.distinct().count() - Suppression.objects.filter(address_hash__in=hashes).count()
+    return AddressStats(Subscriber.objects.mailable(now).count(), soft, suppressed)
 
 
 def recent_issue_mailings() -> list[Mailing]:
@@ -110,8 +105,8 @@ def _bounces(keys: list[int]) -> QuerySet[Event]:
 
 
 def _count_complaints(keys: list[int]) -> dict[int, int]:
-    found = Event.objects.filter(mailing_id__in=keys, kind=EventKind.COMPLAINED).order_by().values_list("mailing_id")
-    counts = Counter({mailing: count for mailing, count in found.annotate(count=Count("pk")) if mailing is not None})
+    events = Event.objects.filter(mailing_id__in=keys, kind=EventKind.COMPLAINED).order_by().values_list("mailing_id")
+    counts = Counter({mailing: count for mailing, count in events.annotate(count=Count("pk")) if mailing is not None})
     thinned = EventCount.objects.filter(mailing_id__in=keys, kind=EventKind.COMPLAINED)
     return counts + Counter(dict(thinned.values_list("mailing_id").annotate(total=Sum("count"))))
 
@@ -121,19 +116,13 @@ def stats_by_domain(mailings: Iterable[Mailing]) -> list[BounceStats]:
     keys = [one.pk for one in mailings]
     bounces = _bounces(keys).exclude(domain="").values_list("domain")
     columns = {one: Count("pk", filter=Q(verdict=one)) for one in ("hard", "soft", "policy")}
-    found = bounces.annotate(count=Count("pk"), **columns).order_by("-count", "domain")[:DOMAINS_SHOWN]
-    sent = _sent_by_domain(keys)
-    return [BounceStats(name, sent.get(name), hard, soft, policy) for name, _count, hard, soft, policy in found]
-
-
-def _sent_by_domain(keys: list[int]) -> Counter[str]:
-    """Deliveries sent to each domain that is counted separately."""
+    counted = bounces.annotate(count=Count("pk"), **columns).order_by("-count", "domain")[:DOMAINS_SHOWN]
     sent = Counter[str]()
-    for row in Breakdown.objects.filter(pk__in=keys):
-        for name in row.domains:
-            numbers = row.by_domain.get(name)
+    for breakdown in Breakdown.objects.filter(pk__in=keys):
+        for name in breakdown.domains:  # those counted separately
+            numbers = breakdown.by_domain.get(name)
             sent[name] += int(numbers[Delivery.State.SENT]) if numbers else 0
-    return +sent
+    return [BounceStats(name, sent[name] or None, hard, soft, policy) for name, _count, hard, soft, policy in counted]
 
 
 def unparsed_messages() -> list[tuple[InboundMessage, str]]:
@@ -146,6 +135,6 @@ def unproven_messages() -> list[tuple[InboundMessage, str]]:
     return _with_beginning(InboundMessage.objects.unproven())
 
 
-def _with_beginning(found: QuerySet[InboundMessage]) -> list[tuple[InboundMessage, str]]:
-    some = found.defer("body").annotate(raw=Substr("body", 1, RAW_MAX))[:MESSAGES_SHOWN]
-    return [(one, bytes(vars(one)["raw"]).decode("utf-8", "replace")) for one in some]
+def _with_beginning(messages: QuerySet[InboundMessage]) -> list[tuple[InboundMessage, str]]:
+    rows = messages.defer("body").annotate(raw=Substr("body", 1, RAW_BYTES_MAX))[:MESSAGES_SHOWN]
+    return [(row, bytes(vars(row)["raw"]).decode("utf-8", "replace")) for row in rows]

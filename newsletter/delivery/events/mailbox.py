@@ -17,7 +17,7 @@ from imap_tools import BaseMailBox, ImapToolsError, MailBox, MailBoxStartTls, Ma
 
 from newsletter.delivery.models import InboundMessage, MailFetch
 
-MAILS_PER_FETCH = 200  # mails per fetch
+MAILS_PER_FETCH = 200
 FAILED_MOVES_MAX = 20  # mails that cannot be moved before the fetch stops
 TIMEOUT_SECONDS = 20
 PIPE = "pipe:"  # no mailbox: a mail server pipes each mail to receive_mail
@@ -46,9 +46,6 @@ class MailboxConfig:
     password: str
     folder: str
     done_folder: str
-
-    def open(self) -> BaseMailBox:
-        return MAILBOX_CLASSES[self.scheme](self.host, self.port, timeout=TIMEOUT_SECONDS)
 
 
 def parse_mailbox_url(url: str) -> MailboxConfig | None:
@@ -92,12 +89,14 @@ def _store_and_move(config: MailboxConfig, now: datetime) -> Iterator[bool]:
     with _connected(config) as box:
         box.login(config.user, config.password, initial_folder=config.folder)
         uids = box.uids()
-        if uids:
-            _make_folder(box, config.done_folder)
+        with contextlib.suppress(ImapToolsError):  # it exists already; otherwise moving fails
+            if uids and not box.folder.exists(config.done_folder):
+                box.folder.create(config.done_folder)
         failed: list[Exception] = []
         for uid in uids[: MAILS_PER_FETCH + FAILED_MOVES_MAX]:
             try:
-                if body := _fetch_raw(box, uid):
+                _status, parts = box.client.uid("FETCH", uid, "(BODY.PEEK[])")  # left unread
+                if body := next((bytes(part[1]) for part in parts if isinstance(part, tuple)), b""):  # not gone
                     yield InboundMessage.objects.store(InboundMessage.MAIL, body, now)
                     box.move(uid, config.done_folder)
             except imaplib.IMAP4.abort:  # the connection has ended
@@ -113,22 +112,10 @@ def _store_and_move(config: MailboxConfig, now: datetime) -> Iterator[bool]:
 @contextlib.contextmanager
 def _connected(config: MailboxConfig) -> Iterator[BaseMailBox]:
     """A connection whose socket is closed even if the server hangs up."""
-    box = config.open()
+    box = MAILBOX_CLASSES[config.scheme](config.host, config.port, timeout=TIMEOUT_SECONDS)
     try:
         with box:
             yield box
     finally:
         with contextlib.suppress(OSError):
             box.client.shutdown()
-
-
-def _make_folder(box: BaseMailBox, name: str) -> None:
-    with contextlib.suppress(ImapToolsError):  # it exists already; otherwise moving fails
-        if not box.folder.exists(name):
-            box.folder.create(name)
-
-
-def _fetch_raw(box: BaseMailBox, uid: str) -> bytes:
-    """The raw mail, left unread; b"" if it is gone."""
-    _status, found = box.client.uid("FETCH", uid, "(BODY.PEEK[])")
-    return next((bytes(part[1]) for part in found if isinstance(part, tuple)), b"")

@@ -48,14 +48,8 @@ class CopyMatch:
 NO_MATCH, FORGED_MATCH, LATE_MATCH = CopyMatch(), CopyMatch(is_forged=True), CopyMatch(is_too_late=True)
 # For these the reader is not looked up: a mailing has millions of them.
 COPY_EVENTS = frozenset(
-    {
-        EventKind.SENT,
-        EventKind.DELIVERED,
-        EventKind.DEFERRED,
-        EventKind.OPENED,
-        EventKind.CLICKED,
-        EventKind.AUTORESPONDED,
-    }
+    {EventKind.SENT, EventKind.DELIVERED, EventKind.DEFERRED, EventKind.OPENED, EventKind.CLICKED}
+    | {EventKind.AUTORESPONDED}
 )
 
 
@@ -72,20 +66,20 @@ class CopyMatcher:
             recipient = reported.reference.recipient
             return CopyMatch(*copy, address_hash=address_hash(recipient, self.salt) if recipient else "")
         if copy is not None:
-            return self._of_copy(*copy, reported)
+            return self._match_copy(*copy, reported)
         if reader := unsubscribing_reader(reported.reference):
             return CopyMatch(None, None, reader, reader.address_hash, domain_of(reader.email))
         if is_forged(reported.reference):
             return FORGED_MATCH
-        return _by_address(reported.reference.recipient, reported.at, is_vouched=reported.is_vouched)
+        return _match_address(reported.reference.recipient, reported.at, is_vouched=reported.is_vouched)
 
     def copy_of(self, reference: DeliveryReference) -> tuple[int, int] | None:
         """(mailing_id, seq) by the first token or Message-ID with a valid signature; None without one."""
-        found = chain(self._by_tokens(reference.tokens), _by_message_ids(reference.message_ids))
-        return next((copy for copy in found if self._mailing(copy[0])), None)
+        copies = chain(self._by_tokens(reference.tokens), _by_message_ids(reference.message_ids))
+        return next((copy for copy in copies if self._mailing(copy[0])), None)
 
-    def _by_tokens(self, found: Iterable[str]) -> Iterator[tuple[int, int]]:
-        for token in found:
+    def _by_tokens(self, candidates: Iterable[str]) -> Iterator[tuple[int, int]]:
+        for token in candidates:
             mailing_id, seq = divmod(tokens.claimed_id(token) or 0, 1 << SEQ_BITS)
             mailing = self._mailing(mailing_id)
             if mailing is not None and tokens.is_valid(token, "bounce", mailing[0]):
@@ -98,18 +92,20 @@ class CopyMatcher:
             self.mailings[mailing_id] = rows.first()
         return self.mailings[mailing_id]
 
-    def _of_copy(self, mailing_id: int, seq: int, reported: ReportedEvent) -> CopyMatch:
+    def _match_copy(self, mailing_id: int, seq: int, reported: ReportedEvent) -> CopyMatch:
         reader_id, sent_at = _reader_and_time(mailing_id, seq)
         _salt, planned_at = self._mailing(mailing_id) or ("", None)
         if (
             reported.kind == EventKind.BOUNCED
             and not reported.is_vouched
-            and _is_too_late(sent_at or planned_at, reported.at)
+            and (handed_over_at := sent_at or planned_at)
+            and handed_over_at < reported.at - REPORTED_WITHIN
         ):
             return LATE_MATCH
-        recipient, reader = reported.reference.recipient, Subscriber.objects.filter(pk=reader_id or 0).first()
-        if reader is None or planned_at is None or _has_new_address_since(reader, planned_at):
-            return CopyMatch(mailing_id, seq, domain=domain_of(recipient))
+        reader = Subscriber.objects.filter(pk=reader_id or 0).first()
+        has_moved = Q(confirmed_at__gt=planned_at) | Q(undone_at__gt=planned_at)  # the report is about the old address
+        if reader is None or planned_at is None or reader.address_changes.filter(has_moved).exists():
+            return CopyMatch(mailing_id, seq, domain=domain_of(reported.reference.recipient))
         return CopyMatch(mailing_id, seq, reader, reader.address_hash, domain_of(reader.email))
 
 
@@ -118,12 +114,7 @@ def reader_of_copy(mailing_id: int, seq: int) -> Subscriber | None:
     return Subscriber.objects.filter(pk=_reader_and_time(mailing_id, seq)[0] or 0).first()
 
 
-def _is_too_late(sent_at: datetime | None, at: datetime) -> bool:
-    return sent_at is not None and sent_at < at - REPORTED_WITHIN
-
-
 def unsubscribing_reader(reference: DeliveryReference) -> Subscriber | None:
-    """The reader whose unsubscribe token the mail was sent to, or quotes."""
     for token in filter(tokens.claimed_id, reference.tokens):
         if reader := Subscriber.objects.for_token(token, "unsubscribe"):
             return reader
@@ -135,35 +126,26 @@ def is_forged(reference: DeliveryReference) -> bool:
     return any(map(tokens.claimed_id, reference.tokens)) or any(map(OUR_MESSAGE_ID.match, reference.message_ids))
 
 
-def _by_message_ids(found: Iterable[str]) -> Iterator[tuple[int, int]]:
-    for message_id in found:
-        match = OUR_MESSAGE_ID.match(message_id)
-        if match is None:
-            continue
-        name, given = match[1].lower(), match[4].lower()
-        if any(hmac.compare_digest(digest[:16], given) for digest in tokens.digests("message-id", name)):
-            yield int(match[2]), int(match[3])
+def _by_message_ids(candidates: Iterable[str]) -> Iterator[tuple[int, int]]:
+    for message_id in candidates:
+        if match := OUR_MESSAGE_ID.match(message_id):
+            name, given = match[1].lower(), match[4].lower()
+            if any(hmac.compare_digest(digest[:16], given) for digest in tokens.digests("message-id", name)):
+                yield int(match[2]), int(match[3])
 
 
 def _reader_and_time(mailing_id: int, seq: int) -> tuple[int | None, datetime | None]:
     """Reader and sending time of a delivery, each None if unknown."""
-    found = Delivery.objects.filter(mailing_id=mailing_id, seq=seq).values_list("subscriber_id", "sent_at")
-    return found.first() or (None, None)
+    rows = Delivery.objects.filter(mailing_id=mailing_id, seq=seq).values_list("subscriber_id", "sent_at")
+    return rows.first() or (None, None)
 
 
-def _has_new_address_since(reader: Subscriber, at: datetime) -> bool:
-    """Whether the reader has changed their address since `at`, so that a report is about the former one."""
-    return reader.address_changes.filter(Q(confirmed_at__gt=at) | Q(undone_at__gt=at)).exists()
-
-
-def _by_address(recipient: str, at: datetime, *, is_vouched: bool) -> CopyMatch:
-    if "@" not in recipient:
-        return NO_MATCH
-    reader = Subscriber.objects.filter(address_hash=address_hash(recipient)).first()
+def _match_address(recipient: str, at: datetime, *, is_vouched: bool) -> CopyMatch:
+    reader = Subscriber.objects.filter(address_hash=address_hash(recipient)).first() if "@" in recipient else None
     if reader is None:
         return NO_MATCH
-    lately = Delivery.objects.filter(subscriber=reader, state__in=HANDED_OVER_STATES, sent_at__gte=at - MAILED_WITHIN)
-    copy = lately.order_by("-mailing_id").values_list("mailing_id", "seq").first()
+    recent = Delivery.objects.filter(subscriber=reader, state__in=HANDED_OVER_STATES, sent_at__gte=at - MAILED_WITHIN)
+    copy = recent.order_by("-mailing_id").values_list("mailing_id", "seq").first()
     if copy is None and not is_vouched:
         return NO_MATCH
     mailing_id, seq = copy or (None, None)

@@ -81,7 +81,7 @@ class ParsedMessage:
     is_emptied: its body is deleted once it is applied.
     """
 
-    what: InboundMessage.Kind
+    kind: InboundMessage.Kind
     events: tuple[ReportedEvent, ...] = ()
     reference: DeliveryReference = DeliveryReference()
     note: str = ""

@@ -32,7 +32,10 @@ def store_reply(inbound: InboundMessage, mail: PersonalMail) -> Reply | None:
     """
     if not inbound.body:  # stored before
         return None
-    if _is_by_author(mail) and (replied_to := _answered_reply(mail)):
+    publication = Publication.objects.current()
+    own_addresses = {publication.sender_email.lower(), publication.reply_to.lower()} - {""}
+    answered = Reply.objects.filter(message_id__in=mail.replies_to).order_by("-pk")
+    if mail.sender.lower() in own_addresses and (replied_to := answered.first()):
         _store_author_answer(replied_to, mail, inbound)
         InboundMessage.objects.filter(pk=inbound.pk).update(body=b"")
         return None
@@ -59,12 +62,11 @@ def store_reply(inbound: InboundMessage, mail: PersonalMail) -> Reply | None:
     return reply
 
 
-# --- Whose it is ---
-
-
 def _reply_context(mail: PersonalMail) -> ReplyContext:
-    writer = _reader_at(mail.sender)
-    previous = _previous_reply(mail)
+    hashes = [address_hash(mail.sender)] if "@" in mail.sender else []
+    writer = Subscriber.objects.filter(address_hash__in=hashes).first()
+    answer = Answer.objects.filter(message_id__in=mail.replies_to).select_related("reply").order_by("-pk").first()
+    previous = answer.reply if answer else None
     if previous and previous.subscriber_id == (writer.pk if writer else None):
         return ReplyContext(writer, writer is not None, previous.issue_id, previous)
     copy = CopyMatcher().copy_of(DeliveryReference(message_ids=mail.replies_to))
@@ -74,28 +76,6 @@ def _reply_context(mail: PersonalMail) -> ReplyContext:
     issue_id = Mailing.objects.filter(pk=copy[0]).values_list("issue_id", flat=True).first()
     is_certain = owner is not None and writer is not None and owner.pk == writer.pk
     return ReplyContext(writer or owner, is_certain, issue_id)
-
-
-def _reader_at(address: str) -> Subscriber | None:
-    return Subscriber.objects.filter(address_hash=address_hash(address)).first() if "@" in address else None
-
-
-def _previous_reply(mail: PersonalMail) -> Reply | None:
-    answer = Answer.objects.filter(message_id__in=mail.replies_to).select_related("reply").order_by("-pk").first()
-    return answer.reply if answer else None
-
-
-# --- Answers of the author's own ---
-
-
-def _is_by_author(mail: PersonalMail) -> bool:
-    publication = Publication.objects.current()
-    own = {publication.sender_email.lower(), publication.reply_to.lower()} - {""}
-    return mail.sender.lower() in own
-
-
-def _answered_reply(mail: PersonalMail) -> Reply | None:
-    return Reply.objects.filter(message_id__in=mail.replies_to).order_by("-pk").first() if mail.replies_to else None
 
 
 def _store_author_answer(reply: Reply, mail: PersonalMail, inbound: InboundMessage) -> None:

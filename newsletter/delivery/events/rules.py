@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import batched, groupby
 
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -33,22 +33,16 @@ from subscribers.models import Subscriber, Suppression
 from subscribers.models.consents import ConsentDetails
 from subscribers.models.suppressions import make_departure
 
-DELIVERIES_MIN, REFUSED_SHARE_MAX = (
-    20,
-    0.1,
-)  # deliveries, and share of those with a result: large providers stop at 10 % dead addresses
-DOMAIN_SHARE_MIN = (
-    0.05  # a domain's share of all deliveries: anybody can have twenty mailboxes at a domain of their own
-)
+# Deliveries, and the share of those with a result: large providers stop at 10 % dead addresses.
+DELIVERIES_MIN, REFUSED_SHARE_MAX = 20, 0.1
+# A domain's share of all deliveries: anybody can have twenty mailboxes at a domain of their own.
+DOMAIN_SHARE_MIN = 0.05
 BOUNCES_IN_A_ROW = 3  # in BOUNCE_WINDOW: then an address is suppressed though no server called it dead
 BOUNCE_WINDOW = timedelta(days=90)
 REOPEN_WITHIN = timedelta(days=3)  # after its end a mailing is still reopened by `retry_dead`
-REFUSALS_PER_SLICE = 200  # refusals judged in one transaction
-DELIVERIES_PER_STATEMENT = 1_000  # deliveries per statement
+REFUSALS_PER_SLICE = 200  # in one transaction
+DELIVERIES_PER_STATEMENT = 1_000
 SENT, FAILED = Delivery.State.SENT, Delivery.State.FAILED
-
-
-# --- A domain that refuses us ---
 
 
 @dataclass(frozen=True)
@@ -70,11 +64,12 @@ def pause_refused(events: Iterable[Event]) -> None:
     reported = {(one.mailing_id, one.domain) for one in events if one.verdict == BounceType.POLICY and one.domain}
     sending = Mailing.objects.filter(pk__in=[pk for pk, _domain in reported if pk], state=Mailing.State.SENDING)
     for mailing in sending.defer("html", "text"):
-        mine = [domain for pk, domain in reported if pk == mailing.pk]
-        for found in refusing_domains(mailing, mine):
-            if _has_real_share(mailing, found.domain):
+        domains = [domain for pk, domain in reported if pk == mailing.pk]
+        for refusing in refusing_domains(mailing, domains):
+            copies = mailing.deliveries.filter(subscriber__email__iendswith=f"@{refusing.domain}")  # slow, but rare
+            if copies.count() >= DOMAIN_SHARE_MIN * mailing.total:
                 with translation.override(Publication.objects.current().language):
-                    mailing.pause(str(found), Mailing.Cause.RECEIVER)
+                    mailing.pause(str(refusing), Mailing.Cause.RECEIVER)
 
 
 def refusing_domains(mailing: Mailing, domains: Collection[str] = ()) -> Iterator[RefusingDomain]:
@@ -86,40 +81,23 @@ def refusing_domains(mailing: Mailing, domains: Collection[str] = ()) -> Iterato
     counted = reported.order_by("domain").values_list("domain").annotate(count=Count("seq", distinct=True))
     for domain, count in counted.filter(count__gte=DELIVERIES_MIN):
         if count > REFUSED_SHARE_MAX * _count_sent_to(mailing, domain):
-            yield RefusingDomain(domain, count, _last_reply(reported, domain))
-
-
-def _last_reply(reported: QuerySet[Event], domain: str) -> str:
-    return reported.filter(domain=domain).order_by("pk").values_list("words", flat=True).last() or ""
+            replies = reported.filter(domain=domain).order_by("pk").values_list("words", flat=True)
+            yield RefusingDomain(domain, count, replies.last() or "")
 
 
 def _count_sent_to(mailing: Mailing, domain: str) -> int:
     """Deliveries sent to a domain; an upper bound if the domain is not counted separately."""
-    counted = Breakdown.objects.filter(pk=mailing.pk).first()
-    largest = {name: counted.by_domain.get(name) for name in counted.domains} if counted else {}
+    breakdown = Breakdown.objects.filter(pk=mailing.pk).first()
+    largest = {name: breakdown.by_domain.get(name) for name in breakdown.domains} if breakdown else {}
     sent = {name: int(numbers[Delivery.State.SENT]) for name, numbers in largest.items() if numbers}
     return sent.get(domain, min(sent.values(), default=mailing.counts().sent))
 
 
-def _has_real_share(mailing: Mailing, domain: str) -> bool:
-    """Whether a domain has at least DOMAIN_SHARE_MIN of a mailing. Slow: ask only if much was refused."""
-    theirs = mailing.deliveries.filter(subscriber__email__iendswith=f"@{domain}")
-    return theirs.count() >= DOMAIN_SHARE_MIN * mailing.total
-
-
-# --- Events ---
-
-ACCEPTED_KINDS = (
-    *(EventKind.SENT, EventKind.DELIVERED, EventKind.OPENED, EventKind.CLICKED, EventKind.AUTORESPONDED),
-    *(EventKind.COMPLAINED, EventKind.UNSUBSCRIBED),
-    EventKind.DEFERRED,  # the provider has it, and tries again
+# DEFERRED is accepted too: the provider has the message, and tries again.
+RESOLUTION_OF_EVENT = dict.fromkeys(set(EventKind) - {EventKind.UNKNOWN}, Resolution.ACCEPTED) | dict.fromkeys(
+    (EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED), Resolution.REFUSED
 )
-REFUSED_KINDS = (EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED)
-RESOLUTION_OF_EVENT = {
-    **dict.fromkeys(ACCEPTED_KINDS, Resolution.ACCEPTED),
-    **dict.fromkeys(REFUSED_KINDS, Resolution.REFUSED),
-}
-REASON_OF = {
+SUPPRESSION_REASON_OF_EVENT = {
     EventKind.COMPLAINED: Suppression.Reason.COMPLAINED,
     EventKind.BOUNCED: Suppression.Reason.BOUNCED,
     EventKind.REJECTED: Suppression.Reason.BOUNCED,  # on the provider's suppression list: nothing would reach it
@@ -145,34 +123,22 @@ def apply_new_events(new_events: Sequence[NewEvent]) -> None:
 
 
 def settle_copies(events: Iterable[Event]) -> int:
-    """Settle uncertain deliveries by events; return how many."""
     reported = [
         one for one in events if one.mailing_id is not None and one.seq is not None and one.kind in RESOLUTION_OF_EVENT
     ]
     reported.sort(key=lambda one: (one.mailing_id or 0, one.seq or 0, one.at))
     settled = 0
-    for mailing_id, some in groupby(reported, key=lambda one: one.mailing_id):
+    for mailing_id, group in groupby(reported, key=lambda one: one.mailing_id):
         # The last event counts: a delivered message may bounce later.
-        last = {one.seq or 0: one for one in some}
+        last = {one.seq or 0: one for one in group}
         for seqs in batched(last, DELIVERIES_PER_STATEMENT, strict=False):
-            for copy in _unsettled(mailing_id or 0, list(seqs)):
-                settled += uncertain.resolve(copy, _delivery_report(last[copy.seq]))
+            unsettled = Delivery.objects.filter(Q(state=Delivery.State.UNCERTAIN) | IS_REQUEUED, seq__in=seqs)
+            for delivery in list(unsettled.filter(mailing_id=mailing_id).select_related("mailing")):
+                event = last[delivery.seq]
+                reply = event.words or f"{event.source}: {event.kind}"
+                report = DeliveryReport(RESOLUTION_OF_EVENT[EventKind(event.kind)], event.at, reply)
+                settled += uncertain.resolve(delivery, report)
     return settled
-
-
-def _delivery_report(event: Event) -> DeliveryReport:
-    return DeliveryReport(
-        RESOLUTION_OF_EVENT[EventKind(event.kind)], event.at, event.words or f"{event.source}: {event.kind}"
-    )
-
-
-def _unsettled(mailing_id: int, seqs: list[int]) -> list[Delivery]:
-    """The deliveries that an event can settle: few of a mailing, if any."""
-    rows = Delivery.objects.filter(mailing_id=mailing_id, seq__in=seqs)
-    return list(rows.filter(Q(state=Delivery.State.UNCERTAIN) | IS_REQUEUED).select_related("mailing"))
-
-
-# --- Readers ---
 
 
 def _apply_to_reader(new_event: NewEvent, reader: Subscriber) -> None:
@@ -180,16 +146,14 @@ def _apply_to_reader(new_event: NewEvent, reader: Subscriber) -> None:
     if event.kind == EventKind.UNSUBSCRIBED:
         if not reader.has_joined_since(event.at):
             reader.unsubscribe(event.at, ConsentDetails(f"{event.source}: unsubscribed"))
-    elif event.kind in REASON_OF and _is_current(event, reader) and _is_conclusive(event, reader):
-        reader.suppress(REASON_OF[EventKind(event.kind)], new_event.reply[:500])
-
-
-def _is_current(event: Event, reader: Subscriber) -> bool:
-    """Whether the event is about the reader's present address and is newer than their last sign-up."""
-    return event.address_hash == reader.address_hash and not reader.has_joined_since(event.at)
+    elif event.kind in SUPPRESSION_REASON_OF_EVENT and _is_conclusive(event, reader):
+        reader.suppress(SUPPRESSION_REASON_OF_EVENT[EventKind(event.kind)], new_event.reply[:500])
 
 
 def _is_conclusive(event: Event, reader: Subscriber) -> bool:
+    """Whether the event proves that no mail may go to the reader's present address; not if they joined again since."""
+    if event.address_hash != reader.address_hash or reader.has_joined_since(event.at):
+        return False
     if event.kind == EventKind.COMPLAINED or event.verdict == BounceType.HARD:
         return True
     return event.verdict == BounceType.SOFT and has_bounced_repeatedly(reader, event.mailing_id or 0, event.at)
@@ -216,12 +180,9 @@ def has_bounced_repeatedly(reader: Subscriber, mailing_id: int, at: datetime) ->
 
 def _counts_since(reader: Subscriber, now: datetime) -> datetime:
     """Reports count from this time on: at most BOUNCE_WINDOW, and not before the reader had this address."""
-    moved = reader.address_changes.aggregate(there=Max("confirmed_at"), back=Max("undone_at"))
-    times: list[datetime] = [at for at in moved.values() if at]
+    address_changed_at = reader.address_changes.aggregate(there=Max("confirmed_at"), back=Max("undone_at"))
+    times: list[datetime] = [at for at in address_changed_at.values() if at]
     return max([now - BOUNCE_WINDOW, *times])
-
-
-# --- Refusals while an issue is sent ---
 
 
 def judge_refusals(now: datetime) -> int:
@@ -245,11 +206,18 @@ def _judge_mailing(mailing: Mailing, now: datetime) -> int:
         return sum(_judge_batch(batch, now) for batch in batches)
     dead = {batch: _count_doubtful(batch) for batch in batches}
     if any(count >= DELIVERIES_MIN for count in dead.values()):
-        _pause_for_addresses(mailing)
+        if mailing.batches.exclude(state=Batch.State.DONE).exists():
+            with translation.override(Publication.objects.current().language):
+                text = _(
+                    "The mail server says of %(count)d addresses that they do not exist. Decide whether it is right."
+                )
+            reason = text % {"count": mailing.refusals.waiting().dead().count()}
+            mailing.pause(reason, Mailing.Cause.ADDRESSES)
         return 0
     if not mailing.counts().sent:
         return 0
-    return sum(_judge_batch(batch, now) for batch in batches if not dead[batch] or _is_pass_over(batch))
+    over = [batch for batch in batches if batch.state == Batch.State.DONE or batch.pass_no > 1]
+    return sum(_judge_batch(batch, now) for batch in batches if not dead[batch] or batch in over)
 
 
 def _with_refusals(mailing: Mailing) -> Iterator[Batch]:
@@ -270,21 +238,6 @@ def _count_doubtful(batch: Batch) -> int:
     return len(last) if len(last) > REFUSED_SHARE_MAX * since.filter(state__in=[SENT, FAILED]).count() else 0
 
 
-def _is_pass_over(batch: Batch) -> bool:
-    return batch.state == Batch.State.DONE or batch.pass_no > 1
-
-
-def _pause_for_addresses(mailing: Mailing) -> None:
-    """Pause a mailing whose server calls too many addresses dead, if there is anything left to send."""
-    if mailing.batches.exclude(state=Batch.State.DONE).exists():
-        with translation.override(Publication.objects.current().language):
-            reason = _(
-                "The mail server says of %(count)d addresses that they do not exist. Decide whether it is right."
-            )
-            reason %= {"count": mailing.refusals.waiting().dead().count()}
-        mailing.pause(reason, Mailing.Cause.ADDRESSES)
-
-
 def _judge_batch(batch: Batch, now: datetime) -> int:
     """Judge a batch's refusals, slice by slice; return how many addresses were suppressed."""
     suppressed = 0
@@ -292,13 +245,13 @@ def _judge_batch(batch: Batch, now: datetime) -> int:
         with transaction.atomic():
             batch.mailing.lock()  # the author may be deciding
             waiting = Refusal.objects.of_batch(batch).waiting().select_related("subscriber")
-            some = list(waiting.order_by("seq")[:REFUSALS_PER_SLICE])
-            if not some:
+            refusals = list(waiting.order_by("seq")[:REFUSALS_PER_SLICE])
+            if not refusals:
                 return suppressed
-            copies = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=[one.seq for one in some])
+            copies = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=[one.seq for one in refusals])
             replies = dict(copies.values_list("seq", "reply"))
-            suppressed_now = {one.pk for one in some if _suppress_if_due(one, batch, replies.get(one.seq, ""), now)}
-            judged = Refusal.objects.filter(pk__in=[one.pk for one in some])
+            suppressed_now = {one.pk for one in refusals if _suppress_if_due(one, batch, replies.get(one.seq, ""), now)}
+            judged = Refusal.objects.filter(pk__in=[one.pk for one in refusals])
             judged.filter(pk__in=suppressed_now).update(state=Refusal.State.SUPPRESSED)
             judged.exclude(pk__in=suppressed_now).update(state=Refusal.State.COUNTED)
         suppressed += len(suppressed_now)
@@ -321,9 +274,6 @@ def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:
     theirs = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     theirs = theirs.filter(subscriber__email__iendswith=f"@{domain}")
     return theirs.filter(state=FAILED).count() > 1 and not theirs.filter(state=SENT).exists()
-
-
-# --- What the author decides ---
 
 
 def undecided_dead(mailing: Mailing) -> int:
@@ -365,7 +315,8 @@ def retry_dead(mailing: Mailing, now: datetime) -> int:
         mailing.refresh_from_db(fields=["state", "finished_at"])
         dead = list(mailing.refusals.dead().exclude(state=Refusal.State.COUNTED).select_related("subscriber"))
         _lift_suppressions([one.subscriber for one in dead if one.state == Refusal.State.SUPPRESSED])
-        if dead and _may_reopen(mailing, now):
+        is_recent = mailing.finished_at is None or mailing.finished_at > now - REOPEN_WITHIN
+        if dead and is_recent and uncertain.can_be_sent_again(mailing):
             uncertain.retry_refused(mailing, [one.seq for one in dead])
         mailing.refusals.filter(pk__in=[one.pk for one in dead]).delete()
         if dead:
@@ -379,8 +330,3 @@ def _lift_suppressions(readers: list[Subscriber]) -> None:
     lifted_hashes = lifted.values_list("address_hash", flat=True)
     departures.write_departures([make_departure(DepartureKind.LIFTED, one) for one in lifted_hashes])
     lifted.delete()
-
-
-def _may_reopen(mailing: Mailing, now: datetime) -> bool:
-    is_recent = mailing.finished_at is None or mailing.finished_at > now - REOPEN_WITHIN
-    return is_recent and uncertain.can_be_sent_again(mailing)

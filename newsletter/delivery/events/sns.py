@@ -63,7 +63,8 @@ def parse_sns_request(inbound: InboundMessage, fetch: Fetch = _fetch) -> ParsedM
     """
     message = _parse_message(bytes(inbound.body))
     check_signature(message, inbound.received_at, fetch)
-    topic, topics = message["TopicArn"], _topics()
+    configured = webhooks.signing_keys(webhooks.AMAZON).get("topics", "")
+    topic, topics = message["TopicArn"], set(filter(None, configured.split(",")))
     if message["Type"] == "Notification":
         if topics and topic not in topics:
             raise ParseError(f"{topic} is no topic of ours")
@@ -76,25 +77,18 @@ def parse_sns_request(inbound: InboundMessage, fetch: Fetch = _fetch) -> ParsedM
     return ParsedMessage(MessageKind.REQUEST, note=f"subscribed to {topic}")
 
 
-def _topics() -> set[str]:
-    return set(filter(None, webhooks.signing_keys(webhooks.AMAZON).get("topics", "").split(",")))
-
-
 def _parse_message(body: bytes) -> dict[str, str]:
     try:
-        found = json.loads(body)
+        message = json.loads(body)
     except ValueError:
         raise ParseError("no JSON") from None
     if (
-        not isinstance(found, dict)
-        or found.get("Type") not in SIGNED_FIELDS
-        or not isinstance(found.get("TopicArn"), str)
+        not isinstance(message, dict)
+        or message.get("Type") not in SIGNED_FIELDS
+        or not isinstance(message.get("TopicArn"), str)
     ):
         raise ParseError("no message of Amazon's SNS")
-    return found
-
-
-# --- The signature ---
+    return message
 
 
 def check_signature(message: Mapping[str, str], at: datetime, fetch: Fetch = _fetch) -> None:
@@ -103,10 +97,10 @@ def check_signature(message: Mapping[str, str], at: datetime, fetch: Fetch = _fe
     if not _is_sns_url(url) or not urlsplit(str(url)).path.endswith(".pem") or version not in HASH_OF_VERSION:
         raise ParseError("not signed by Amazon")
     key = _public_key(_certificate(str(url), fetch), at)
+    signed = "".join(f"{name}\n{message[name]}\n" for name in SIGNED_FIELDS[message["Type"]] if name in message)
     try:
-        key.verify(
-            b64decode(str(message.get("Signature"))), _signed_text(message), PKCS1v15(), HASH_OF_VERSION[str(version)]()
-        )
+        signature = b64decode(str(message.get("Signature")))
+        key.verify(signature, signed.encode(), PKCS1v15(), HASH_OF_VERSION[str(version)]())
     except (InvalidSignature, ValueError):
         raise ParseError("its signature is not Amazon's") from None
 
@@ -120,25 +114,20 @@ def _is_sns_url(url: Any) -> bool:
     return parts.scheme == "https" and SNS_HOST.fullmatch(parts.netloc) is not None
 
 
-def _signed_text(message: Mapping[str, str]) -> bytes:
-    names = SIGNED_FIELDS[message["Type"]]
-    return "".join(f"{name}\n{message[name]}\n" for name in names if name in message).encode()
-
-
 def _certificate(url: str, fetch: Fetch) -> bytes:
     """The certificate, cached for a day; after a failure there is no fetch for a minute."""
     cache = caches["spare"]  # of this process: others could write to Redis
-    kept = cache.get(f"sns:{url}")
-    if kept is None:
+    certificate = cache.get(f"sns:{url}")
+    if certificate is None:
         try:
-            kept, seconds = fetch(url), CERTIFICATE_KEPT_SECONDS
+            certificate, seconds = fetch(url), CERTIFICATE_KEPT_SECONDS
         except (OSError, HTTPException) as error:
             log.warning("Amazon's certificate cannot be fetched: %s", error)
-            kept, seconds = b"", FAILURE_KEPT_SECONDS
-        cache.set(f"sns:{url}", kept, seconds)
-    if not kept:
+            certificate, seconds = b"", FAILURE_KEPT_SECONDS
+        cache.set(f"sns:{url}", certificate, seconds)
+    if not certificate:
         raise TryLater
-    return cast("bytes", kept)
+    return cast("bytes", certificate)
 
 
 def _public_key(pem: bytes, at: datetime) -> RSAPublicKey:
@@ -151,9 +140,6 @@ def _public_key(pem: bytes, at: datetime) -> RSAPublicKey:
     if not is_valid or not isinstance(key, RSAPublicKey):
         raise ParseError("Amazon's certificate was not valid when this came")
     return key
-
-
-# --- Subscriptions ---
 
 
 def _confirm_subscription(message: Mapping[str, str], fetch: Fetch) -> None:

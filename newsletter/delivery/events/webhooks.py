@@ -7,9 +7,8 @@ run on the live request, its parser on one that is rebuilt from the stored bytes
 import json
 import logging
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
-from hashlib import sha256
 from hmac import compare_digest, digest
 from io import BytesIO
 from time import time
@@ -51,18 +50,11 @@ SVIX_TOLERANCE_SECONDS = 5 * 60
 
 def signing_keys(provider: str) -> dict[str, str]:
     """Keys from the mail URLs (newsletter/mail/mailers.py, WEBHOOK_OPTIONS), as keyword arguments of Anymail's view."""
-    found = (entry.get("WEBHOOKS", {}).get(provider, {}) for entry in settings.MAILERS.values())
-    return next(filter(None, found), {}) or _unisender_key(provider)
-
-
-def _unisender_key(provider: str) -> dict[str, str]:
-    """Unisender Go signs by its API key."""
-    backend = f"anymail.backends.{UNISENDER}.EmailBackend"
-    ours = [one["OPTIONS"] for one in settings.MAILERS.values() if one["BACKEND"] == backend]
-    return {"api_key": ours[0]["api_key"]} if ours and provider == UNISENDER else {}
-
-
-# --- On arrival ---
+    mailers = list(settings.MAILERS.values())
+    if provider == UNISENDER:  # signs by its API key
+        ours = [one for one in mailers if one["BACKEND"] == f"anymail.backends.{UNISENDER}.EmailBackend"]
+        return {"api_key": ours[0]["OPTIONS"]["api_key"]} if ours else {}
+    return next(filter(None, (one.get("WEBHOOKS", {}).get(provider, {}) for one in mailers)), {})
 
 
 def is_genuine(provider: str, request: HttpRequest) -> bool:
@@ -115,9 +107,6 @@ def kept_headers(request: HttpRequest) -> dict[str, str]:
     return kept | {"content-type": request.META.get("CONTENT_TYPE", "")[:200]}
 
 
-# --- Later ---
-
-
 def parse_events(provider: str, body: bytes, kept: Mapping[str, Any]) -> list[Any]:
     """Anymail's events of a stored request. kept: as returned by kept_headers.
 
@@ -146,10 +135,6 @@ def _rebuilt_request(body: bytes, kept: Mapping[str, Any]) -> WSGIRequest:
     return WSGIRequest(environ | headers | {"wsgi.input": BytesIO(body)})
 
 
-def joint_hash(parts: Sequence[str]) -> str:
-    return sha256("\0".join(parts).encode()).hexdigest()[:40]
-
-
 log = logging.getLogger(__name__)
 
 # Per network, without the secret or a valid signature. Genuine requests are never counted.
@@ -169,10 +154,6 @@ def tracking(request: HttpRequest, provider: str) -> HttpResponse:
         return _reject(request, provider, 401, "the secret")
     if not is_genuine(provider, request):
         return _reject(request, provider, 400, "the signature")
-    return _store_request(request, provider)
-
-
-def _store_request(request: HttpRequest, provider: str) -> HttpResponse:
     try:
         InboundMessage.objects.store(provider, request.body, timezone.now(), about=kept_headers(request))
     except Error as error:
@@ -181,13 +162,13 @@ def _store_request(request: HttpRequest, provider: str) -> HttpResponse:
     return HttpResponse()
 
 
-def _reject(request: HttpRequest, provider: str, status: int, what: str) -> HttpResponse:
+def _reject(request: HttpRequest, provider: str, status: int, missing: str) -> HttpResponse:
     """Reject an unauthenticated request. 401 includes the challenge that Amazon needs before it sends a password."""
-    who = client_ip.client_network(client_ip.client_address(request))
-    if rate_limits.is_over_limit("webhooks", who, limit=REFUSED_MAX, seconds=REFUSED_SECONDS):
+    network = client_ip.client_network(client_ip.client_address(request))
+    if rate_limits.is_over_limit("webhooks", network, limit=REFUSED_MAX, seconds=REFUSED_SECONDS):
         status = 429
     else:
-        log.warning("A request to the webhook of %s did not have %s.", provider, what)
+        log.warning("A request to the webhook of %s did not have %s.", provider, missing)
     response = HttpResponse(status=status)
     if status == 401:
         response["WWW-Authenticate"] = 'Basic realm="WEBHOOK_SECRET"'

@@ -17,7 +17,7 @@ FIRST_COUNT_AFTER = timedelta(minutes=1)  # most mailings are finished by then
 COUNT_INTERVAL = timedelta(seconds=30)
 UNDER_WAY_STATES = [Mailing.State.SENDING, Mailing.State.PAUSED]
 CLOSED_STATES = [Mailing.State.SENT, Mailing.State.CANCELLED]
-type CountsByDomain = dict[str, list[int]]
+type DomainCounts = dict[str, list[int]]
 
 
 def mailings_to_count(now: datetime) -> MailingQuerySet:
@@ -59,9 +59,9 @@ def _is_unchanged(mailing: Mailing, counts: MailingCounts) -> bool:
     return all(sums[state] == getattr(counts, name) for state, name in COUNTER_OF_STATE.items())
 
 
-def _count_by_domain(mailing: Mailing) -> CountsByDomain:
+def _count_by_domain(mailing: Mailing) -> DomainCounts:
     """By domain, the deliveries in each state, in the order of Delivery.State; erased readers have no domain."""
-    found: CountsByDomain = {}
+    found: DomainCounts = {}
     groups = mailing.deliveries.order_by().values_list(READER_DOMAIN, "state").annotate(rows=Count("seq"))
     for domain, state, count in groups.iterator():
         found.setdefault(domain or OTHER_DOMAINS, [0] * len(Delivery.State))[state] += count
@@ -73,8 +73,7 @@ def _count_by_verdict(mailing: Mailing) -> dict[str, int]:
     return dict(Counter(str(classify_refusal(reply)) for reply in failed.iterator()))
 
 
-def _store_breakdown(mailing: Mailing, counted: CountsByDomain, verdicts: dict[str, int]) -> None:
-    """Store the largest domains, largest first, and the sum of the others."""
+def _store_breakdown(mailing: Mailing, counted: DomainCounts, verdicts: dict[str, int]) -> None:
     largest = sorted(counted.keys() - {OTHER_DOMAINS}, key=lambda name: (-sum(counted[name]), name))[:DOMAINS_COUNTED]
     others = [numbers for name, numbers in counted.items() if name not in largest]
     rest = [sum(numbers) for numbers in zip(*others, strict=True)] or [0] * len(Delivery.State)

@@ -13,7 +13,7 @@ from itertools import starmap
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import BooleanField, ExpressionWrapper, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -23,10 +23,11 @@ from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, 
 from newsletter.delivery.models.deliveries import COUNTER_OF_STATE
 from subscribers.models import Subscriber, is_mailable
 
+FAILED = Delivery.State.FAILED
 WAITING_STATES = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
-_WAITING = ", ".join(str(int(state)) for state in WAITING_STATES)
+_WAITING_SQL = ", ".join(str(int(state)) for state in WAITING_STATES)
 _QUEUED, _SENT, _UNCERTAIN = map(int, (Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN))
-ROWS_STEP = 50  # rows: SQLite caches prepared statements, one for each number of rows
+ROWS_STEP = 50  # SQLite caches prepared statements, one for each number of rows
 
 
 class DeliveryResult(NamedTuple):
@@ -36,7 +37,7 @@ class DeliveryResult(NamedTuple):
     provider_id: str = ""
 
 
-PADDING = DeliveryResult(-1, Delivery.State.SENT)  # no row has this number
+PADDING_ROW = DeliveryResult(-1, Delivery.State.SENT)  # no row has this number
 
 
 def write_results(batch: Batch, results: Sequence[DeliveryResult]) -> None:
@@ -59,37 +60,27 @@ def write_uncounted(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[
     if not results:
         return Counter()
     if state == Batch.State.DONE and batch.is_in_last_pass:
-        results = [_as_final(result) for result in results]
+        results = [one._replace(state=FAILED) if one.state == Delivery.State.DEFERRED else one for one in results]
     settled = update_waiting(batch, results) if token == batch.token else set()
     if len(settled) == len(results):
-        return _counted(batch, results)
-    late = [one for one in results if one.seq not in settled and one.state in RESOLUTION_OF_STATE]
-    uncertain.settle_late(batch, {one.seq: _late_report(batch, one) for one in late})
-    return _counted(batch, [result for result in results if result.seq in settled])
+        return _count_results(batch, results)
+    now = timezone.now()
+    late = {
+        one.seq: DeliveryReport(RESOLUTION_OF_STATE[one.state], now, one.reply, one.provider_id, batch.pass_no)
+        for one in results
+        if one.seq not in settled and one.state in RESOLUTION_OF_STATE
+    }
+    uncertain.settle_late(batch, late)
+    return _count_results(batch, [result for result in results if result.seq in settled])
 
 
-def _counted(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[Delivery.State]:
+def _count_results(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[Delivery.State]:
     """Count stored results, and record refusals that may be due to the reader's address."""
     added = Counter(result.state for result in results)
-    if added[Delivery.State.FAILED]:
-        failed = {result.seq: result.reply for result in results if result.state == Delivery.State.FAILED}
+    if added[FAILED]:
+        failed = {result.seq: result.reply for result in results if result.state == FAILED}
         deliveries.record_refusals(batch, failed, timezone.now())
     return added
-
-
-def _late_report(batch: Batch, result: DeliveryResult) -> DeliveryReport:
-    """The report for a row that no longer waits for its result."""
-    return DeliveryReport(
-        RESOLUTION_OF_STATE[result.state],
-        timezone.now(),
-        result.reply,
-        provider_id=result.provider_id,
-        attempt=batch.pass_no,
-    )
-
-
-def _as_final(result: DeliveryResult) -> DeliveryResult:
-    return result._replace(state=Delivery.State.FAILED) if result.state == Delivery.State.DEFERRED else result
 
 
 def lock_batch(batch: Batch) -> tuple[str, int] | None:
@@ -106,9 +97,6 @@ def lock_batch(batch: Batch) -> tuple[str, int] | None:
     return found
 
 
-# --- One statement, in the fastest form for each database ---
-
-
 def update_waiting(batch: Batch, results: Sequence[DeliveryResult]) -> set[int]:
     """Update the rows that wait; return their seqs.
 
@@ -123,7 +111,7 @@ def update_waiting(batch: Batch, results: Sequence[DeliveryResult]) -> set[int]:
                sent_at = CASE WHEN given.state IN ({_SENT}, {_UNCERTAIN}) THEN %s ELSE d.sent_at END
           FROM ({given}) AS given
          WHERE d.mailing_id = %s AND d.seq = given.row_seq AND {near}
-           AND d.state IN ({_WAITING}) AND (d.attempts < %s OR d.state = {_QUEUED} AND given.state = {_SENT})
+           AND d.state IN ({_WAITING_SQL}) AND (d.attempts < %s OR d.state = {_QUEUED} AND given.state = {_SENT})
     """  # noqa: S608  # nosec B608  # our own names and numbers; every value is a parameter
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     params = [batch.pass_no, now, *values, batch.mailing_id, batch.pass_no]
@@ -151,17 +139,14 @@ def _results_sql(results: Sequence[DeliveryResult]) -> tuple[str, list[Any]]:
     """SQL that selects the results as rows, and its parameters.
 
     PostgreSQL is faster with one JSON parameter than with many values; SQLite would scan the table for each JSON row.
+    Only our own columns are interpolated; every value is a parameter.
     """
     if connection.vendor == "postgresql":
-        row = (
-            "(one ->> 0)::int AS row_seq, (one ->> 1)::smallint AS state, one ->> 2 AS reply, one ->> 3 AS provider_id"
-        )
-        # Only our own columns are interpolated; every value is a parameter.
-        return f"SELECT {row} FROM jsonb_array_elements(%s::jsonb) AS one", [json.dumps(results)]  # noqa: S608  # nosec B608
-    rows = [*results, *[PADDING] * (-len(results) % ROWS_STEP if len(results) > ROWS_STEP else 0)]
+        columns = "(r ->> 0)::int AS row_seq, (r ->> 1)::smallint AS state, r ->> 2 AS reply, r ->> 3 AS provider_id"
+        return f"SELECT {columns} FROM jsonb_array_elements(%s::jsonb) AS r", [json.dumps(results)]  # noqa: S608  # nosec B608
+    rows = [*results, *[PADDING_ROW] * (-len(results) % ROWS_STEP if len(results) > ROWS_STEP else 0)]
     columns = "column1 AS row_seq, column2 AS state, column3 AS reply, column4 AS provider_id"
     values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
-    # Only our own columns are interpolated; every value is a parameter.
     return f"SELECT {columns} FROM (VALUES {values})", [value for row in rows for value in row]  # noqa: S608  # nosec B608
 
 
@@ -221,7 +206,7 @@ def commit_intent(batch: Batch, results: Sequence[DeliveryResult], window: int, 
     """Store `results` and move the cursor over the next `window` waiting rows, in one transaction.
 
     Returns the rows, which may be handed over after the commit; fewer at the end of the batch.
-    Raises LaneEnds, with the results stored, if the batch is not ours or the mailing was stopped, has a new text or
+    Raises LaneEnded, with the results stored, if the batch is not ours or the mailing was stopped, has a new text or
     another mailer.
     """
     with transaction.atomic():
@@ -265,7 +250,7 @@ def _lease_sql(_vendor: str) -> tuple[str, tuple[Any, ...]]:
 
 
 def _next_rows(batch: Batch, window: int, now: datetime) -> list[DeliveryRow]:
-    known: dict[Any, Any] = {
+    values: dict[Any, Any] = {
         _MAILING: batch.mailing_id,
         _CURSOR: batch.cursor,
         _HI: batch.hi,
@@ -274,7 +259,7 @@ def _next_rows(batch: Batch, window: int, now: datetime) -> list[DeliveryRow]:
     }
     sql, holders = _waiting_sql(connection.vendor, window)
     with connection.cursor() as db:
-        db.execute(sql, [known.get(holder, holder) for holder in holders])
+        db.execute(sql, [values.get(holder, holder) for holder in holders])
         found = db.fetchall()
     return list(starmap(DeliveryRow, sorted(json.loads(found[0][0])) if connection.vendor == "sqlite" else found))
 
@@ -314,7 +299,6 @@ def renew_lease(batch: Batch) -> None:
 
 
 def has_lost_batch(batch: Batch) -> bool:
-    """Whether recovery has taken the batch from its holder."""
     return not held_batches(batch).exists()
 
 
@@ -326,10 +310,9 @@ def requeue_never_left(batch: Batch, rows: Sequence[int]) -> None:
     """
     if rows:
         with transaction.atomic():
-            now = Batch.objects.select_for_update().get(pk=batch.pk)
-            uncertain.requeue_never_left(
-                now, rows, DeliveryReport(Resolution.NEVER_LEFT, timezone.now(), attempt=batch.pass_no)
-            )
+            locked = Batch.objects.select_for_update().get(pk=batch.pk)
+            report = DeliveryReport(Resolution.NEVER_LEFT, timezone.now(), attempt=batch.pass_no)
+            uncertain.requeue_never_left(locked, rows, report)
 
 
 def release_batch(batch: Batch, results: Sequence[DeliveryResult], *, cursor: int | None) -> None:
@@ -356,14 +339,10 @@ def close_pass(batch: Batch, results: Sequence[DeliveryResult], now: datetime) -
         lock_batch(batch)
         write_results(batch, results)
         if batch.is_in_last_pass and held_batches(batch).exists():
-            _fail_deferred(batch, rows.filter(state=Delivery.State.DEFERRED), now)
+            deferred = rows.filter(state=Delivery.State.DEFERRED)
+            deliveries.record_refusals(batch, dict(deferred.values_list("seq", "reply")), now)
+            batch.add_counts(Counter({FAILED: deferred.update(state=FAILED)}))
         if rows.filter(state__in=WAITING_STATES).exists():
             values |= {"state": Batch.State.OPEN, "cursor": batch.lo, "pass_no": batch.pass_no + 1}
             values |= {"not_before": now + batch.retry_delay}
         held_batches(batch).update(**values)
-
-
-def _fail_deferred(batch: Batch, deferred: QuerySet[Delivery], now: datetime) -> None:
-    deliveries.record_refusals(batch, dict(deferred.values_list("seq", "reply")), now)
-    failed = deferred.update(state=Delivery.State.FAILED)
-    batch.add_counts(Counter({Delivery.State.FAILED: failed}))

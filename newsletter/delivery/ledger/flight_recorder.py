@@ -4,8 +4,6 @@ The last thing a lane does before it sends the final dot is to store one byte. A
 the kernel as soon as it is written, so it survives `kill -9`. It may not survive a power cut, so a record is valid
 only within the same boot of the same machine.
 
-    0 waiting   1 handed over   2 sent   3 failed   4 deferred   5 uncertain
-
 `revoke` stops a lane that is alive but stalled, by another byte of the same page.
 """
 
@@ -23,9 +21,9 @@ from pathlib import Path
 from typing import Self
 
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
-HEADER_BYTES = 128  # bytes: boot, batch, token, first row, last row + 1; the last byte is REVOKED
+HEADER_BYTES = 128  # boot, batch, token, first row, last row + 1; the last byte is REVOKED
 REVOKED_AT = HEADER_BYTES - 1
-ROWS_MAX = 4096  # bytes for rows at the most; a batch has 4,000
+ROWS_MAX = 4096  # one byte each; a batch has 4,000 at most
 # A store is visible to other processors within nanoseconds, at the latest after a context switch.
 VISIBLE_SECONDS = 0.05
 
@@ -56,10 +54,6 @@ class FlightRecord:
     @property
     def hi(self) -> int:
         return self.lo + len(self.marks)
-
-    @property
-    def distinct_marks(self) -> set[int]:
-        return set(self.marks)
 
     def rows(self) -> Iterator[tuple[int, RowMark]]:
         return ((self.lo + at, RowMark(mark)) for at, mark in enumerate(self.marks) if mark)
@@ -174,15 +168,10 @@ def _parse_record(octets: bytes, of_boot: str = "") -> FlightRecord | None:
 
 # --- The history of former holdings, for a restored ledger ---
 
-PRECEDENCE = (
-    RowMark.SENT,
-    RowMark.HANDED_OVER,
-    RowMark.UNCERTAIN,
-    RowMark.FAILED,
-    RowMark.DEFERRED,
-    RowMark.WAITING,
-)  # of several marks
-HISTORY_MAX = 8 * 1024**2  # bytes: some 60,000 batches, more than anybody sends between two backups
+# The first of several marks counts.
+MARK_PRECEDENCE = [RowMark.SENT, RowMark.HANDED_OVER, RowMark.UNCERTAIN, RowMark.FAILED, RowMark.DEFERRED]
+MARK_PRECEDENCE.append(RowMark.WAITING)
+HISTORY_BYTES_MAX = 8 * 1024**2  # some 60,000 batches, more than anybody sends between two backups
 
 
 def _append_history(path: Path, record: FlightRecord | None) -> None:
@@ -191,14 +180,13 @@ def _append_history(path: Path, record: FlightRecord | None) -> None:
         return
     history = path.with_suffix(".history")
     with suppress(OSError):
-        if history.exists() and history.stat().st_size > HISTORY_MAX:
+        if history.exists() and history.stat().st_size > HISTORY_BYTES_MAX:
             history.replace(path.with_suffix(".history-old"))
         with history.open("a") as file:
             file.write("\n" + " ".join(map(str, record.packed())))
 
 
 def all_records(folder: Path) -> list[FlightRecord]:
-    """The histories and last records of all recorders in a folder."""
     last = [record for path in sorted(folder.glob("slot-*.flight")) if (record := _record_of_any_boot(path))]
     return [*(record for path in sorted(folder.glob("slot-*.history*")) for record in _read_history(path)), *last]
 
@@ -206,25 +194,21 @@ def all_records(folder: Path) -> list[FlightRecord]:
 def past_record(path: Path, batch_id: int, token: int) -> FlightRecord | None:
     """The record of a former holding, from the history; None if there is none.
 
-    A restored ledger issues the same token again: then the marks of all such holdings are merged by PRECEDENCE.
+    A restored ledger issues the same token again: then the marks of all such holdings are merged by MARK_PRECEDENCE.
     """
     histories = sorted(path.parent.glob(f"{path.stem}.history*"))
-    found = [record for history in histories for record in _read_history(history) if record.is_of(batch_id, token)]
-    if not found:
+    records = [record for history in histories for record in _read_history(history) if record.is_of(batch_id, token)]
+    if not records:
         return None
-    lo, hi = found[-1].lo, found[-1].hi
-    rows = zip(*(record.marks for record in found if (record.lo, record.hi) == (lo, hi)), strict=True)
-    return FlightRecord(batch_id, token, lo, bytes(min(marks, key=PRECEDENCE.index) for marks in rows))
+    lo, hi = records[-1].lo, records[-1].hi
+    rows = zip(*(record.marks for record in records if (record.lo, record.hi) == (lo, hi)), strict=True)
+    return FlightRecord(batch_id, token, lo, bytes(min(marks, key=MARK_PRECEDENCE.index) for marks in rows))
 
 
 def _read_history(history: Path) -> Iterator[FlightRecord]:
-    return (record for line in history.read_text().splitlines() if (record := _parse_line(line)))
-
-
-def _parse_line(line: str) -> FlightRecord | None:
-    with suppress(ValueError, zlib.error):
-        return FlightRecord.unpacked(line.split(" "))
-    return None
+    for line in history.read_text().splitlines():
+        with suppress(ValueError, zlib.error):  # a line that was cut off
+            yield FlightRecord.unpacked(line.split(" "))
 
 
 def revoke(path: Path, batch_id: int, token: int) -> FlightRecord | None:

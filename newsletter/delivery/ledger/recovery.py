@@ -195,14 +195,11 @@ STATE_OF_MARK = {
 
 
 def _past_record(batch: Batch) -> FlightRecord | None:
-    """The record of a former holding from the history of its slot on this machine."""
     name, _, rest = batch.worker.partition("/")
     number = rest.partition("/")[0]
-    return (
-        flight_recorder.past_record(flight_path(int(number)), batch.pk, batch.token)
-        if name == machine_id() and number
-        else None
-    )
+    if name != machine_id() or not number:
+        return None
+    return flight_recorder.past_record(flight_path(int(number)), batch.pk, batch.token)
 
 
 def _results_by_record(
@@ -223,11 +220,8 @@ def _results_by_record(
         if mark in STATE_OF_MARK:
             yield DeliveryResult(seq, STATE_OF_MARK[mark], RECORDED_REPLY)
         elif not record and seq < batch.cursor:
-            reply, holding = (
-                (RESTORED_REPLY, "")
-                if former
-                else (UNRECORDED_REPLY, f"{batch.worker}{HOLDING_SEPARATOR}{batch.token}")
-            )
+            holding = "" if former else f"{batch.worker}{HOLDING_SEPARATOR}{batch.token}"
+            reply = RESTORED_REPLY if former else UNRECORDED_REPLY
             yield DeliveryResult(seq, Delivery.State.UNCERTAIN, reply, holding)
 
 
@@ -259,21 +253,20 @@ def settle_unrecorded(worker: str, number: int, now: datetime, mailing: Mailing 
 def _holdings(batch: Batch, worker: str) -> list[Holding]:
     rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     ours = rows.filter(state=Delivery.State.UNCERTAIN, provider_id__startswith=worker)
-    found = ours.order_by("provider_id", "attempts").values_list("provider_id", "attempts", "seq")
-    names = groupby(found, key=itemgetter(0, 1))
+    ordered = ours.order_by("provider_id", "attempts").values_list("provider_id", "attempts", "seq")
+    names = groupby(ordered, key=itemgetter(0, 1))
     tokens = ((name.rpartition(HOLDING_SEPARATOR)[2], attempt, list(rows)) for (name, attempt), rows in names)
-    return [
-        Holding(batch, int(token), attempt, [seq for *_, seq in rows])
-        for token, attempt, rows in tokens
-        if token.isdigit()
-    ]
+    found = ((token, attempt, [seq for *_, seq in rows]) for token, attempt, rows in tokens)
+    return [Holding(batch, int(token), attempt, seqs) for token, attempt, seqs in found if token.isdigit()]
 
 
 def _settle_holding(holding: Holding, number: int, now: datetime) -> int:
     """Settle rows by the record of their holding, or by its history: then the ledger was restored meanwhile."""
     batch, attempt = holding.batch, holding.attempt
-    record = flight_recorder.revoke(flight_path(number), batch.pk, holding.token)
-    known = record or _past_record_of(number, holding)
+    path = flight_path(number)
+    known = record = flight_recorder.revoke(path, batch.pk, holding.token)
+    if record is None and Restoration.objects.exists():  # a restored ledger may have given it up
+        known = flight_recorder.past_record(path, batch.pk, holding.token)
     if known is None:
         return 0
     marks = {seq: known.mark(seq) for seq in holding.rows}
@@ -295,12 +288,6 @@ def _settle_holding(holding: Holding, number: int, now: datetime) -> int:
         holding.explain([seq for seq in states if seq not in results], RECORDED_REPLY)
     log.warning("batch %s: a machine that had been cut off reported the results of %d copies", batch, settled)
     return settled
-
-
-def _past_record_of(number: int, holding: Holding) -> FlightRecord | None:
-    """The record of a holding that a restored ledger gave up, from the slot's history."""
-    is_restored = Restoration.objects.exists()
-    return flight_recorder.past_record(flight_path(number), holding.batch.pk, holding.token) if is_restored else None
 
 
 def reopen_mailings(now: datetime) -> None:
@@ -337,18 +324,15 @@ def _skip_rows(batch: Batch) -> Counter[Delivery.State]:
 
 
 STALLED_AFTER = timedelta(seconds=90)
-START_STEPS = (
-    MailingStep.Kind.BEGUN,
-    MailingStep.Kind.RESUMED,
-    MailingStep.Kind.SEND_AGAIN,
-)  # each gives a lane STALLED_AFTER to start
+# Each gives a lane STALLED_AFTER to start.
+START_STEPS = (MailingStep.Kind.BEGUN, MailingStep.Kind.RESUMED, MailingStep.Kind.SEND_AGAIN)
 
 
 def stalled_mailings(now: datetime) -> MailingQuerySet:
     """Mailings that a lane could have worked on for STALLED_AFTER. Call only if no lane was active for so long."""
     before = now - STALLED_AFTER
-    waits = Q(retry_at__gt=before)
     rows = Batch.objects.filter(mailing=OuterRef("pk"))
-    could = rows.filter(Q(state=Batch.State.LEASED) | Q(pk__in=Batch.objects.ready(before).values("pk")))
-    moved = MailingStep.objects.filter(mailing=OuterRef("pk"), what__in=START_STEPS, at__gt=before, at__lte=now)
-    return Mailing.objects.filter(Exists(could), ~Exists(moved), state=Mailing.State.SENDING).exclude(waits)
+    workable = rows.filter(Q(state=Batch.State.LEASED) | Q(pk__in=Batch.objects.ready(before).values("pk")))
+    just_started = MailingStep.objects.filter(mailing=OuterRef("pk"), what__in=START_STEPS, at__gt=before, at__lte=now)
+    stalled = Mailing.objects.filter(Exists(workable), ~Exists(just_started), state=Mailing.State.SENDING)
+    return stalled.exclude(retry_at__gt=before)

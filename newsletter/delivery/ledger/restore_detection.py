@@ -56,7 +56,7 @@ def detect_restore(now: datetime) -> bool:
 
 def block_sending(made_at: datetime, now: datetime) -> None:
     """Block sending after `manage.py restore`. made_at: of the backup."""
-    _has_moved()  # said by this restoration already
+    _has_moved()  # stores the place: this restoration is recorded below
     Restoration.objects.create(noticed_at=now, made_at=made_at)
 
 
@@ -102,7 +102,7 @@ def _newer_records(records: Iterable[FlightRecord]) -> list[FlightRecord]:
 
 
 def _is_newer(record: FlightRecord, batch: Batch | None) -> bool:
-    has_left = any(mark in STATE_OF_MARK for mark in record.distinct_marks)
+    has_left = any(mark in STATE_OF_MARK for mark in set(record.marks))
     if batch is None or (batch.lo, batch.hi) != (record.lo, record.hi) or batch.token < record.token:
         return has_left
     sent = [seq for seq, mark in record.rows() if mark == RowMark.SENT and seq >= batch.cursor]
@@ -121,7 +121,7 @@ def count_forgotten() -> int:
 def count_as_sent(now: datetime) -> int:
     """Settle what the recorders know, as sent or uncertain, and allow sending; return how many deliveries."""
     with transaction.atomic():
-        counted = sum(_settle(batch, found, now) for batch, found in _undecided_records())
+        counted = sum(_settle_record(batch, found, now) for batch, found in _undecided_records())
         Restoration.decide(Restoration.Handling.COUNTED, now)
     return counted
 
@@ -155,7 +155,7 @@ def _forgotten_marks(batch: Batch, record: FlightRecord) -> dict[int, RowMark]:
     return {seq: mark for seq, mark in left.items() if seq in waiting}
 
 
-def _settle(batch: Batch, record: FlightRecord, now: datetime) -> int:
+def _settle_record(batch: Batch, record: FlightRecord, now: datetime) -> int:
     batch.mailing.lock()
     Batch.objects.select_for_update().get(pk=batch.pk)
     found = _forgotten_marks(batch, record)

@@ -44,7 +44,9 @@ def delete_old_batches(now: datetime, seconds: float) -> int:
         return 0
     until, deleted = time.monotonic() + seconds, 0
     for mailing in mailings_to_delete(now).only("pk"):
-        _mark_deleted(mailing, now)
+        with transaction.atomic():  # before the first row is deleted: planning must not rely on the rest
+            mailing.lock()
+            mailings_to_delete(now).filter(pk=mailing.pk).update(copies_deleted_at=now)
     marked = Mailing.objects.filter(copies_deleted_at__isnull=False)
     left = marked.filter(Exists(Delivery.objects.filter(mailing=OuterRef("pk"))))
     for batch in Batch.objects.filter(mailing__in=left.values("pk")).order_by("mailing", "lo"):
@@ -53,13 +55,6 @@ def delete_old_batches(now: datetime, seconds: float) -> int:
         if time.monotonic() >= until:
             break
     return deleted
-
-
-def _mark_deleted(mailing: Mailing, now: datetime) -> None:
-    """Set `copies_deleted_at` before the first row is deleted: planning must not rely on the rest."""
-    with transaction.atomic():
-        mailing.lock()
-        mailings_to_delete(now).filter(pk=mailing.pk).update(copies_deleted_at=now)
 
 
 def redact_replies(reader: Subscriber) -> None:

@@ -25,7 +25,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
 from newsletter.delivery.models.deliveries import IS_REQUEUED
 from newsletter.delivery.models.mailing import MailingStep
 
-BATCHES_PER_SLICE = 100  # batches per transaction
+BATCHES_PER_SLICE = 100  # one transaction
 QUEUED, SENT, UNCERTAIN = Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN
 
 
@@ -80,7 +80,6 @@ class SeenRow(NamedTuple):
 
 
 def resolve(delivery: Delivery, report: DeliveryReport) -> bool:
-    """Settle a delivery; return whether it changed."""
     with transaction.atomic():
         delivery.mailing.lock()
         own = delivery.mailing.batches.filter(lo__lte=delivery.seq, hi__gt=delivery.seq)
@@ -201,8 +200,8 @@ def _request_recount(mailing_id: int) -> None:
 
 
 def _apply_to_batch(batch: Batch, rows: Q, report: DeliveryReport) -> int:
-    mine = Delivery.objects.filter(rows, mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
-    uncertain = mine.filter(state=UNCERTAIN)
+    wanted = Delivery.objects.filter(rows, mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
+    uncertain = wanted.filter(state=UNCERTAIN)
     if report.resolution is Resolution.AGAIN:
         return _queue_again(batch, uncertain)
     state, values = STATE_OF_RESOLUTION[report.resolution], _report_columns(report)
@@ -215,7 +214,7 @@ def _apply_to_batch(batch: Batch, rows: Q, report: DeliveryReport) -> int:
             batch, dict.fromkeys(uncertain.values_list("seq", flat=True), report.reply), report.at
         )
     settled = uncertain.update(**values)
-    spared = mine.filter(IS_REQUEUED).update(**values) if report.resolution is Resolution.ACCEPTED else 0
+    spared = wanted.filter(IS_REQUEUED).update(**values) if report.resolution is Resolution.ACCEPTED else 0
     batch.add_counts(Counter({UNCERTAIN: -settled, state: settled + spared}))
     if settled and report.resolution is Resolution.PUT_OFF:
         Batch.objects.filter(pk=batch.pk).open_again(report.at + batch.retry_delay)

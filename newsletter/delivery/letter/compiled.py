@@ -9,24 +9,22 @@ which a value can end. Lines may be shorter than 76 characters (RFC 2045 section
 
 import html
 import re
-import time
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from email import message_from_bytes, policy
 from email.policy import SMTP
-from hashlib import sha256
-from itertools import chain
+from itertools import chain, starmap
 from typing import NamedTuple
 
 from django.db.models import Value
 
-from newsletter.delivery.ledger.claims import TOKEN_FIELDS, READER_FIELDS, DeliveryRow
+from newsletter.delivery.ledger.claims import READER_FIELDS, TOKEN_FIELDS, DeliveryRow
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import SEQ_BITS
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.mail import dkim_signing, headers, salutations, tokens
-from newsletter.mail.dkim_signing import DkimKey, Signer, relaxed_field, relaxed_value, signed_fields
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
@@ -43,7 +41,7 @@ def base64_lines(octets: bytes) -> bytes:
     )
 
 
-class Phase(NamedTuple):
+class EncodedPiece(NamedTuple):
     """An encoded piece whose first bytes complete the group of three before it."""
 
     head: bytes  # those first bytes, not encoded
@@ -51,13 +49,13 @@ class Phase(NamedTuple):
     tail: bytes  # the last 0 to 2 bytes, not encoded: they begin the next group
 
 
-def encode_phases(piece: bytes) -> tuple[Phase, Phase, Phase]:
+def encoded_pieces(piece: bytes) -> tuple[EncodedPiece, EncodedPiece, EncodedPiece]:
     """The piece for each number of bytes (0, 1, 2) missing in the group before it."""
     made = []
     for missing in range(3):
         head, rest = piece[:missing], piece[missing:]
         whole = len(rest) - len(rest) % 3
-        made.append(Phase(head, base64_lines(rest[:whole]), rest[whole:]))
+        made.append(EncodedPiece(head, base64_lines(rest[:whole]), rest[whole:]))
     return made[0], made[1], made[2]
 
 
@@ -66,7 +64,7 @@ class BodyTemplate:
 
     def __init__(self, text: str, before: bytes = b"") -> None:
         parts = PLACEHOLDER.split(CRLF.join(text.encode().splitlines()) + CRLF)
-        first, *others = (encode_phases(piece) for piece in parts[0::2])
+        first, *others = (encoded_pieces(piece) for piece in parts[0::2])
         self.beginning, self.carry = before + first[0].middle, first[0].tail
         self.pieces = list(zip((name.decode() for name in parts[1::2]), others, strict=True))
 
@@ -100,11 +98,6 @@ class HeaderTemplate:
         for name, piece in self.pieces:
             out += (values[name], piece)
 
-    def filled(self, values: Mapping[str, bytes]) -> bytes:
-        out: list[bytes] = []
-        self.render(out, values)
-        return b"".join(out)
-
 
 class MessageTemplate:
     """A whole message with placeholders.
@@ -117,8 +110,7 @@ class MessageTemplate:
 
     def __init__(self, *, headers: bytes, text: str, html: str) -> None:
         own = b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="%s"' % self.BOUNDARY
-        self.headers = headers + own
-        self.head = HeaderTemplate(self.headers + CRLF + CRLF)
+        self.head = HeaderTemplate(headers + own + CRLF + CRLF)
         self.text = BodyTemplate(text, before=self._part(b"plain"))
         self.html = BodyTemplate(html, before=self._part(b"html"))
         self.end = b"--%s--\r\n" % self.BOUNDARY
@@ -131,78 +123,17 @@ class MessageTemplate:
         """A reader's message for the wire, without the final dot; no line begins with a dot."""
         out: list[bytes] = []
         self.head.render(out, values)
-        self.render_body(out, values, escaped)
-        return b"".join(out)
-
-    def render_body(self, out: list[bytes], values: Mapping[str, bytes], escaped: Mapping[str, bytes]) -> None:
-        """Append the body to `out`. The first piece, `text.beginning`, is the same for all readers.
-
-        It has no tabs and no spaces at line ends, whatever the values, as these are base64.
-        """
         self.text.render(out, values)
         self.html.render(out, escaped)
         out.append(self.end)
-
-
-type Values = Mapping[str, bytes]
-
-
-class SignedTemplate:
-    """A template whose messages are DKIM-signed with `keys` for `domain`: see `signatures`."""
-
-    def __init__(self, template: MessageTemplate, domain: str, keys: tuple[DkimKey, ...]) -> None:
-        self.template, self.domain, self.keys = template, domain, keys
-        self.signer = Signer(domain, keys)
-        self.hashed = sha256(template.text.beginning)
-        self.fields = _RelaxedFields(template.headers)
-
-    def render(self, values: Values, escaped: Values, at: int) -> bytes:
-        """As `MessageTemplate.render`, preceded by the signatures. at: Unix time of the signature."""
-        head: list[bytes] = []
-        body: list[bytes] = []
-        self.template.head.render(head, values)
-        self.template.render_body(body, values, escaped)
-        beginning, *others = body
-        rest = b"".join(others)
-        hashed = self.hashed.copy()
-        hashed.update(rest)
-        signed = self.signer.fields(self.fields.render(values), hashed.digest(), at)
-        return b"".join([signed, *head, beginning, rest])
-
-    def are_signatures_right(self, values: Values, escaped: Values) -> bool:
-        """Whether the signatures equal those computed from the whole message."""
-        message = self.template.render(values, escaped)
-        signatures = dkim_signing.dkim_signatures(message, self.domain, self.keys, 0)
-        return self.render(values, escaped, 0) == signatures + message
-
-
-class _RelaxedFields:
-    """The signed fields in relaxed form: computed once, except for values with placeholders."""
-
-    def __init__(self, headers: bytes) -> None:
-        self.pieces: list[tuple[bytes, HeaderTemplate]] = []  # a value with placeholders, and the bytes before it
-        self.end = b""
-        for line in signed_fields(headers):
-            name, _colon, value = line.partition(b":")
-            if PLACEHOLDER.search(value):
-                self.pieces.append((self.end + relaxed_field(name).removesuffix(CRLF), HeaderTemplate(value)))
-                self.end = CRLF
-            else:
-                self.end += relaxed_field(line)
-
-    def render(self, values: Values) -> bytes:
-        out: list[bytes] = []
-        for before, value in self.pieces:
-            out += (before, relaxed_value(value.filled(values)))
-        out.append(self.end)
         return b"".join(out)
 
 
-PER_READER_FIELDS = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
-PER_COPY_FIELDS = {"date", "dkim-signature"}  # fields that differ between two copies of one mail
+FIELDS_OF_EACH_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
+FIELDS_OF_EACH_COPY = {"date", "dkim-signature"}  # fields that differ between two copies of one mail
 LINK_PURPOSES = ("unsubscribe", "preferences", "feedback", "invite")  # of readers' own links
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9@._+-]+")  # needs no HTML escaping
-FIRST_ROWS = 500  # from which proof_rows chooses
+SAMPLED_ROWS = 500  # from which proof_rows chooses
 COMMON_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
 COMMON_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/?^_`{|}~-]+)*")
 FIRST_LINE_LENGTH = headers.LINE_LENGTH - len("To: ")
@@ -211,8 +142,6 @@ LARGEST_ID = 2**31 - 1
 
 
 class CompiledMailing:
-    """A mailing as a template that renders envelopes."""
-
     def __init__(self, mailing: Mailing) -> None:
         specimen = rendering.copy_for(mailing, Subscriber(pk=0, email="reader@example.org"), ids=(mailing.pk, 0))
         block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
@@ -225,15 +154,9 @@ class CompiledMailing:
             before, after = link_around_token(purpose)
             text_part = _with_token(text_part, purpose, before, after)
             html_part = _with_token(html_part, purpose, html.escape(before), html.escape(after))
-        self.template = MessageTemplate(
-            headers=_common_fields(block)
-            + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n"
-            + _unsubscribe_field(),
-            text=text_part,
-            html=html_part,
-        )
-        keys = dkim_signing.load_keys()
-        self.signed = SignedTemplate(self.template, _ascii_domain(mailing), keys) if keys else None
+        own = b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n" + _unsubscribe_field()
+        self.template = MessageTemplate(headers=_common_fields(block) + own, text=text_part, html=html_part)
+        self.keys, self.domain = dkim_signing.load_keys(), _ascii_domain(mailing)
         self.tokens = tokens.signers(self.purposes)
         self.message_id = message_id_maker(mailing)
         self.return_path = return_path_maker(mailing)
@@ -242,10 +165,9 @@ class CompiledMailing:
         """A reader's message for the wire. Raises ValueError for a name or address that no header can hold."""
         address = fast_ascii_address(row.email)
         values, escaped = self._values(row, address)
-        if self.signed:
-            data = self.signed.render(values, escaped, int(time.time()))
-        else:
-            data = self.template.render(values, escaped)
+        data = self.template.render(values, escaped)
+        if self.keys:
+            data = dkim_signing.dkim_signatures(data, self.domain, self.keys) + data
         return Envelope(row.seq, address, data, self.return_path(row.seq))
 
     def _values(self, row: DeliveryRow, address: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
@@ -265,20 +187,14 @@ class CompiledMailing:
     def difference(self, mailing: Mailing) -> str:
         """How messages of sample readers differ from those of the e-mail classes, as a sentence; "" if they do not.
 
-        Messages are parsed by the standard library, headers and bodies compared, and signatures computed again: an
-        error in the template must stop a mailing before its first message.
+        Messages are parsed by the standard library: an error in the template must stop a mailing before its first
+        message.
         """
         for row in proof_rows(mailing):
             built = rendering.copy_for(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
-            if part := first_difference(self.envelope(row).data, built) or self._wrongly_signed(row):
+            if part := first_difference(self.envelope(row).data, built):
                 return f"The compiled message to {row.email} is not the one that was approved: {part} differs"
         return ""
-
-    def _wrongly_signed(self, row: DeliveryRow) -> str:
-        """The name of the signature field if it is wrong, else ""."""
-        if self.signed is None or self.signed.are_signatures_right(*self._values(row, fast_ascii_address(row.email))):
-            return ""
-        return "dkim-signature"
 
 
 def _unsubscribe_field() -> bytes:
@@ -302,7 +218,6 @@ def link_around_token(purpose: str) -> tuple[str, str]:
 
 
 def _with_token(part: str, purpose: str, before: str, after: str) -> str:
-    """The part with a placeholder for the token instead of the whole link."""
     return part.replace(f"\x02{purpose}_url\x03", f"{before}\x02{purpose}\x03{after}")
 
 
@@ -348,21 +263,16 @@ def proof_rows(mailing: Mailing) -> list[DeliveryRow]:
     with_reader = Delivery.objects.filter(mailing=mailing, subscriber__isnull=False)
     readers = with_reader.order_by("seq").values_list(*columns, Value(True), *TOKEN_FIELDS)
     # By seq: with outdated statistics the database would sort all rows for the last one.
-    ends = [readers.filter(seq__lt=FIRST_ROWS), readers.filter(seq__gte=max(FIRST_ROWS, mailing.total - 1))]
-    rows = [DeliveryRow(*row) for row in chain.from_iterable(ends)]
-    rows = [row for row in rows if _can_be_mailed(row)]
+    ends = [readers.filter(seq__lt=SAMPLED_ROWS), readers.filter(seq__gte=max(SAMPLED_ROWS, mailing.total - 1))]
+    rows = []
+    for row in starmap(DeliveryRow, chain.from_iterable(ends)):
+        with suppress(ValueError):  # an address or name that no header can hold is this delivery's failure
+            fast_to_value(row.name, fast_ascii_address(row.email))
+            rows.append(row)
     if not rows:
         return []
     chosen = [rows[0], rows[-1], min(rows, key=lambda row: bool(row.name)), max(rows, key=lambda row: len(row.name))]
     return list(dict.fromkeys(chosen))
-
-
-def _can_be_mailed(row: DeliveryRow) -> bool:
-    try:
-        fast_to_value(row.name, fast_ascii_address(row.email))
-    except ValueError:  # recorded as this delivery's failure
-        return False
-    return True
 
 
 def first_difference(one: bytes, other: bytes) -> str:
@@ -378,11 +288,10 @@ def _comparable_parts(octets: bytes) -> dict[str, list[str]]:
     for kind in ("plain", "html"):
         part = message.get_body((kind,))
         parts[f"text/{kind}"] = [part.get_content() if part else ""]
-    return {name: value for name, value in parts.items() if name not in PER_COPY_FIELDS}
+    return {name: value for name, value in parts.items() if name not in FIELDS_OF_EACH_COPY}
 
 
 def fast_ascii_address(email: str) -> str:
-    """As `headers.ascii_address`, with a fast path."""
     return email if COMMON_ADDRESS.fullmatch(email) else headers.ascii_address(email)
 
 
@@ -400,11 +309,6 @@ def fast_to_value(name: str, address: str) -> bytes:
 
 
 def _common_fields(block: bytes) -> bytes:
-    fields: list[bytes] = []
-    for line in block.split(b"\r\n"):
-        if line[:1] in b" \t":
-            fields[-1] += b"\r\n" + line
-        else:
-            fields.append(line)
-    common = (field for field in fields if field.partition(b":")[0].decode().lower() not in PER_READER_FIELDS)
-    return b"".join(chain.from_iterable((field, b"\r\n") for field in common))
+    fields = dkim_signing.FIELD_LINE_END.split(block)
+    common = (field for field in fields if field.partition(b":")[0].decode().lower() not in FIELDS_OF_EACH_READER)
+    return b"".join(field + CRLF for field in common)

@@ -75,7 +75,9 @@ class FrozenLetter:
 
 def issue_context(issue: Issue, publication: Publication, items: list[IssueItem] | None = None) -> dict[str, object]:
     """The context of templates/email/issue.html. items: instead of the issue's own."""
-    issue = _without_control(issue)
+    issue = copy(issue)
+    # Control characters could pass for a placeholder. Forms remove them; this is for rows written otherwise.
+    issue.subject, issue.preheader = single_line(issue.subject), single_line(issue.preheader)
     if items is None:
         items = list(issue.items.select_related("post__cover", "post__series").prefetch_related("post__tags"))
     repeats_title = [item.post.title for item in items] == [issue.subject]
@@ -101,7 +103,6 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
 
 
 def _item_context(item: IssueItem, publication: Publication, *, is_below_h1: bool) -> dict[str, object]:
-    """The context of one post; its day is in the publication's time zone."""
     post, cover, is_full = item.post, item.post.cover, item.form == IssueItem.Form.FULL  # loaded for this letter alone
     post.title = single_line(post.title)
     if cover:
@@ -141,19 +142,17 @@ def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
 def preheader_line(issue: Issue, items: list[IssueItem] | None = None) -> str:
     """The author's preheader or the beginning; a short one is extended by titles, so that no masthead follows."""
     items = list(issue.items.select_related("post")) if items is None else items
-    found = issue.preheader or _beginning(issue, items)
+    found = issue.preheader
+    if not found and issue.introduction.strip():
+        found = measures.excerpt(fill_fallback_words(render.render(issue.introduction)), PREHEADER_LENGTH)
+    elif not found and items:
+        found = items[0].post.excerpt[:PREHEADER_LENGTH]
     with translation.override(Publication.objects.current().language):
         separator = _(" | ")
     for item in items:
         if len(found) < PREHEADER_MIN and item.post.title not in found:
             found = f"{found}{separator}{item.post.title}" if found else item.post.title
     return found if len(found) <= PREHEADER_LENGTH or found == issue.preheader else f"{found[: PREHEADER_LENGTH - 1]}…"
-
-
-def _beginning(issue: Issue, items: list[IssueItem]) -> str:
-    if issue.introduction.strip():
-        return measures.excerpt(fill_fallback_words(render.render(issue.introduction)), PREHEADER_LENGTH)
-    return items[0].post.excerpt[:PREHEADER_LENGTH] if items else ""
 
 
 def author_html(source: str, *, is_below_h1: bool = False) -> str:
@@ -177,7 +176,7 @@ def freeze(issue: Issue, note: str = "") -> FrozenLetter:
     """Render `issue` once for all readers.
 
     note: of a correction, in Markdown; "" for the issue itself.
-    Raises PicturesAway, because the logo must be loaded. A frozen letter needs no picture any more.
+    Raises PicturesUnavailable, because the logo must be loaded. A frozen letter needs no picture any more.
     """
     publication = Publication.objects.current()
     with translation.override(publication.language):
@@ -199,7 +198,7 @@ def freeze(issue: Issue, note: str = "") -> FrozenLetter:
 def html_with(issue: Issue, items: list[IssueItem]) -> str:
     """The HTML of a letter of `issue` with other `items`, to show or to weigh it.
 
-    Raises PicturesAway. Omits the text part, which takes two fifths of the time.
+    Raises PicturesUnavailable. Omits the text part, which takes two fifths of the time.
     """
     publication = Publication.objects.current()
     with translation.override(publication.language):
@@ -208,18 +207,7 @@ def html_with(issue: Issue, items: list[IssueItem]) -> str:
         return letters.render_html("issue", subject, context, base_url=settings.SITE_URL, needs_pictures=True)
 
 
-def _without_control(issue: Issue) -> Issue:
-    """A copy of `issue` without control characters in its lines, which could pass for a placeholder.
-
-    Forms remove them; this is for rows written otherwise.
-    """
-    issue = copy(issue)
-    issue.subject, issue.preheader = single_line(issue.subject), single_line(issue.preheader)
-    return issue
-
-
 def subject_line(issue: Issue, publication: Publication, *, is_correction: bool) -> str:
-    """The author's subject, with the issue's number if there is room for it."""
     corrected = translation.gettext("Correction: %(subject)s") if is_correction else "%(subject)s"
     typed = corrected % {"subject": single_line(issue.subject)}
     subject = shorten_subject(letters.spaced_subject(typed, publication.unspaced_names()))
@@ -236,12 +224,11 @@ NUMBERED_SUBJECTS: dict[str, Callable[[], str]] = {
 
 
 def fill(template: str, values: Mapping[str, str], *, escaped: bool) -> str:
-    """Replace the placeholders by a reader's values, escaped for HTML if `escaped`."""
-    found = {name: _value(name, values) for name in PLACEHOLDER.findall(template)}
+    found = {name: _placeholder_value(name, values) for name in PLACEHOLDER.findall(template)}
     return PLACEHOLDER.sub(lambda match: html.escape(found[match[1]]) if escaped else found[match[1]], template)
 
 
-def _value(placeholder: str, values: Mapping[str, str]) -> str:
+def _placeholder_value(placeholder: str, values: Mapping[str, str]) -> str:
     if salutations.is_name_slot(placeholder):
         return values["name"] or salutations.fallback_word(placeholder)
     return values[placeholder]
@@ -260,7 +247,6 @@ def reader_values(subscriber: Subscriber) -> dict[str, str]:
 
 
 def unsubscribe_address(token: str) -> str:
-    """The mail address for unsubscribing; "" without a mailbox."""
     bounces_to = Publication.objects.current().bounces_to
     return headers.return_path(bounces_to, token) if bounces_to and settings.MAILBOX_URL else ""
 
@@ -314,11 +300,11 @@ def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], 
         sender=(mailing.sender_name, mailing.sender_email),
         to=(subscriber.name, subscriber.email),
         reply_to=mailing.reply_to,
-        headers=_headers(mailing, values, ids),
+        headers=_list_headers(mailing, values, ids),
     )
 
 
-def _headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) -> dict[str, str]:
+def _list_headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) -> dict[str, str]:
     domain = mailing.sender_email.rpartition("@")[2]
     mailing_list = headers.MailingList(
         list_id=f"issues.{punycode(domain)}",

@@ -37,13 +37,12 @@ BOT_SUBSTRINGS = (
     *("bot", "crawl", "spider", "scanner", "monitor", "headless", "curl/", "wget/", "python", "java/", "okhttp"),
     *("go-http-client", "libwww", "axios/", "node-fetch", "apache-httpclient", "phantomjs", "puppeteer"),
 )
-BROWSER_PREFIXES = ("mozilla/", "opera/")  # prefixes of browsers
+BROWSER_PREFIXES = ("mozilla/", "opera/")
 BOT_FALSE_POSITIVE = "cubot"  # a phone brand
 PREFETCH_HEADERS = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 
 
 def is_machine(headers: Mapping[str, str]) -> bool:
-    """Whether a request is by a program or a prefetch, by its headers."""
     program = headers.get("User-Agent", "").lower().replace(BOT_FALSE_POSITIVE, "")
     if any(headers.get(name, "").lower().startswith(("prefetch", "preview")) for name in PREFETCH_HEADERS):
         return True
@@ -62,12 +61,9 @@ DAYS_SHOWN = 3
 LOCK_WAIT_MS = 200  # a click that finds the database locked for longer is not counted
 CLICK_LIMIT, CLICK_WINDOW_SECONDS = 300, 600  # clicks from one network
 SALT_SECONDS = 3600
-INSERT_VISIT_SQL = """INSERT INTO delivery_visit (link_id, day, who, network, at, is_machine)
-    VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (link_id, day, who) DO NOTHING"""
-
-# --- Machines recognized by a burst of clicks ---
-BURST_WINDOW = timedelta(seconds=60)  # all links of a letter, from one network
-BURST_LINKS_MIN = 3  # in a letter, for this rule
+VISIT_COUNTS = {"people": Count("pk", filter=Q(is_machine=False)), "machines": Count("pk", filter=Q(is_machine=True))}
+# A machine is who clicks all links of a letter within this time, if it has so many.
+BURST_WINDOW, BURST_LINKS_MIN = timedelta(seconds=60), 3
 
 
 @dataclass(frozen=True)
@@ -90,35 +86,24 @@ def link_counts(mailing: Mailing) -> tuple[LinkCount, ...]:
     days = {link: dict[date, tuple[int, int]]() for link in mailing.links.values_list("pk", flat=True)}
     if not days:
         return ()
-    over = LinkDayCount.objects.filter(link__mailing=mailing).values_list("link", "day", "people", "machines")
-    for link, day, people, others in [*over, *_uncounted_visits(mailing)]:
-        before = days[link].get(day, (0, 0))
-        days[link][day] = (before[0] + people, before[1] + others)
-    first = _day(mailing.planned_at or mailing.send_at)
-    found = [_link_count(link, days[link.pk], first) for link in mailing.links.all()]
-    return tuple(sorted(found, key=lambda one: -one.people))
+    aggregated = LinkDayCount.objects.filter(link__mailing=mailing).values_list("link", "day", "people", "machines")
+    visits = Visit.objects.filter(link__mailing=mailing).order_by().values_list("link", "day")
+    for link_id, day, people, machines in [*aggregated, *visits.annotate(**VISIT_COUNTS)]:
+        before = days[link_id].get(day, (0, 0))
+        days[link_id][day] = (before[0] + people, before[1] + machines)
+    first = _local_day(mailing.planned_at or mailing.send_at)
+    counts = [_link_count(link, days[link.pk], first) for link in mailing.links.all()]
+    return tuple(sorted(counts, key=lambda one: -one.people))
 
 
 def _link_count(link: Link, days: dict[date, tuple[int, int]], first: date) -> LinkCount:
     shown = (days.get(first + timedelta(days=number), (0, 0))[0] for number in range(DAYS_SHOWN))
-    people, others = (sum(both[index] for both in days.values()) for index in (0, 1))
-    return LinkCount(link.url, link.words, people, others, tuple(shown))
+    people, machines = (sum(both[index] for both in days.values()) for index in (0, 1))
+    return LinkCount(link.url, link.words, people, machines, tuple(shown))
 
 
-def _uncounted_visits(mailing: Mailing) -> list[tuple[int, date, int, int]]:
-    visits = Visit.objects.filter(link__mailing=mailing).order_by().values_list("link", "day")
-    return list(visits.annotate(people=Count("pk", filter=Q(is_machine=False)), machines=_count_machines()))
-
-
-def _count_machines() -> Count:
-    return Count("pk", filter=Q(is_machine=True))
-
-
-def _day(at: datetime) -> date:
+def _local_day(at: datetime) -> date:
     return timezone.localdate(at, Publication.objects.current().zone)
-
-
-# --- A visit ---
 
 
 def count_visit(link_id: int, request: HttpRequest, now: datetime) -> None:
@@ -132,16 +117,17 @@ def count_visit(link_id: int, request: HttpRequest, now: datetime) -> None:
             return
         if rate_limits.is_over_limit("followed", network, limit=CLICK_LIMIT, seconds=CLICK_WINDOW_SECONDS):
             return
-        day = _day(now)
-        who, network_hash = (_hash(day, text) for text in (f"{network} {program}", network))
-        at = connection.ops.adapt_datetimefield_value(now)
-        with _short_lock_wait(), connection.cursor() as cursor:
-            cursor.execute(INSERT_VISIT_SQL, [link_id, day, who, network_hash, at, is_machine(request.headers)])
+        day = _local_day(now)
+        who, network_hash = (_salted_hash(day, text) for text in (f"{network} {program}", network))
+        visit = Visit(link_id=link_id, day=day, who=who, network=network_hash, at=now)
+        visit.is_machine = is_machine(request.headers)
+        with _short_lock_wait():
+            Visit.objects.bulk_create([visit], ignore_conflicts=True)
     except (DatabaseError, InterfaceError) as error:
         circuit_breaker.open_circuit("link-counts", error, meanwhile="links redirect, and clicks are not counted")
 
 
-def _hash(day: date, text: str) -> str:
+def _salted_hash(day: date, text: str) -> str:
     name = f"link-salt:{day}"
     salt: str | None = caches["pages"].get(name)
     if salt is None:
@@ -169,12 +155,9 @@ def _set_busy_timeout(milliseconds: int) -> None:
         cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
-# --- By the clock ---
-
-
 def aggregate_days(now: datetime) -> None:
     """Mark machines among today's clicks, and reduce past days to counts."""
-    today = _day(now)
+    today = _local_day(now)
     open_days = Visit.objects.order_by().values_list("link__mailing_id", "day").distinct()
     for number, day in list(open_days):
         mailing = Mailing.objects.defer("html", "text").get(pk=number)
@@ -197,20 +180,17 @@ def mark_machines(mailing: Mailing, day: date) -> None:
     by_network = people.order_by().values("network")
     at_once = by_network.annotate(links=Count("link", distinct=True), first=Min("at"), last=Max("at"))
     all_links = max(BURST_LINKS_MIN, mailing.links.count())
-    networks = [
-        one["network"] for one in at_once.filter(links__gte=all_links) if one["last"] - one["first"] <= BURST_WINDOW
-    ]
-    people.filter(network__in=networks).update(is_machine=True)
+    bursts = [row for row in at_once.filter(links__gte=all_links) if row["last"] - row["first"] <= BURST_WINDOW]
+    people.filter(network__in=[row["network"] for row in bursts]).update(is_machine=True)
 
 
 def _aggregate_day(mailing: Mailing, day: date) -> None:
-    """Reduce a day's clicks to counts, in one transaction per link, so that each counts once."""
     for link in mailing.links.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
             Link.objects.select_for_update().filter(pk=link).first()  # serializes workers
             visits = Visit.objects.filter(link=link, day=day)
-            counted = visits.aggregate(people=Count("pk", filter=Q(is_machine=False)), machines=_count_machines())
-            if counted["people"] or counted["machines"]:
+            counted = visits.aggregate(**VISIT_COUNTS)
+            if any(counted.values()):
                 row, _is_new = LinkDayCount.objects.get_or_create(link_id=link, day=day)
                 added = {name: F(name) + count for name, count in counted.items()}
                 LinkDayCount.objects.filter(pk=row.pk).update(**added)
@@ -218,7 +198,7 @@ def _aggregate_day(mailing: Mailing, day: date) -> None:
 
 
 ENCODED_CHAR_BYTES_MAX = 12  # bytes of a percent-encoded character at most
-INVALID_TOKEN_LIMIT, INVALID_TOKEN_WINDOW_SECONDS = 60, 600  # invalid tokens from one network
+INVALID_TOKEN_LIMIT, INVALID_TOKEN_SECONDS = 60, 600  # from one network
 
 
 @private_view
@@ -226,40 +206,34 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
     """Redirect to the link's target; 404 for an unknown token."""
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    found = _resolve(token)
-    if found is None:
-        return _not_found(request)
-    number, url = found
+    link = _find_link(token)
+    if link is None:
+        return _not_found_page(request)
+    link_id, url = link
     if request.method == "GET":
-        count_visit(number, request, timezone.now())
+        count_visit(link_id, request, timezone.now())
     return HttpResponseRedirect(url, max_length=URL_LENGTH_MAX * ENCODED_CHAR_BYTES_MAX)
 
 
-def _resolve(token: str) -> tuple[int, str] | None:
+def _find_link(token: str) -> tuple[int, str] | None:
+    """The link's id and URL."""
     if tokens.claimed_id(token) is None:
         return None
-    known: tuple[int, str] | None = caches["pages"].get(_cache_key(token))
-    return known or _load_links(token)
-
-
-def _load_links(token: str) -> tuple[int, str] | None:
-    """Look up a link, and cache all links of its mailing, which are often clicked together."""
-    mailing = Link.objects.filter(token=token).values_list("mailing_id", flat=True).first()
-    if mailing is None:
-        return None
-    rows = {one: (pk, url) for one, pk, url in Link.objects.filter(mailing=mailing).values_list("token", "pk", "url")}
+    cached: tuple[int, str] | None = caches["pages"].get(f"link:{token}")
+    if cached:
+        return cached
+    mailings = Link.objects.filter(token=token).values("mailing")
+    # All links of the mailing, which are often clicked together.
+    links = Link.objects.filter(mailing__in=mailings).values_list("token", "pk", "url")
+    rows = {name: (pk, url) for name, pk, url in links}
     for name, row in rows.items():
-        caches["pages"].set(_cache_key(name), row, None)
+        caches["pages"].set(f"link:{name}", row, None)
     return rows.get(token)
 
 
-def _cache_key(token: str) -> str:
-    return f"link:{token}"
-
-
-def _not_found(request: HttpRequest) -> HttpResponse:
-    who, publication = client_ip.client_network(client_ip.client_address(request)), Publication.objects.current()
+def _not_found_page(request: HttpRequest) -> HttpResponse:
+    network, publication = client_ip.client_network(client_ip.client_address(request)), Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        if rate_limits.is_over_limit("links", who, limit=INVALID_TOKEN_LIMIT, seconds=INVALID_TOKEN_WINDOW_SECONDS):
-            return too_many_requests(request, seconds=INVALID_TOKEN_WINDOW_SECONDS)
+        if rate_limits.is_over_limit("links", network, limit=INVALID_TOKEN_LIMIT, seconds=INVALID_TOKEN_SECONDS):
+            return too_many_requests(request, seconds=INVALID_TOKEN_SECONDS)
         return render(request, "404.html", status=404)

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from newsletter.delivery.models import Link, Mailing
+from newsletter.delivery.models.links import WORDS_LENGTH
 from newsletter.issues.models import Issue
+from newsletter.mail import tokens
 from newsletter.mail.logs import TOKEN
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
 
@@ -40,7 +42,6 @@ def countable_links(part: str, *, site_url: str, own_pages: Collection[str]) -> 
 
 
 def rewrite_links(html_part: str, text_part: str, redirects_by_url: Mapping[str, str]) -> tuple[str, str]:
-    """Both parts of a letter with counted URLs replaced by their redirects."""
     if not redirects_by_url:
         return html_part, text_part
     known = {url for url, _words in _links(html_part)} | {*redirects_by_url}
@@ -74,9 +75,14 @@ def _links(part: str) -> Iterator[tuple[str, str]]:
 
 
 def store_links(mailing: Mailing) -> None:
-    """Store the links of a letter that was just frozen, if they are to be counted."""
-    if mailing.counts_links:
-        Link.objects.store(mailing, _links_to_count(mailing.html, mailing.issue))
+    if not mailing.counts_links:
+        return
+    rows = []
+    for url, text in _links_to_count(mailing.html, mailing.issue).items():
+        token = tokens.sign("link", mailing.pk, f"{mailing.token_salt} {url}")
+        rows.append(Link(mailing=mailing, url=url, words=text[:WORDS_LENGTH], token=token))
+    # Former links stay for ever: a letter that was replaced is still in some mailboxes.
+    Link.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def redirects_by_url(mailing: Mailing) -> dict[str, str]:
@@ -91,5 +97,5 @@ def with_longest_urls(html: str, issue: Issue) -> str:
 
 def _links_to_count(html: str, issue: Issue) -> dict[str, str]:
     site = settings.SITE_URL
-    frame = {site, f"{site}/", f"{site}/subscribe/", f"{site}/about/", site + issue.get_absolute_url()}
-    return countable_links(html, site_url=site, own_pages=frame)
+    own_pages = {site, f"{site}/", f"{site}/subscribe/", f"{site}/about/", site + issue.get_absolute_url()}
+    return countable_links(html, site_url=site, own_pages=own_pages)

@@ -28,16 +28,11 @@ class CourseQuerySet(models.QuerySet["CourseCopy"]):
         had = set(Delivery.objects.filter(subscriber=reader).values_list("mailing__issue", flat=True))
         new = [mailing for mailing in mailings if mailing.issue_id not in had]
         rows = [
-            CourseCopy(
-                subscriber=reader,
-                issue_id=mailing.issue_id,
-                mailing=mailing,
-                position=position,
-                begun_at=now,
-                planned_for=now + position * every,
-            )
+            CourseCopy(subscriber=reader, issue_id=mailing.issue_id, mailing=mailing, position=position, begun_at=now)
             for position, mailing in enumerate(new, 1)
         ]
+        for row in rows:
+            row.planned_for = now + row.position * every
         self.bulk_create(rows, ignore_conflicts=True)
 
 
@@ -72,7 +67,6 @@ class CourseCopy(models.Model):
         return f"{self.issue} → {self.subscriber_id}"
 
 
-A_DAY = timedelta(days=1)
 ONCE_MORE_PER_DAY = 5  # issues that one reader may ask for once more
 
 
@@ -81,7 +75,7 @@ class OnceMoreManager(models.Manager["OnceMore"]):
         """Enqueue one more copy of a mailing; return False if there was one already, or PER_DAY others within a day."""
         with transaction.atomic():
             Subscriber.objects.select_for_update().filter(pk=reader.pk).first()  # serializes concurrent requests
-            if self.filter(subscriber=reader, asked_at__gt=now - A_DAY).count() >= ONCE_MORE_PER_DAY:
+            if self.filter(subscriber=reader, asked_at__gt=now - timedelta(days=1)).count() >= ONCE_MORE_PER_DAY:
                 return False
             row = {"mailing": mailing, "asked_at": now, "due_at": now}
             _row, is_new = self.get_or_create(subscriber=reader, issue_id=mailing.issue_id, defaults=row)

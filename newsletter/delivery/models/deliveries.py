@@ -40,12 +40,7 @@ class Delivery(models.Model):
     )
     seq = models.IntegerField()
     subscriber = models.ForeignKey(
-        Subscriber,
-        null=True,
-        on_delete=models.SET_NULL,
-        db_index=False,
-        db_constraint=False,
-        related_name="deliveries",
+        Subscriber, models.SET_NULL, null=True, db_index=False, db_constraint=False, related_name="deliveries"
     )
     state = models.SmallIntegerField(choices=State, default=State.QUEUED)
     attempts = models.SmallIntegerField(default=0)
@@ -56,7 +51,7 @@ class Delivery(models.Model):
     class Meta:
         constraints = [
             # No index may hold the state: it would be written twice a message.
-            models.UniqueConstraint(fields=["subscriber", "mailing"], name="one_copy_per_subscriber"),
+            models.UniqueConstraint(fields=["subscriber", "mailing"], name="one_copy_per_subscriber")
         ]
 
     def __str__(self) -> str:
@@ -135,12 +130,13 @@ class Batch(models.Model):
 
     def add_counts(self, added: "Counter[Delivery.State]") -> None:
         """Add to the counters of final states; queued and deferred rows are not counted."""
-        changes = {COUNTER_OF_STATE[one]: F(COUNTER_OF_STATE[one]) + n for one, n in added.items() if n and one in COUNTER_OF_STATE}
+        counters = {COUNTER_OF_STATE[state]: n for state, n in added.items() if n and state in COUNTER_OF_STATE}
+        changes = {counter: F(counter) + n for counter, n in counters.items()}
         if changes:
             Batch.objects.filter(pk=self.pk).update(**changes)
 
 
-ROWS_PER_INSERT = 500  # rows per INSERT
+ROWS_PER_INSERT = 500
 
 
 class RefusalQuerySet(models.QuerySet["Refusal"]):
@@ -189,16 +185,15 @@ def record_refusals(batch: Batch, replies: Mapping[int, str], now: datetime) -> 
 
     Call it in the transaction that writes the results, so that none is lost.
     """
-    verdicts = {seq: found for seq, reply in replies.items() if (found := classify_refusal(reply)) in RECIPIENT_REASONS}
-    for some in batched(verdicts, ROWS_PER_INSERT, strict=False):
-        rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=some, subscriber__isnull=False)
-        Refusal.objects.bulk_create(
-            [
-                Refusal(mailing_id=batch.mailing_id, seq=seq, subscriber_id=reader, verdict=verdicts[seq], at=now)
-                for seq, reader in rows.values_list("seq", "subscriber_id")
-            ],
-            ignore_conflicts=True,
-        )
+    reasons = {seq: classify_refusal(reply) for seq, reply in replies.items()}
+    to_judge = [seq for seq, reason in reasons.items() if reason in RECIPIENT_REASONS]
+    for seqs in batched(to_judge, ROWS_PER_INSERT, strict=False):
+        rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=seqs, subscriber__isnull=False)
+        refusals = [
+            Refusal(mailing_id=batch.mailing_id, seq=seq, subscriber_id=reader, verdict=reasons[seq], at=now)
+            for seq, reader in rows.values_list("seq", "subscriber_id")
+        ]
+        Refusal.objects.bulk_create(refusals, ignore_conflicts=True)
 
 
 OTHER_DOMAINS = ""  # key for the domains that are not counted separately

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 MESSAGES_KEPT_FOR = timedelta(days=30)  # messages that were applied: mails contain addresses
 REQUESTS_KEPT_FOR = timedelta(days=2)  # requests of a provider, once parsed: a mailing has millions
 PARSED_WITHIN = timedelta(minutes=1)  # a parse that takes longer has died
-PARSE_TRIES = 2  # to parse one
+PARSE_TRIES = 2
 DELETED_AT_ONCE = 2_000
 STORE_SQL = """INSERT INTO delivery_arrival (source, key, body, about, received_at, state, what, note)
     VALUES (%s, %s, %s, %s, %s, %s, '', '') ON CONFLICT (source, key) DO NOTHING"""
@@ -52,7 +52,7 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
             self.waiting().filter(pk__in=keys).update(begun=0, begun_at=None)
 
     def give_up(self, now: datetime) -> int:
-        """Mark messages as unreadable whose parse has died TRIES times; return how many."""
+        """Mark messages as unreadable whose parse has died PARSE_TRIES times; return how many."""
         dead = self.waiting().filter(_abandoned(now), begun__gte=PARSE_TRIES)
         values = {"state": InboundMessage.State.UNREADABLE, "what": InboundMessage.Kind.UNKNOWN, "applied_at": now}
         values["note"] = "its reading was begun twice and never ended"
@@ -69,21 +69,23 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
     def forget(self, before: datetime) -> int:
         """Delete messages applied before that moment; return how many. The text of replies is stored elsewhere."""
         old = self.filter(applied_at__lt=before)
-        requests = self.filter(applied_at__lt=before + MESSAGES_KEPT_FOR - REQUESTS_KEPT_FOR, what=InboundMessage.Kind.REQUEST)
+        earlier = before + MESSAGES_KEPT_FOR - REQUESTS_KEPT_FOR
+        requests = self.filter(applied_at__lt=earlier, what=InboundMessage.Kind.REQUEST)
         keys = [*old.values_list("pk", flat=True)[:DELETED_AT_ONCE]]
         keys += requests.values_list("pk", flat=True)[:DELETED_AT_ONCE]
         return self.filter(pk__in=keys).delete()[0] if keys else 0
 
-    def store(
-        self, source: str, body: bytes, now: datetime, *, key: str = "", about: Mapping[str, object] | None = None
-    ) -> bool:
-        """Store a message until it is applied; return False if it is stored already.
-
-        key: the sender's id of the message, at most 64 characters; without one the hash of the body.
-        """
+    def store(self, source: str, body: bytes, now: datetime, *, about: Mapping[str, object] | None = None) -> bool:
+        """Store a message until it is applied; return False if it is stored already, by the hash of its body."""
         at = connection.ops.adapt_datetimefield_value(now)
-        key = key or sha256(body).hexdigest()
-        values = [source, key, body, json.dumps(dict(about or {})), at, InboundMessage.State.WAITING]
+        values = [
+            source,
+            sha256(body).hexdigest(),
+            body,
+            json.dumps(dict(about or {})),
+            at,
+            InboundMessage.State.WAITING,
+        ]
         with connection.cursor() as cursor:  # a fifth of the ORM's cost: they arrive in storms
             cursor.execute(STORE_SQL, values)
             return bool(cursor.rowcount)

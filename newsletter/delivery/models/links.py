@@ -1,6 +1,5 @@
 """Links of letters and their clicks: counts, and for a day salted hashes that cannot be traced back later."""
 
-from collections.abc import Mapping
 from datetime import date
 
 from django.conf import settings
@@ -14,21 +13,6 @@ HASH_LENGTH = 16  # hex characters
 WORDS_LENGTH = 200
 
 
-class LinkQuerySet(models.QuerySet["Link"]):
-    def store(self, mailing: Mailing, text_by_url: Mapping[str, str]) -> None:
-        """Store the targets of a mailing's links, for ever: a letter that was replaced is still in some mailboxes."""
-        rows = [
-            Link(
-                mailing=mailing,
-                url=url,
-                words=text[:WORDS_LENGTH],
-                token=tokens.sign("link", mailing.pk, f"{mailing.token_salt} {url}"),
-            )
-            for url, text in text_by_url.items()
-        ]
-        self.bulk_create(rows, ignore_conflicts=True)
-
-
 class Link(models.Model):
     """A counted link of a mailing's letter. Its token is the same for all readers."""
 
@@ -36,8 +20,6 @@ class Link(models.Model):
     token = models.CharField(max_length=tokens.TOKEN_LENGTH_MAX, unique=True)
     url = models.TextField()
     words = models.CharField(max_length=WORDS_LENGTH, blank=True, help_text="what readers see of it")
-
-    objects = LinkQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]

@@ -94,7 +94,7 @@ class Alert(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["mailing", "kind"], condition=Q(ended_at__isnull=True), name="the_author_is_told_once"
-            ),
+            )
         ]
 
     def __str__(self) -> str:
@@ -329,19 +329,15 @@ class Mailing(models.Model):
     @property
     def believes_refusals(self) -> bool:
         """Whether the author has confirmed that the refused addresses do not exist."""
-        last = self.steps.filter(
-            what__in=[MailingStep.Kind.REFUSALS_ACCEPTED, MailingStep.Kind.REFUSALS_DOUBTED]
-        ).last()
+        decisions = [MailingStep.Kind.REFUSALS_ACCEPTED, MailingStep.Kind.REFUSALS_DOUBTED]
+        last = self.steps.filter(what__in=decisions).last()
         return last is not None and last.what == MailingStep.Kind.REFUSALS_ACCEPTED
 
     def wait_for_provider(self, now: datetime, reason: str) -> None:
         """Back off: 5 seconds, doubled by each failure in a row, at most 5 minutes."""
         seconds = min(5 * 2 ** min(self.provider_failures, 10), 300)
-        self._update_backoff(
-            retry_at=now + timedelta(seconds=seconds),
-            provider_failures=F("provider_failures") + 1,
-            reason=reason[:500],
-        )
+        retry_at, failures = now + timedelta(seconds=seconds), F("provider_failures") + 1
+        self._update_backoff(retry_at=retry_at, provider_failures=failures, reason=reason[:500])
 
     def wait_until(self, at: datetime, reason: str) -> None:
         """Send nothing before `at`; not a provider failure."""

@@ -119,10 +119,6 @@ class Rehearsal(models.Model):
     def by_topic(self) -> list[tuple[Any, list[dict[str, str]]]]:
         """Remarks by topic label: topics with an error first, then those with a warning."""
         grouped = [(topic.label, [one for one in self.remarks if one["topic"] == topic]) for topic in self.Topic]
-        return sorted(((label, found) for label, found in grouped if found), key=lambda topic: _severity_rank(topic[1]))
-
-
-def _severity_rank(remarks: list[dict[str, str]]) -> int:
-    """Sort key: 0 with an error, 1 with a warning, otherwise 2."""
-    levels = {one["level"] for one in remarks}
-    return next((place for place, level in enumerate((ERROR, WARNING)) if level in levels), 2)
+        severity = {ERROR: 0, WARNING: 1}
+        shown = [(label, remarks) for label, remarks in grouped if remarks]
+        return sorted(shown, key=lambda topic: min(severity.get(one["level"], 2) for one in topic[1]))

@@ -108,7 +108,6 @@ RESULT_MAILED_FOR = timedelta(days=14)  # later the next issue matters more
 
 class ResultLetterQuerySet(models.QuerySet["ResultLetter"]):
     def worth_mailing(self, now: datetime) -> "ResultLetterQuerySet":
-        """Those still worth mailing."""
         return self.filter(at__gt=now - RESULT_MAILED_FOR)
 
     def unsent(self) -> "ResultLetterQuerySet":

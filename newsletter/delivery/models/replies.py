@@ -167,7 +167,7 @@ class AnswerManager(models.Manager["Answer"]):
         with transaction.atomic():
             answer, is_new = self.get_or_create(reply=reply, digest=digest, defaults=row)
             if is_new:
-                domain = Publication.objects.current().sender[1].rpartition("@")[2]
+                domain = Publication.objects.current().sender[1]
                 answer.message_id = headers.message_id("answer", answer.pk, digest, domain=domain)
                 answer.save(update_fields=["message_id"])
                 Reply.objects.thread(reply).filter(answered_at=None).update(answered_at=now)

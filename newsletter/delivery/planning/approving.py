@@ -48,16 +48,16 @@ def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
     `are_copies_deleted`.
     """
     readers = Subscriber.objects.mailable(now)
-    own = Q(subscriber=OuterRef("pk"))
+    of_reader = Q(subscriber=OuterRef("pk"))
     if mailing.kind == Mailing.Kind.CORRECTION:
         had_it = _deliveries_of(planned_mailings(mailing.issue)).filter(state__in=RECEIVED_STATES)
-        return readers.filter(Exists(had_it.filter(own)))
+        return readers.filter(Exists(had_it.filter(of_reader)))
     if mailing.segment:
         tag = mailing.segment[1:]
         readers = readers.tagged(tag) if mailing.segment.startswith("+") else readers.untagged(tag)
     if not (former := [pk for pk in planned_mailings(mailing.issue) if pk != mailing.pk]):
         return readers
-    return readers.filter(~Exists(_deliveries_of(former).filter(own).exclude(state=Delivery.State.SKIPPED)))
+    return readers.filter(~Exists(_deliveries_of(former).filter(of_reader).exclude(state=Delivery.State.SKIPPED)))
 
 
 def reassign_copies(reader: Subscriber, other: Subscriber) -> None:
@@ -111,19 +111,19 @@ def obstacles_without_letter(issue: Issue, send_at: datetime) -> list[str]:
     if deleted := deleted_copies_obstacles(issue):
         return deleted
     posts = [item.post for item in issue.items.select_related("post")]
-    found = []
+    reasons = []
     if not posts:
-        found.append(_("Issue %(number)d has no posts yet.") % {"number": issue.number})
+        reasons.append(_("Issue %(number)d has no posts yet.") % {"number": issue.number})
     if not issue.subject.strip():
-        found.append(_("Issue %(number)d has no subject yet.") % {"number": issue.number})
-    found += [
+        reasons.append(_("Issue %(number)d has no subject yet.") % {"number": issue.number})
+    reasons += [
         _("“%(title)s” will not be public when the issue is sent. Publish it, or take it out.") % {"title": post.title}
         for post in posts
         if not post.is_published(send_at)
     ]
     if was_sent_to_all(issue):
-        found.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
-    return found
+        reasons.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
+    return reasons
 
 
 def imported_obstacle(issue: Issue) -> str:
@@ -144,38 +144,35 @@ def size_obstacles(issue: Issue, letter: FrozenLetter | Mailing) -> list[str]:
     return [refusal] if refusal else []
 
 
-def mailing_obstacles(mailing: Mailing, send_at: datetime) -> list[str]:
-    """Reasons why a scheduled mailing cannot be sent at `send_at`."""
-    if mailing.kind == Mailing.Kind.CORRECTION:
-        return correction_obstacles(mailing.issue, mailing.note)
-    return obstacles(mailing.issue, send_at, letter=mailing)
+def mailing_obstacles(mailing: Mailing, send_at: datetime, letter: FrozenLetter | None = None) -> list[str]:
+    """Reasons why a scheduled mailing cannot be sent at `send_at`. letter: instead of its own."""
+    if mailing.kind != Mailing.Kind.CORRECTION:
+        return obstacles(mailing.issue, send_at, letter=letter or mailing)
+    return correction_obstacles(mailing.issue, mailing.note) + (size_obstacles(mailing.issue, letter) if letter else [])
 
 
 def was_sent_to_all(issue: Issue) -> bool:
-    """Whether a mailing of `issue` to all readers is finished, not only to a segment."""
     return issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT, segment="").exists()
 
 
 def correction_obstacles(issue: Issue, note: str) -> list[str]:
-    """Reasons why a correction of `issue` cannot be sent, as sentences for its author."""
     if issue.imported_at:
         return [imported_obstacle(issue)]
     if deleted := deleted_copies_obstacles(issue):
         return deleted
-    found = []
+    reasons = []
     if issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).exists():
-        found.append(_("The issue is still being sent. Pause it and use the current text for those who wait."))
+        reasons.append(_("The issue is still being sent. Pause it and use the current text for those who wait."))
     if not count_copies(issue):
-        found.append(
+        reasons.append(
             _("Nobody has a copy of issue %(number)d, so there is nothing to correct.") % {"number": issue.number}
         )
     if not note.strip():
-        found.append(_("Say in a sentence what was wrong."))
-    return found
+        reasons.append(_("Say in a sentence what was wrong."))
+    return reasons
 
 
 def can_be_corrected(issue: Issue) -> bool:
-    """Whether somebody has a copy of `issue`, and none of its mailings is open."""
     is_over = not issue.imported_at and not issue.mailings.open().exists()
     return is_over and bool(count_copies(issue)) and not deleted_copies_obstacles(issue)
 
@@ -222,14 +219,12 @@ def approve(
 
 
 def check_acknowledged(issue: Issue, letter: FrozenLetter, acknowledged: str, note: str = "") -> None:
-    """Raise PlanningError if `letter` has losses that the author has not acknowledged."""
     lost = losses(issue, letter, note)
     if lost and losses_digest(lost) != acknowledged:
         raise PlanningError(losses_sentence(lost))
 
 
 def losses_of_issue(issue: Issue, *, letter: FrozenLetter | None = None) -> str:
-    """The losses of `issue` as a sentence; "" if there are none. letter: None to freeze it here."""
     lost = losses(issue, letter or freeze(issue))
     return losses_sentence(lost) if lost else ""
 
@@ -295,7 +290,6 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
 
 
 def _check_quotes(issue: Issue, letter: FrozenLetter, among: QuoteQuerySet) -> None:
-    """Raise PlanningError if a quote in `letter` is no longer in `issue`."""
     if len(among.filter(pk__in=letter.quotes, issue=issue).values_list("pk")) < len(letter.quotes):
         raise PlanningError(_("A quote in this letter has just been taken back. Look at the letter again."))
 
@@ -310,7 +304,7 @@ def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool
     if not stopped.exists():
         return False
     letter = freeze(mailing.issue, mailing.note)
-    if reasons := _obstacles_to_replacing(mailing, letter, now):
+    if reasons := mailing_obstacles(mailing, max(mailing.send_at, now), letter):
         raise PlanningError(" ".join(reasons))
     check_acknowledged(mailing.issue, letter, acknowledged, mailing.note)
     with transaction.atomic():
@@ -323,12 +317,6 @@ def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool
             mailing.record(MailingStep.Kind.REPLACED, letter.content_hash)
             Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=timezone.now())
     return bool(replaced)
-
-
-def _obstacles_to_replacing(mailing: Mailing, letter: FrozenLetter, now: datetime) -> list[str]:
-    if mailing.kind == Mailing.Kind.CORRECTION:
-        return correction_obstacles(mailing.issue, mailing.note) + size_obstacles(mailing.issue, letter)
-    return obstacles(mailing.issue, max(mailing.send_at, now), letter=letter)
 
 
 def reschedule(mailing: Mailing, *, send_at: datetime, now: datetime, hold: timedelta) -> bool:

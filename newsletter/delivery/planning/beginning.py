@@ -38,25 +38,22 @@ LATE_AFTER = timedelta(hours=6)  # an issue that missed its slot by more is paus
 def begin_due(now: datetime) -> list[Mailing]:
     """Plan every mailing that is due; return those that began.
 
-    One later than LATE, or late on a day that already had an issue, is paused with a reason: after a long outage
+    One later than LATE_AFTER, or late on a day that already had an issue, is paused with a reason: after a long outage
     nothing is sent by surprise.
     """
     begun = []
     publication = Publication.objects.current()
     for mailing in Mailing.objects.due(now).select_related("issue"):
         with log_errors(f"beginning mailing {mailing.pk}"):
-            if not is_unsettled(mailing.issue) and _begin(mailing, publication, now):
+            if is_unsettled(mailing.issue):
+                continue
+            with translation.override(publication.language), timezone.override(publication.zone):
+                reason = _reason_to_pause(mailing, now)
+            if reason:
+                mailing.pause(reason, Mailing.Cause.LATE)
+            elif plan_mailing(mailing, now):
                 begun.append(mailing)
     return begun
-
-
-def _begin(mailing: Mailing, publication: Publication, now: datetime) -> bool:
-    with translation.override(publication.language), timezone.override(publication.zone):
-        reason = _reason_to_pause(mailing, now)
-    if reason:
-        mailing.pause(reason, Mailing.Cause.LATE)
-        return False
-    return plan_mailing(mailing, now)
 
 
 def _reason_to_pause(mailing: Mailing, now: datetime) -> str:
@@ -67,9 +64,8 @@ def _reason_to_pause(mailing: Mailing, now: datetime) -> str:
     late = now - mailing.send_at
     was_due = date_format(localtime(mailing.send_at), "Y-m-d H:i")
     if late > LATE_AFTER:
-        return _("It was due at %(time)s, but nothing was running then. Send it now, or choose another time.") % {
-            "time": was_due
-        }
+        text = _("It was due at %(time)s, but nothing was running then. Send it now, or choose another time.")
+        return text % {"time": was_due}
     midnight = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     today = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=midnight).exclude(issue=mailing.issue)
     is_issue = mailing.kind == Mailing.Kind.ISSUE
@@ -97,11 +93,11 @@ def plan_mailing(mailing: Mailing, now: datetime) -> bool:
         if mailing.kind == Mailing.Kind.CORRECTION:
             mailing.issue.mark_corrected(mailing.note, now)
     mailing.refresh_from_db()
-    _index(mailing.issue)
+    _add_to_search(mailing.issue)
     return True
 
 
-def _index(issue: Issue) -> None:
+def _add_to_search(issue: Issue) -> None:
     """Add the issue to the search index; an error there does not stop the mailing."""
     try:
         with transaction.atomic():
@@ -111,7 +107,6 @@ def _index(issue: Issue) -> None:
 
 
 def _create_batches(mailing: Mailing, total: int) -> None:
-    """Create the batches of a mailing's rows, with one statement."""
     machines = 1 if connection.vendor == "sqlite" else MACHINES
     ends = list(accumulate(batch_sizes(total, machines * settings.DELIVERY_LANES, BATCH_MAX), initial=0))
     Batch.objects.bulk_create(

@@ -1,7 +1,7 @@
 """The versions of a sent issue's text, and their word diffs."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html.parser import HTMLParser
@@ -54,15 +54,12 @@ class _LetterParser(HTMLParser):
 
     @property
     def is_reading(self) -> bool:
-        return (
-            self.is_begun
-            and not self.is_over
-            and not any(is_skipped for _tag, is_skipped, _prose in self.open_elements)
-        )
+        is_skipped = any(is_skipped for _tag, is_skipped, _prose in self.open_elements)
+        return self.is_begun and not self.is_over and not is_skipped
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        classes = set(given.get("class", "").split())
+        attributes = {name: value or "" for name, value in attrs}
+        classes = set(attributes.get("class", "").split())
         in_prose = any(prose for _tag, _is_skipped, prose in self.open_elements)
         self.is_begun = self.is_begun or tag == "h1"
         self.is_over = self.is_over or (self.is_begun and not in_prose and END_CLASS in classes)
@@ -76,13 +73,12 @@ class _LetterParser(HTMLParser):
         if BLOCK.fullmatch(tag):
             self.parts[-1].lines.append("")
         if tag == "img":
-            self.parts[-1].lines[-1] += f"［{given['alt']}］" if given.get("alt") else ""
-        self.href = given.get("href", self.href)
-        found = (
-            POST_PATH.search(self.href) if tag == "a" and any(one[0] == "h2" for one in self.open_elements) else None
-        )
-        if found and len(self.parts) > 1 and not self.parts[-1].post and not in_prose:
-            self.parts[-1].post = int(found[1])
+            self.parts[-1].lines[-1] += f"［{attributes['alt']}］" if attributes.get("alt") else ""
+        self.href = attributes.get("href", self.href)
+        in_title = tag == "a" and not in_prose and any(element[0] == "h2" for element in self.open_elements)
+        post = POST_PATH.search(self.href) if in_title else None
+        if post and len(self.parts) > 1 and not self.parts[-1].post:
+            self.parts[-1].post = int(post[1])
 
     def handle_endtag(self, tag: str) -> None:
         if self.is_reading and BLOCK.fullmatch(tag):
@@ -108,19 +104,12 @@ def parse_letter(html: str) -> list[LetterPart]:
     parser = _LetterParser()
     parser.feed(html)
     parser.close()
-    return [
-        LetterPart(part.post, text, tuple(part.links)) for part in parser.parts if (text := _block_text(part.lines))
-    ]
-
-
-def _block_text(lines: Iterable[str]) -> str:
-    joined = (CJK_LATIN_SPACE.sub("", " ".join(line.split())) for line in lines)
-    return "\n".join(filter(None, joined))
-
-
-def public_parts(parts: Iterable[LetterPart], public_posts: Collection[int]) -> list[LetterPart]:
-    """The parts that may be shown. public_posts: keys."""
-    return [part for part in parts if not part.post or part.post in public_posts]
+    parts = []
+    for part in parser.parts:
+        lines = (CJK_LATIN_SPACE.sub("", " ".join(line.split())) for line in part.lines)
+        if text := "\n".join(filter(None, lines)):
+            parts.append(LetterPart(part.post, text, tuple(part.links)))
+    return parts
 
 
 WITHHOLDING_KINDS = (MailingStep.Kind.WITHHELD, MailingStep.Kind.SHOWN)
@@ -186,13 +175,6 @@ class Version:
     is_compared: bool = False  # there is a previous shown version
 
 
-def _without_corrected_readers(texts: Sequence[Version]) -> Iterator[Version]:
-    """Subtract from each text the readers who got a correction of it."""
-    for place, text in enumerate(texts):
-        corrected = max((later.readers for later in texts[place + 1 :] if later.is_correction), default=0)
-        yield replace(text, readers=max(0, text.readers - corrected))
-
-
 def versions(issue: Issue, now: datetime) -> list[Version]:
     """The texts of a sent issue in order; [] if it was not mailed from here.
 
@@ -204,8 +186,9 @@ def versions(issue: Issue, now: datetime) -> list[Version]:
     if web := _web_version(issue, texts[-1].at, now):
         texts.append(web)
     posts = {part.post for text in texts for part in text.parts if part.post}
-    public = set(Post.objects.published(now).filter(pk__in=posts).values_list("pk", flat=True))
-    return list(_with_diffs([replace(text, parts=public_parts(text.parts, public)) for text in texts]))
+    public = {0, *Post.objects.published(now).filter(pk__in=posts).values_list("pk", flat=True)}
+    shown = [replace(text, parts=[part for part in text.parts if part.post in public]) for text in texts]
+    return list(_with_diffs(shown))
 
 
 def _mailed_versions(issue: Issue) -> Iterator[Version]:
@@ -218,33 +201,32 @@ def _mailed_versions(issue: Issue) -> Iterator[Version]:
     replaced = MailingStep.objects.filter(mailing__issue=issue, what=MailingStep.Kind.REPLACED)
     late = set(replaced.filter(at__gt=F("mailing__planned_at")).values_list("mailing_id", flat=True))
     hidden = withheld_texts(issue)
-    seen: dict[str, Version] = {}
+    by_hash: dict[str, Version] = {}
     for mailing in planned:
         readers = counts.get(mailing.pk) or 0
-        known = seen.get(mailing.content_hash)
+        former = by_hash.get(mailing.content_hash)
         if readers and mailing.planned_at:
-            seen[mailing.content_hash] = Version(
-                at=known.at if known else mailing.planned_at,
-                readers=readers + (known.readers if known else 0),
+            by_hash[mailing.content_hash] = Version(
+                at=former.at if former else mailing.planned_at,
+                readers=readers + (former.readers if former else 0),
                 note=mailing.note,
                 is_mailed=True,
                 is_replacement=mailing.pk in late,
                 is_correction=mailing.kind == Mailing.Kind.CORRECTION,
                 withheld_at=hidden.get(mailing.content_hash),
-                parts=known.parts if known else parse_letter(without_name_slots(mailing.html)),
+                parts=former.parts if former else parse_letter(without_name_slots(mailing.html)),
             )
-    yield from _without_corrected_readers([*seen.values()])
+    texts = [*by_hash.values()]
+    for place, text in enumerate(texts):  # readers of a correction count for it alone
+        corrected = max((later.readers for later in texts[place + 1 :] if later.is_correction), default=0)
+        yield replace(text, readers=max(0, text.readers - corrected))
 
 
 def _web_version(issue: Issue, since: datetime, now: datetime) -> Version | None:
-    """The current web page's text, if anything was changed after `since`."""
-    public = Post.objects.published(now).values("pk")
-    items = issue.items.filter(post__in=public).select_related("post__cover").prefetch_related("post__tags")
-    found = list(items)
-    at = max([issue.updated_at, *(item.post.updated_at for item in found)])
-    if at <= since:
-        return None
-    return Version(at, parse_letter(without_name_slots(html_with(issue, found))))
+    public = issue.items.filter(post__in=Post.objects.published(now).values("pk"))
+    items = list(public.select_related("post__cover").prefetch_related("post__tags"))
+    at = max([issue.updated_at, *(item.post.updated_at for item in items)])
+    return Version(at, parse_letter(without_name_slots(html_with(issue, items)))) if at > since else None
 
 
 def _with_diffs(texts: Iterable[Version]) -> Iterator[Version]:
@@ -268,21 +250,17 @@ def _diff(former: Sequence[LetterPart] | None, parts: Sequence[LetterPart]) -> l
     """The diff with context; [] without changes, or without a former text."""
     if former is None:
         return []
-    found = _shorten_context(diff(_comparable_text(former, parts), _comparable_text(parts, former)))
-    return found if any(one.kind is not PartKind.SAME for one in found) else []
+    found = list(_shorten_context(diff(_comparable_text(former, parts), _comparable_text(parts, former))))
+    return found if any(part.kind is not PartKind.SAME for part in found) else []
 
 
-def _shorten_context(found: Sequence[DiffPart]) -> list[DiffPart]:
-    shown, last = [], len(found) - 1
-    for place, one in enumerate(found):
-        if one.kind is not PartKind.SAME:
-            shown.append(one)
-            continue
-        head = one.text.partition("\n")[0][:CONTEXT_LENGTH] if place else ""
-        tail = one.text.rpartition("\n")[2][-CONTEXT_LENGTH:] if place < last else ""
-        hidden = len(one.text) - len(head) - len(tail)
-        shown.append(one if hidden <= 0 else DiffPart(PartKind.SAME, head, tail, hidden))
-    return shown
+def _shorten_context(parts: Sequence[DiffPart]) -> Iterator[DiffPart]:
+    for place, part in enumerate(parts):
+        head = part.text.partition("\n")[0][:CONTEXT_LENGTH] if place else ""
+        tail = part.text.rpartition("\n")[2][-CONTEXT_LENGTH:] if place < len(parts) - 1 else ""
+        hidden = len(part.text) - len(head) - len(tail)
+        is_whole = part.kind is not PartKind.SAME or hidden <= 0
+        yield part if is_whole else DiffPart(PartKind.SAME, head, tail, hidden)
 
 
 def _comparable_text(parts: Sequence[LetterPart], others: Sequence[LetterPart]) -> str:

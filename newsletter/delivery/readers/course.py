@@ -28,7 +28,6 @@ def course_mailings(publication: Publication) -> list[Mailing]:
 
 
 def begin_course(reader: Subscriber, now: datetime) -> None:
-    """Plan a new reader's course; does nothing while it is off, or if they had one before."""
     publication = Publication.objects.current()
     if publication.course:
         every = timedelta(days=publication.course_days)

@@ -20,7 +20,7 @@ from newsletter.publication.models import Publication
 from subscribers.models import Pause, Subscriber, is_mailable
 
 STALE_AFTER = timedelta(days=14)  # after the end of a pause; later the archive is enough
-MAILING_DURATION = timedelta(days=3)  # duration of a mailing: a pause may begin within it
+MAILING_DURATION = timedelta(days=3)  # a pause may begin while an issue is sent
 SENT_STATES = {Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.DEFERRED, Delivery.State.UNCERTAIN}
 
 
@@ -69,26 +69,21 @@ def missed_issues(pause: Pause) -> list[Issue]:
 def build_missed_mail(reader: Subscriber, issues: list[Issue], pause: Pause) -> Mail:
     publication = Publication.objects.current()
     context: dict[str, object] = {"publication": publication, "site_url": settings.SITE_URL, "name": reader.name}
-    context |= reader_values(reader) | {"issues": [_issue_context(issue) for issue in attach_openings(issues)]}
+    shown = [
+        {
+            "number": issue.number,
+            "subject": issue.subject,
+            "url": settings.SITE_URL + issue.get_absolute_url(),
+            "sentence": issue.preheader or measures.first_sentence(issue.opening),
+            "sent_at": issue.sent_at,
+        }
+        for issue in attach_openings(issues)
+    ]
+    context |= reader_values(reader) | {"issues": shown}
     with translation.override(publication.language), timezone.override(publication.zone):
         context["since"] = pause.began_at
-        subject = translation.ngettext(
-            "What you missed: %(count)d issue", "What you missed: %(count)d issues", len(issues)
-        )
-        letter = letters.render(
-            "what_was_missed", subject % {"count": len(issues)}, context, base_url=settings.SITE_URL
-        )
+        count = len(issues)
+        text = translation.ngettext("What you missed: %(count)d issue", "What you missed: %(count)d issues", count)
+        subject = text % {"count": count}
+        letter = letters.render("what_was_missed", subject, context, base_url=settings.SITE_URL)
     return build_reader_mail(letter, reader, "missed", int(pause.began_at.timestamp()))
-
-
-def _issue_context(issue: Issue) -> dict[str, object]:
-    """The context of an issue; its sentence is the preheader, or the first sentence."""
-    sentence = issue.preheader or measures.first_sentence(issue.opening)
-    url = settings.SITE_URL + issue.get_absolute_url()
-    return {
-        "number": issue.number,
-        "subject": issue.subject,
-        "url": url,
-        "sentence": sentence,
-        "sent_at": issue.sent_at,
-    }

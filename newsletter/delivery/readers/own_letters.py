@@ -32,13 +32,13 @@ STATE_TEXTS: dict[int, Promise] = {
     Delivery.State.QUEUED: gettext_lazy("%(issue)s: waits to be sent"),
     Delivery.State.SKIPPED: gettext_lazy("%(issue)s: left out, because you had paused or left"),
 }
-JOINED = [Consent.Kind.CONFIRMED, Consent.Kind.IMPORTED]
+JOINED_KINDS = [Consent.Kind.CONFIRMED, Consent.Kind.IMPORTED]
 REPEATABLE_STATES = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.FAILED}
 
 
 def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
     """The letters to a reader, newest first, with reports about them. token: of the page; "" for no buttons."""
-    copies, reports = _copies(reader), _reports(reader)
+    copies, reports = _newest_copies(reader), _reports_by_mailing(reader)
     numbers = [copy.mailing_id for copy in copies]
     mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk(numbers)
     asked = {row.issue_id: row for row in OnceMore.objects.filter(subscriber=reader)}
@@ -48,45 +48,41 @@ def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
         if mailing := mailings.get(copy.mailing_id):
             row = None if mailing.issue_id in listed else asked.get(mailing.issue_id)
             can_ask = token and reader.is_reader and not {mailing.issue_id} & (listed | asked.keys())
-            button = _button(token, mailing) if can_ask and copy.state in REPEATABLE_STATES else None
+            url = reverse("delivery:again", args=[token, mailing.issue.number]) if can_ask else ""
+            is_repeatable = can_ask and copy.state in REPEATABLE_STATES
+            button = DataButton(_("Send me this issue again"), url) if is_repeatable else None
             listed.add(mailing.issue_id)
-            reported = [f"{_local_time(one.at)} {_report(one)}" for one in reports.pop(mailing.pk, ())]
+            reported = [f"{_local_time(one.at)} {_report_text(one)}" for one in reports.pop(mailing.pk, ())]
             lines.append(_copy_line(mailing, copy, [*_once_more_notes(row), *reported], button))
-    other = (DataLine(one.at, _report(one)) for found in reports.values() for one in found)
-    lines = sorted((*lines, *_course_lines(reader), *_of_signing_up(reader), *other), key=_moment, reverse=True)
+    other = (DataLine(one.at, _report_text(one)) for found in reports.values() for one in found)
+    lines += [*_course_lines(reader), *_signup_lines(reader), *other]
+    lines.sort(key=lambda line: line.at.timestamp() if line.at else 0, reverse=True)
     where = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
     intro = where % {"sender": Publication.objects.current().sender_email}
     return DataChapter("letters", _("Where is my letter?"), tuple(lines), intro=intro)
 
 
-def _copies(reader: Subscriber) -> list[Delivery]:
+def _newest_copies(reader: Subscriber) -> list[Delivery]:
     return list(Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX])
 
 
 def _copy_line(mailing: Mailing, copy: Delivery, more: Iterable[str], button: DataButton | None) -> DataLine:
     reply = _("The mail server answered: %s") % copy.reply if copy.reply else ""
-    text = str(STATE_TEXTS[Delivery.State(copy.state)]) % {"issue": _name(mailing)}
+    is_correction = mailing.kind == Mailing.Kind.CORRECTION
+    name = _("Correction, %(issue)s") % {"issue": mailing.issue} if is_correction else str(mailing.issue)
+    text = str(STATE_TEXTS[Delivery.State(copy.state)]) % {"issue": name}
     moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
     return DataLine(moment, text, tuple(filter(None, (reply, *more))), button=button)
 
 
-def _moment(line: DataLine) -> float:
-    return line.at.timestamp() if line.at else 0
-
-
-def _name(mailing: Mailing) -> str:
-    is_correction = mailing.kind == Mailing.Kind.CORRECTION
-    return _("Correction, %(issue)s") % {"issue": mailing.issue} if is_correction else str(mailing.issue)
-
-
-def _of_signing_up(reader: Subscriber) -> Iterator[DataLine]:
+def _signup_lines(reader: Subscriber) -> Iterator[DataLine]:
     sent = str(STATE_TEXTS[Delivery.State.SENT])
     if asked_at := reader.confirmation_sent_at:
         is_notice = reader.is_reader and reader.confirmed_at is not None and asked_at > reader.confirmed_at
         name = _("Notice that you are a reader already") if is_notice else _("Confirmation of your sign-up")
         yield DataLine(asked_at, sent % {"issue": name})
     imported = Q(source__startswith="import ")  # those are marked as welcomed without a letter
-    if reader.welcomed_at and reader.consents.filter(kind__in=JOINED).exclude(imported).exists():
+    if reader.welcomed_at and reader.consents.filter(kind__in=JOINED_KINDS).exclude(imported).exists():
         yield DataLine(reader.welcomed_at, sent % {"issue": _("Letter of welcome")})
 
 
@@ -111,7 +107,7 @@ def _once_more_notes(row: OnceMore | None) -> Iterable[str]:
         yield _("Could not be sent once more: %s") % row.reply
 
 
-def _reports(reader: Subscriber) -> dict[int | None, list[Event]]:
+def _reports_by_mailing(reader: Subscriber) -> dict[int | None, list[Event]]:
     """Events by the reader's address hash, by mailing; those of other letters by None."""
     found: defaultdict[int | None, list[Event]] = defaultdict(list)
     for one in Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]:
@@ -119,7 +115,7 @@ def _reports(reader: Subscriber) -> dict[int | None, list[Event]]:
     return found
 
 
-def _report(event: Event) -> str:
+def _report_text(event: Event) -> str:
     return " ".join(filter(None, (event.get_kind_display(), event.words)))
 
 
@@ -127,22 +123,19 @@ def _local_time(moment: datetime) -> str:
     return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
-def _button(token: str, mailing: Mailing) -> DataButton:
-    return DataButton(_("Send me this issue again"), reverse("delivery:again", args=[token, mailing.issue.number]))
-
-
 def feedback_chapter(reader: Subscriber, token: str) -> DataChapter:
     given = Feedback.objects.filter(subscriber=reader).select_related("issue").order_by("-given_at")[:LINES_MAX]
-    said = _("%(what)s: %(detail)s")
-    lines = (DataLine(one.given_at, said % {"what": one.issue, "detail": one.get_answer_display()}) for one in given)
+    template = _("%(what)s: %(detail)s")
+    lines = (
+        DataLine(one.given_at, template % {"what": one.issue, "detail": one.get_answer_display()}) for one in given
+    )
     return DataChapter("feedback", _("What you said of issues"), tuple(lines))
 
 
 def replies_chapter(reader: Subscriber, token: str) -> DataChapter:
     found = Reply.objects.filter(subscriber=reader).select_related("issue").prefetch_related("answers")
-    return DataChapter(
-        "replies", _("Your replies to issues"), (*_reply_lines(found[:LINES_MAX]), *_quote_lines(reader))
-    )
+    lines = (*_reply_lines(found[:LINES_MAX]), *_quote_lines(reader))
+    return DataChapter("replies", _("Your replies to issues"), lines)
 
 
 def _reply_lines(found: Iterable[Reply]) -> Iterator[DataLine]:
@@ -170,7 +163,7 @@ def request_again(request: HttpRequest, token: str, number: int) -> HttpResponse
     reader = Subscriber.objects.for_fresh_token(token, timezone.now())
     if reader is None:
         return invalid_link(request, token, "mine")
-    copies = {copy.mailing_id for copy in _copies(reader) if copy.state in REPEATABLE_STATES}
+    copies = {copy.mailing_id for copy in _newest_copies(reader) if copy.state in REPEATABLE_STATES}
     mailing = get_object_or_404(Mailing.objects.filter(pk__in=copies, issue__number=number).order_by("-pk")[:1])
     is_new = reader.is_reader and OnceMore.objects.ask(reader, mailing, timezone.now())
     return redirect_done("mine", token, "again" if is_new else "not-again")

@@ -43,7 +43,6 @@ class AnswerMail(RecordedMail[Answer]):
 
 
 def obstacle_to_answering(reply: Reply) -> str:
-    """Why a reply cannot be answered; "" if it can."""
     if "@" not in reply.sender:
         return translation.gettext("The mail names no address.")
     found = Suppression.objects.filter(address_hash=address_hash(reply.sender)).first()
@@ -51,7 +50,6 @@ def obstacle_to_answering(reply: Reply) -> str:
 
 
 def build_answer(answer: Answer) -> Mail:
-    """Build the mail of an answer, the same for each try."""
     reply, publication = answer.reply, Publication.objects.current()
     with translation.override(publication.language):
         quoted = reply.text if len(reply.text) <= QUOTED_MAX else f"{reply.text[:QUOTED_MAX]}…"
@@ -67,7 +65,6 @@ def build_answer(answer: Answer) -> Mail:
 
 
 def answer_subject(reply: Reply, publication: Publication) -> str:
-    """The reply's subject with a single Re:."""
     subject = single_line(reply.subject) or publication.name
     subject = subject if subject.lower().startswith(REPLY_PREFIXES) else f"Re: {subject}"
     return subject[:SUBJECT_LENGTH]
@@ -107,18 +104,15 @@ def build_question(quote: Quote, reply: Reply) -> Mail:
         context = {"publication": publication, "passage": quote.passage, "url": url}
         subject = _("May %(name)s quote you?") % {"name": publication.name}
         letter = letters.render("quote", subject, context, base_url=settings.SITE_URL)
-    domain = publication.sender[1].rpartition("@")[2]
+    message_id = headers.message_id("quote", quote.pk, quote.salt, domain=publication.sender[1])
     thread = {"In-Reply-To": reply.message_id, "References": reply.message_id} if reply.message_id else {}
     return build_mail(
         letter,
         sender=publication.sender,
         to=(quote.subscriber.name, reply.sender),
         reply_to=publication.reply_to,
-        headers={"Message-ID": headers.message_id("quote", quote.pk, quote.salt, domain=domain)} | thread,
+        headers={"Message-ID": message_id} | thread,
     )
-
-
-# --- By the author ---
 
 
 def obstacle_to_quoting(reply: Reply, passage: str) -> str:
@@ -155,9 +149,6 @@ def remove_quote(quote: Quote, now: datetime) -> bool:
     return True
 
 
-# --- By the reader ---
-
-
 def allow_quote(quote: Quote, name: str, now: datetime) -> bool:
     """Allow a passage to be quoted. name: "" for "a reader". Returns False if it is too late."""
     values = {"state": State.ALLOWED, "name": one_line(name), "answered_at": now}
@@ -184,20 +175,18 @@ def decline_quote(quote: Quote, now: datetime) -> bool:
             return False
         quote = current
         state = State.WITHDRAWN if quote.state == State.ALLOWED else State.DECLINED
-        frozen = _locked_mailings(quote.issue) if quote.issue else []
-        unchanged = {one.pk for one in frozen if freeze(one.issue, one.note).content_hash == one.content_hash}
+        approved = Mailing.objects.open().filter(issue=quote.issue_id).select_related("issue").order_by("pk")
+        mailings = list(approved.select_for_update(of=("self",), no_key=True)) if quote.issue_id else []
+        unchanged = {one.pk for one in mailings if freeze(one.issue, one.note).content_hash == one.content_hash}
         values = {"state": state, "name": "", "answered_at": now, "issue": None, "placed_at": None}
         Quote.objects.filter(pk=quote.pk).update(**values)
-        return all(_replace_or_pause(one, now, is_unchanged=one.pk in unchanged) for one in frozen) or _roll_back()
-
-
-def _locked_mailings(issue: Issue) -> list[Mailing]:
-    waiting = issue.mailings.open().select_related("issue").order_by("pk")
-    return [*waiting.select_for_update(of=("self",), no_key=True)]
+        is_done = all(_replace_or_pause(one, now, is_unchanged=one.pk in unchanged) for one in mailings)
+        if not is_done:  # a mailing has just begun, so readers have it
+            transaction.set_rollback(True)
+        return is_done
 
 
 def withdraw_quotes(reader: Subscriber) -> None:
-    """Withdraw the quotes of a reader who is erased from issues not sent yet."""
     for quote in Quote.objects.filter(subscriber=reader, issue__isnull=False).order_by("issue", "pk"):
         decline_quote(quote, timezone.now())
 
@@ -212,9 +201,3 @@ def _replace_or_pause(mailing: Mailing, now: datetime, *, is_unchanged: bool) ->
     paused = Mailing.objects.filter(pk=mailing.pk, state=Mailing.State.PAUSED)
     is_stopped = paused.update(paused_by=Mailing.Cause.QUOTE, reason=why) or mailing.pause(why, Mailing.Cause.QUOTE)
     return bool(is_stopped) and not Mailing.objects.filter(pk=mailing.pk, planned_at__isnull=False).exists()
-
-
-def _roll_back() -> bool:
-    """Roll back: the mailing has just begun, so readers have it."""
-    transaction.set_rollback(True)
-    return False

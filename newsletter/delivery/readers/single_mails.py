@@ -58,9 +58,8 @@ class SingleMail[Row: Model](QueuedMail[Row]):
 def build_reader_mail(letter: MailContent, reader: Subscriber, kind: str, number: int) -> Mail:
     """Build an automatic mail with a link to unsubscribe. kind, number: for the Message-ID."""
     publication = Publication.objects.current()
-    domain = publication.sender_email.rpartition("@")[2]
-    own = {
-        "Message-ID": headers.message_id(kind, reader.pk, number, domain=domain),
+    own_headers = {
+        "Message-ID": headers.message_id(kind, reader.pk, number, domain=publication.sender_email),
         "List-Unsubscribe": f"<{reader.unsubscribe_url}>",
     }
     return build_mail(
@@ -68,7 +67,7 @@ def build_reader_mail(letter: MailContent, reader: Subscriber, kind: str, number
         sender=publication.sender,
         to=(reader.name, reader.email),
         reply_to=publication.reply_to,
-        headers=headers.auto_submitted_headers() | own,
+        headers=headers.auto_submitted_headers() | own_headers,
     )
 
 
@@ -82,8 +81,6 @@ def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
 
 
 class RecordedMail[Row: Model](AtMostOnceMail[Row], SingleMail[Row]):
-    """A mail whose row stores the server's reply."""
-
     sent_column, reply_column = "sent_at", "reply"
 
     def dequeue(self, row: Row, values: dict[str, object]) -> bool:

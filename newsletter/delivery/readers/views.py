@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import PurePath
 
 from django import forms
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -49,21 +49,21 @@ def quote(request: HttpRequest, token: str) -> HttpResponse:
         if "decline" in request.POST:
             is_done = quoting.decline_quote(found, now)
         elif not form.is_valid():
-            return _page(request, found, form, status=422)
+            return _quote_page(request, found, form, status=422)
         else:
             is_done = quoting.allow_quote(found, form.cleaned_data["name"], now)
-        return redirect("delivery:quote", token) if is_done else _page(request, found, form, status=409)
-    return _page(request, found, form)
+        return redirect("delivery:quote", token) if is_done else _quote_page(request, found, form, status=409)
+    return _quote_page(request, found, form)
 
 
-def _page(request: HttpRequest, found: Quote, form: QuoteNameForm, status: int = 200) -> HttpResponse:
+def _quote_page(request: HttpRequest, found: Quote, form: QuoteNameForm, status: int = 200) -> HttpResponse:
     now = timezone.now()
     context = {"quote": found, "form": form, "can_allow": found.can_be_allowed(now), "is_refused": status == 409}
     return render(request, "delivery/quote.html", context, status=status)
 
 
 CACHED_FOR = timedelta(minutes=1)  # maximal age of the numbers on the page of changes
-VOTE = "q"  # begins the answer in links to the issue's own question: q1 to q5
+VOTE_PREFIX = "q"  # of the answer in links to the issue's own question: q1 to q5
 GIFTS_PER_DAY = 20  # downloads of one reader
 ANSWERS_PER_DAY = 50  # of one reader, including changes
 
@@ -78,11 +78,13 @@ def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "
     """
     asked = request.POST if request.method == "POST" else request.GET
     reader = Subscriber.objects.for_token(token, "feedback")
-    issue = _received(reader, asked.get("issue", number)) if reader else None
+    issue = _issue_of_reader(reader, asked.get("issue", number)) if reader else None
     if reader is None or issue is None:
         return invalid_link(request, token, "feedback")
-    if answer.startswith(VOTE):
-        return _vote(request, reader, issue, answer.removeprefix(VOTE))
+    if answer.startswith(VOTE_PREFIX):
+        if request.method == "POST" and is_over_limit("vote", str(reader.pk), limit=ANSWERS_PER_DAY, seconds=DAY):
+            return too_many_requests(request, seconds=DAY)
+        return voting_page(request, issue, f"reader {reader.pk} {reader.token_salt}", answer.removeprefix(VOTE_PREFIX))
     answer = asked.get("answer", answer)
     is_given = request.method == "POST" and answer in Feedback.Rating.values
     is_said = False
@@ -95,13 +97,6 @@ def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "
     context = {"issue": issue, "answers": Feedback.Rating.choices, "chosen": answer, "is_given": is_given}
     context |= {"is_said": is_said, "sentence_max": SENTENCE_MAX}
     return render(request, "delivery/feedback.html", context)
-
-
-def _vote(request: HttpRequest, reader: Subscriber, issue: Issue, choice: str) -> HttpResponse:
-    """The answer to the issue's own question that was tapped in the mail."""
-    if request.method == "POST" and is_over_limit("vote", str(reader.pk), limit=ANSWERS_PER_DAY, seconds=DAY):
-        return too_many_requests(request, seconds=DAY)
-    return voting_page(request, issue, f"reader {reader.pk} {reader.token_salt}", choice)
 
 
 @private_view
@@ -124,18 +119,12 @@ def gift(request: HttpRequest, token: str) -> HttpResponseBase:
     return FileResponse(file, as_attachment=True, filename=publication.gift_name, content_type=content_type)
 
 
-def _received(reader: Subscriber, number: str) -> Issue | None:
-    """The issue with this number, if the reader has a delivery of it."""
+def _issue_of_reader(reader: Subscriber, number: str) -> Issue | None:
     if not (number.isdecimal() and len(number) <= len(str(NUMBER_MAX)) and int(number) <= NUMBER_MAX):
         return None
-    issue = Issue.objects.filter(number=int(number)).first()
-    return issue if issue and _has_copy(reader, issue) else None
-
-
-def _has_copy(reader: Subscriber, issue: Issue) -> bool:
-    if Delivery.objects.filter(mailing__issue=issue, subscriber=reader).exists():
-        return True
-    return CourseCopy.objects.filter(issue=issue, subscriber=reader, sent_at__isnull=False).exists()
+    copies = Delivery.objects.filter(mailing__issue=OuterRef("pk"), subscriber=reader)
+    course = CourseCopy.objects.filter(issue=OuterRef("pk"), subscriber=reader, sent_at__isnull=False)
+    return Issue.objects.filter(Exists(copies) | Exists(course), number=int(number)).first()
 
 
 @cached_page(lambda now: now + CACHED_FOR)

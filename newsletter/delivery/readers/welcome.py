@@ -1,7 +1,6 @@
 """The welcome mail of a new reader, with the latest issue."""
 
 import logging
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -17,7 +16,7 @@ from newsletter.delivery.readers.single_mails import RETRY_AFTER, SingleMail, bu
 from newsletter.issues import schedule
 from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import letters
-from newsletter.mail.message import Mail
+from newsletter.mail.message import Mail, MailContent
 from newsletter.mail.queued_mail import Retry, is_due
 from newsletter.mail.smtp_replies import SendFailure, is_invalid_message, is_unreachable
 from newsletter.publication.models import Publication
@@ -25,7 +24,7 @@ from subscribers.models import Subscriber
 
 log = logging.getLogger(__name__)
 
-POINTS_SHOWN = 3  # starting points shown
+STARTING_POINTS_SHOWN = 3
 GIVE_UP_AFTER = timedelta(days=3)  # from the confirmation
 
 
@@ -43,10 +42,10 @@ class WelcomeMail(SingleMail[Subscriber]):
         unwelcomed = Subscriber.objects.mailable(now).filter(confirmed_at__isnull=False, welcomed_at__isnull=True)
         return unwelcomed.filter(may_go).order_by("pk")
 
-    def claimed(self, now: datetime) -> dict[str, object]:
+    def claimed_columns(self, now: datetime) -> dict[str, object]:
         return {"welcomed_at": now, "welcome_due_at": None}
 
-    def put_off(self, at: datetime) -> dict[str, object]:
+    def retry_columns(self, at: datetime) -> dict[str, object]:
         return {"welcomed_at": None, "welcome_due_at": at}
 
     def build(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
@@ -69,7 +68,6 @@ class WelcomeMail(SingleMail[Subscriber]):
 
 
 def build_welcome(subscriber: Subscriber, now: datetime) -> Mail:
-    """Build the welcome mail of one reader, with the latest issue if there is one."""
     publication = Publication.objects.current()
     issue = Issue.objects.archived().first()
     context: dict[str, object] = {"publication": publication, "site_url": settings.SITE_URL}
@@ -81,9 +79,8 @@ def build_welcome(subscriber: Subscriber, now: datetime) -> Mail:
         context["gift_url"] = settings.SITE_URL + reverse("delivery:gift", args=[subscriber.token("gift")])
         subject = translation.gettext("Welcome to %(name)s") % {"name": publication.name}
         letter = letters.render("welcome", subject, context, base_url=settings.SITE_URL)
-    letter = replace(
-        letter, html=fill(letter.html, values, escaped=True), text=fill(letter.text, values, escaped=False)
-    )
+    html, text = fill(letter.html, values, escaped=True), fill(letter.text, values, escaped=False)
+    letter = MailContent(letter.subject, html, text)
     return build_reader_mail(letter, subscriber, "welcome", subscriber.signup_round)
 
 
@@ -95,7 +92,7 @@ def welcome_losses(subscriber: Subscriber, now: datetime) -> list[Loss]:
 
 def _author_context(publication: Publication, now: datetime) -> dict[str, object]:
     """The context by the author and the date of the next issue, in the active language."""
-    points = StartingPoint.objects.public(now)[:POINTS_SHOWN]
+    points = StartingPoint.objects.public(now)[:STARTING_POINTS_SHOWN]
     slot = timezone.localtime(schedule.next_slot(publication, now), publication.zone)
     return {
         "words": greeting_html(publication.welcome),

@@ -76,7 +76,6 @@ def usual_payload(message: Any, defaults: Any, backend: Any) -> Any:
 
 
 def read_statuses(backend: Any, response: Any, payload: Any, message: Any) -> list[ReaderReply]:
-    """The replies by Anymail's statuses, reader by reader."""
     statuses = backend.parse_recipient_status(response, payload, message)
     outcomes = {status: status_outcome(status) for status in {None, *statuses.values()}}  # Mailgun: one for all
     return [outcomes[statuses.get(address)] for address in message.addresses]
@@ -164,14 +163,12 @@ PROVIDERS = {
 }
 
 
-READERS_PER_CALL = 200  # per call: larger calls save little, and a crash leaves a whole call uncertain
+READERS_PER_CALL = 200  # larger calls save little, and a crash leaves a whole call uncertain
 CALL_BYTES_MAX = 20_000_000  # of complete bodies
 KEY_NAMESPACE = UUID("b8f4a0d1-6f0e-4f0c-9c53-3d8a2f7e61aa")
 
 
 class BatchMessage:
-    """A mailing as one message for many readers."""
-
     def __init__(self, mailing: Mailing, provider: ApiProvider) -> None:
         self.mailing, self.provider = mailing, provider
         specimen = rendering.copy_for(mailing, Subscriber(pk=1, email="reader@example.org"), ids=(mailing.pk, 0))
@@ -208,9 +205,8 @@ class BatchMessage:
     def message(self, rows: Sequence[DeliveryRow]) -> Any:
         """One message to all readers, with Anymail's merge attributes."""
         values = {row.email: self.values(row) for row in rows}
-        message: Any = Mail(
-            subject=self.mailing.subject, body=self._body("text"), headers=self._common(), **self.envelope
-        )
+        common = self._common_headers()
+        message: Any = Mail(subject=self.mailing.subject, body=self._body("text"), headers=common, **self.envelope)
         message.attach_alternative(self._body("html"), "text/html")
         message.to = [headers.format_mailbox(row.name, row.email) for row in rows]
         message.addresses = list(values)
@@ -237,7 +233,7 @@ class BatchMessage:
             return name  # replaced by each reader's own body
         return rendering.PLACEHOLDER.sub(lambda found: self.provider.merge_field.format(found[1]), self.bodies[name])
 
-    def _common(self) -> dict[str, str]:
+    def _common_headers(self) -> dict[str, str]:
         """Common headers: none if readers have their own, which would replace them."""
         if self.provider.by_header:
             return {}
@@ -250,7 +246,6 @@ class BatchMessage:
         return own
 
     def _filled(self, values: Mapping[str, str]) -> dict[str, str]:
-        """A reader's complete bodies, by the provider's fields."""
         bodies = (self.bodies["text"], self.bodies["html"])
         filled = [rendering.PLACEHOLDER.sub(lambda found: values[found[1]], body) for body in bodies]
         return dict(zip(self.provider.bodies, filled, strict=True))
@@ -259,15 +254,13 @@ class BatchMessage:
         """Derive the idempotency key from content and readers, so that every worker computes the same one."""
         if self.provider.key:
             readers = [(row.seq, row.email, row.name) for row in rows]
-            message.idempotency_key = str(
-                uuid5(KEY_NAMESPACE, f"{self.mailing.pk} {self.mailing.content_hash} {readers}")
-            )
+            content = f"{self.mailing.pk} {self.mailing.content_hash} {readers}"
+            message.idempotency_key = str(uuid5(KEY_NAMESPACE, content))
             if self.provider.key == "mail":
                 message.extra_headers["idempotencyKey"] = message.idempotency_key
 
 
 def _link_writer(name: str) -> Callable[[int, str], str]:
-    """A function from reader's id and salt to the link. name: of its placeholder."""
     purpose = name.removesuffix("_url")
     sign, (before, after) = tokens.signer(purpose), link_around_token(purpose)
     return lambda number, bound_to: f"{before}{sign(number, bound_to)}{after}"
@@ -285,7 +278,6 @@ PLAIN_LINK = re.compile(r"[A-Za-z0-9:/._~-]+")
 
 
 def why_not_batched(backend: Any, mailing: Mailing) -> str:
-    """Why a mailing cannot use batch calls of this backend; "" if it can."""
     name = getattr(backend, "esp_name", None)
     if name not in PROVIDERS:
         return "this mailer takes no batches"
@@ -367,8 +359,6 @@ class ApiCourier:
             backend.close()
         self.single.close()
 
-    # --- Requests ---
-
     def _is_over(self) -> bool:
         return bool(self.problem) or self.has_no_reply
 
@@ -446,8 +436,6 @@ class ApiCourier:
             raise ProviderRejection(reply_line(error)) from error
         except AnymailError as error:  # before the request: an address that Anymail cannot write
             return SendOutcome(SendStatus.FAILED, reply_line(error))
-
-    # --- Replies ---
 
     def _collect(self) -> None:
         """Wait for replies; calls without one at the stop deadline are uncertain."""

@@ -96,7 +96,6 @@ def courier_for(alias: str, mailing: Mailing, scalers: KnownScalers | None = Non
 
 
 def smtp_limits(alias: str) -> ConnectionLimits:
-    """Limits of a mailer's SMTP server; with a rate, as many connections as it needs."""
     limits, rate = _limits_and_rate(alias)
     if limits.connections or rate:
         return ConnectionLimits(limits.connections or RATED_CONNECTIONS, limits.messages_per_connection, rate)
@@ -104,11 +103,9 @@ def smtp_limits(alias: str) -> ConnectionLimits:
 
 
 def api_limits(alias: str) -> ConnectionLimits:
-    """Limits of concurrent calls of an e-mail API; with a rate, as many as it needs."""
     limits, rate = _limits_and_rate(alias)
-    return ConnectionLimits(
-        limits.connections or MOST_CALLS, rate=rate, first=None if limits.connections or rate else FIRST_CALLS
-    )
+    first = None if limits.connections or rate else FIRST_CALLS
+    return ConnectionLimits(limits.connections or MOST_CALLS, rate=rate, first=first)
 
 
 def _limits_and_rate(alias: str) -> tuple[SendLimits, float | None]:
@@ -117,7 +114,6 @@ def _limits_and_rate(alias: str) -> tuple[SendLimits, float | None]:
 
 
 def unmailable_outcome(problem: ValueError) -> SendOutcome:
-    """For a reader whose address or name no header can hold."""
     return SendOutcome(SendStatus.FAILED, str(problem)[:500])
 
 
@@ -146,17 +142,14 @@ class DjangoCourier:
                 message.metadata = {"delivery": self.token(row.seq)}
             if not on_hand_over(row.seq):
                 raise HandOverForbidden
-            yield from self._release_or_hold(row.seq, self.stop_deadline.run(partial(self.transport.send, message)))
+            outcome = self.stop_deadline.run(partial(self.transport.send, message))
+            if outcome.status is SendStatus.SENT:
+                yield from self.refusals.end()
+            if not self.refusals.hold_back(row.seq, outcome):  # it may not be about the reader
+                yield row.seq, outcome
             if self.refusals.problem:
                 raise self.refusals.problem
         yield from self.refusals.release()
-
-    def _release_or_hold(self, seq: int, outcome: SendOutcome) -> Iterator[tuple[int, SendOutcome]]:
-        """Yield outcomes; a refusal that may not be about the reader is held back."""
-        if outcome.status is SendStatus.SENT:
-            yield from self.refusals.end()
-        if not self.refusals.hold_back(seq, outcome):
-            yield seq, outcome
 
     def close(self) -> None:
         self.transport.close()
@@ -181,7 +174,8 @@ class SmtpCourier:
     def deliver(
         self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
     ) -> Iterator[tuple[int, SendOutcome]]:
-        self._check_template()
+        if self.smtp is None and (difference := self.compiled.difference(self.mailing)):  # checked once
+            raise ProviderRejection(difference)
         failed: list[tuple[int, SendOutcome]] = []
         smtp = self._smtp_sender()
         smtp.on_dot, smtp.on_reply, smtp.report_throttling = on_hand_over, *self.callbacks
@@ -197,11 +191,6 @@ class SmtpCourier:
         rate = self.smtp.pool.rate if self.smtp else WINDOW_FIRST / WINDOW_SECONDS
         tens = int(rate * WINDOW_SECONDS) // 10 * 10  # SQLite caches a statement for each number of rows
         return min(max(WINDOW_MIN, tens), self.window_max)
-
-    def _check_template(self) -> None:
-        """Check once that the template renders what was approved."""
-        if self.smtp is None and (difference := self.compiled.difference(self.mailing)):
-            raise ProviderRejection(difference)
 
     def _envelopes(self, rows: Iterator[DeliveryRow], failed: list[tuple[int, SendOutcome]]) -> Iterator[Envelope]:
         for row in rows:

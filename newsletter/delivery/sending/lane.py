@@ -65,7 +65,6 @@ class HeldBatch:
         self.pending = self.writer.submit(run_with_retries, step)
 
     def _await_intent(self) -> list[DeliveryRow]:
-        """Wait until the last intent is durable; return its rows."""
         assert self.pending is not None  # noqa: S101 - asked for before, by `rows`
         pending, self.pending = self.pending, None
         rows = pending.result()
@@ -75,7 +74,7 @@ class HeldBatch:
     def rows(self, is_over: Callable[[], bool]) -> Iterator[DeliveryRow]:
         """Yield the rows of the batch, each after its intent is durable, until the end or `is_over`.
 
-        Raises LaneEnds if the batch was taken over, the mailing stopped, or the daily limit is reached.
+        Raises LaneEnded if the batch was taken over, the mailing stopped, or the daily limit is reached.
         """
         self._request_intent()
         while rows := self._await_intent():
@@ -109,7 +108,6 @@ class HeldBatch:
             self._sleep_and_renew(reserved.retry_in)
 
     def _wait_for_turn(self, row: DeliveryRow, is_over: Callable[[], bool]) -> bool:
-        """Wait for the row's sending time; return False if `is_over` before."""
         if not self.times:
             raise DailyLimitReached("the day is full")
         while (left := self.times[0] - time.monotonic()) > 0:
@@ -120,7 +118,6 @@ class HeldBatch:
         return True
 
     def _sleep_and_renew(self, seconds: float) -> None:
-        """Wait for the rate limit, and renew the lease."""
         self._renew_lease()
         time.sleep(min(seconds, NAP_SECONDS))  # short, to notice a pause
 
@@ -198,8 +195,8 @@ def _make_commits_durable() -> None:
 
 STATE_SECONDS = 1  # between checks of the mailing's state
 SILENT_LANES_MAX = 3  # lanes in a row that ended without a final reply, until the mailing is paused
-STATE_OF_STATUS = {answer: Delivery.State[answer.name] for answer in SendStatus}
-MARK_OF_STATUS = {answer: RowMark[answer.name] for answer in SendStatus}
+STATE_OF_STATUS = {status: Delivery.State[status.name] for status in SendStatus}
+MARK_OF_STATUS = {status: RowMark[status.name] for status in SendStatus}
 
 
 class Lane:
@@ -262,7 +259,7 @@ class Lane:
         return self._run_in_writer(claims.claim_batch, self.mailing, self.worker, timezone.now())
 
     def _work(self, batch: Batch, until: float) -> int:
-        """Deliver one batch; raise LaneEnds, after recording everything, if the lane must stop.
+        """Deliver one batch; raise LaneEnded, after recording everything, if the lane must stop.
 
         Any other exception leaves the batch leased, as if the process had died: recovery then settles the rows by the
         flight recorder, which may know more than the ledger.
@@ -302,7 +299,6 @@ class Lane:
         return LaneEnded("the provider refuses us")
 
     def _slow_down(self, reply: str, *, at_once: bool = False) -> None:
-        """Slow all workers down if the reply asks for it."""
         if is_throttling(reply):
             self._run_in_writer(partial(self.rate_limiter.slow_down, reply, at_once=at_once))
 

@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.delivery.events import applying
 from newsletter.delivery.models import Answer, Delivery, InboundMessage, Mailing, Reply, ReplyMail
-from newsletter.delivery.models.replies import REPLIES_KEPT_FOR, RAW_KEPT_FOR, STRANGERS_KEPT_FOR
+from newsletter.delivery.models.replies import RAW_KEPT_FOR, REPLIES_KEPT_FOR, STRANGERS_KEPT_FOR
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
 from tests.delivery.events.mails import message_id, plain

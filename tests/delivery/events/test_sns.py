@@ -166,7 +166,7 @@ def test_a_subscription_is_confirmed_at_amazons_own_host_alone():
 def test_the_end_of_a_subscription_is_kept_and_shown():
     reading = read(sns_signed(CONFIRMATION | {"Type": "UnsubscribeConfirmation"}), Amazon())
 
-    assert (reading.what, reading.note) == ("unknown", f"Amazon says that {TOPIC} no longer reports here")
+    assert (reading.kind, reading.note) == ("unknown", f"Amazon says that {TOPIC} no longer reports here")
 
 
 @pytest.mark.django_db

@@ -274,7 +274,7 @@ def test_a_history_that_a_power_cut_has_torn_is_read_as_far_as_it_goes(make_mail
 
 
 def test_the_history_of_a_slot_is_bounded(settings, monkeypatch):
-    monkeypatch.setattr(flight_recorder, "HISTORY_MAX", 100)
+    monkeypatch.setattr(flight_recorder, "HISTORY_BYTES_MAX", 100)
     with Recorder(recovery.flight_path(0)) as flight:
         for number in range(20):
             flight.begin(number, 1, lo=0, hi=100)

@@ -112,7 +112,7 @@ def test_each_form_shows_as_much_as_it_says(publication):
 def test_the_html_alone_is_that_of_the_letter_and_its_text_is_not_made(publication, monkeypatch):
     issue = make_issue(make_post("甲", cover=picture("a", 640, 320)), make_post("乙"), number=9, introduction="您好。")
     letter = rendering.freeze(issue)
-    monkeypatch.setattr(letters, "_text", lambda name, page: pytest.fail("the text part takes two fifths of the time"))
+    monkeypatch.setattr(letters, "_plain_text", lambda name, page: pytest.fail("the text part takes long"))
 
     assert rendering.html_with(issue, list(issue.items.all())) == letter.html
     assert "乙" not in rendering.html_with(issue, list(issue.items.all()[:1]))

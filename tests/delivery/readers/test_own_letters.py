@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from newsletter.delivery import tasks
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Answer, Delivery, Event, Mailing, OnceMore, Reply, course
-from newsletter.delivery.models.replies import REPLIES_KEPT_FOR, RAW_KEPT_FOR, Feedback
+from newsletter.delivery.models.replies import RAW_KEPT_FOR, REPLIES_KEPT_FOR, Feedback
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.readers import own_letters
 from subscribers import privacy

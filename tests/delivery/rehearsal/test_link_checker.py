@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from newsletter.delivery import rehearsal as link_checker
-from newsletter.delivery.rehearsal import LinkCheck, LinkStatus, check_link, check_links
+from newsletter.delivery.rehearsal import LinkStatus, check_link, check_links
 from newsletter.mail import safe_http
-from newsletter.mail.safe_http import is_public
+from newsletter.mail.safe_http import RequestBlocked, is_public
 from tests.support.processes import free_port
 
 
@@ -211,9 +211,16 @@ def test_many_are_asked_and_each_is_counted(site):
     assert counted == [1, 2, 3, 4, 5, 6]
 
 
-def test_where_no_host_has_a_name_it_is_the_way_out_that_is_missing():
-    nameless = [LinkCheck(f"https://{name}.example/", LinkStatus.NAMELESS) for name in "ab"]
-    there = LinkCheck("https://c.example/", LinkStatus.THERE)
+def test_where_no_host_has_a_name_it_is_the_way_out_that_is_missing(site):
+    def has_a_name(_address: str, port: int) -> bool:
+        if port != site.server_port:
+            raise RequestBlocked(LinkStatus.NAMELESS)
+        return True
 
-    assert {one.status for one in link_checker._all_offline_if_nameless(nameless)} == {LinkStatus.OFFLINE}
-    assert link_checker._all_offline_if_nameless([*nameless, there]) == [*nameless, there]
+    urls = ["http://127.0.0.1:1/", "http://127.0.0.1:2/"]
+
+    alone = check_links(urls, on_progress=lambda _done: None, is_allowed=has_a_name)
+    beside = check_links([*urls, site.url], on_progress=lambda _done: None, is_allowed=has_a_name)
+
+    assert {one.status for one in alone} == {LinkStatus.OFFLINE}
+    assert [one.status for one in beside] == [LinkStatus.NAMELESS, LinkStatus.NAMELESS, LinkStatus.THERE]

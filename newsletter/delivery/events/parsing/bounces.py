@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from newsletter.delivery.events.parsed import BounceType
-from newsletter.delivery.events.parsing.mime import address, field_blocks, header, leaf_parts, part_text, returned_mail
+from newsletter.delivery.events.parsing.mime import address, field_blocks, header, leaf_parts, returned_mail
 from newsletter.delivery.models.events import Event
 from newsletter.mail import smtp_replies
 from newsletter.mail.smtp_replies import NO_SUCH_ADDRESS
@@ -45,18 +45,14 @@ class RecipientStatus:
 
 
 def recipient_statuses(message: Message) -> list[RecipientStatus]:
-    found = [one for block in _blocks(message) if (one := _recipient(block))]
-    return [one for one in found if one.address] or found  # some servers put recipient fields into the message block
+    reports = (part for part in leaf_parts(message) if part.get_content_type() in REPORT_TYPES)
+    blocks = islice((block for part in reports for block in field_blocks(part)), BLOCKS_MAX)
+    found = [status for block in blocks if (status := _recipient_status(block))]
+    # Some servers put recipient fields into the message block.
+    return [status for status in found if status.address] or found
 
 
-def _blocks(message: Message) -> Iterator[Message]:
-    found = (
-        block for part in leaf_parts(message) if part.get_content_type() in REPORT_TYPES for block in field_blocks(part)
-    )
-    return islice(found, BLOCKS_MAX)
-
-
-def _recipient(block: Message) -> RecipientStatus | None:
+def _recipient_status(block: Message) -> RecipientStatus | None:
     action = header(block, "Action").partition(" ")[0].strip(";,").lower()
     status = re.match(r"\s*(\d\.\d{1,3}\.\d{1,3})", header(block, "Status"))
     if not action and not status:
@@ -64,13 +60,10 @@ def _recipient(block: Message) -> RecipientStatus | None:
     # First the address that we mailed, then that of a forwarding server.
     named = [_without_type(header(block, name)).strip("<>") for name in ("Original-Recipient", "Final-Recipient")]
     address = next((one for one in named if "@" in one), "")
-    diagnostic = _without_type(header(block, "Diagnostic-Code")) or _text_after_status(header(block, "Status"))
+    # Old servers put their reply behind the code: "5.0.0 (mailbox full)".
+    reply_in_status = STATUS_PREFIX.sub("", header(block, "Status")).strip("() ")
+    diagnostic = _without_type(header(block, "Diagnostic-Code")) or reply_in_status
     return RecipientStatus(address, action, status[1] if status else "", diagnostic)
-
-
-def _text_after_status(value: str) -> str:
-    """The text after the code: old servers put their reply there, "5.0.0 (mailbox full)"."""
-    return STATUS_PREFIX.sub("", value).strip("() ")
 
 
 def _without_type(value: str) -> str:
@@ -88,7 +81,6 @@ class FeedbackReport:
     kind: str
     recipients: tuple[str, ...]
     mail_from: str
-    agent: str
 
     @property
     def is_complaint(self) -> bool:
@@ -97,20 +89,14 @@ class FeedbackReport:
 
 
 def feedback_report(message: Message) -> FeedbackReport | None:
-    for part in leaf_parts(message):
-        if part.get_content_type() == "message/feedback-report":
-            fields = next(iter(field_blocks(part)), None)
-            return _parse_feedback_report(fields) if fields is not None else None
-    return None
-
-
-def _parse_feedback_report(fields: Message) -> FeedbackReport:
+    reports = [part for part in leaf_parts(message) if part.get_content_type() == "message/feedback-report"]
+    fields = next(iter(field_blocks(reports[0])), None) if reports else None
+    if fields is None:
+        return None
     named = [str(one) for name in ("Original-Rcpt-To", "Removal-Recipient") for one in fields.get_all(name, [])]
     recipients = tuple(dict.fromkeys(found for one in named if "@" in (found := parseaddr(one)[1])))
     kind = header(fields, "Feedback-Type").lower()
-    return FeedbackReport(
-        kind, recipients, header(fields, "Original-Mail-From").strip("<>"), header(fields, "User-Agent")
-    )
+    return FeedbackReport(kind, recipients, header(fields, "Original-Mail-From").strip("<>"))
 
 
 def junk_report(message: Message) -> FeedbackReport | None:
@@ -121,7 +107,7 @@ def junk_report(message: Message) -> FeedbackReport | None:
     """
     reported = reported_mail(message)
     recipient = header(reported, JMRP_FIELD).strip("<>") if reported is not None else ""
-    return FeedbackReport("abuse", (recipient,), "", "JMRP") if "@" in recipient else None
+    return FeedbackReport("abuse", (recipient,), "") if "@" in recipient else None
 
 
 def reported_mail(message: Message) -> Message | None:
@@ -129,17 +115,9 @@ def reported_mail(message: Message) -> Message | None:
     return message if header(message, JMRP_FIELD) else returned_mail(message)
 
 
-def complaint_text(message: Message) -> str:
-    first = next((part_text(part) for part in leaf_parts(message) if part.get_content_type() == "text/plain"), "")
-    return " ".join(first.split())[:300]
-
-
-# --- Classification ---
-
-
 # Providers' own bounce types: "HardBounce", "Transient", "activity.soft_bounced".
-TRANSIENT = re.compile(r"soft_?bounce|transient|temporary")
-PERMANENT = re.compile(r"hard_?bounce|permanent")
+TRANSIENT_TYPE = re.compile(r"soft_?bounce|transient|temporary")
+PERMANENT_TYPE = re.compile(r"hard_?bounce|permanent")
 ENHANCED_CODE = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 # A refusal before RCPT is not about the recipient: Postfix and Exim name the command.
 BEFORE_RECIPIENT = re.compile(
@@ -170,9 +148,9 @@ def classify_bounce(texts: Sequence[str], status: str = "", around: Iterable[str
 
 
 def _classify(texts: Sequence[str], status: str, around: Iterable[str]) -> Event.BounceType:
-    own, *beside = [" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in texts] or [""]
-    around = [*beside, *(" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in around)]
-    codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED_CODE.search(one)))]
+    own, *beside = [" ".join(text.split())[: smtp_replies.REPLY_MAX] for text in texts] or [""]
+    around = [*beside, *(" ".join(text.split())[: smtp_replies.REPLY_MAX] for text in around)]
+    codes = [status, *(match[1] for text in [own, *around] if (match := ENHANCED_CODE.search(text)))]
     if not own and status.startswith("5") and (by_status := _by_code(status)):
         return by_status
     exact = own or next(filter(None, beside), "")
@@ -180,7 +158,7 @@ def _classify(texts: Sequence[str], status: str, around: Iterable[str]) -> Event
     if refusal and refusal[1].startswith("5.7."):
         codes = [refusal[1], *codes]
     by_code = next((found for code in codes if (found := _by_code(code))), None)
-    by_others = (_by_text(one, codes) for one in around if one != exact)
+    by_others = (_by_text(text, codes) for text in around if text != exact)
     return _by_text(exact, codes) or by_code or next(filter(None, by_others), None) or BounceType.SOFT
 
 
@@ -211,14 +189,13 @@ def classify_provider_bounce(
         return BounceType.POLICY
     if reason == "invalid" or raw.get("hard_bounce") is True:
         return BounceType.HARD
-    if TRANSIENT.search(kind):
+    if TRANSIENT_TYPE.search(kind):
         return BounceType.SOFT
     is_inconclusive = all(smtp_replies.reason_by_text(one, status) is None for one in texts)
-    return BounceType.HARD if is_inconclusive and PERMANENT.search(kind) else found
+    return BounceType.HARD if is_inconclusive and PERMANENT_TYPE.search(kind) else found
 
 
 def _single_words(raw: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
-    """Yield single-word values at any depth of a provider's event."""
     for value in raw.values():
         if isinstance(value, Mapping) and depth < 3:
             yield from _single_words(value, depth + 1)
@@ -241,27 +218,15 @@ LIST_PRECEDENCE = {"bulk", "junk"}  # never in a personal mail
 READ_RECEIPT = "disposition-notification"  # RFC 8098
 
 
-def is_auto_reply(message: Message) -> bool:
-    """Whether it is an automatic reply: no personal mail has an empty return path."""
-    return has_empty_return_path(message) or _is_marked_automatic(message)
-
-
-def _is_marked_automatic(message: Message) -> bool:
+def is_marked_automatic(message: Message) -> bool:
     submitted = header(message, "Auto-Submitted").partition(";")[0].strip().lower()
     if submitted.startswith("auto-"):
         return True
     if any(header(message, name) for name in ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply")):
         return True
-    if (
-        header(message, "Precedence").lower() in AUTO_REPLY_PRECEDENCE
-        or header(message, "X-Precedence").lower() in AUTO_REPLY_PRECEDENCE
-    ):
+    if any(header(message, name).lower() in AUTO_REPLY_PRECEDENCE for name in ("Precedence", "X-Precedence")):
         return True
     return bool(AUTO_REPLY_SUBJECT.search(header(message, "Subject")))
-
-
-def is_bulk_mail(message: Message) -> bool:
-    return bool(header(message, "X-List-Administrivia")) or header(message, "Precedence").lower() in LIST_PRECEDENCE
 
 
 EXCERPT_MAX = 450  # characters read around a recipient
@@ -275,7 +240,7 @@ DAEMON_NAME = re.compile(
     r"|mail(?:er)? ?delivery|delivery (?:sub)?system|mail (?:system|administrator)|mailer-daemon",
     re.IGNORECASE,
 )
-NEVER_A_PERSON = re.compile(r"daemon|^(?:bounces?|no-?reply)\b", re.IGNORECASE)  # never a person
+NEVER_A_PERSON = re.compile(r"daemon|^(?:bounces?|no-?reply)\b", re.IGNORECASE)
 BOUNCE_SUBJECT = re.compile(
     r"undeliver|un(?:able|successful) (?:to )?deliver|return(?:ed|ing) (?:mail|message|to sender)|failure notice|"
     r"deliver(?:y|ing)?.{0,20}(?:fail|error|problem|status|report|notification)|(?:mail|delivery).{0,20}fail|"
@@ -340,7 +305,6 @@ def looks_like_report(message: Message) -> bool:
 
 
 def has_reply_subject(message: Message) -> bool:
-    """Whether the subject is that of a reply or a forward, which programs never send."""
     return bool(REPLY_SUBJECT.match(header(message, "Subject")))
 
 
@@ -375,7 +339,7 @@ def is_bounce(message: Message, text: str, scanned: Callable[[], list[str]]) -> 
     if is_report or header(message, "X-Failed-Recipients"):
         return True
     is_titled, has_no_sender = _has_bounce_subject(message), has_empty_return_path(message)
-    if _is_marked_automatic(message) and not is_titled and not is_by_daemon(message):
+    if is_marked_automatic(message) and not is_titled and not is_by_daemon(message):
         return False  # an out-of-office reply that quotes the letter
     if re.match("no-?reply", address(message, "From"), re.IGNORECASE):  # shops write about deliveries too
         return (is_titled or has_no_sender) and returned_mail(message) is not None
@@ -403,25 +367,27 @@ def _describes_failure(message: Message, text: str, scanned: Callable[[], list[s
 
 
 def is_success_report(message: Message, text: str) -> bool:
-    said = f"{header(message, 'Subject')[:EXCERPT_MAX]} {text_above_original(text)[: 2 * EXCERPT_MAX]}"
-    is_bad = NOT_DELIVERED.search(said) or SERVER_REPLY.search(said) or NO_SUCH_ADDRESS.search(said)
-    return bool(DELIVERED.search(said)) and not is_bad
+    report = f"{header(message, 'Subject')[:EXCERPT_MAX]} {text_above_original(text)[: 2 * EXCERPT_MAX]}"
+    is_failure = NOT_DELIVERED.search(report) or SERVER_REPLY.search(report) or NO_SUCH_ADDRESS.search(report)
+    return bool(DELIVERED.search(report)) and not is_failure
 
 
 def is_delay_report(message: Message, text: str) -> bool:
     """Whether a server will retry. A "warning" about an unknown address is no delay."""
     subject, report = header(message, "Subject"), text_above_original(text)
-    is_called_late, first = bool(DELAY_SUBJECT.search(subject)), f"{subject[:EXCERPT_MAX]} {report[:EXCERPT_MAX]}"
-    return (is_called_late and not NO_SUCH_ADDRESS.search(first)) or bool(STILL_RETRYING.search(report))
+    is_called_late = DELAY_SUBJECT.search(subject) and not NO_SUCH_ADDRESS.search(
+        f"{subject[:EXCERPT_MAX]} {report[:EXCERPT_MAX]}"
+    )
+    return bool(is_called_late or STILL_RETRYING.search(report))
 
 
 @lru_cache(maxsize=8)  # called for each recipient of a report
 def text_above_original(text: str) -> str:
     """The server's text, without the returned mail below it."""
     text = text[:REPORT_MAX]
-    said = [found.end() for found in (ADDRESS.search(text), SERVER_REPLY.search(text)) if found]
-    begins = RETURNED_MAIL_START.search(text, min(said)) if said else None
-    return text[: begins.start()] if begins else text[:4000]
+    ends = [match.end() for match in (ADDRESS.search(text), SERVER_REPLY.search(text)) if match]
+    original = RETURNED_MAIL_START.search(text, min(ends)) if ends else None
+    return text[: original.start()] if original else text[:4000]
 
 
 def failed_addresses(message: Message, text: str, own: list[str], scanned: list[str]) -> list[str]:
@@ -456,7 +422,6 @@ def texts_about(recipient: str, text: str, others: Iterable[str] = ()) -> list[s
 
 
 def _text_after_address(recipient: str, report: str, others: Iterable[str]) -> str:
-    """The text from a recipient's address to the next recipient's."""
     lower = report.lower()
     at = lower.find(recipient.lower()) if recipient else -1
     if at < 0:

@@ -24,7 +24,7 @@ from newsletter.delivery.events.parsing import bounces, mime, personal_mail
 from newsletter.delivery.models.events import Event, InboundMessage
 
 RECIPIENTS_MAX = 100  # of one report; our mails have one
-SCANNED_MAX, SCANNED_LINES_MAX = 64 * 1024, 1_000  # bytes and lines for flufl.bounce, whose time grows with both
+SCANNED_BYTES_MAX, SCANNED_LINES_MAX = 64 * 1024, 1_000  # for flufl.bounce, whose time grows with both
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class InspectedMail:
 
     @cached_property
     def scanned_addresses(self) -> list[str]:
-        begins = mime.first_lines(self.raw_bytes[:SCANNED_MAX], SCANNED_LINES_MAX)
-        return sorted(one.decode("ascii", "replace") for one in scan_message(mime.parse_message(begins)))
+        beginning = mime.first_lines(self.raw_bytes[:SCANNED_BYTES_MAX], SCANNED_LINES_MAX)
+        return sorted(found.decode("ascii", "replace") for found in scan_message(mime.parse_message(beginning)))
 
     @cached_property
     def raw_body(self) -> str:
@@ -100,16 +100,15 @@ def _dedup_key(mail: Message, body: bytes) -> str:
     return sha256(fields.encode() if named else body).hexdigest()[:32]
 
 
-# --- Complaints ---
-
-
 def _parse_complaint(inspected: InspectedMail) -> ParsedMessage | None:
     report = bounces.feedback_report(inspected.mail) or bounces.junk_report(inspected.mail)
     if report is None:
         return None
     if not report.is_complaint:
         return ParsedMessage(MessageKind.NOTICE, note=f"a report of a receiver: {report.kind}")
-    diagnostic = bounces.complaint_text(inspected.mail) or f"complaint: {report.kind}"
+    plain_parts = (part for part in mime.leaf_parts(inspected.mail) if part.get_content_type() == "text/plain")
+    first_text = next(map(mime.part_text, plain_parts), "")
+    diagnostic = " ".join(first_text.split())[:300] or f"complaint: {report.kind}"
     reference = inspected.reference
     tokens = (*reference.tokens, *mime.tokens_in_addresses([report.mail_from]))
     reported_events = [
@@ -125,43 +124,34 @@ def _parse_complaint(inspected: InspectedMail) -> ParsedMessage | None:
     return ParsedMessage(MessageKind.COMPLAINT, tuple(reported_events), reference)
 
 
-# --- Bounces ---
-
-
 def _parse_delivery_report(inspected: InspectedMail) -> ParsedMessage | None:
-    about = bounces.recipient_statuses(inspected.mail) if bounces.looks_like_report(inspected.mail) else []
-    if not about:
+    statuses = bounces.recipient_statuses(inspected.mail) if bounces.looks_like_report(inspected.mail) else []
+    if not statuses:
         return None
-    failed = [one for one in about if one.has_failed]
-    listed = (failed or about)[:RECIPIENTS_MAX]
-    addresses = [one.address for one in listed]
-    reported_events = tuple(_reported_event(inspected, number, one, addresses) for number, one in enumerate(listed))
-    what = MessageKind.BOUNCE if failed else MessageKind.NOTICE
-    return ParsedMessage(
-        what, reported_events, inspected.reference, note="" if failed else f"a report: {about[0].action}"
-    )
+    failed = [status for status in statuses if status.has_failed]
+    listed = (failed or statuses)[:RECIPIENTS_MAX]
+    addresses = [status.address for status in listed]
+    events = tuple(_reported_event(inspected, number, status, addresses) for number, status in enumerate(listed))
+    if failed:
+        return ParsedMessage(MessageKind.BOUNCE, events, inspected.reference)
+    return ParsedMessage(MessageKind.NOTICE, events, inspected.reference, f"a report: {statuses[0].action}")
 
 
 def _reported_event(
-    inspected: InspectedMail, number: int, one: bounces.RecipientStatus, addresses: list[str]
+    inspected: InspectedMail, number: int, status: bounces.RecipientStatus, addresses: list[str]
 ) -> ReportedEvent:
-    texts = [one.diagnostic, *bounces.texts_about(one.address, inspected.reply_text, addresses)]
+    texts = [status.diagnostic, *bounces.texts_about(status.address, inspected.reply_text, addresses)]
     around = [bounces.text_above_original(inspected.reply_text)]
-    if one.has_failed:
-        return _bounce_event(
-            inspected,
-            number,
-            one.address,
-            [*texts, one.status, *around],
-            bounces.classify_bounce(texts, one.status, around),
-        )
-    if one.action == "delivered":
-        return _bounce_event(inspected, number, one.address, [one.diagnostic], None, EventKind.DELIVERED)
-    if one.action == "delayed":
-        bounce_type = _as_temporary(bounces.classify_bounce(texts, one.status, around))
-        return _bounce_event(inspected, number, one.address, [*texts, *around], bounce_type, EventKind.DEFERRED)
-    kind = EventKind.DEFERRED if one.action == "relayed" else EventKind.UNKNOWN
-    return _bounce_event(inspected, number, one.address, [*texts, *around], None, kind)
+    if status.has_failed:
+        bounce_type = bounces.classify_bounce(texts, status.status, around)
+        return _bounce_event(inspected, number, status.address, [*texts, status.status, *around], bounce_type)
+    if status.action == "delivered":
+        return _bounce_event(inspected, number, status.address, [status.diagnostic], None, EventKind.DELIVERED)
+    if status.action == "delayed":
+        bounce_type = _as_temporary(bounces.classify_bounce(texts, status.status, around))
+        return _bounce_event(inspected, number, status.address, [*texts, *around], bounce_type, EventKind.DEFERRED)
+    kind = EventKind.DEFERRED if status.action == "relayed" else EventKind.UNKNOWN
+    return _bounce_event(inspected, number, status.address, [*texts, *around], None, kind)
 
 
 def _as_temporary(bounce_type: Event.BounceType) -> Event.BounceType:
@@ -179,14 +169,8 @@ def _bounce_event(
     reference = DeliveryReference(inspected.reference.tokens, inspected.reference.message_ids, recipient)
     diagnostic = next((one for one in texts if bounces.ADDRESS.sub("", one).strip("<>:, \n")), "")
     diagnostic = " ".join(mime.CONTROL_CHARACTERS.sub(" ", diagnostic).split())[:500]
-    return ReportedEvent(
-        kind,
-        inspected.sent_at,
-        f"{inspected.dedup_key}:{number}",
-        reference,
-        bounce_type=bounce_type,
-        diagnostic=diagnostic,
-    )
+    source_id = f"{inspected.dedup_key}:{number}"
+    return ReportedEvent(kind, inspected.sent_at, source_id, reference, bounce_type, diagnostic)
 
 
 def _parse_nonstandard_bounce(inspected: InspectedMail) -> ParsedMessage | None:
@@ -197,55 +181,38 @@ def _parse_nonstandard_bounce(inspected: InspectedMail) -> ParsedMessage | None:
             MessageKind.NOTICE, reference=inspected.reference, note="a mail server, about a mail that arrived"
         )
     is_late = bounces.is_delay_report(inspected.mail, inspected.text)
-    named = bounces.failed_addresses(inspected.mail, inspected.text, inspected.to, inspected.scanned_addresses)[
-        :RECIPIENTS_MAX
-    ]
-    if not named and inspected.reference == DeliveryReference():
-        return ParsedMessage(
-            MessageKind.NOTICE, note="a mail server, about something else"
-        )  # such as a quota warning of our own mailbox
+    named = bounces.failed_addresses(inspected.mail, inspected.text, inspected.to, inspected.scanned_addresses)
+    named = named[:RECIPIENTS_MAX]
+    if not named and inspected.reference == DeliveryReference():  # such as a quota warning of our own mailbox
+        return ParsedMessage(MessageKind.NOTICE, note="a mail server, about something else")
+    event_kind = EventKind.DEFERRED if is_late else EventKind.BOUNCED
     reported_events = []
     for number, recipient in enumerate(named or [""]):
-        texts = [one for one in bounces.texts_about(recipient, inspected.text, named) if one]
+        texts = [text for text in bounces.texts_about(recipient, inspected.text, named) if text]
         around = [bounces.text_above_original(inspected.text), mime.header(inspected.mail, "Subject")]
         # For a group Google does not disclose whether it exists or refuses us.
         is_group = recipient.endswith("@googlegroups.com")
         bounce_type = BounceType.POLICY if is_group else bounces.classify_bounce(texts, "", around)
-        if is_late:
-            reported_events.append(
-                _bounce_event(
-                    inspected, number, recipient, [*texts, *around], _as_temporary(bounce_type), EventKind.DEFERRED
-                )
-            )
-        else:
-            reported_events.append(_bounce_event(inspected, number, recipient, [*texts, *around], bounce_type))
-    note = "a mail server is still trying" if is_late else ""
-    return ParsedMessage(
-        MessageKind.NOTICE if is_late else MessageKind.BOUNCE, tuple(reported_events), inspected.reference, note
-    )
-
-
-# --- Everything else ---
+        bounce_type = _as_temporary(bounce_type) if is_late else bounce_type
+        event = _bounce_event(inspected, number, recipient, [*texts, *around], bounce_type, event_kind)
+        reported_events.append(event)
+    note, kind = ("a mail server is still trying", MessageKind.NOTICE) if is_late else ("", MessageKind.BOUNCE)
+    return ParsedMessage(kind, tuple(reported_events), inspected.reference, note)
 
 
 def _parse_other(inspected: InspectedMail, body: bytes) -> ParsedMessage:
     reference = inspected.unquoted_reference
-    if bounces.is_auto_reply(inspected.mail) or bounces.report_type(inspected.mail) == bounces.READ_RECEIPT:
-        return ParsedMessage(MessageKind.AUTO_REPLY, _auto_reply_events(inspected), reference)
+    is_receipt = bounces.report_type(inspected.mail) == bounces.READ_RECEIPT
+    # No personal mail has an empty return path.
+    if is_receipt or bounces.has_empty_return_path(inspected.mail) or bounces.is_marked_automatic(inspected.mail):
+        event = ReportedEvent(EventKind.AUTORESPONDED, inspected.sent_at, inspected.dedup_key, reference)
+        return ParsedMessage(MessageKind.AUTO_REPLY, (event,), reference)
     is_by_person = bounces.has_reply_subject(inspected.mail) or bounces.from_matches_return_path(inspected.mail)
     is_by_program = bounces.is_by_daemon(inspected.mail) and not is_by_person
     if is_by_program or bounces.report_type(inspected.mail):
         return ParsedMessage(MessageKind.NOTICE, reference=reference, note="a mail server, about something else")
-    if bounces.is_bulk_mail(inspected.mail):
+    precedence = mime.header(inspected.mail, "Precedence").lower()
+    if precedence in bounces.LIST_PRECEDENCE or mime.header(inspected.mail, "X-List-Administrivia"):
         return ParsedMessage(MessageKind.NOTICE, reference=reference, note="a mailing list, or a mail to many")
-    return ParsedMessage(
-        MessageKind.REPLY,
-        reference=reference,
-        personal_mail=personal_mail.parse_personal_mail(body, inspected.dedup_key),
-    )
-
-
-def _auto_reply_events(inspected: InspectedMail) -> tuple[ReportedEvent, ...]:
-    return (
-        ReportedEvent(EventKind.AUTORESPONDED, inspected.sent_at, inspected.dedup_key, inspected.unquoted_reference),
-    )
+    reply = personal_mail.parse_personal_mail(body, inspected.dedup_key)
+    return ParsedMessage(MessageKind.REPLY, reference=reference, personal_mail=reply)

@@ -20,20 +20,16 @@ TEXT_MAX = 64 * 1024  # characters of one text
 # Characters per header field. The standard library parses parameters in quadratic time.
 FIELD_MAX, PARAMETERS_MAX = 16 * 1024, 2 * 1024
 # Per mail. Each line is compared with the boundaries of all enclosing parts; files are sent in lines of 76.
-LINES_MAX, LINE_LEAST = 50_000, 64
+LINES_MAX, LINE_LENGTH_MIN = 50_000, 64
 FIELDS_MAX, PARTS_MAX, MULTIPARTS_MAX = 1_000, 1_000, 50
-NAMED_MAX = 20  # tokens and Message-IDs per mail, and fields per name
+VALUES_MAX = 20  # tokens and Message-IDs per mail, and fields per name
 ADDRESSES_MAX = 16 * 1024  # characters of all address fields together
 # Python codecs that are no character sets of mails. punycode takes quadratic time: three seconds for 256 KB.
 NOT_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
 # Labels as browsers interpret them: WHATWG Encoding Standard, section 4.2.
 WHATWG_CODECS = {"big5": "big5hkscs", "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "us-ascii": "utf-8"}
-WHATWG_CODECS |= {
-    "iso-2022-jp": "iso2022_jp_2",
-    "ks_c_5601-1987": "cp949",
-    "iso-8859-1": "cp1252",
-    "shift_jis": "cp932",
-}
+WHATWG_CODECS |= {"iso-2022-jp": "iso2022_jp_2", "ks_c_5601-1987": "cp949", "iso-8859-1": "cp1252"}
+WHATWG_CODECS["shift_jis"] = "cp932"
 FALLBACK_CODECS = ("utf-8", "big5hkscs", "gb18030")
 # Fields in which servers record the recipient; To and Cc, by the sender, are last.
 RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "To", "Cc")
@@ -80,18 +76,13 @@ def parse_message(body: bytes, at_most: int | None = READ_MAX) -> Message:
     octets = body[:at_most].lstrip(b"\r\n")
     if octets.startswith(b"From "):  # the separator of an mbox
         octets = octets.partition(b"\n")[2]
-    octets = _with_few_fields(_with_few_lines(octets))
+    if octets.count(b"\n") + octets.count(b"\r") > LINES_MAX + len(octets) // LINE_LENGTH_MIN:  # too many for its size
+        octets = first_lines(octets, LINES_MAX)
+    octets = _with_few_fields(octets)
     try:
         return message_from_bytes(octets, policy=LIMITED_POLICY.clone(message_factory=_LimitedFactory()))
     except (RecursionError, _TooManyParts):
         return BytesHeaderParser(policy=LIMITED_POLICY).parsebytes(octets)
-
-
-def _with_few_lines(octets: bytes) -> bytes:
-    """Truncate a mail with too many lines for its size."""
-    if octets.count(b"\n") + octets.count(b"\r") <= LINES_MAX + len(octets) // LINE_LEAST:
-        return octets
-    return first_lines(octets, LINES_MAX)
 
 
 def _with_few_fields(octets: bytes) -> bytes:
@@ -168,12 +159,15 @@ def _decode_strictly(octets: bytes, charset: str) -> str | None:
 
 
 def leaf_parts(message: Message) -> Iterator[Message]:
-    """Yield leaf parts, without those of a returned mail."""
-    if message.get_content_maintype() == "multipart" and isinstance(message.get_payload(), list):
-        for part in message.get_payload():
-            yield from leaf_parts(part)  # type: ignore[arg-type]  # the stubs know no parts of parts
-    else:
-        yield message
+    """Yield leaf parts in order; a returned or attached mail is one."""
+    waiting = [message]
+    while waiting:
+        part = waiting.pop()
+        inner = part.get_payload()
+        if part.get_content_maintype() == "multipart" and isinstance(inner, list):
+            waiting += [one for one in reversed(inner) if isinstance(one, Message)]
+        else:
+            yield part
 
 
 def content_type(part: Message) -> str:
@@ -203,7 +197,6 @@ def field_blocks(part: Message) -> list[Message]:
 
 
 def returned_mail(message: Message) -> Message | None:
-    """The returned mail in a report, or only its header; None if there is none."""
     for part in leaf_parts(message):
         kind = part.get_content_type()
         if kind == "message/rfc822":
@@ -215,24 +208,21 @@ def returned_mail(message: Message) -> Message | None:
 
 
 def recipient_addresses(message: Message, envelope: list[str]) -> list[str]:
-    """A mail's recipients, those of the envelope first."""
-    values = [str(value) for name in RECIPIENT_HEADERS for value in message.get_all(name, [])[:NAMED_MAX]]
+    values = [str(value) for name in RECIPIENT_HEADERS for value in message.get_all(name, [])[:VALUES_MAX]]
     found = [found for _name, found in getaddresses([", ".join(values)[:ADDRESSES_MAX]], strict=False)]
     return [one for one in dict.fromkeys([*envelope, *found]) if "@" in one]
 
 
 def tokens_in_addresses(addresses: list[str]) -> tuple[str, ...]:
-    """Possible tokens of ours after the + of addresses."""
-    return tuple(islice((match[1] for one in addresses if (match := PLUS_TOKEN.search(one))), NAMED_MAX))
+    return tuple(islice((match[1] for one in addresses if (match := PLUS_TOKEN.search(one))), VALUES_MAX))
 
 
 def tokens_in_headers(inner: Message) -> tuple[str, ...]:
-    """Possible tokens of ours in the header of a returned mail."""
     fields = " ".join(str(inner.get(name, "")) for name in ("Return-Path", "List-Unsubscribe"))
-    return tuple(islice(dict.fromkeys(TOKEN_IN_LINK.findall(fields)), NAMED_MAX))
+    return tuple(islice(dict.fromkeys(TOKEN_IN_LINK.findall(fields)), VALUES_MAX))
 
 
 def quoted_message_ids(inner: Message | None, body: str) -> tuple[str, ...]:
     """Message-IDs of the returned mail, from its part or the text."""
     named = [header(inner, "Message-ID")] if inner is not None else []
-    return tuple(islice(dict.fromkeys(one for one in [*named, *QUOTED_ID.findall(body)] if one), NAMED_MAX))
+    return tuple(islice(dict.fromkeys(one for one in [*named, *QUOTED_ID.findall(body)] if one), VALUES_MAX))

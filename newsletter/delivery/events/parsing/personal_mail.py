@@ -5,10 +5,10 @@ quoted lines is an inline answer: then nothing is separated.
 """
 
 import re
-from collections.abc import Iterator
 from email.message import Message
 from email.utils import parseaddr
 from html import unescape
+from itertools import islice
 from pathlib import PurePosixPath
 
 from newsletter.delivery.events.parsed import MailAttachment, PersonalMail
@@ -72,11 +72,10 @@ def _is_quote_next(lines: list[str], number: int) -> bool:
 
 def _end_of_quote(lines: list[str], begin: int) -> int:
     """The index of the first line with text after the marked ones."""
-    first = next(number for number in range(begin, len(lines)) if _is_quoted(lines[number]))
-    return next(
-        (number for number in range(first, len(lines)) if lines[number].strip() and not _is_quoted(lines[number])),
-        len(lines),
-    )
+    end = next(number for number in range(begin, len(lines)) if _is_quoted(lines[number]))
+    while end < len(lines) and (not lines[end].strip() or _is_quoted(lines[end])):
+        end += 1
+    return end
 
 
 def _split_last_quote(lines: list[str]) -> tuple[str, str]:
@@ -147,7 +146,7 @@ DELETED_CHARACTERS = dict.fromkeys(
 def parse_personal_mail(body: bytes, dedup_key: str) -> PersonalMail:
     """body: of the whole mail, untrusted."""
     mail = mime.parse_message(body, at_most=None)
-    leaves = list(_leaves(mail))
+    leaves = list(islice(mime.leaf_parts(mail), PARTS_MAX))
     written, quoted = split_quote(_body_text(leaves))
     name, address = parseaddr(mime.header(mail, "From"))
     files = [_attachment(number, part) for number, part in enumerate(leaves) if _is_attachment(part)]
@@ -167,21 +166,8 @@ def parse_personal_mail(body: bytes, dedup_key: str) -> PersonalMail:
 
 
 def attachment_bytes(body: bytes, number: int) -> bytes | None:
-    leaves = list(_leaves(mime.parse_message(body, at_most=None)))
+    leaves = list(islice(mime.leaf_parts(mime.parse_message(body, at_most=None)), PARTS_MAX))
     return _part_bytes(leaves[number]) if number < len(leaves) and _is_attachment(leaves[number]) else None
-
-
-def _leaves(mail: Message) -> Iterator[Message]:
-    """Yield leaf parts in order, iteratively; an attached mail is a leaf."""
-    waiting, found = [mail], 0
-    while waiting and found < PARTS_MAX:
-        part = waiting.pop()
-        inner = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(inner, list):
-            waiting += [one for one in reversed(inner[:PARTS_MAX]) if isinstance(one, Message)]
-        else:
-            found += 1
-            yield part
 
 
 def _is_attachment(part: Message) -> bool:
@@ -195,10 +181,8 @@ def _is_attachment(part: Message) -> bool:
 
 def _attachment(number: int, part: Message) -> MailAttachment:
     kind = mime.content_type(part)
-    ends = {"message/rfc822": ".eml"}.get(kind, "")
-    return MailAttachment(
-        number, safe_name(_decoded_name(part)) or f"file-{number}{ends}", kind[:80], len(_part_bytes(part))
-    )
+    fallback = f"file-{number}.eml" if kind == "message/rfc822" else f"file-{number}"
+    return MailAttachment(number, safe_name(_decoded_name(part)) or fallback, kind[:80], len(_part_bytes(part)))
 
 
 def _decoded_name(part: Message) -> str:
@@ -212,7 +196,6 @@ def _decoded_name(part: Message) -> str:
 
 
 def safe_name(name: str) -> str:
-    """A file name without path and misleading characters."""
     last = PurePosixPath(_single_line(name.replace("\\", "/"), 1000)).name
     clean = "".join(char for char in last if char.isprintable() and char not in '<>:"|?*').strip(" .")
     return clean if len(clean) <= FILE_NAME_MAX else clean[: FILE_NAME_MAX // 2] + "…" + clean[-FILE_NAME_MAX // 2 :]
@@ -223,16 +206,11 @@ def _part_bytes(part: Message) -> bytes:
     if isinstance(payload, bytes):
         return payload
     inner = part.get_payload()
-    if isinstance(inner, list):
-        return _serialize(inner[0]) if inner and isinstance(inner[0], Message) else b""
-    return str(inner).encode("utf-8", "surrogateescape")
-
-
-def _serialize(mail: Message) -> bytes:
-    """Serialize an attached mail; b"" if that fails, such as for deep nesting."""
-    try:
-        return mail.as_bytes()
-    except (RecursionError, ValueError, LookupError, TypeError, AttributeError):
+    if not isinstance(inner, list):
+        return str(inner).encode("utf-8", "surrogateescape")
+    try:  # an attached mail
+        return inner[0].as_bytes() if inner and isinstance(inner[0], Message) else b""
+    except (RecursionError, ValueError, LookupError, TypeError, AttributeError):  # such as for deep nesting
         return b""
 
 

@@ -2,7 +2,6 @@
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +41,11 @@ class Command(BaseCommand):
 
     def _take(self, number: int, line: str, provider: str | None) -> str:
         try:
-            whose, body, kept = _request(line, provider)
+            source, body, kept = _request(line, provider)
         except ValueError as error:
             self.stderr.write(f"Line {number}: {error}")
             return "rejected"
-        is_new = InboundMessage.objects.store(whose, body.encode(), timezone.now(), about=kept)
+        is_new = InboundMessage.objects.store(source, body.encode(), timezone.now(), about=kept)
         return "stored" if is_new else "known"
 
 
@@ -58,11 +57,7 @@ def _request(line: str, provider: str | None) -> tuple[str, str, dict[str, str]]
     if not isinstance(data, dict) or data.get("provider") not in webhooks.TRACKING_VIEWS:
         raise ValueError("it names no provider that is known; give one with --provider")
     body = data.get("body")
-    kept = {name: str(data["headers"][name]) for name in _named(data.get("headers"))}
+    headers = data.get("headers")
+    headers = headers if isinstance(headers, dict) else {}
+    kept = {name: str(headers[name]) for name in ("content-type", *webhooks.KEPT_HEADERS) if name in headers}
     return data["provider"], body if isinstance(body, str) else json.dumps(body), kept
-
-
-def _named(headers: Any) -> Iterator[str]:
-    """The headers that are needed to parse a stored request."""
-    known = {"content-type", *webhooks.KEPT_HEADERS}
-    return (name for name in headers if name in known) if isinstance(headers, dict) else iter(())

@@ -18,7 +18,7 @@ from newsletter.publication.changes import Via, acting_as
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue
 
-WORKER_PATIENCE_SECONDS = 10
+WORKER_PATIENCE = timedelta(seconds=10)
 
 
 class Command(BaseCommand):
@@ -58,8 +58,11 @@ class Command(BaseCommand):
         last = ""
         while True:
             mailing.refresh_from_db()
-            if mailing.state == State.SCHEDULED:
-                _insist_on_a_worker(mailing)
+            if mailing.state == State.SCHEDULED and timezone.now() > mailing.send_at + WORKER_PATIENCE:
+                raise CommandError(
+                    f"No worker has taken up the mailing within {WORKER_PATIENCE.seconds} seconds. "
+                    "Start `manage.py up`, or a Celery worker and beat; the mailing stays scheduled."
+                )
             line = _progress(mailing)
             if line != last:
                 self.stderr.write(line, ending="\r" if sys.stderr.isatty() else "\n")
@@ -79,14 +82,6 @@ def _issue(number: int | None) -> Issue:
     if issue is None:
         raise CommandError(f"There is no issue {number}." if number else "There is no unsent issue.")
     return issue
-
-
-def _insist_on_a_worker(mailing: Mailing) -> None:
-    if timezone.now() > mailing.send_at + timedelta(seconds=WORKER_PATIENCE_SECONDS):
-        raise CommandError(
-            f"No worker has taken up the mailing within {WORKER_PATIENCE_SECONDS} seconds. "
-            "Start `manage.py up`, or a Celery worker and beat; the mailing stays scheduled."
-        )
 
 
 def _progress(mailing: Mailing) -> str:

@@ -107,7 +107,7 @@ def test_the_words_behind_a_status_are_read_where_there_are_no_others():
 def test_servers_call_a_failure_by_several_names(action):
     reading = parse_mail(dsn(words="smtp; connection timed out", status="", action=action), [], AT)
 
-    assert (reading.what, reading.events[0].bounce_type) == (MessageKind.BOUNCE, SOFT)
+    assert (reading.kind, reading.events[0].bounce_type) == (MessageKind.BOUNCE, SOFT)
 
 
 def test_fields_of_a_recipient_beside_those_of_the_mail_are_no_second_recipient():
@@ -162,19 +162,19 @@ def test_a_mail_that_says_so_and_returns_the_copy_is_a_bounce_whoever_writes_it(
 
     reading = parse_mail(with_returned(text, subject="Mail delivery failed", sender="ndr@some.example"), [], AT)
 
-    assert (reading.what, reading.events[0].bounce_type) == (MessageKind.BOUNCE, HARD)
+    assert (reading.kind, reading.events[0].bounce_type) == (MessageKind.BOUNCE, HARD)
 
 
 @pytest.mark.parametrize("subject", ["Fwd: Mail delivery failed", "Re: Mail delivery failed", "What is this?"])
 def test_a_person_who_attaches_the_letter_writes_no_bounce(subject):
     reading = parse_mail(with_returned("It could not be delivered, user unknown", subject=subject), [], AT)
 
-    assert (reading.what, reading.events) == (MessageKind.REPLY, ())
+    assert (reading.kind, reading.events) == (MessageKind.REPLY, ())
 
 
 def test_a_warning_about_an_unknown_user_is_final_and_one_about_a_delay_is_not():
     def warned(text, subject):
-        return parse_mail(plain(text, sender="MAILER-DAEMON@mx.example.org", subject=subject), [], AT).what
+        return parse_mail(plain(text, sender="MAILER-DAEMON@mx.example.org", subject=subject), [], AT).kind
 
     unknown = "a@example.org - no such user here.\n\n--- Original message follows\n\nReceived: by a"
 
@@ -188,7 +188,7 @@ def test_microsofts_junk_reports_are_complaints_of_the_address_that_it_names():
 
     reading = parse_mail(body, [], AT)
 
-    assert reading.what == MessageKind.COMPLAINT
+    assert reading.kind == MessageKind.COMPLAINT
     assert [(fact.kind, fact.reference.recipient) for fact in reading.events] == [
         (EventKind.COMPLAINED, "a@hotmail.com")
     ]

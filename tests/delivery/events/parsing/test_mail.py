@@ -78,7 +78,7 @@ def said(reading):
 def test_a_report_says_by_its_words_and_codes_what_its_address_is_worth(words, status, verdict):
     reading = read(dsn(words=words, status=status))
 
-    assert reading.what == MessageKind.BOUNCE
+    assert reading.kind == MessageKind.BOUNCE
     assert said(reading) == [("a@example.org", verdict)]
     assert reading.events[0].kind == EventKind.BOUNCED
 
@@ -122,7 +122,7 @@ def test_a_report_without_a_mail_around_it_is_one():
 def test_what_is_only_late_is_no_bounce():
     reading = read(dsn(action="delayed", status="4.7.1", words="smtp; 421 4.7.0 too many complaints"))
 
-    assert reading.what == MessageKind.NOTICE
+    assert reading.kind == MessageKind.NOTICE
     assert [(fact.kind, fact.bounce_type) for fact in reading.events] == [(EventKind.DEFERRED, POLICY)]
 
 
@@ -135,7 +135,7 @@ def test_nothing_that_is_only_late_calls_an_address_dead():
 def test_what_was_delivered_is_told_as_that():
     reading = read(dsn(action="delivered", status="2.0.0", words="smtp; 250 ok"))
 
-    assert (reading.what, reading.events[0].kind, reading.events[0].bounce_type) == (
+    assert (reading.kind, reading.events[0].kind, reading.events[0].bounce_type) == (
         MessageKind.NOTICE,
         EventKind.DELIVERED,
         None,
@@ -189,7 +189,7 @@ def test_a_date_that_cannot_be_is_not_believed(date):
 def test_a_bounce_without_a_report_is_read_by_the_words_beside_the_address(text, verdict):
     reading = bounced(text)
 
-    assert reading.what == MessageKind.BOUNCE
+    assert reading.kind == MessageKind.BOUNCE
     assert said(reading) == [("a@example.org", verdict)]
 
 
@@ -221,7 +221,7 @@ def test_a_server_that_still_tries_is_told_by_its_words_too():
         "a@example.org\n    450 greylisted\n\nNo action is required on your part.", subject="Warning: message delayed"
     )
 
-    assert reading.what == MessageKind.NOTICE
+    assert reading.kind == MessageKind.NOTICE
     assert [fact.kind for fact in reading.events] == [EventKind.DEFERRED]
 
 
@@ -293,7 +293,7 @@ QUOTED = "Look what I got:\n\n> 550 5.1.1 <a@example.org>: User unknown\n> a@exa
 def test_people_who_write_of_bounces_write_none(body):
     reading = read(body)
 
-    assert (reading.what, reading.events) == (MessageKind.REPLY, ())
+    assert (reading.kind, reading.events) == (MessageKind.REPLY, ())
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_people_who_write_of_bounces_write_none(body):
 def test_everything_else_is_told_apart(body, what):
     reading = read(body)
 
-    assert (reading.what, [fact.bounce_type for fact in reading.events]) == (what, [None] * len(reading.events))
+    assert (reading.kind, [fact.bounce_type for fact in reading.events]) == (what, [None] * len(reading.events))
     is_of_a_machine = what == MessageKind.AUTO_REPLY
     assert [fact.kind for fact in reading.events] == [EventKind.AUTORESPONDED] * is_of_a_machine
 
@@ -358,7 +358,7 @@ Disposition: automatic-action/MDN-sent-automatically; {disposition}
 def test_a_receipt_says_that_its_copy_arrived_and_no_more(disposition, sender):
     reading = read(receipt(disposition, sender=sender))
 
-    assert reading.what == MessageKind.AUTO_REPLY
+    assert reading.kind == MessageKind.AUTO_REPLY
     assert [(fact.kind, fact.bounce_type) for fact in reading.events] == [(EventKind.AUTORESPONDED, None)]
     assert reading.events[0].reference.message_ids == ("<issue.1.2.abc@x>",)
 
@@ -392,7 +392,7 @@ def test_a_receipt_by_which_a_server_rejects_is_a_bounce():
 def test_what_machines_write_of_other_things_says_nothing_of_an_address(body, note):
     reading = read(body)
 
-    assert (reading.what, reading.events, reading.note) == (MessageKind.NOTICE, (), note)
+    assert (reading.kind, reading.events, reading.note) == (MessageKind.NOTICE, (), note)
 
 
 def test_a_reply_names_what_it_answers_the_last_first_and_nothing_that_it_quotes():
@@ -414,7 +414,7 @@ def test_a_reply_names_what_it_answers_the_last_first_and_nothing_that_it_quotes
 def test_a_complaint_names_the_copy_and_who_complained(kind):
     reading = read(complaint(returned("<issue.1.2.abc@x>"), kind=kind))
 
-    assert reading.what == MessageKind.COMPLAINT
+    assert reading.kind == MessageKind.COMPLAINT
     fact = reading.events[0]
     assert (fact.kind, fact.reference.recipient, fact.reference.message_ids) == (
         EventKind.COMPLAINED,
@@ -433,14 +433,14 @@ def test_an_address_with_a_name_is_an_address():
 def test_a_person_who_quotes_a_complaint_complains_of_nothing():
     quoted = "What is this?\n\nFeedback-Type: abuse\nUser-Agent: Receiver/1.0\nOriginal-Rcpt-To: <a@example.org>"
 
-    assert read(plain(quoted)).what == MessageKind.REPLY
+    assert read(plain(quoted)).kind == MessageKind.REPLY
 
 
 @pytest.mark.parametrize("kind", ["auth-failure", "not-spam", "dmarc"])
 def test_a_report_about_something_else_is_no_complaint(kind):
     reading = read(complaint(returned(), kind=kind))
 
-    assert (reading.what, reading.events) == (MessageKind.NOTICE, ())
+    assert (reading.kind, reading.events) == (MessageKind.NOTICE, ())
     assert reading.note == f"a report of a receiver: {kind}"
 
 

@@ -243,7 +243,7 @@ def nested(depth):
 def test_parts_within_parts_end_somewhere(depth):
     found = parse_mail(nested(depth), [], NOW)
 
-    assert found.what == InboundMessage.Kind.REPLY
+    assert found.kind == InboundMessage.Kind.REPLY
     assert found.personal_mail.sender == "a@example.org"
 
 
