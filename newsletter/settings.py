@@ -361,12 +361,8 @@ LOGGING: dict[str, Any] = {
         },
         "json": {"()": "newsletter.mail.logs.JsonFormatter"},
     },
-    "filters": {
-        "client": {"()": "newsletter.request_log.ClientAddressFilter"},
-    },
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client"]},
-    },
+    "filters": {"client": {"()": "newsletter.request_log.ClientAddressFilter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": _TO_THE_ROOT | {"level": LOG_LEVEL if LOG_LEVEL != "DEBUG" else "INFO"},

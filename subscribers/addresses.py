@@ -207,7 +207,6 @@ def is_one_typo(typed: str, intended: str) -> bool:
 
 
 def _common_prefix(one: str, other: str) -> int:
-    """Length of the common prefix."""
     pairs = zip(one, other, strict=False)
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 

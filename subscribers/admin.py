@@ -27,8 +27,6 @@ ERASED_AT_ONCE_MAX = 100  # readers
 
 
 class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Common base of the admins of readers and suppressed addresses."""
-
     change_form: type[forms.BaseForm] = CleanTextModelForm
     paginator = LimitedPaginator
     show_full_result_count = False

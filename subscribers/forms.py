@@ -45,7 +45,6 @@ TICKET_SALT = "subscribers.ticket"  # of the proof-of-work page: without a proof
 
 
 def sign_timestamp(now: datetime) -> str:
-    """The signed time at which a form was shown."""
     return Signer(salt=STAMP_SALT).sign(str(int(now.timestamp())))
 
 
@@ -55,8 +54,6 @@ def sign_address(salt: str, email: str, now: datetime) -> str:
 
 
 class AddressField(forms.CharField):
-    """Accepts any spelling; cleans to the normalised one."""
-
     widget = forms.EmailInput
 
     def __init__(self, **kwargs: Any) -> None:
@@ -159,8 +156,6 @@ class AddressForm(ReaderAddressForm):
 
 
 class ReaderChangeForm(CleanTextModelForm):
-    """Name and tags of an existing reader."""
-
     tag_names = forms.CharField(
         label=_("Tags"),
         required=False,
@@ -182,8 +177,6 @@ class ReaderChangeForm(CleanTextModelForm):
 
 
 class ReaderAddForm(ReaderChangeForm):
-    """A reader added by hand, with how they agreed."""
-
     email = AddressField(label=_("address"))
     consent = forms.CharField(
         label=_("How did this reader agree?"),
@@ -236,8 +229,6 @@ class SuppressionForm(CleanTextModelForm):
 
 
 class OwnPauseForm(forms.Form):
-    """A pause of some months, or until a date."""
-
     CHOICES = [("1", _("for a month")), ("2", _("for two months")), ("3", _("for three months")), ("date", _("until"))]
 
     length = forms.ChoiceField(choices=CHOICES, initial="1", widget=forms.RadioSelect)

@@ -126,7 +126,6 @@ def growth_sentence(today: date) -> str:
 
 
 def growth_table(today: date, by: str) -> Iterator[list[object]]:
-    """Yield a row per source and period with new readers."""
     found = load_growth(today, by, sources=10_000)
     for place, start in enumerate(found.begins):
         for one in found.sources:

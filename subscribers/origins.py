@@ -26,7 +26,6 @@ _NOT_KEPT = re.compile(r"[^\w.+-]+")  # excludes @ and /
 
 
 def origin_of_request(referer: str, query: Mapping[str, str], own_hosts: Iterable[str]) -> str:
-    """Origin line of a request. query: its own parameters; own_hosts: this site's host names."""
     try:
         before = urlsplit(referer[:URL_MAX])
         host = before.hostname or ""
@@ -42,7 +41,6 @@ def origin_of_request(referer: str, query: Mapping[str, str], own_hosts: Iterabl
 
 
 def merge_origins(*lines: str) -> str:
-    """Merge the well-formed parts of several lines; the first page and host win."""
     page, host = "", ""
     utm: dict[str, str] = {}
     for line in lines:
@@ -85,7 +83,6 @@ def _line(page: str, query: Mapping[str, str], host: str) -> str:
 
 
 def _join_up_to_max(parts: Iterable[str]) -> str:
-    """Join parts up to LINE_MAX."""
     line = ""
     for part in parts:
         if len(longer := f"{line} {part}".strip()) > LINE_MAX:

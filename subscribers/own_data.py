@@ -65,7 +65,6 @@ SOURCES: list[ChapterSource] = []
 
 
 def add_chapter(source: ChapterSource) -> None:
-    """Register a chapter of another app."""
     if source not in SOURCES:
         SOURCES.append(source)
 
@@ -139,7 +138,6 @@ def _consents(reader: Subscriber) -> Iterator[DataLine]:
 
 
 def _way(source: str) -> str:
-    """Consent.source in words."""
     kind, name = origins.classify_origin(source)
     way, _colon, detail = source.partition(": ")
     if kind == "other":

@@ -40,7 +40,6 @@ def short_lock_timeout() -> Iterator[None]:
 
 
 def _set_timeout(milliseconds: int | None) -> None:
-    """Set the timeout of statements; None restores the settings'."""
     if connection.vendor == "sqlite":
         usual = int(float(connection.settings_dict["OPTIONS"].get("timeout", 5)) * 1000)
         statements = [f"PRAGMA busy_timeout = {usual if milliseconds is None else milliseconds}"]
@@ -68,7 +67,6 @@ def store_unsubscribe(token: str, now: datetime) -> bool:
 
 
 def process_pending() -> int:
-    """Unsubscribe all stored readers; return how many. Retried as a whole if it fails."""
     if not path().exists() or not path().stat().st_size:
         return 0
     with _locked() as file:

@@ -56,7 +56,6 @@ def signup_words(publication: Publication, place: str) -> str:
 
 
 def confirm_words(name: str) -> str:
-    """The text of the confirmation page without the address, for the consent record."""
     return "\n".join(
         [
             _("One click is left"),
@@ -121,7 +120,6 @@ class NoticeFacts:
 
 
 def privacy_notice(facts: NoticeFacts) -> list[NoticeSection]:
-    """The sections in the active language."""
     facts_by_name = vars(facts) | {"days": FORGET_AFTER.days}
     return [
         NoticeSection(_("Who keeps it"), _("%(author)s, publisher of %(name)s. Write to %(contact)s.") % facts_by_name),
@@ -232,7 +230,6 @@ def _whereabouts(facts: NoticeFacts) -> str:
 
 
 def add_recipients(hosts: Callable[[], list[str]]) -> None:
-    """Register hosts to which another app sends readers' addresses."""
     if hosts not in RECIPIENTS:
         RECIPIENTS.append(hosts)
 

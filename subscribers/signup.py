@@ -108,8 +108,6 @@ class SignupStep(StrEnum):
 
 @dataclass(frozen=True)
 class Admission:
-    """The decision about a sign-up."""
-
     step: SignupStep
     send_at: datetime | None = None  # of a delayed mail
     seconds: int = 0  # to wait, if CLOSED

@@ -28,7 +28,6 @@ def send_confirmations() -> None:
 
 @shared_task(ignore_result=True)
 def forget_unconfirmed() -> None:
-    """Delete expired sign-ups, address changes, failures, budgets and IP addresses."""
     now = timezone.now()
     Subscriber.objects.forgettable(now).delete()
     AddressChange.objects.filter(asked_at__lte=now - FORGET_AFTER).delete()

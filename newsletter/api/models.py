@@ -43,9 +43,7 @@ class Token(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = models.JSONField(pgettext_lazy("of a token", "may"), default=list)
     networks = models.TextField(
-        _("only from these networks"),
-        blank=True,
-        help_text=_("One a line, as 192.0.2.0/24. Empty: from everywhere."),
+        _("only from these networks"), blank=True, help_text=_("One a line, as 192.0.2.0/24. Empty: from everywhere.")
     )
     ends_at = models.DateTimeField(pgettext_lazy("of a token", "ends"), null=True, blank=True)
     made_at = models.DateTimeField(_("made"), auto_now_add=True)

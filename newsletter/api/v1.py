@@ -91,7 +91,6 @@ def operations(made: JsonObject) -> list[tuple[str, str, JsonObject]]:
 
 
 def _finish(operation: JsonObject) -> None:
-    """Add the scope, and make status codes strings."""
     scope = operation.pop("x-scope", "")
     if scope:
         operation["security"] = [{"token": [scope]}]
@@ -126,8 +125,4 @@ def documentation(request: HttpRequest) -> HttpResponse:
     return render(request, "api/documentation.html", context)
 
 
-urlpatterns = [
-    path("api/v1/openapi.json", openapi),
-    path("api/docs/", documentation),
-    path("api/v1/", api.urls),
-]
+urlpatterns = [path("api/v1/openapi.json", openapi), path("api/docs/", documentation), path("api/v1/", api.urls)]

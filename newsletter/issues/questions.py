@@ -23,7 +23,6 @@ VOTES_PER_HOUR = 60  # from one network: a company, or the phones behind one add
 @require_http_methods(["GET", "HEAD", "POST"])
 @same_origin
 def vote(request: HttpRequest, number: int) -> HttpResponse:
-    """Ask the question of an issue; POST counts an answer for this browser."""
     issue = get_object_or_404(Issue.objects.archived().exclude(question=""), number=number)
     if request.method != "POST":
         return voting_page(request, issue, "")
@@ -64,6 +63,5 @@ def voting_page(request: HttpRequest, issue: Issue, voter: str, choice: str = ""
 
 
 def result_markdown(issue: Issue) -> str:
-    """The result as a text for the next issue."""
     asked = _("In issue %(number)s you were asked: %(question)s") % {"number": issue.number, "question": issue.question}
     return "\n".join([f"**{asked}**", "", *(f"- {one.label}: {one.share}% ({one.times})" for one in issue.tally())])

@@ -21,7 +21,6 @@ NOTE_LENGTH = 200  # characters
 
 class ShiftQuerySet(models.QuerySet["Shift"]):
     def from_day(self, day: date) -> "ShiftQuerySet":
-        """Shifts that affect `day` or later."""
         return self.filter(Q(slot_on__gte=day) | Q(to_on__gte=day) | Q(last_on__gte=day))
 
     def vacations(self) -> "ShiftQuerySet":
@@ -107,7 +106,7 @@ class HolidayAnswer(models.Model):
     class Meta:
         ordering = ["first_on"]
         constraints = [
-            models.CheckConstraint(condition=Q(last_on__gte=models.F("first_on")), name="a_holiday_has_days"),
+            models.CheckConstraint(condition=Q(last_on__gte=models.F("first_on")), name="a_holiday_has_days")
         ]
 
     def __str__(self) -> str:
@@ -163,7 +162,6 @@ def slot_at(publication: Publication, at: datetime) -> Slot | None:
 
 
 def is_slot_removed(publication: Publication, at: datetime) -> bool:
-    """Whether the author skipped or moved the slot of this instant."""
     rhythm, shifts, day = cadence_of(publication), shifts_from(publication, at), _local_day(publication, at)
     is_of_rhythm = rhythm.has(day) and cadence.slot_on(rhythm, day).at == at
     return is_of_rhythm and cadence.slot_on(rhythm, day, shifts).at != at
@@ -210,7 +208,6 @@ class Upcoming:
 
     @property
     def changes_at(self) -> datetime:
-        """When the notice next changes, in UTC."""
         return min(self.next_slot, self.vacation_changes or self.next_slot)
 
     def _vacations(self) -> list[Shift]:
@@ -256,7 +253,6 @@ def skip_slot(slot_on: date, now: datetime) -> Shift:
 
 
 def move_slot(slot_on: date, now: datetime, *, to_on: date, to_at: time) -> Shift:
-    """Move a slot to another local day and time; later slots stay."""
     return _shift(slot_on, now, kind=Kind.MOVED, to_on=to_on, to_at=to_at)
 
 
@@ -268,7 +264,6 @@ def _shift(slot_on: date, now: datetime, **columns: object) -> Shift:
 
 
 def restore_slot(slot_on: date, now: datetime) -> bool:
-    """Remove the shift of a slot; False if it has none."""
     return _delete_shift(Shift.objects.filter(slot_on=slot_on).first(), now)
 
 
@@ -284,7 +279,6 @@ def add_vacation(first_on: date, last_on: date, now: datetime, *, note: str = ""
 
 
 def cancel_vacation(pk: int, now: datetime) -> bool:
-    """Restore the slots of a vacation; False if it is deleted already."""
     return _delete_shift(Shift.objects.vacations().filter(pk=pk).first(), now)
 
 

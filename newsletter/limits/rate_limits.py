@@ -41,7 +41,6 @@ def is_over_limit(scope: str, who: str, *, limit: int, seconds: int) -> bool:
 
 
 def _shared(count: Callable[[], int]) -> int | None:
-    """The count in Redis; None while Redis is down."""
     if is_circuit_open(CIRCUIT):
         return None
     try:
@@ -77,7 +76,6 @@ def retry_after_seconds(scope: str, who: str, *, limit: int, seconds: int, now: 
 
 
 def window_has_reached(scope: str, who: str, *, count: int, seconds: int, now: datetime) -> bool:
-    """Has `who` made `count` requests in the current window? Does not count this request."""
     return has_reached_limit(scope, _windowed(who, seconds, now), limit=count)
 
 

@@ -148,7 +148,6 @@ def _query(request: HttpRequest) -> str:
 
 
 def _is_never_cached(path: str) -> bool:
-    """Paths that are never cached, to save the lookup."""
     return path.startswith(("/admin/", "/api/v1/", "/static/", "/media/", "/r/", "/healthz", "/readyz", "/metrics"))
 
 

@@ -341,7 +341,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return HttpResponseRedirect(address if UPDATE in request.POST or state == state.DRAFT else f"{address}#publish")
 
     def _report_state(self, request: HttpRequest, post: Post) -> None:
-        """Add a message about what readers see now."""
         if wants_json(request):
             return
         if post.pending_copy:
@@ -363,7 +362,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return super().get_fieldsets(request, obj) if self.has_publish_permission(request) else self.writer_fieldsets
 
     def save_model(self, request: HttpRequest, obj: Post, form: Any, change: bool) -> None:
-        """Store the form. Refuses a publication time from users who may not publish, whatever the form shows."""
         self.refuse_unless(PUBLISH not in request.POST or self.has_publish_permission(request), "publish")
         if rule := request.POST.get("_fix"):
             publication = Publication.objects.current()
@@ -407,14 +405,12 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return {"pending": bool(saved.pending_copy) or bool(saved.planned_at)}
 
     def saved_before(self, request: HttpRequest) -> int | None:
-        """Primary key made by an earlier first save of the same form."""
         name = document_name(request)
         return self.get_queryset(request).filter(document=name).values_list("pk", flat=True).first() if name else None
 
     # --- Previews ---
 
     def preview(self, request: HttpRequest) -> HttpResponse:
-        """Render the text of the form, saved or not."""
         self.refuse_unless(self.has_add_permission(request) or self.has_change_permission(request), "change")
         if request.method != "POST":
             return HttpResponseRedirect(reverse("admin:posts_post_changelist"))
@@ -432,7 +428,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return render(request, "posts/_preview.html", {"post": post, "html": post.html})
 
     def switch_preview(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Open or close the preview link of a post."""
         post = self.get_post(request, pk)
         self.refuse_unless(self.has_change_permission(request, post), "change")
         if "close" in request.POST:
@@ -495,7 +490,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         )
 
     def working_copy(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show the unpublished changes of a published post; POST discards them."""
         post = self._post_to_change(request, pk)
         if post.pending_copy is None:
             return HttpResponseRedirect(reverse("admin:posts_post_change", args=[pk]))
@@ -553,7 +547,6 @@ def _get_version(pk: int, number: int) -> Revision:
 
 
 def _changed_parts(before: PostText | None, after: PostText) -> list[dict[str, Any]]:
-    """Diffs of those of title, summary and text that differ."""
     names = {"title": _("Title"), "summary": _("Summary"), "body": _("Text of the post")}
     both = {name: (getattr(before, name) if before else "", getattr(after, name)) for name in names}
     return [
@@ -568,7 +561,6 @@ def _has_same_text(one: PostText, other: PostText) -> bool:
 
 
 def _mailing_text(post: Post) -> str:
-    """Which issue carries a published post; or why none does."""
     if issues := post.issues.all():
         return _("issue %(number)s") % {"number": max(issue.number for issue in issues)}
     if post.is_unlisted:

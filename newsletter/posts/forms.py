@@ -48,8 +48,6 @@ class CoverInput(forms.RadioSelect):
 
 
 class CoverField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic to the stubs alone
-    """An uploaded picture, by its digest."""
-
     def __init__(self) -> None:
         super().__init__(
             Image.objects.all(), label=_("Cover picture"), required=False, to_field_name="digest", widget=CoverInput
@@ -150,8 +148,6 @@ PLACEHOLDERS = {"title": _("Title"), "body": _("Begin to write…")}  # their la
 
 
 class MarkdownTextarea(forms.Textarea):
-    """A plain textarea; editor.js adds its toolbar."""
-
     def __init__(self, rows: int = 24) -> None:
         super().__init__({"rows": rows, "data-editor": "", "spellcheck": "true", "class": "editor-text"})
 
@@ -171,8 +167,6 @@ class VersionInput(forms.HiddenInput):
 
 
 class SeriesInput(forms.TextInput):
-    """A field with the titles of all series to choose from."""
-
     def __init__(self) -> None:
         super().__init__({"list": "all-series", "autocomplete": "off"})
 
@@ -229,7 +223,6 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def changed_at(self) -> datetime:
-        """When the text that the form shows was last saved; for saved posts only."""
         at: datetime = (self.instance.pending_copy or self.instance).updated_at
         return at
 
@@ -290,7 +283,6 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(message, params={"number": issue.number})
 
     def clean_tag_names(self) -> list[str]:
-        """Parse the names; `cleaned_data["tag_names_typed"]` keeps the typed text."""
         self.cleaned_data["tag_names_typed"] = self.cleaned_data["tag_names"]
         names = parse_tag_names(self.cleaned_data["tag_names"])
         longest = max(names, key=len, default="")

@@ -61,7 +61,6 @@ def _zone(name: str | None) -> tzinfo | None:
 
 
 def _with_name(text: str) -> datetime | None:
-    """A month by its name, as Americans and others write it, and then the time in any form."""
     found = _NAMED.fullmatch(text)
     month = _MONTHS.get((found["month"] or found["month2"])[:3].lower()) if found else None
     if not found or not month:

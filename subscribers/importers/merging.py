@@ -63,8 +63,6 @@ def merge(
 
 @dataclass
 class ExistingRows:
-    """Readers, and reasons why an address must not be mailed, by the hashes of addresses."""
-
     readers: dict[str, Subscriber] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     tags: dict[str, list[str]] = field(default_factory=dict)

@@ -27,7 +27,6 @@ type Cell = str | float | bool | datetime | date | time | timedelta
 
 
 def lines(file: IO[bytes], zone: ZoneInfo) -> Iterator[str]:
-    """Yield the first sheet, some rows at a time."""
     from python_calamine import CalamineWorkbook  # noqa: PLC0415 - after the limits are set
 
     with CalamineWorkbook.from_filelike(file) as book:

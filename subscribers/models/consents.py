@@ -61,7 +61,6 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
         return self.bulk_create(Consent(subscriber_id=pk, address_hash=who, **common) for pk, who in readers)
 
     def delete_old_ips(self, now: datetime) -> int:
-        """Delete IP addresses older than IP_LIFETIME."""
         return self.filter(at__lte=now - IP_LIFETIME, ip__isnull=False).update(ip=None)
 
     def take_over(self, heir: ReaderLinks, other: ReaderLinks) -> None:

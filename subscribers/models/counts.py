@@ -50,7 +50,6 @@ def count_readers(now: datetime) -> ReaderCounts:
 
 
 def cached_reader_counts(now: datetime) -> ReaderCounts:
-    """Cached for a minute if there are more than CACHED_ABOVE readers."""
     kept: ReaderCounts | None = caches["pages"].get(COUNTS_CACHE_KEY)
     if kept is None:
         kept = count_readers(now)
@@ -105,7 +104,6 @@ class DayCount(models.Model):
 
 
 def _weeks_before(today: date) -> list[date]:
-    """The same weekday of the weeks before, latest first; twelve with today."""
     return [today - week * WEEK for week in range(1, WEEKS)]
 
 

@@ -41,8 +41,6 @@ type View = Callable[[HttpRequest, Subscriber, str], HttpResponse]
 
 
 def by_letter_token(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
-    """Decorate a view: pass the reader of a letter's link."""
-
     def opened(request: HttpRequest, token: str) -> HttpResponse:
         reader = Subscriber.objects.for_token(token, PURPOSE)
         return invalid_link(request, token, PURPOSE) if reader is None else view(request, reader, token)
@@ -51,8 +49,6 @@ def by_letter_token(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
 
 
 def by_fresh_token(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
-    """Decorate a view: pass the reader of a fresh link."""
-
     def opened(request: HttpRequest, token: str) -> HttpResponse:
         reader = Subscriber.objects.for_fresh_token(token, timezone.now())
         return invalid_link(request, token, "mine") if reader is None else view(request, reader, token)
@@ -132,7 +128,6 @@ PER_DAY = 5  # change mails per reader, and per new address
 @same_origin
 @by_fresh_token
 def own_data_page(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
-    """Show a reader's data; POST changes the name."""
     if request.method == "POST" and not (subscriber.is_reader and _shows_name(subscriber)):
         return closed_page(request, "spent", status=410)
     form = NameForm(request.POST if request.method == "POST" else {"name": subscriber.name})

@@ -109,7 +109,6 @@ def ask_about_address(request: HttpRequest, form: ReaderAddressForm, **carried: 
 
 
 def _carried(request: HttpRequest, form: SignupForm, *more: str) -> dict[str, str]:
-    """What a further page of the sign-up sends along."""
     return {name: form.cleaned_data[name] for name in ("place", "name", "invite", *more)} | {"came": _origin(request)}
 
 
@@ -159,7 +158,6 @@ def _origin(request: HttpRequest) -> str:
 
 
 def consent_details(request: HttpRequest, source: str, text: str = "") -> ConsentDetails:
-    """Details for the consent record. text: as the form showed it."""
     return ConsentDetails(source, text, client_address(request) or None, privacy.notice_text() if text else "")
 
 
@@ -276,7 +274,6 @@ def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 @same_origin
 def leaving_reason(request: HttpRequest, token: str) -> HttpResponse:
-    """Store the optional reason for leaving."""
     subscriber = Subscriber.objects.for_token(token, "unsubscribe")
     if subscriber is None or subscriber.state != Subscriber.State.UNSUBSCRIBED:
         return invalid_link(request, token, "unsubscribe")
@@ -301,7 +298,6 @@ def come_back(request: HttpRequest, token: str) -> HttpResponse:
 @get_or_post
 @same_origin
 def undo(request: HttpRequest, token: str) -> HttpResponse:
-    """Undo an unsubscribe on POST; GET asks."""
     subscriber = Subscriber.objects.for_token(token, "undo")
     if subscriber is None:
         return invalid_link(request, token, "undo")
@@ -397,5 +393,4 @@ def qr_code(request: HttpRequest) -> HttpResponse:
 @cached_page()
 @require_safe
 def qr_sheet(request: HttpRequest) -> HttpResponse:
-    """Show the QR code on a page for printing."""
     return render(request, "subscribers/qr_sheet.html")

@@ -64,7 +64,6 @@ def list_events(request: ApiRequest, wanted: Query[EventQuery]) -> ApiResponse:
 
 
 def _page(wanted: EventQuery) -> tuple[list[Event], str]:
-    """One page, and the next cursor; "" if nothing can follow."""
     top = int(decode_cursor(wanted.cursor, 1)[0]) if wanted.cursor else _newest() + 1
     bottom = max(top - SCANNED_MAX, 0)
     among = Event.objects.filter(pk__lt=top, pk__gte=bottom)
@@ -83,7 +82,6 @@ def _newest() -> int:
 
 
 def _goes_on(bottom: int, since: datetime | None) -> bool:
-    """Is there any event below this key?"""
     below = Event.objects.filter(pk__lt=bottom).order_by("-pk").values_list("created_at", flat=True).first()
     return below is not None and (since is None or below >= since)
 

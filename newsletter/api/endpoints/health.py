@@ -32,13 +32,7 @@ def read_health(request: ApiRequest) -> ApiResponse:
     parts = serving.readiness()
     found = Trouble.objects.exclude(level="")
     troubles = [
-        {
-            "id": one.finding,
-            "level": one.level,
-            "message": one.message,
-            "hint": one.hint,
-            "since": iso_time(one.since),
-        }
+        {"id": one.finding, "level": one.level, "message": one.message, "hint": one.hint, "since": iso_time(one.since)}
         for one in found
     ]
     ready = all(answer == "ok" for answer in parts.values())

@@ -154,7 +154,6 @@ POSTS = "posts"
 
 
 def save_issue(issue: Issue, changes: Mapping[str, Any]) -> Issue:
-    """Save a new or existing issue. Raises Problem."""
     is_new = issue.pk is None
     form = _form(issue, changes)
     if not form.is_valid():
@@ -167,7 +166,6 @@ def save_issue(issue: Issue, changes: Mapping[str, Any]) -> Issue:
 
 
 def _form(issue: Issue, changes: Mapping[str, Any]) -> IssueForm:
-    """The form of an issue with its current values, overridden by `changes`."""
     words = {name: getattr(issue, name) for name in IssueForm.Meta.fields} | {"seen_version": issue.version}
     return IssueForm(words | {name: changes[name] for name in WORDS if name in changes}, instance=issue)
 
@@ -196,7 +194,6 @@ def _row(row: Mapping[str, Any], place: int, form: str = IssueItem.Form.EXCERPT)
 
 
 def _refuse_faults(formset: Any, wanted: Sequence[Mapping[str, Any]]) -> None:
-    """Raise a Problem with the formset's errors, each with its JSON pointer."""
     if formset.is_valid():
         return
     posts = [row["post"] for row in wanted]

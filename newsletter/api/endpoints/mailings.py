@@ -92,7 +92,6 @@ def begin_rehearsal(request: ApiRequest, number: IssueNumber, audience: SegmentI
 
 
 def valid_segment(segment: str, **place: str) -> str:
-    """Raise a Problem for an unknown segment."""
     if segment not in segment_choices():
         raise Problem("invalid", errors=[FieldError(_("There is no such tag."), **place)])
     return segment
@@ -182,7 +181,6 @@ def resume_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
 
 
 def wake_and_respond(issue: Issue) -> ApiResponse:
-    """Wake workers and the author's alerts; respond with the mailing's status."""
     enqueue_on_commit(tasks.tell_author)
     wake_workers()
     return ApiResponse(mailing_json(issue))
@@ -211,7 +209,6 @@ def _mailings(issue: Issue) -> QuerySet[Mailing]:
 
 
 def _open(number: int) -> tuple[Issue, Mailing]:
-    """An issue with its last mailing. Raises Http404 without one."""
     issue = get_issue(number)
     mailing = _mailings(issue).last()
     if mailing is None:
@@ -220,7 +217,6 @@ def _open(number: int) -> tuple[Issue, Mailing]:
 
 
 def _act(number: int, name: str) -> ApiResponse:
-    """Run the desk's action."""
     issue, mailing = _open(number)
     if not ALL_ACTIONS[name].do(mailing, timezone.now(), {}):
         raise _too_late(mailing)

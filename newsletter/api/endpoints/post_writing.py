@@ -38,7 +38,6 @@ def save_post(request: ApiRequest, post: Post, changes: Mapping[str, Any], *, up
 
 
 def _form(post: Post, changes: Mapping[str, Any]) -> PostForm:
-    """The form of a post with its current values, overridden by `changes`."""
     unbound = PostForm(instance=post)
     shown = {name: unbound.get_initial_for_field(field, name) for name, field in unbound.fields.items()}
     shown["published_at"] = _written(post.published_at)
@@ -88,12 +87,10 @@ def _store(request: ApiRequest, form: PostForm, *, is_new: bool, update_live: bo
 
 
 def changes_publication(changes: Mapping[str, Any]) -> bool:
-    """Whether the change touches fields that need permission to publish."""
     return bool(UNVERSIONED_FIELDS & changes.keys())
 
 
 def with_working_copy(post: Post) -> Post:
-    """Overlay unpublished changes."""
     WorkingCopy.objects.overlay(post)
     return post
 

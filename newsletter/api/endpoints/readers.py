@@ -177,7 +177,6 @@ def read_reader(request: ApiRequest, number: PathId) -> ApiResponse:
 
 
 def reader_json(number: int) -> dict[str, Any]:
-    """Raises Http404."""
     return _to_json(get_object_or_404(with_json_fields(Subscriber.objects.all()), pk=number))
 
 
@@ -287,7 +286,6 @@ def erase_reader(request: ApiRequest, number: PathId) -> HttpResponse:
 
 
 def _act(number: int, name: str, options: ReasonIn) -> ApiResponse:
-    """Run the desk's action. Raises Problem unless it succeeded."""
     reader, act = get_object_or_404(Subscriber, pk=number), READER_ACTIONS[name]
     typed: dict[str, Any] = options.model_dump(mode="json")
     form = act.form(typed)

@@ -28,7 +28,6 @@ def _call_line(call: Call) -> DataLine:
 
 
 def hosts_with_addresses() -> list[str]:
-    """Hosts that receive readers' addresses, for the privacy notice."""
     hooks = Hook.objects.filter(shows_addresses=True, events__event__in=READER_EVENTS)
     return [hook.host for hook in hooks.distinct()]
 
@@ -43,5 +42,4 @@ def redact_reader(reader: Subscriber) -> None:
 
 
 def redact_call(call: Call) -> None:
-    """Redact a call about a reader who was erased meanwhile."""
     Call.objects.filter(pk=call.pk).update(**REDACTED_VALUES)

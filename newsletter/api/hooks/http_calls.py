@@ -176,7 +176,6 @@ def send_call(url: str, body: bytes, headers: dict[str, str]) -> CallResult:
 
 
 def printable_text(octets: bytes) -> str:
-    """Decode the beginning of a response and drop control characters."""
     text = octets.decode("utf-8", "replace")[:RESPONSE_TEXT_MAX]
     return "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
 

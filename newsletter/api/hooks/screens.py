@@ -99,7 +99,6 @@ def hook_state(hook: Hook) -> tuple[str, str]:
 
 
 def _last_tried(hook: Hook) -> Call | None:
-    """The call that was tried last."""
     return max(_newest_calls(hook, 1), key=lambda call: call.tried_at or call.at, default=None)
 
 
@@ -242,7 +241,6 @@ ACTIONS: dict[str, Callable[[HttpRequest, Hook, datetime], None]] = {
 
 @require_POST
 def replay(request: HttpRequest, pk: int, number: int) -> HttpResponse:
-    """Repeat one call, with the same id."""
     call = get_object_or_404(Call, pk=number, hook=pk)
     if hook_actions.replay_call(call):
         messages.success(request, gettext("It is made once more, with the same id."))

@@ -40,7 +40,6 @@ LOOK_BACK = CALL_RETENTION - timedelta(days=5)  # shorter than KEPT_FOR: stored 
 
 
 def record_published_posts(now: datetime) -> int:
-    """Write calls for posts that became public; return how many."""
     subscriptions = HookEvent.objects.filter(event=HookEventType.PUBLISHED, hook__off="")
     return sum(_record_posts_for(subscription, now) for subscription in subscriptions)
 
@@ -145,7 +144,6 @@ def delete_old_calls(now: datetime) -> int:
 
 
 def _call_in_rounds(hooks: list[Hook], until: float) -> None:
-    """Make one call per hook at a time, until none is left or the turn is over."""
     with ThreadPoolExecutor(len(hooks), "webhooks") as threads:
         while hooks and time.monotonic() < until:
             calls = [one for hook in hooks if (one := _prepare_next(hook))]
@@ -196,7 +194,6 @@ def _settle(prepared: PreparedCall, result: CallResult) -> bool:
 
 
 def retry_delay(failures: int) -> timedelta:
-    """The backoff after so many failures in a row."""
     base = RETRY_DELAYS[min(failures, len(RETRY_DELAYS)) - 1]
     return base + base * random.uniform(0, JITTER)  # noqa: S311 - nobody gains by guessing it
 

@@ -122,8 +122,6 @@ BYTES_ALL = 40_000_000  # of pictures: Amazon accepts 50 MB by mail
 
 
 class BookPictures:
-    """Adds pictures to a book while its chapters are written."""
-
     def __init__(self, writer: EpubWriter, bytes_left: int = BYTES_ALL) -> None:
         self.writer, self.bytes_left = writer, bytes_left
         self._known: dict[str, Image] = {}
@@ -142,7 +140,6 @@ class BookPictures:
         return self._shown[address]
 
     def _add(self, image: Image) -> BookPicture | None:
-        """Add the widest size within the byte limits."""
         for width in reversed([width for width in image.widths("fallback") if width <= image.width]):
             path = image.path("fallback", width)
             suffix = Path(path).suffix.lower()
@@ -278,7 +275,6 @@ def _links(contents: YearContents) -> Callable[[str], str | None]:
 
 
 def _external_url(url: str) -> str | None:
-    """A valid absolute URL, or None."""
     parts = urlsplit(url)
     if parts.scheme in {"mailto", "tel"}:
         return quote(url, safe=SAFE_IN_URL) if parts.path else None

@@ -72,15 +72,12 @@ IFRAME = re.compile(r"""^\s*<iframe\b[^>]*\bsrc=["']?(?P<url>[^"'\s>]+)[^>]*>\s*
 
 @dataclass(frozen=True)
 class Video:
-    """A video on YouTube or Vimeo."""
-
     host: str
     player_url: str
     page_url: str
 
 
 def parse_video(text: str) -> Video | None:
-    """The video whose URL or embed code is all of `text`."""
     if len(text) > LENGTH_MAX:
         return None
     frame = IFRAME.match(text)

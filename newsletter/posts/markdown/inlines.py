@@ -128,8 +128,6 @@ class EmailAutolink(AutomailInlineProcessor):
 
 
 class LiteralCharacter(InlineProcessor):
-    """Keeps the match as typed."""
-
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]  # noqa: N802
         return f"{STX}{ord(m[0])}{ETX}", m.start(), m.end()
 

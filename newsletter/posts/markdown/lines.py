@@ -73,7 +73,6 @@ def is_prose(line: str) -> bool:
 
 
 def is_lazy(line: str) -> bool:
-    """Can it continue a paragraph of a quote or item without its marker or indentation?"""
     return bool(line.strip()) and not starts_block(line)
 
 
@@ -99,8 +98,6 @@ def interrupting_marker(line: str, before: str) -> ListMarker | None:
 
 @dataclass
 class ListItem:
-    """A list item and its lines, without marker and indentation."""
-
     marker: "ListMarker"
     lines: list[str]
 
@@ -112,8 +109,6 @@ def end_of_fence(lines: list[str], index: int, fence: str, *, indent: int) -> in
 
 
 class ListReader:
-    """Collects the items of the list that starts at `index`."""
-
     def __init__(self, lines: list[str], index: int, marker: ListMarker) -> None:
         self.lines, self.start, self.index = lines, index, index + 1
         self.items = [ListItem(marker, [marker.text])]

@@ -109,8 +109,6 @@ def _as_typed(source: str) -> str:
 
 
 class _Markdown(markdown.Markdown):
-    """A configured parser for one text; instances keep state."""
-
     def __init__(self, *, is_mail: bool, source: str) -> None:
         self.is_mail = is_mail
         self.has_raw_html = False  # whether the author typed any

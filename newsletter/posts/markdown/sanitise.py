@@ -56,7 +56,6 @@ def for_web(html: str) -> str:
 
 
 def _aligned_by_class(cell: re.Match[str]) -> str:
-    """Replace the obsolete `align` attribute by a class."""
     before, side, after = cell.groups()
     own = re.search(r' class="([^"]*)"', before + after)
     rest = (before + after).replace(own[0], "") if own else before + after

@@ -64,13 +64,11 @@ class HtmlTag(NamedTuple):
 
 
 def is_inline(typed: str) -> bool:
-    """Whether the tag `typed`, from `<` to `>`, may be inside a sentence."""
     match = TOKEN.match(typed)
     return bool(match and (match["comment"] or (match["name"] or "").lower() in INLINE))
 
 
 def escape_unpaired(html: str) -> str:
-    """Escape each `<` of incomplete, unknown and unpaired tags."""
     return _escape_tags(html, unpaired_tags(html))
 
 
@@ -224,7 +222,6 @@ def frame_link(url: str) -> str:
 
 
 def url_host(url: str) -> str:
-    """Host name; "" if the URL is malformed."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

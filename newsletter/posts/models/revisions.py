@@ -124,7 +124,6 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         self.filter(one_of, **{f"{what}_at": None}).update(**{f"{what}_at": at})
 
     def due(self, now: datetime) -> list[int]:
-        """Ids of posts with versions to thin."""
         return list(self.filter(thin_at__lte=now).order_by().values_list("post", flat=True).distinct())
 
     def thin(self, post: int, now: datetime) -> int:
@@ -208,7 +207,6 @@ class Revision(models.Model):
 
     @classmethod
     def build(cls, post: int, text: PostText, last: "Revision | None", **fields: Any) -> "Revision":
-        """An unsaved version. last: the one before it."""
         words = {"title": text.title, "summary": text.summary, "body": text.body}
         made = cls(post_id=post, characters=len(text.body), digest=digest(text), **words, **fields)
         made.added, made.removed = made.counts_since(last)

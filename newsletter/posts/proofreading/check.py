@@ -71,7 +71,6 @@ def _replace(source: str, safe: list[ProofFinding]) -> tuple[str, int]:
 
 
 def line_numbers(source: str, found: Iterable[ProofFinding]) -> list[int]:
-    """Line of each finding, counted from 1."""
     starts = [0, *(match.end() for match in re.finditer("\n", source))]
     return [bisect_right(starts, finding.start) for finding in found]
 
@@ -86,8 +85,6 @@ def house_terms(publication_name: str, typed: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class FindingRow:
-    """A finding with its line number and surrounding text."""
-
     finding: ProofFinding
     line: int
     before: str
@@ -96,8 +93,6 @@ class FindingRow:
 
 @dataclass(frozen=True)
 class FindingGroup:
-    """All findings of one rule."""
-
     rule: str
     rows: list[FindingRow]
 

@@ -20,7 +20,6 @@ BARE_URL: Final = re.compile(URL)
 
 
 def without_code(source: str) -> str:
-    """Mask front matter, code and comments."""
     lines = _mask(FRONT_MATTER, source).split("\n")
     rendered = [line.expandtabs(TAB_LENGTH) for line in lines]  # as Python-Markdown sees them
     index = 0
@@ -33,7 +32,6 @@ def without_code(source: str) -> str:
 
 
 def _without_raw(text: str) -> str:
-    """Mask comments and `pre`, `script`, `style` elements that are closed."""
     ends, pieces, position = ClosingTags(text), [], 0
     while match := RAW.search(text, position):
         end = ends.after(f"</{match[1].lower()}" if match[1] else "-->", match.end())
@@ -45,7 +43,6 @@ def _without_raw(text: str) -> str:
 
 
 def without_links(text: str) -> str:
-    """Mask link URLs and HTML tags, but not bare URLs."""
     for pattern in (DESTINATION, DEFINITION, AUTOLINK, TAG):
         text = _mask(pattern, text)
     return text

@@ -177,7 +177,6 @@ def _stars(text: MaskedSource) -> Iterator[ProofFinding]:
 
 
 def _signature(source: str, after: int) -> str:
-    """The text after position `after`, without Markdown, to identify a mark by."""
     following = source[after : after + 200].partition("\n")[0]
     return re.sub(r"(?:\]\([^)]*\)|[*_`~=\[\]\x00\s\\])+", "", following)[:6]
 
@@ -279,7 +278,6 @@ def _title(text: MaskedSource) -> Iterator[ProofFinding]:
 
 
 def lower_headings(source: str) -> str:
-    """Lower all headings by one level if any is of the first."""
     free = masking.without_code(source)
     if not TITLE.search(free):
         return source

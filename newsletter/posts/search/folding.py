@@ -123,12 +123,10 @@ FOLDING: Final = _Folding()
 
 
 def fold(text: str) -> str:
-    """Normalise for comparison: half width, lower case, common variants, no needless spaces."""
     return NEEDLESS.sub("", nfc(text).translate(FOLDING))
 
 
 def tokenize(folded: str, sizes: tuple[int, ...] = NGRAM_SIZES) -> Iterator[str]:
-    """Yield the tokens of a folded text: n-grams of Han; Latin words and their parts."""
     for match in RUN.finditer(folded):
         run = match[0]
         if IS_CJK.match(run):
@@ -176,7 +174,6 @@ class QueryTerm:
 
 
 def parse_query(query: str) -> list[QueryTerm]:
-    """The terms of a query: its words, and quoted phrases."""
     read = (_term(match["phrase"] or match["word"]) for match in PHRASE.finditer(query[:QUERY_MAX]))
     return list(dict.fromkeys(term for term in read if term))[:TERMS_MAX]
 
@@ -201,7 +198,6 @@ def _term(word: str) -> QueryTerm | None:
 
 
 def _query_tokens(run: str) -> list[str]:
-    """Tokens of a joined word that match it inside a longer one too."""
     parts = JOINED.findall(run)
     pieces = ["".join(parts[start : start + PARTS_MAX]) for start in range(len(parts) - PARTS_MAX + 1)] or [run]
     return [(piece if start == 0 else piece[1:])[:TOKEN_MAX] for start, piece in enumerate(pieces)]
@@ -229,7 +225,6 @@ class FoldedText:
         self.text = NEEDLESS.sub("", wide) if self.cuts else wide
 
     def origin(self, position: int) -> int:
-        """Position in the original."""
         wide = position + self.shifts[bisect_right(self.cuts, position)]
         return self.origins[wide] if self.origins else wide
 

@@ -70,7 +70,6 @@ def _within(spans: list[Span], start: int, end: int) -> Iterator[Span]:
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of sentences."""
     for match in SENTENCE.finditer(text):
         if stripped := match[0].strip():
             begin = match.start() + match[0].index(stripped)

@@ -74,7 +74,6 @@ def linked(tags: Iterable[Tag]) -> SafeString:
 
 @register.filter
 def counted(tag: Tag) -> SafeString:
-    """A link to a tag with the number of its posts."""
     number: int = tag.post_count  # type: ignore[attr-defined]  # TagQuerySet.in_use counted
     link = '<a href="{}">{} <span class="tags-count">{}</span></a>'
     return format_html(link, tag.get_absolute_url(), tag.name, number)
@@ -127,7 +126,6 @@ class Heading:
 
 @register.simple_tag
 def outline(html: str) -> list[Heading]:
-    """Headings of the two highest levels; none if few, or if the post has a [toc]."""
     found = [(int(level), anchor, _words(inner)) for level, anchor, inner in HEADING.findall(html)]
     if 'class="toc"' in html or not found:
         return []

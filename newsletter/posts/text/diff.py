@@ -43,7 +43,6 @@ def diff(before: str, after: str) -> list[DiffPart]:
 
 
 def count_changes(before: str, after: str) -> tuple[int, int]:
-    """Characters added and removed, with spaces."""
     found = diff(before, after)
     added, removed = (
         sum(len(one.text) for one in found if one.kind is kind) for kind in (PartKind.ADDED, PartKind.REMOVED)
@@ -94,7 +93,6 @@ def _compare(old: Sequence[str], new: Sequence[str]) -> Iterator[_Part]:
 
 
 def _common_prefix(old: Sequence[str], new: Sequence[str]) -> int:
-    """Length of the common prefix."""
     pairs = enumerate(zip(old, new, strict=False))
     return next((place for place, (one, other) in pairs if one != other), min(len(old), len(new)))
 
