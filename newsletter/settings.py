@@ -246,10 +246,8 @@ _local_memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OP
 CACHES: dict[str, dict[str, Any]] = {
     "default": _local_memory,  # rate limits; shared by all processes with Redis
     "spare": _local_memory | {"LOCATION": "spare"},  # of each process, while Redis is down
-    "pages": {  # rebuildable, never in Redis: docs/decisions/0018. A page has 10 KB.
-        "BACKEND": "newsletter.page_cache.memory.BoundedMemoryCache",
-        "OPTIONS": {"MAX_ENTRIES": 5_000, "MAX_BYTES": 32 * 1024 * 1024},
-    },
+    # Rebuildable, never in Redis: docs/decisions/0018. A page has 10 KB.
+    "pages": _local_memory | {"LOCATION": "pages", "OPTIONS": {"MAX_ENTRIES": 1_000}},
 }
 if REDIS_URL:
     CACHES["default"] = {"BACKEND": "newsletter.limits.redis_cache.PromptRedisCache", "LOCATION": REDIS_URL}
