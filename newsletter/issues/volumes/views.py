@@ -1,4 +1,4 @@
-"""A year as an EPUB and as one printable page, with the URLs of links below each issue."""
+"""A year as an EPUB and as one printable page."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -24,7 +24,7 @@ from newsletter.posts.responsive_images import IMG_PATTERN, add_picture_sizes
 from newsletter.publication import sharing, stylesheet
 from newsletter.publication.models import Publication
 
-FORMAT_VERSION = "6"  # of the generated files; part of their cache key
+FORMAT_VERSION = "7"  # of the generated files; part of their cache key
 
 DOWNLOADS_PER_WINDOW, WINDOW_SECONDS = 20, 600  # downloads per client network
 
