@@ -25,7 +25,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.http import parse_etags, urlencode
-from ninja import Path, Router
+from ninja import Path, Router, Schema
 from pydantic import AfterValidator, AwareDatetime
 
 from newsletter.api import idempotency
@@ -88,6 +88,12 @@ class ApiResponse:
     more: str = ""
 
 
+def to_json(schema: type[Schema], row: Any, **values: Any) -> dict[str, Any]:
+    """The fields of a schema: of `values`, or else attributes of `row`; times as text."""
+    found = {name: values[name] if name in values else getattr(row, name) for name in schema.model_fields}
+    return {name: iso_time(value) if isinstance(value, datetime) else value for name, value in found.items()}
+
+
 def page_response(items: Sequence[dict[str, Any]], cursor: str) -> ApiResponse:
     """cursor: of the next page, "" on the last."""
     return ApiResponse({"items": list(items), "next": cursor or None}, more=cursor)
@@ -99,40 +105,25 @@ class EndpointRouter(Router):
     scope: what the token must have. permissions: of its user. returns: the schema of a successful response.
     """
 
-    def reads(self, path: str, *, scope: str, permissions: Sequence[str], returns: Any) -> Callable[[View], View]:
-        return self._registered(path, scope, permissions, returns, EndpointSpec("GET"))
+    def reads(self, path: str, **declared: Any) -> Callable[[View], View]:
+        return self._registered(path, EndpointSpec("GET"), **declared)
 
-    def computes(self, path: str, *, scope: str, permissions: Sequence[str], returns: Any) -> Callable[[View], View]:
-        return self._registered(path, scope, permissions, returns, EndpointSpec("POST"))
+    def computes(self, path: str, **declared: Any) -> Callable[[View], View]:
+        return self._registered(path, EndpointSpec("POST"), **declared)
 
-    def makes(
-        self, path: str, *, scope: str, permissions: Sequence[str], returns: Any, takes: str = JSON, status: int = 201
-    ) -> Callable[[View], View]:
-        return self._registered(
-            path, scope, permissions, returns, EndpointSpec("POST", status=status, has_key=True, takes=takes)
-        )
+    def makes(self, path: str, *, takes: str = JSON, status: int = 201, **declared: Any) -> Callable[[View], View]:
+        return self._registered(path, EndpointSpec("POST", status=status, has_key=True, takes=takes), **declared)
 
     def changes(
-        self,
-        path: str,
-        *,
-        scope: str,
-        permissions: Sequence[str],
-        returns: Any,
-        method: str = "PATCH",
-        status: int = 200,
+        self, path: str, *, method: str = "PATCH", status: int = 200, **declared: Any
     ) -> Callable[[View], View]:
-        return self._registered(path, scope, permissions, returns, EndpointSpec(method, status=status, has_match=True))
+        return self._registered(path, EndpointSpec(method, status=status, has_match=True), **declared)
 
-    def acts(
-        self, path: str, *, scope: str, permissions: Sequence[str], returns: Any, status: int = 200
-    ) -> Callable[[View], View]:
-        return self._registered(
-            path, scope, permissions, returns, EndpointSpec("POST", status=status, has_key=True, has_match=True)
-        )
+    def acts(self, path: str, **declared: Any) -> Callable[[View], View]:
+        return self._registered(path, EndpointSpec("POST", has_key=True, has_match=True), **declared)
 
     def _registered(
-        self, path: str, scope: str, permissions: Sequence[str], returns: Any, demands: EndpointSpec
+        self, path: str, demands: EndpointSpec, *, scope: str, permissions: Sequence[str], returns: Any
     ) -> Callable[[View], View]:
         extra = {
             "x-scope": scope,

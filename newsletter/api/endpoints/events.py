@@ -7,7 +7,7 @@ from ninja import Query, Schema
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, decode_cursor, encode_cursor
-from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, iso_time, page_response
+from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, page_response, to_json
 from newsletter.api.endpoints.readers import SEE
 from newsletter.delivery.models import Event, Mailing
 from subscribers.models import Subscriber
@@ -92,17 +92,12 @@ def _to_json(rows: list[Event]) -> list[dict[str, Any]]:
     mailings = {one.mailing_id for one in rows if one.mailing_id}
     issues = dict(Mailing.objects.filter(pk__in=mailings).values_list("pk", "issue__number"))
     return [
-        {
-            "id": one.pk,
-            "kind": one.kind,
-            "verdict": one.verdict,
-            "reader": readers.get(one.address_hash),
-            "issue": issues.get(one.mailing_id or 0),
-            "source": one.source,
-            "domain": one.domain,
-            "words": one.words,
-            "at": iso_time(one.at),
-            "told_at": iso_time(one.created_at),
-        }
+        to_json(
+            EventOut,
+            one,
+            reader=readers.get(one.address_hash),
+            issue=issues.get(one.mailing_id or 0),
+            told_at=one.created_at,
+        )
         for one in rows
     ]

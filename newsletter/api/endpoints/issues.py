@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, iso_time, page_response
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, page_response, to_json
 from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.sending_days import free_slots
@@ -77,19 +77,14 @@ def issues_json(issues: Iterable[Issue]) -> list[dict[str, Any]]:
 
 
 def _to_json(issue: Any) -> dict[str, Any]:
-    return {
-        "number": issue.number,
-        "state": issue.under_way or ("sent" if issue.sent_at else "draft"),
-        "subject": issue.subject,
-        "preheader": issue.preheader,
-        "introduction": issue.introduction,
-        "closing": issue.closing,
-        "posts": [{"post": one.post_id, "title": one.post.title, "form": one.form} for one in issue.items.all()],
-        "sent_at": iso_time(issue.sent_at),
-        "url": f"{settings.SITE_URL}{issue.get_absolute_url()}",
-        "created_at": iso_time(issue.created_at),
-        "changed_at": iso_time(issue.updated_at),
-    }
+    return to_json(
+        IssueOut,
+        issue,
+        state=issue.under_way or ("sent" if issue.sent_at else "draft"),
+        posts=[{"post": one.post_id, "title": one.post.title, "form": one.form} for one in issue.items.all()],
+        url=f"{settings.SITE_URL}{issue.get_absolute_url()}",
+        changed_at=issue.updated_at,
+    )
 
 
 issues = EndpointRouter(tags=["issues"])

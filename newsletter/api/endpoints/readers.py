@@ -20,8 +20,8 @@ from newsletter.api.endpoint import (
     PathId,
     check_if_match,
     etag_of,
-    iso_time,
     page_response,
+    to_json,
 )
 from newsletter.api.problems import Problem, form_problem
 from newsletter.delivery.models import Delivery, Mailing
@@ -89,34 +89,20 @@ def readers_json(readers: Iterable[Subscriber]) -> list[dict[str, Any]]:
 
 def _to_json(reader: Any) -> dict[str, Any]:
     is_paused = reader.state == Subscriber.State.PAUSED
-    return {
-        "id": reader.pk,
-        "email": reader.email,
-        "name": reader.name,
-        "state": "suppressed" if reader.barred else reader.state,
-        "suppressed": reader.barred,
-        "tags": [one.tag.name for one in reader.taggings.all()],
-        "created_at": iso_time(reader.created_at),
-        "asked_at": iso_time(reader.asked_at),
-        "confirmed_at": iso_time(reader.confirmed_at),
-        "paused_until": iso_time(reader.paused_until if is_paused else None),
-        "unsubscribed_at": iso_time(reader.unsubscribed_at),
-    }
+    return to_json(
+        ReaderOut,
+        reader,
+        state="suppressed" if reader.barred else reader.state,
+        suppressed=reader.barred,
+        tags=[one.tag.name for one in reader.taggings.all()],
+        paused_until=reader.paused_until if is_paused else None,
+    )
 
 
 def consents_json(reader: Subscriber) -> list[dict[str, Any]]:
     """Newest first."""
     lines = Consent.objects.filter(subscriber=reader).select_related("text").order_by("-pk")[:CONSENTS_MAX]
-    return [
-        {
-            "kind": line.kind,
-            "at": iso_time(line.at),
-            "source": line.source,
-            "text": line.text.words if line.text else "",
-            "ip": line.ip,
-        }
-        for line in lines
-    ]
+    return [to_json(ConsentOut, line, text=line.text.words if line.text else "") for line in lines]
 
 
 readers = EndpointRouter(tags=["readers"])
@@ -332,16 +318,18 @@ def list_deliveries(request: ApiRequest, number: PathId, wanted: Query[DeliveryQ
 
 
 def _delivery_json(mailing: Mailing, copy: Any) -> dict[str, Any]:
-    return {
-        "issue": mailing.issue.number,
-        "subject": mailing.issue.subject,
-        "mailing": mailing.pk,
-        "kind": mailing.kind,
-        "state": Delivery.State(copy.state).name.lower(),
-        "at": iso_time(copy.sent_at),
-        "tries": copy.attempts,
-        "words": copy.reply,
-    }
+    return to_json(
+        DeliveryOut,
+        copy,
+        issue=mailing.issue.number,
+        subject=mailing.issue.subject,
+        mailing=mailing.pk,
+        kind=mailing.kind,
+        state=Delivery.State(copy.state).name.lower(),
+        at=copy.sent_at,
+        tries=copy.attempts,
+        words=copy.reply,
+    )
 
 
 NDJSON = "application/x-ndjson"
