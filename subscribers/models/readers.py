@@ -60,6 +60,16 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         suppressed = Suppression.objects.filter(address_hash=OuterRef("address_hash"))
         return self.filter(_awake(now), ~Exists(suppressed))
 
+    def with_suppressions(self) -> "SubscriberQuerySet":
+        """Annotate `barred`: why the address is suppressed, or None."""
+        suppressions = Suppression.objects.filter(address_hash=OuterRef("address_hash")).order_by()
+        return self.annotate(barred=Subquery(suppressions.values("reason")))
+
+    def for_listing(self) -> "SubscriberQuerySet":
+        """`with_suppressions`, with prefetched tags in their order."""
+        taggings = models.Prefetch("taggings", Tagging.objects.select_related("tag").order_by("pk"))
+        return self.with_suppressions().prefetch_related(taggings)
+
     def tagged(self, tag: str) -> "SubscriberQuerySet":
         return self.filter(pk__in=Tagging.objects.with_tag(tag).values("subscriber"))
 

@@ -1,6 +1,6 @@
 """Issues: list, read, create and change, by the form of the desk."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -63,17 +63,12 @@ class IssueOut(Schema):
     changed_at: datetime
 
 
-def with_json_fields(issues: IssueQuerySet) -> IssueQuerySet:
-    """Prefetch what `issues_json` needs."""
+def _with_json_fields(issues: IssueQuerySet) -> IssueQuerySet:
+    """Prefetch what `_to_json` needs."""
     under_way = Mailing.objects.open().filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE)
     under_way_state = Subquery(under_way.order_by("-pk").values("state")[:1])
     items = IssueItem.objects.select_related("post").only("issue", "position", "form", "post__title")
     return issues.annotate(under_way=under_way_state).prefetch_related(Prefetch("items", queryset=items))
-
-
-def issues_json(issues: Iterable[Issue]) -> list[dict[str, Any]]:
-    """issues: of `with_json_fields`."""
-    return [_to_json(issue) for issue in issues]
 
 
 def _to_json(issue: Any) -> dict[str, Any]:
@@ -113,9 +108,9 @@ class IssueQuery(PageQuery):
 @issues.reads("/issues", scope="issues:read", permissions=READ, returns=PageOf[IssueOut])
 def list_issues(request: ApiRequest, wanted: Query[IssueQuery]) -> ApiResponse:
     """A page of issues, the highest number first."""
-    found = with_json_fields(wanted.among(Issue.objects.all()))
+    found = _with_json_fields(wanted.among(Issue.objects.all()))
     page = paginate(found, by=("number",), limit=wanted.limit, cursor=wanted.cursor)
-    return page_response(issues_json(page.rows), page.next)
+    return page_response([_to_json(issue) for issue in page.rows], page.next)
 
 
 @issues.reads("/issues/{number:number}", scope="issues:read", permissions=READ, returns=IssueOut)
@@ -126,7 +121,7 @@ def read_issue(request: ApiRequest, number: IssueNumber) -> ApiResponse:
 
 def _issue_json(number: int) -> dict[str, Any]:
     """Raises Http404."""
-    return _to_json(get_object_or_404(with_json_fields(Issue.objects.all()), number=number))
+    return _to_json(get_object_or_404(_with_json_fields(Issue.objects.all()), number=number))
 
 
 def get_issue(number: int) -> Issue:

@@ -1,10 +1,8 @@
 """Readers: search, sign-up, actions, deliveries and export."""
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from django.db.models import OuterRef, Prefetch, Subquery
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -35,9 +33,9 @@ from subscribers.addresses import LENGTH_MAX
 from subscribers.author_actions import ActionResult
 from subscribers.exporting import csv_download_response, csv_lines, json_lines
 from subscribers.forms import NAME_MAX, SignupForm
-from subscribers.models import Subscriber, SubscriberQuerySet, Suppression
+from subscribers.models import Subscriber, SubscriberQuerySet
 from subscribers.models.consents import REASON_LENGTH, Consent, ConsentDetails
-from subscribers.models.tags import TAGS_LENGTH_MAX, Tagging
+from subscribers.models.tags import TAGS_LENGTH_MAX
 from subscribers.reader_lists import READER_FILTERS, SearchTerm
 from subscribers.signup import HOUR, PER_HOUR
 
@@ -73,18 +71,6 @@ class ReaderOut(Schema):
 
 class OneReaderOut(ReaderOut):
     consents: list[ConsentOut]
-
-
-def with_json_fields(readers: SubscriberQuerySet) -> SubscriberQuerySet:
-    """Prefetch what `readers_json` needs."""
-    barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).order_by()
-    taggings = Prefetch("taggings", Tagging.objects.select_related("tag").order_by("pk"))
-    return readers.annotate(barred=Subquery(barred.values("reason"))).prefetch_related(taggings)
-
-
-def readers_json(readers: Iterable[Subscriber]) -> list[dict[str, Any]]:
-    """Without consents. readers: of `with_json_fields`."""
-    return [_to_json(reader) for reader in readers]
 
 
 def _to_json(reader: Any) -> dict[str, Any]:
@@ -136,8 +122,8 @@ def list_readers(request: ApiRequest, wanted: Query[ReaderQuery]) -> ApiResponse
     if term:
         page = _page_of_found(found, term, wanted)
     else:
-        page = paginate(with_json_fields(found), limit=wanted.limit, cursor=wanted.cursor)
-    return page_response(readers_json(page.rows), page.next)
+        page = paginate(found.for_listing(), limit=wanted.limit, cursor=wanted.cursor)
+    return page_response([_to_json(reader) for reader in page.rows], page.next)
 
 
 def _page_of_found(found: SubscriberQuerySet, text: str, wanted: ReaderQuery) -> Page[Subscriber]:
@@ -151,7 +137,7 @@ def _page_of_found(found: SubscriberQuerySet, text: str, wanted: ReaderQuery) ->
         keys += part.filter(**behind).order_by("-pk").values_list("pk", flat=True)[: wanted.limit + 1 - len(keys)]
         if len(keys) > wanted.limit:
             break
-    rows = list(with_json_fields(Subscriber.objects.filter(pk__in=keys[: wanted.limit])).order_by("-pk"))
+    rows = list(Subscriber.objects.filter(pk__in=keys[: wanted.limit]).for_listing().order_by("-pk"))
     return Page(rows, encode_cursor([keys[wanted.limit - 1], term.oldest]) if len(keys) > wanted.limit else "")
 
 
@@ -163,7 +149,7 @@ def read_reader(request: ApiRequest, number: PathId) -> ApiResponse:
 
 
 def reader_json(number: int) -> dict[str, Any]:
-    return _to_json(get_object_or_404(with_json_fields(Subscriber.objects.all()), pk=number))
+    return _to_json(get_object_or_404(Subscriber.objects.for_listing(), pk=number))
 
 
 CARE = ("subscribers.see_readers", "subscribers.change_subscriber")
