@@ -72,16 +72,11 @@ def retry_after_seconds(scope: str, who: str, *, limit: int, seconds: int, now: 
     14:30:00. So a page can name the time without storing it.
     """
     over = is_over_limit(scope, _windowed(who, seconds, now), limit=limit, seconds=seconds)
-    return seconds_left(seconds, now) if over else 0
+    return math.ceil(seconds - now.timestamp() % seconds) if over else 0
 
 
 def window_has_reached(scope: str, who: str, *, count: int, seconds: int, now: datetime) -> bool:
     return has_reached_limit(scope, _windowed(who, seconds, now), limit=count)
-
-
-def seconds_left(seconds: int, now: datetime) -> int:
-    """Seconds until the current window of this length ends, at least 1."""
-    return math.ceil(seconds - now.timestamp() % seconds)
 
 
 def _windowed(who: str, seconds: int, now: datetime) -> str:

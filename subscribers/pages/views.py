@@ -29,7 +29,7 @@ from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import origins, pending_unsubscribes, privacy, signup, tasks
 from subscribers.addresses import LENGTH_MAX
-from subscribers.forms import NAME_MAX, PERSON_SALT, TICKET_SALT, ReaderAddressForm, SignupForm, sign_address
+from subscribers.forms import NAME_MAX, ReaderAddressForm, SignupForm, sign_address
 from subscribers.links import DATA_LINK_MINUTES
 from subscribers.models import LinkWish, Sentence, Subscriber
 from subscribers.models.consents import ConsentDetails
@@ -117,8 +117,8 @@ def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:
     network, data = client_network(client_address(request)), form.cleaned_data
     if signup.is_proof_valid(data["altcha"], data["email"]) or form.has_pass(now):
         return signup.OPEN
-    if form.has_ticket(now):
-        return signup.admit_later(network, data["ticket"], now)
+    if data["waits"]:
+        return signup.admit_later(network, now)
     return signup.admit(network, now, is_like_person=form.is_from_person(now))
 
 
@@ -128,12 +128,9 @@ def _challenge_page(request: HttpRequest, form: SignupForm, found: Admission) ->
     email, now = form.cleaned_data["email"], timezone.now()
     context = {"email": form.typed, "is_crowded": found.is_crowded, "carried": _carried(request, form)}
     if found.step is SignupStep.PROOF:
-        context |= {
-            "sum": json.dumps(signup.make_challenge(email, now)),
-            "ticket": sign_address(TICKET_SALT, email, now),
-        }
+        context["sum"] = json.dumps(signup.make_challenge(email, now))
         return render(request, "subscribers/proof.html", context)
-    return render(request, "subscribers/person.html", context | {"person": sign_address(PERSON_SALT, email, now)})
+    return render(request, "subscribers/person.html", context | {"person": sign_address(email, now)})
 
 
 def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
