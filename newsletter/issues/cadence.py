@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import count as count_from
-from itertools import groupby, islice, pairwise
+from itertools import groupby, islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
@@ -158,16 +158,9 @@ def slot_at(cadence: Cadence, shifts: Shifts, at: datetime) -> Slot | None:
 
 
 def slots_between(cadence: Cadence, shifts: Shifts, first_on: date, last_on: date) -> list[Slot]:
-    own = set(_until(cadence.days_from(first_on), last_on))
+    own = set(takewhile(lambda day: day <= last_on, cadence.days_from(first_on)))
     moved_in = {day for day, (to_on, _at) in shifts.moved.items() if cadence.has(day) and first_on <= to_on <= last_on}
     return sorted((slot_on(cadence, day, shifts) for day in own | moved_in), key=lambda slot: (slot.shown_at, slot.day))
-
-
-def _until(days: Iterator[date], last_on: date) -> Iterator[date]:
-    for day in days:
-        if day > last_on:
-            return
-        yield day
 
 
 def conflicting_slot(cadence: Cadence, shifts: Shifts, day: date, to_on: date) -> Slot | None:
