@@ -18,7 +18,7 @@ from subscribers.models import Act, Invited, Pause, Subscriber, Suppression
 from subscribers.models.tags import join_tags
 
 LINES_MAX = 2000  # of a chapter
-WAYS: dict[str, Promise] = {  # by Consent.source up to a colon
+CONSENT_WAYS: dict[str, Promise] = {  # by Consent.source up to a colon
     "link": gettext_lazy("link in a letter"),
     "link in the new mailbox": gettext_lazy("link in a letter"),
     "link in the former mailbox": gettext_lazy("link in a letter to the former address"),
@@ -61,17 +61,17 @@ class DataChapter:
 
 type ChapterSource = Callable[[Subscriber, str], DataChapter]  # called with the reader and the page's token
 
-SOURCES: list[ChapterSource] = []
+CHAPTER_SOURCES: list[ChapterSource] = []
 
 
 def add_chapter(source: ChapterSource) -> None:
-    if source not in SOURCES:
-        SOURCES.append(source)
+    if source not in CHAPTER_SOURCES:
+        CHAPTER_SOURCES.append(source)
 
 
 def all_chapters(reader: Subscriber, token: str) -> list[DataChapter]:
     """All chapters, also empty ones, which only files have."""
-    return [*(source(reader, token) for source in SOURCES), _record(reader), _said(reader), _written(reader)]
+    return [*(source(reader, token) for source in CHAPTER_SOURCES), _record(reader), _said(reader), _written(reader)]
 
 
 def row_facts(reader: Subscriber) -> dict[str, Any]:
@@ -141,9 +141,9 @@ def _way(source: str) -> str:
     kind, name = origins.classify_origin(source)
     way, _colon, detail = source.partition(": ")
     if kind == "other":
-        way = str(WAYS.get(way, way))
+        way = str(CONSENT_WAYS.get(way, way))
     else:
-        way, detail = str(growth.LABELS[kind]), growth.label(kind, name) if name else detail
+        way, detail = str(growth.SOURCE_LABELS[kind]), growth.source_label(kind, name) if name else detail
     return _("%(what)s: %(detail)s") % {"what": way, "detail": detail} if detail else way
 
 

@@ -17,7 +17,7 @@ from newsletter.mail.mailers import provider_host
 from newsletter.publication.models import Publication
 from subscribers.models import FORGET_AFTER
 
-INVITATIONS = {"posts", "tag", "post", "issue", "about", "starthere", "year", "archive"}  # pages with _subscribe.html
+FORM_PAGES = {"posts", "tag", "post", "issue", "about", "starthere", "year", "archive"}  # pages with _subscribe.html
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def signup_words(publication: Publication, place: str) -> str:
         "subscribe": [_("Subscribe to %(name)s") % {"name": name}, promise],
         "home": [promise or name],
         "embed": [name, promise],
-        **{page: [_("Get %(name)s in your inbox") % {"name": name}, promise] for page in INVITATIONS},
+        **{page: [_("Get %(name)s in your inbox") % {"name": name}, promise] for page in FORM_PAGES},
     }
     form = [
         _("Your e-mail address"),
@@ -70,7 +70,7 @@ def confirm_words(name: str) -> str:
 
 
 VERSION_LENGTH = 8  # hex characters
-RECIPIENTS: list[Callable[[], list[str]]] = []  # hosts to which other apps send readers' addresses
+RECIPIENT_CALLBACKS: list[Callable[[], list[str]]] = []  # hosts to which other apps send readers' addresses
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class NoticeFacts:
             publication.invites,
             bool(settings.WEBHOOK_SECRET),
             publication.counts_links,
-            tuple(sorted({host for hosts in RECIPIENTS for host in hosts()})),
+            tuple(sorted({host for hosts in RECIPIENT_CALLBACKS for host in hosts()})),
             publication.data_place,
             bool(settings.BACKUP_URL),
         )
@@ -230,8 +230,8 @@ def _whereabouts(facts: NoticeFacts) -> str:
 
 
 def add_recipients(hosts: Callable[[], list[str]]) -> None:
-    if hosts not in RECIPIENTS:
-        RECIPIENTS.append(hosts)
+    if hosts not in RECIPIENT_CALLBACKS:
+        RECIPIENT_CALLBACKS.append(hosts)
 
 
 def notice_text() -> str:

@@ -10,7 +10,7 @@ from subscribers.mails import address_change, sending
 from subscribers.models import FORGET_AFTER, Consent, DayCount, OriginCount, Subscriber, Unsent, mail_queue
 from subscribers.models.address_changes import AddressChange
 
-KINDS = (sending.SIGN_UP_MAIL, address_change.MAIL, sending.LINK_MAIL, sending.REMINDER_MAIL)
+MAIL_QUEUES = (sending.SIGN_UP_MAIL, address_change.MAIL, sending.LINK_MAIL, sending.REMINDER_MAIL)
 MAILS_PER_RUN = 200  # beat starts the next run within ten seconds
 
 
@@ -20,7 +20,7 @@ def send_confirmations() -> None:
     sending.queue_requested_links(timezone.now())
     sending.queue_due_reminders(timezone.now())
     for _mail in range(MAILS_PER_RUN):
-        goes_on = send_next_of(KINDS, timezone.now())
+        goes_on = send_next_of(MAIL_QUEUES, timezone.now())
         beat(Component.CONFIRMATIONS)
         if not goes_on:
             return

@@ -26,13 +26,13 @@ from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.forms import CleanTextModelForm
 
 NETWORKS_MAX = 50
-SCOPES_IN_A_ROW = 2  # of the list
-DAYS = (30, 90, 365)
+SCOPES_SHOWN = 2  # of the list
+LIFETIMES_DAYS = (30, 90, 365)
 USUAL_DAYS = 90
 
 
 def _expiry_choices() -> list[tuple[str, Any]]:
-    each = ((days, ngettext("after %(days)s day", "after %(days)s days", days)) for days in DAYS)
+    each = ((days, ngettext("after %(days)s day", "after %(days)s days", days)) for days in LIFETIMES_DAYS)
     return [*((str(days), words % {"days": days}) for days, words in each), ("", _("not by itself"))]
 
 
@@ -181,8 +181,8 @@ class TokenAdmin(AuditedAdmin):
 
     @admin.display(description=pgettext_lazy("of a token", "may"))
     def scopes_in_short(self, token: Token) -> SafeString:
-        more = len(token.scopes) - SCOPES_IN_A_ROW
-        named = format_html_join(" ", "<code>{}</code>", ((one,) for one in token.scopes[:SCOPES_IN_A_ROW]))
+        more = len(token.scopes) - SCOPES_SHOWN
+        named = format_html_join(" ", "<code>{}</code>", ((one,) for one in token.scopes[:SCOPES_SHOWN]))
         return format_html("{} +{}", named, more) if more > 0 else named
 
     @admin.display(description=pgettext_lazy("of a token", "ends"))

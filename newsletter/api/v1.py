@@ -104,13 +104,13 @@ def _token() -> dict[str, Any]:
     return {"type": "http", "scheme": "bearer", "bearerFormat": "nl_ and 48 hexadecimal digits", "description": text}
 
 
-SECONDS = 300  # cache lifetime of the document
+CACHE_SECONDS = 300  # cache lifetime of the document
 
 
 @require_safe
 def openapi(request: HttpRequest) -> HttpResponse:
     text = json.dumps(openapi_document(), ensure_ascii=False)
-    headers = {"Cache-Control": f"public, max-age={SECONDS}"}
+    headers = {"Cache-Control": f"public, max-age={CACHE_SECONDS}"}
     return HttpResponse(text, content_type="application/json", headers=headers)
 
 

@@ -121,9 +121,9 @@ def _day(day: date | None) -> str:
     return date_format(day, "DATE_FORMAT") if day else ""
 
 
-ASKED_AHEAD = timedelta(days=90)  # before a holiday
-ANNOUNCED_AHEAD = timedelta(days=14)  # before a vacation, to readers
-AROUND = timedelta(days=31)  # more than the length of a holiday and the reach of a proposal
+QUESTION_LEAD_TIME = timedelta(days=90)  # before a holiday
+VACATION_LEAD_TIME = timedelta(days=14)  # before a vacation, to readers
+HOLIDAY_MARGIN = timedelta(days=31)  # more than the length of a holiday and the reach of a proposal
 
 
 def cadence_of(publication: Publication) -> Cadence:
@@ -169,7 +169,7 @@ def is_slot_removed(publication: Publication, at: datetime) -> bool:
 
 def slots_between(publication: Publication, first_on: date, last_on: date) -> list[Slot]:
     """All slots of these local days, also skipped and moved ones."""
-    shifts = Shift.objects.from_day(first_on - AROUND).combined()
+    shifts = Shift.objects.from_day(first_on - HOLIDAY_MARGIN).combined()
     return cadence.slots_between(cadence_of(publication), shifts, first_on, last_on)
 
 
@@ -191,7 +191,7 @@ class Upcoming:
     @property
     def vacation(self) -> Shift | None:
         """The vacation to announce: current or within ANNOUNCED_AHEAD, and with a slot in it."""
-        end = _local_day(self.publication, self.now) + ANNOUNCED_AHEAD
+        end = _local_day(self.publication, self.now) + VACATION_LEAD_TIME
         soon = (one for one in self._vacations() if one.days[0] <= end)
         return next((one for one in soon if _has_slot(self.publication, one)), None)
 
@@ -201,7 +201,7 @@ class Upcoming:
         days = (
             day
             for first, last in (one.days for one in self._vacations())
-            for day in (first - ANNOUNCED_AHEAD, first, last + cadence.DAY)
+            for day in (first - VACATION_LEAD_TIME, first, last + cadence.DAY)
         )
         midnights = (cadence.local_to_utc(day, time.min, self.publication.zone) for day in days)
         return min((at for at in midnights if at > self.now), default=None)
@@ -236,12 +236,12 @@ def open_questions(publication: Publication, now: datetime, language: str) -> li
     if not country:
         return []
     today = _local_day(publication, now)
-    shifts = Shift.objects.from_day(today - AROUND).combined()
-    last_on = today + ASKED_AHEAD
+    shifts = Shift.objects.from_day(today - HOLIDAY_MARGIN).combined()
+    last_on = today + QUESTION_LEAD_TIME
     rhythm = cadence_of(publication)
     coming = [slot for slot in cadence.slots_between(rhythm, shifts, today, last_on) if slot.at and slot.at > now]
-    days = public_holidays.holidays_between(country, today - AROUND, last_on + AROUND, language)
-    answered = HolidayAnswer.objects.filter(last_on__gte=today - AROUND).values_list("first_on", "last_on")
+    days = public_holidays.holidays_between(country, today - HOLIDAY_MARGIN, last_on + HOLIDAY_MARGIN, language)
+    answered = HolidayAnswer.objects.filter(last_on__gte=today - HOLIDAY_MARGIN).values_list("first_on", "last_on")
     return list(public_holidays.holiday_questions(rhythm, shifts, coming, days, answered, today))
 
 

@@ -19,7 +19,7 @@ from newsletter.page_cache.pages import cached_page
 from newsletter.posts.models import Post, PostQuerySet, Series, Tag, attach_renderings
 from newsletter.publication.models import Publication
 
-PAGES = [
+PAGE_NAMES = [
     "issues:home",
     "issues:archive",
     "posts:index",
@@ -41,7 +41,7 @@ class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at ru
 
 class PageSitemap(_OurSitemap):
     def items(self) -> list[str]:
-        return PAGES
+        return PAGE_NAMES
 
     def location(self, item: str) -> str:
         return reverse(item)
@@ -90,7 +90,7 @@ def sitemap_xml(request: HttpRequest) -> TemplateResponse:
     return sitemap(request, dict(SITEMAPS))
 
 
-NEWEST = 100  # posts, and issues
+NEWEST_MAX = 100  # posts, and issues
 
 
 @cached_page(Post.objects.next_change)
@@ -98,7 +98,7 @@ def llms_txt(request: HttpRequest) -> HttpResponse:
     """The newest posts (URLs of their Markdown) and issues; 404 if robots.txt refuses all AI crawlers."""
     if Publication.objects.current().crawlers == Publication.Crawlers.NONE:
         raise Http404
-    posts = attach_renderings(Post.objects.listed(timezone.now())[:NEWEST])
-    issues = Issue.objects.archived().defer("introduction", "closing")[:NEWEST]
+    posts = attach_renderings(Post.objects.listed(timezone.now())[:NEWEST_MAX])
+    issues = Issue.objects.archived().defer("introduction", "closing")[:NEWEST_MAX]
     context = {"posts": posts, "issues": issues}
     return render(request, "issues/llms.txt", context, content_type="text/markdown; charset=utf-8")

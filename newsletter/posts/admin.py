@@ -72,7 +72,7 @@ from newsletter.publication.changes import Change
 from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.models import Publication
 
-KEEP = "_pattern"  # the button "Keep as a pattern"
+KEEP_BUTTON = "_pattern"  # the button "Keep as a pattern"
 PATTERN_PARAMETER = "pattern"  # of the add form: the pattern to begin with
 PATTERNS_OFFERED = 12  # beside the button of a new post
 LIST_FIELDS = ("tag_names", "series", "series_number", "summary", "cover", "words")
@@ -91,7 +91,7 @@ ASIDE_SCRIPTS = tuple(
 )
 
 PER_PAGE = 30  # versions
-NOW = "now"  # compare a version with the current text, not with its predecessor
+COMPARE_WITH_NOW = "now"  # compare a version with the current text, not with its predecessor
 FIELDS_WITH_NAMES = {"introduction", "closing"}  # fields whose text may address readers by name
 
 
@@ -128,7 +128,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
 
     form = DeskPostForm
     nothing_yet = _("No post yet. What you write is saved by itself.")
-    continue_buttons = frozenset({ENTER_BUTTON, UPDATE, PUBLISH, KEEP})
+    continue_buttons = frozenset({ENTER_BUTTON, UPDATE, PUBLISH, KEEP_BUTTON})
     list_display = ("name", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", TagFilter))
     list_per_page = 50
@@ -382,7 +382,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         store_relations(form)
-        if KEEP in request.POST and not wants_json(request):
+        if KEEP_BUTTON in request.POST and not wants_json(request):
             self._keep_as_pattern(request, form.instance, form.cleaned_data["tag_names_typed"])
 
     def log_change(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
@@ -461,7 +461,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
             .defer("body")
             .first()
         )
-        is_with_now = request.GET.get("with") == NOW
+        is_with_now = request.GET.get("with") == COMPARE_WITH_NOW
         before, after = (one, post) if is_with_now else (older, one)
         return self._render_page(
             request,

@@ -11,7 +11,7 @@ from subscribers.importers.csv_file import Table
 from subscribers.importers.merging import Rejected
 from subscribers.importers.rows import InvalidRow, ReaderRow
 
-BATCH = 1000  # rows in one transaction: with SQLite nobody else writes meanwhile
+BATCH_SIZE = 1000  # rows in one transaction: with SQLite nobody else writes meanwhile
 
 type Write = Callable[[Collection[ReaderRow | InvalidRow], datetime, Rejected], Counter[str]]
 
@@ -36,8 +36,8 @@ def chunks(table: Table, write: Write, *, skipped: int = 0) -> Iterator[Callable
     rows = table.rows_and_cells(skipped)
     is_last = False
     while not is_last:
-        some = list(islice(rows, BATCH))
-        is_last = len(some) < BATCH
+        some = list(islice(rows, BATCH_SIZE))
+        is_last = len(some) < BATCH_SIZE
         yield partial(_written, table, write, some, is_last)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 LEFT_OUT: Final = ""  # the field of a column that is recognised and has no place here
-KEPT: Final = "kept"  # the field of a column whose cells go into a note
+NOTE_FIELD: Final = "kept"  # the field of a column whose cells go into a note
 
 
 def _names(*lines: str) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ class ExportFormat:
 
 
 REGION: Final = _unused("state country city region zip stateprovince")  # where somebody lives, not whether they read
-UNKNOWN: Final = ExportFormat("", ())
+UNKNOWN_PROGRAM: Final = ExportFormat("", ())
 # The first that fits counts: the more peculiar ones come first.
 PROGRAMS: Final = (
     ExportFormat("Mailchimp (cleaned)", _signs("leid cleantime"), floor="bounced"),
@@ -90,18 +90,21 @@ PROGRAMS: Final = (
     ExportFormat(
         "listmonk",
         _signs("uuid attributes status", "email name attributes"),
-        {"attributes": KEPT, **_unused("uuid updatedat lists")},
+        {"attributes": NOTE_FIELD, **_unused("uuid updatedat lists")},
     ),
     ExportFormat(
         "Keila",
         _signs("email firstname lastname data", "email externalid data"),
-        {"data": KEPT, **_unused("externalid insertedat updatedat doubleoptinat")},
+        {"data": NOTE_FIELD, **_unused("externalid insertedat updatedat doubleoptinat")},
         {"unreachable": "bounced"},
     ),
     ExportFormat(
         "Buttondown",
         _signs("subscribertype", "creationdate metadata", "emailaddress metadata secondaryid"),
-        {"metadata": KEPT, **_unused("secondaryid referrerurl source undeliverabilityreason unsubscriptionreason")},
+        {
+            "metadata": NOTE_FIELD,
+            **_unused("secondaryid referrerurl source undeliverabilityreason unsubscriptionreason"),
+        },
         dict.fromkeys(("paused", "churned", "churning", "past due"), "active")  # all of what is paid
         | {"unpaid": "pending", "spammy": "manual"},
     ),
@@ -123,10 +126,10 @@ PROGRAMS: Final = (
 )
 
 
-def recognised(names: Iterable[str]) -> ExportFormat:
+def recognised_program(names: Iterable[str]) -> ExportFormat:
     """The program whose export has these columns; UNKNOWN for a table by hand or of another one."""
     there = frozenset(names)
-    return next((one for one in PROGRAMS if any(signs <= there for signs in one.signs)), UNKNOWN)
+    return next((one for one in PROGRAMS if any(signs <= there for signs in one.signs)), UNKNOWN_PROGRAM)
 
 
 # What each field is called in them: in small letters, without spaces and signs. Several columns may be about a state.
@@ -168,7 +171,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         "emaildisabled unsubscribed unsubscribedfromallemail optout optedout emailoptout hasoptedoutofemail",
         "blocklisted emailblacklist 退訂 是否退訂 取消訂閱 退订 取消订阅 配信停止 abgemeldet",
     ),
-    KEPT: ("data", "attributes"),  # Keila's and listmonk's
+    NOTE_FIELD: ("data", "attributes"),  # Keila's and listmonk's
 }
 # What such exports have besides, and a newsletter of ours has no place for.
 IGNORED_COLUMNS: Final = frozenset(
@@ -198,7 +201,7 @@ SUPPRESSION_LIST_COLUMNS: Final = {
 }
 
 
-def plain(name: str) -> str:
+def plain_name(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
 
 
@@ -222,7 +225,7 @@ class Columns:
     used: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    program: ExportFormat = UNKNOWN
+    program: ExportFormat = UNKNOWN_PROGRAM
     kept: dict[int, str] = field(default_factory=dict)
     proofs: list[int] = field(default_factory=list)
     floor: str = "active"
@@ -237,9 +240,9 @@ class Columns:
             since when counts.
         """
         _check_choices(heading, choices)
-        chosen = {plain(name): target for name, target in choices.items()}
-        keys = [plain(name) for name in heading]
-        program = recognised(keys)
+        chosen = {plain_name(name): target for name, target in choices.items()}
+        keys = [plain_name(name) for name in heading]
+        program = recognised_program(keys)
         floor = reason if reason and program.floor == "active" else program.floor
         found = cls({}, program=program, floor=floor, is_list=bool(reason))
         for place, (name, key) in enumerate(zip(heading, keys, strict=True)):
@@ -273,7 +276,7 @@ class Columns:
         else:
             self.used[name] = target
             self.places.setdefault(target, []).append(place)
-            if target == KEPT or (self.is_list and target != "email"):
+            if target == NOTE_FIELD or (self.is_list and target != "email"):
                 self.kept[place] = name
 
     def question(self) -> str:
@@ -288,9 +291,9 @@ class Columns:
 
 
 def _check_choices(heading: list[str], choices: Mapping[str, str]) -> None:
-    names = {plain(name) for name in heading}
+    names = {plain_name(name) for name in heading}
     for name, target in choices.items():
-        if plain(name) not in names:
+        if plain_name(name) not in names:
             raise ColumnError(f"The file has no column “{name}”; it has {', '.join(heading)[:200]}")
         if target not in {*COLUMNS, LEFT_OUT}:
             raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMNS)}")

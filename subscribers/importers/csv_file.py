@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, TextIO
 from django.utils.translation import gettext as _
 
 from subscribers import exporting
-from subscribers.importers.columns import NO_CHOICES, ColumnError, Columns, plain
+from subscribers.importers.columns import NO_CHOICES, ColumnError, Columns, plain_name
 from subscribers.importers.rows import InvalidRow, ReaderRow, RowReader
 
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -23,11 +23,11 @@ ENCODING_NAMES: Final = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp950": "Big
 SEP_LINE: Final = re.compile(r"sep=([,;\t])\s*")
 # First octets of the frequent characters of Big5. Those of other encodings make rare ones in nearly every name.
 BIG5_FREQUENT: Final = range(0xA4, 0xC7)
-PIECE: Final = 1 << 20
-SAMPLE: Final = 10_000  # octets, or characters
+CHUNK_BYTES: Final = 1 << 20
+SAMPLE_BYTES: Final = 10_000  # octets, or characters
 HAN_SIGN: Final = re.compile("[\u3400-\u9fff]")
 # How files begin that are no tables: JSON, XML and HTML, ZIP, PDF, and Word of old.
-NO_TABLES: Final = (b"{", b"[", b"<", b"PK\x03\x04", b"PK\x05\x06", b"%PDF", b"\xd0\xcf\x11\xe0")
+OTHER_FILE_STARTS: Final = (b"{", b"[", b"<", b"PK\x03\x04", b"PK\x05\x06", b"%PDF", b"\xd0\xcf\x11\xe0")
 
 
 class FileError(ValueError):
@@ -45,8 +45,8 @@ def not_csv(error: Exception, start: int, end: int) -> FileError:
 def encoding_of(path: Path) -> str:
     """The codec's name. Raises FileError where it is not certain: names would be garbled."""
     with path.open("rb") as file:
-        first = file.read(SAMPLE)
-    if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(NO_TABLES):
+        first = file.read(SAMPLE_BYTES)
+    if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(OTHER_FILE_STARTS):
         raise FileError(_("This is no table of readers. Posts move in under Settings, “Move in”."))
     if first[:2] in UTF16_BOMS:
         return "utf-16"
@@ -59,15 +59,15 @@ def encoding_of(path: Path) -> str:
 
 def _is_frequent_big5(path: Path) -> bool:
     with path.open(encoding="cp950", newline="") as file:
-        lines = (line for line in iter(partial(file.readline, PIECE), "") if not line.isascii())
-        signs = HAN_SIGN.findall("".join(islice(lines, 500))[:SAMPLE])
+        lines = (line for line in iter(partial(file.readline, CHUNK_BYTES), "") if not line.isascii())
+        signs = HAN_SIGN.findall("".join(islice(lines, 500))[:SAMPLE_BYTES])
     return 10 * sum(sign.encode("cp950")[0] in BIG5_FREQUENT for sign in signs) >= 9 * len(signs) > 0
 
 
 def _decodes(path: Path, encoding: str) -> bool:
     try:
         with path.open(encoding=encoding, newline="") as file:
-            while file.read(PIECE):
+            while file.read(CHUNK_BYTES):
                 pass
     except UnicodeDecodeError:
         return False
@@ -89,7 +89,7 @@ def first_line(file: TextIO) -> tuple[str, str, int]:
 
 
 @contextmanager
-def opened(
+def open_table(
     path: Path, choices: Mapping[str, str] = NO_CHOICES, *, reason: str = "", is_checked: bool = False
 ) -> Iterator["Table"]:
     """Open a table of readers, or with a `reason` a suppression list, after one look through all of it.
@@ -195,7 +195,7 @@ class Table:
         return exporting.csv_line([*(self.names[place] for place in self._kept_places()), REFUSED_BECAUSE])
 
     def _kept_places(self) -> list[int]:
-        return [place for place, name in enumerate(self.names) if plain(name) != plain(REFUSED_BECAUSE)]
+        return [place for place, name in enumerate(self.names) if plain_name(name) != plain_name(REFUSED_BECAUSE)]
 
     def _do_without_heading(self, cells: list[str], reason: str) -> None:
         """Take the first line as a row if it has an address: in its first cell, or anywhere in a suppression list."""

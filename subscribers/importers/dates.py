@@ -15,7 +15,7 @@ _NUMBERS = re.compile(
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})\b,?")  # in German; with slashes nobody knows which is the day
 # Go writes the zone twice: “2024-05-01 10:00:00.12 +0200 CEST”.
 _OFFSET = re.compile(r"\s+([+-]\d\d:?\d\d)(?: [A-Z+-][A-Z\d]*)?\Z")
-FAR = datetime(9000, 1, 1, tzinfo=UTC)  # later times cannot be shown in every zone
+LATEST_DATE = datetime(9000, 1, 1, tzinfo=UTC)  # later times cannot be shown in every zone
 _MONTHS = {name.lower(): number for number, name in enumerate(month_abbr) if name}
 _NAMED = re.compile(
     r"(?:[A-Za-z]{3,9}\.?,? )?(?:(?P<month>[A-Za-z]{3,9})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?"
@@ -29,7 +29,7 @@ def read_date(text: str, zone: tzinfo) -> datetime | None:
         try:
             at = read(text.strip())
             if at is not None and at.year > 1:  # programs write year 1 for no time at all
-                return min(at if at.tzinfo else at.replace(tzinfo=zone), FAR)
+                return min(at if at.tzinfo else at.replace(tzinfo=zone), LATEST_DATE)
         except (ValueError, TypeError, OverflowError, ZoneInfoNotFoundError):
             continue
     return None

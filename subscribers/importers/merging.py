@@ -23,10 +23,10 @@ from subscribers.models.notes import LENGTH_MAX as NOTE_LENGTH_MAX
 from subscribers.models.suppressions import make_departure
 from subscribers.models.tags import Tagging
 
-COUNTED: Final = ("rows", "created", "updated", "unchanged", "rejected")  # `rows` is the sum of the others
+COUNT_NAMES: Final = ("rows", "created", "updated", "unchanged", "rejected")  # `rows` is the sum of the others
 SOURCE_LENGTH = 200  # characters of a line of the record
 # Fields of a reader that a row of a file can change.
-CHANGED: Final = (
+CHANGEABLE_FIELDS: Final = (
     *("name", "state", "paused_until", "unsubscribed_at", "confirmed_at", "welcomed_at", "signup_round"),
     "confirmation_due_at",
 )
@@ -249,7 +249,7 @@ def _leave(reader: Subscriber, row: ReaderRow, now: datetime) -> None:
 
 
 def _changeable(reader: Subscriber) -> list[Any]:
-    return [getattr(reader, name) for name in CHANGED]
+    return [getattr(reader, name) for name in CHANGEABLE_FIELDS]
 
 
 def _insert(readers: list[Subscriber]) -> set[str]:
@@ -264,4 +264,4 @@ def _update(readers: Iterable[Subscriber]) -> None:
     """Write known readers, but for those who left meanwhile."""
     for reader in readers:
         here = Subscriber.objects.filter(pk=reader.pk).exclude(state=UNSUBSCRIBED)
-        here.update(**{name: getattr(reader, name) for name in CHANGED})
+        here.update(**{name: getattr(reader, name) for name in CHANGEABLE_FIELDS})

@@ -19,11 +19,11 @@ from subscribers.importers import workbook
 from subscribers.importers.csv_file import FileError
 from subscribers.importers.workbook import NO_WORKBOOK
 
-WORKBOOK: Final = "xl/workbook.xml"
+WORKBOOK_FILE: Final = "xl/workbook.xml"
 UNPACKED_MAX: Final = 256 * 1024 * 1024  # bytes; zipfile reads no more of a file than the ZIP says
-PIECE: Final = 1 << 20
+CHUNK_BYTES: Final = 1 << 20
 # What a ZIP raises that is broken, cut off or locked, or packed in a way that nobody here knows; OSError is of bzip2.
-BROKEN: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError)
+ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError)
 
 log = logging.getLogger(__name__)
 
@@ -32,28 +32,28 @@ def as_csv(file: IO[bytes]) -> Iterator[bytes]:
     """Yield a file piece by piece as CSV; raise FileError for a ZIP without a table, or one that cannot be read."""
     if not zipfile.is_zipfile(file):
         file.seek(0)
-        yield from iter(partial(file.read, PIECE), b"")
+        yield from iter(partial(file.read, CHUNK_BYTES), b"")
         return
     try:
         with zipfile.ZipFile(file) as packed:
             yield from _table_in(packed, file)
     except FileError:
         raise
-    except BROKEN as error:
+    except ZIP_ERRORS as error:
         raise FileError(_("The ZIP cannot be opened.")) from error
 
 
 def _table_in(packed: zipfile.ZipFile, file: IO[bytes]) -> Iterator[bytes]:
     if sum(one.file_size for one in packed.infolist()) > UNPACKED_MAX:
         raise FileError(_("The file in the ZIP is too large. Send it in parts."))
-    if WORKBOOK in packed.namelist():
+    if WORKBOOK_FILE in packed.namelist():
         yield from _first_sheet(file)
         return
     tables = [name for name in packed.namelist() if _is_table(name)]
     if len(tables) != 1:
         raise FileError(_("The ZIP must have one CSV file in it."))
     with packed.open(tables[0]) as table:
-        yield from iter(partial(table.read, PIECE), b"")
+        yield from iter(partial(table.read, CHUNK_BYTES), b"")
 
 
 def _is_table(name: str) -> bool:
@@ -75,4 +75,4 @@ def _first_sheet(file: IO[bytes]) -> Iterator[bytes]:
         if done.returncode:
             raise FileError(_("The workbook cannot be opened."))
         written.seek(0)
-        yield from iter(partial(written.read, PIECE), b"")
+        yield from iter(partial(written.read, CHUNK_BYTES), b"")

@@ -13,19 +13,19 @@ from django.utils.translation import gettext as _
 
 from newsletter.mail.characters import without_control
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.importers.columns import COLUMNS, Columns, ExportFormat, plain
+from subscribers.importers.columns import COLUMNS, Columns, ExportFormat, plain_name
 from subscribers.importers.dates import read_date
 from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
-NEVER: Final = ("0000-00-00", "0001-01-01", "0001/", "01.01.0001")  # what programs write for no time at all
+NO_TIME_PREFIXES: Final = ("0000-00-00", "0001-01-01", "0001/", "01.01.0001")  # what programs write for no time at all
 
 
-def moment(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """A time, None for none; raise ValueError for what is no time.
 
     One without a zone is UTC, as programs write it; a spreadsheet writes the local time of its author.
     """
-    if not text or text.startswith(NEVER):
+    if not text or text.startswith(NO_TIME_PREFIXES):
         return None
     is_of_a_sheet = re.match(r"\d{1,4}[/.]", text)
     at = read_date(text, timezone.get_default_timezone() if is_of_a_sheet else UTC)
@@ -64,8 +64,8 @@ STATES: Final = {
     "erased": ("erased",),
 }
 STATE_OF: Final = {word: state for state, words in STATES.items() for word in words}
-YES: Final = frozenset({"true", "yes", "y", "t", "1", "on", "x", "是", "有", "已", "ja", "はい"})
-NO: Final = frozenset({"false", "no", "n", "f", "0", "off", "否", "無", "未", "nein", "いいえ"})
+YES_WORDS: Final = frozenset({"true", "yes", "y", "t", "1", "on", "x", "是", "有", "已", "ja", "はい"})
+NO_WORDS: Final = frozenset({"false", "no", "n", "f", "0", "off", "否", "無", "未", "nein", "いいえ"})
 SEVERITY: Final = ("active", "pending", "paused", "unsubscribed", "manual", "bounced", "complained", "erased")
 MUST_NOT_BE_MAILED: Final = frozenset({"bounced", "complained", "manual", "erased"})
 
@@ -90,7 +90,7 @@ class RowError(ValueError):
     """One row cannot be read; the message says why."""
 
 
-def readers_of(columns: Columns) -> dict[str, ReadState]:
+def state_readers(columns: Columns) -> dict[str, ReadState]:
     """By field, a function that reads the state out of a cell.
 
     They raise RowError for a word that nobody knows; in a suppression list it says nothing.
@@ -109,21 +109,21 @@ def readers_of(columns: Columns) -> dict[str, ReadState]:
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
 def _known_state(program: ExportFormat, is_list: bool, word: str) -> str:
     key = " ".join(re.split(r"[\s_-]+", word.casefold())).strip()
-    state = program.words.get(key) or STATE_OF.get(key) or (REASON_OF.get(plain(word)) if is_list else None)
+    state = program.words.get(key) or STATE_OF.get(key) or (REASON_OF.get(plain_name(word)) if is_list else None)
     if state is None:
         raise RowError(_("has an unknown state %r") % word.casefold())
     return state
 
 
 def _state_since(state: str, word: str) -> str | None:
-    return None if word.startswith(NEVER) else state
+    return None if word.startswith(NO_TIME_PREFIXES) else state
 
 
 @lru_cache(maxsize=1024)
 def _state_by_wish(refusal: bool, word: str) -> str:
     """A time counts as yes."""
     try:
-        wish = word.casefold() in YES or (word.casefold() not in NO and moment(word) is not None)
+        wish = word.casefold() in YES_WORDS or (word.casefold() not in NO_WORDS and parse_time(word) is not None)
     except ValueError as error:
         raise RowError(_("has %r where only yes or no, or a time, says whether mail is wanted") % word) from error
     return "unsubscribed" if wish is refusal else "active"
@@ -142,7 +142,7 @@ CELL_LENGTH_MAX = 500  # characters of a cell that are read; the longest that me
 SHORTEST_TIME = 5  # characters; a shorter word is a yes or a no
 EMPTY_CELLS = ("{}", "[]", "null")  # how programs write that there is nothing in a column of many things
 
-type Get = Callable[[list[str]], str]  # the first cell of a field that says something
+type CellGetter = Callable[[list[str]], str]  # the first cell of a field that says something
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class RowReader:
 
     def __init__(self, columns: Columns, width: int) -> None:
         self._width, self._columns = width, columns
-        readers = readers_of(columns)
+        readers = state_readers(columns)
         self._states = [(place, readers[field]) for field in readers for place in columns.places.get(field, ())]
         self._kept = [(place, one_line(name)) for place, name in columns.kept.items()]
         self._get = {field: _getter(columns.places.get(field, [])) for field in COLUMNS}
@@ -246,11 +246,11 @@ class RowReader:
                 raise
         with suppress(ValueError):
             if len(word := self._get[wish](cells)) > SHORTEST_TIME:
-                return moment(word)
+                return parse_time(word)
         return None
 
 
-def _getter(places: list[int]) -> Get:
+def _getter(places: list[int]) -> CellGetter:
     if len(places) > 1:
         return lambda cells: next(filter(None, (_cell(cells[place]) for place in places)), "")
     if not places:
@@ -277,6 +277,6 @@ def _tags(text: str) -> tuple[str, ...]:
 
 def _moment_or_error(text: str) -> datetime | None:
     try:
-        return moment(text)
+        return parse_time(text)
     except ValueError as error:
         raise RowError(_("has %r, which is not a time like 2027-01-31T08:00:00+08:00") % text) from error

@@ -17,9 +17,9 @@ from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.suppressions import make_departure
 
 # `rows` is the sum of the next four. readers: of `suppressed`, who was a reader here.
-COUNTED: Final = ("rows", "suppressed", "known", "mailed", "rejected", "readers")
+COUNT_NAMES: Final = ("rows", "suppressed", "known", "mailed", "rejected", "readers")
 NOTE_LENGTH = 300  # characters of the list's own words
-READING = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
+READER_STATES = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
 
 
 def suppress(
@@ -32,7 +32,7 @@ def suppress(
         known = set(Suppression.objects.filter(address_hash__in=listed).values_list("address_hash", flat=True))
         new = [_suppression(known_as, row, now) for known_as, row in listed.items() if known_as not in known]
         hashes = [one.address_hash for one in new]
-        counts["readers"] = Subscriber.objects.filter(address_hash__in=hashes, state__in=READING).count()
+        counts["readers"] = Subscriber.objects.filter(address_hash__in=hashes, state__in=READER_STATES).count()
         if not dry_run:
             departures.write_departures(
                 make_departure(DepartureKind(one.reason), one.address_hash, at=now) for one in new

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 MEMORY_MAX: Final = 2 * 1024**3  # bytes; 300,000 rows of ten cells take a quarter
 CPU_SECONDS: Final = 120
 NO_WORKBOOK: Final = 65
-AT_ONCE: Final = 1000  # rows
+ROWS_PER_BATCH: Final = 1000  # rows
 
 type Cell = str | float | bool | datetime | date | time | timedelta
 
@@ -31,7 +31,7 @@ def lines(file: IO[bytes], zone: ZoneInfo) -> Iterator[str]:
 
     with CalamineWorkbook.from_filelike(file) as book:
         rows = book.get_sheet_by_index(0).iter_rows() if book.sheet_names else iter(())
-        for some in batched(rows, AT_ONCE, strict=False):
+        for some in batched(rows, ROWS_PER_BATCH, strict=False):
             text = io.StringIO()
             csv.writer(text).writerows([text_of(cell, zone) for cell in row] for row in some)
             yield text.getvalue()

@@ -48,7 +48,7 @@ class ImportCommand(BaseCommand):
         """Read a file by chunks, and print how many rows are what of `counted`. reason: of a suppression list."""
         refused = _refused(rejected, file) if rejected else nullcontext()
         try:
-            with _table(file) as path, csv_file.opened(path, choices, reason=reason) as table, refused as lines:
+            with _table(file) as path, csv_file.open_table(path, choices, reason=reason) as table, refused as lines:
                 self._describe(table)
                 counts = self._import(table, write, path.stat().st_size or 1, lines)
         except (OSError, FileError) as error:

@@ -177,7 +177,7 @@ class OriginCountManager(models.Manager["OriginCount"]):
         named = {(row.kind, row.name) for row in rows}
         for (kind, name), readers in list(stayed.items()):
             if (kind, name) not in named:
-                stayed[origins.REST] += readers
+                stayed[origins.OTHER_SOURCE] += readers
         for row in rows:
             row.stayed = min(stayed[row.kind, row.name], row.came)
         self.bulk_update(rows, ["stayed"])
@@ -231,5 +231,5 @@ def _sources(readers: models.QuerySet[Subscriber]) -> Counter[tuple[str, str]]:
     found = _by_source(readers)
     kept = Counter(dict(found.most_common(SOURCES_A_DAY)))
     if rest := found.total() - kept.total():
-        kept[origins.REST] += rest
+        kept[origins.OTHER_SOURCE] += rest
     return kept

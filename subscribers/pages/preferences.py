@@ -35,15 +35,15 @@ from subscribers.pages.views import (
     left_page,
 )
 
-PURPOSE = "preferences"
+LETTER_PURPOSE = "preferences"
 
 type View = Callable[[HttpRequest, Subscriber, str], HttpResponse]
 
 
 def by_letter_token(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
     def opened(request: HttpRequest, token: str) -> HttpResponse:
-        reader = Subscriber.objects.for_token(token, PURPOSE)
-        return invalid_link(request, token, PURPOSE) if reader is None else view(request, reader, token)
+        reader = Subscriber.objects.for_token(token, LETTER_PURPOSE)
+        return invalid_link(request, token, LETTER_PURPOSE) if reader is None else view(request, reader, token)
 
     return wraps(view)(opened)
 
@@ -110,7 +110,7 @@ def _preferences_page(
         return closed_page(request, "pending", status=410)
     context = {
         "subscriber": subscriber,
-        "token": subscriber.token(PURPOSE),
+        "token": subscriber.token(LETTER_PURPOSE),
         "is_paused": subscriber.is_paused(timezone.now()),
         "pause_form": pause_form or OwnPauseForm(today=timezone.localdate()),
         "done": request.GET.get("done"),
@@ -120,7 +120,7 @@ def _preferences_page(
 
 
 SHOWN_MAX = 30  # lines of a chapter; downloads have all
-PER_DAY = 5  # change mails per reader, and per new address
+ADDRESS_CHANGES_PER_DAY = 5  # change mails per reader, and per new address
 
 
 @private_view
@@ -153,7 +153,7 @@ def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> 
         return ask_about_address(request, form)
     email = form.cleaned_data["email"]
     for whom in (str(subscriber.pk), address_hash(email)):
-        if is_over_limit("address-change", whom, limit=PER_DAY, seconds=DAY):
+        if is_over_limit("address-change", whom, limit=ADDRESS_CHANGES_PER_DAY, seconds=DAY):
             return too_many_requests(request, seconds=DAY)
     if address_change.request_change(subscriber, email, timezone.now()):
         enqueue_on_commit(tasks.send_confirmations)

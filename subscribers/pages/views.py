@@ -137,7 +137,7 @@ def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -
     publication, place, now = Publication.objects.current(), form.cleaned_data["place"] or "page", timezone.now()
     words, invite = signup_words(publication, place), form.cleaned_data["invite"]
     inviter = Subscriber.objects.for_token(invite, "invite") if invite and publication.invites else None
-    source = " ".join(filter(None, [f"web:{place}", origins.INVITED if inviter else "", _origin(request)]))
+    source = " ".join(filter(None, [f"web:{place}", origins.INVITED_MARK if inviter else "", _origin(request)]))
     how, who = consent_details(request, source, words), signup.Newcomer(form.cleaned_data["name"], inviter)
     if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, who=who):
         signup.count_mail(now)
@@ -337,7 +337,7 @@ def closed_page(request: HttpRequest, why: str, *, status: int, purpose: str = "
     return render(request, "subscribers/closed.html", {"why": why, "purpose": purpose}, status=status)
 
 
-PER_NETWORK = 10  # link requests in ten minutes
+LINK_REQUESTS_MAX = 10  # link requests in ten minutes
 
 
 @get_or_post
@@ -350,7 +350,7 @@ def request_link(request: HttpRequest) -> HttpResponse:
         if form.suggestion:
             return ask_about_address(request, form)
         now, who = timezone.now(), client_network(client_address(request))
-        if seconds := retry_after_seconds("door", who, limit=PER_NETWORK, seconds=MINUTES_10, now=now):
+        if seconds := retry_after_seconds("door", who, limit=LINK_REQUESTS_MAX, seconds=MINUTES_10, now=now):
             return too_many_requests(request, seconds=seconds)
         context["email"] = form.typed
         LinkWish.objects.keep(form.cleaned_data["email"], now)

@@ -10,12 +10,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from subscribers.importers.chunks import BATCH
+from subscribers.importers.chunks import BATCH_SIZE
 from tests.support.processes import kill
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
-ROWS = 3 * BATCH
+ROWS = 3 * BATCH_SIZE
 COUNT = "SELECT count(*) FROM subscribers_subscriber"
 EVERYTHING = """
 from subscribers.models import Consent, Note, Subscriber, Suppression

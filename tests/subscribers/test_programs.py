@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from subscribers.importers import csv_file, merging
-from subscribers.importers.columns import KEPT
+from subscribers.importers.columns import NOTE_FIELD
 from subscribers.importers.csv_file import FileError, encoding_of
-from subscribers.importers.rows import InvalidRow, ReaderRow, moment
+from subscribers.importers.rows import InvalidRow, ReaderRow, parse_time
 from subscribers.models import Note, Subscriber, Suppression
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
@@ -162,12 +162,12 @@ def file(tmp_path):
 
 
 def read(path, choices=None):
-    with csv_file.opened(path, *([choices] if choices else [])) as table:
+    with csv_file.open_table(path, *([choices] if choices else [])) as table:
         return table.columns.program.name, [row for row, _cells in table.rows_and_cells()]
 
 
 def bring(path, choices=None, now=NOW):
-    with csv_file.opened(path, *([choices] if choices else [])) as table:
+    with csv_file.open_table(path, *([choices] if choices else [])) as table:
         return merging.merge([row for row, _cells in table.rows_and_cells()], now, lambda _line, _reason: None)
 
 
@@ -280,7 +280,7 @@ def test_what_is_no_text_is_of_no_encoding(file):
 def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, at):
     assert settings.TIME_ZONE == "Asia/Taipei"
 
-    assert moment(text) == at
+    assert parse_time(text) == at
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, 
 )
 def test_what_is_no_time_is_none(text):
     with pytest.raises(ValueError, match=f"^{text.replace('+', '.')}$"):
-        moment(text)
+        parse_time(text)
 
 
 def test_a_consent_of_the_year_9999_is_of_now_and_nobody_is_lost(db, file):
@@ -358,7 +358,7 @@ def test_an_empty_box_of_a_program_makes_no_note(db, file):
 
 def test_notes_and_kept_columns_stand_in_a_note_once(db, file):
     path = file("email,備註,Firma,Farbe\na@x.tw,在台南認識,台積電,紅\nb@x.tw,,,\nc@x.tw,,聯電,\n")
-    choices = {"Firma": KEPT, "Farbe": KEPT}
+    choices = {"Firma": NOTE_FIELD, "Farbe": NOTE_FIELD}
 
     first, second = bring(path, choices), bring(path, choices)
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from subscribers import departures
-from subscribers.importers.csv_file import opened
+from subscribers.importers.csv_file import open_table
 from subscribers.importers.rows import ReaderRow
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.factories import make_publication, make_subscriber
@@ -247,7 +247,7 @@ def test_what_is_no_list_is_refused(bring, content):
 
 
 def test_rows_can_be_gone_on_with(written):
-    with opened(written(POSTMARK), reason="manual") as table:
+    with open_table(written(POSTMARK), reason="manual") as table:
         found = [(row.email, row.line) for row, _cells in table.rows_and_cells(skipped=1) if isinstance(row, ReaderRow)]
 
     assert found == [("b@example.org", 3), ("c@example.org", 4)]

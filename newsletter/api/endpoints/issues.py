@@ -139,8 +139,8 @@ def issue_response(number: int, *, status: int = 200) -> ApiResponse:
 
 
 Items = inlineformset_factory(Issue, IssueItem, form=ItemForm, formset=ItemFormSet, extra=0)
-WORDS = ("number", "subject", "preheader", "introduction", "closing")
-POSTS = "posts"
+TEXT_FIELDS = ("number", "subject", "preheader", "introduction", "closing")
+POSTS_FIELD = "posts"
 
 
 def save_issue(issue: Issue, changes: Mapping[str, Any]) -> Issue:
@@ -148,8 +148,8 @@ def save_issue(issue: Issue, changes: Mapping[str, Any]) -> Issue:
     form = _form(issue, changes)
     if not form.is_valid():
         raise Problem("changed") if form.has_error("__all__", CHANGED_ELSEWHERE) else form_problem(form, {})
-    formset = _formset(issue, changes.get(POSTS))
-    _refuse_faults(formset, changes.get(POSTS) or ())
+    formset = _formset(issue, changes.get(POSTS_FIELD))
+    _refuse_faults(formset, changes.get(POSTS_FIELD) or ())
     if is_new or form.changed_data or formset.has_changed():
         _store(form, formset, is_new=is_new)
     return issue
@@ -157,7 +157,7 @@ def save_issue(issue: Issue, changes: Mapping[str, Any]) -> Issue:
 
 def _form(issue: Issue, changes: Mapping[str, Any]) -> IssueForm:
     words = {name: getattr(issue, name) for name in IssueForm.Meta.fields} | {"seen_version": issue.version}
-    return IssueForm(words | {name: changes[name] for name in WORDS if name in changes}, instance=issue)
+    return IssueForm(words | {name: changes[name] for name in TEXT_FIELDS if name in changes}, instance=issue)
 
 
 def _formset(issue: Issue, wanted: Sequence[Mapping[str, Any]] | None) -> Any:
@@ -174,9 +174,9 @@ def _formset(issue: Issue, wanted: Sequence[Mapping[str, Any]] | None) -> Any:
         rows.append({"id": item.pk} | (gone if place is None else _row(wanted[place], place, item.form)))
     news = [one for one in enumerate(wanted) if one[1]["post"] not in known or first[one[1]["post"]] != one[0]]
     rows += [_row(row, place) for place, row in news]
-    data = {f"{POSTS}-{index}-{name}": value for index, row in enumerate(rows) for name, value in row.items()}
-    data |= {f"{POSTS}-TOTAL_FORMS": len(rows), f"{POSTS}-INITIAL_FORMS": len(there)}
-    return Items(data, instance=issue, prefix=POSTS)
+    data = {f"{POSTS_FIELD}-{index}-{name}": value for index, row in enumerate(rows) for name, value in row.items()}
+    data |= {f"{POSTS_FIELD}-TOTAL_FORMS": len(rows), f"{POSTS_FIELD}-INITIAL_FORMS": len(there)}
+    return Items(data, instance=issue, prefix=POSTS_FIELD)
 
 
 def _row(row: Mapping[str, Any], place: int, form: str = IssueItem.Form.EXCERPT) -> dict[str, Any]:
@@ -187,11 +187,11 @@ def _refuse_faults(formset: Any, wanted: Sequence[Mapping[str, Any]]) -> None:
     if formset.is_valid():
         return
     posts = [row["post"] for row in wanted]
-    errors = [FieldError(str(text), pointer=f"/{POSTS}") for text in formset.non_form_errors()]
+    errors = [FieldError(str(text), pointer=f"/{POSTS_FIELD}") for text in formset.non_form_errors()]
     for form in (one for one in formset.forms if one.errors):
         place = posts.index(int(form["post"].value()))
         for name, texts in form.errors.items():
-            pointer = f"/{POSTS}/{place}" + ("" if name == "__all__" else f"/{name}")
+            pointer = f"/{POSTS_FIELD}/{place}" + ("" if name == "__all__" else f"/{name}")
             errors += [FieldError(str(text), pointer=pointer) for text in texts]
     raise Problem("invalid", errors=errors)
 

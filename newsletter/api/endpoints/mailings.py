@@ -233,7 +233,7 @@ def _too_late(mailing: Mailing) -> Problem:
 __all__ = ["issues"]
 
 SLOTS = 6  # candidates; the first on a day without another issue is used
-NAMES = {"slot": "at", "when": "at"}
+FIELD_NAMES = {"slot": "at", "when": "at"}
 
 
 class ScheduleIn(Schema):
@@ -258,7 +258,7 @@ def schedule_issue(request: ApiRequest, number: IssueNumber, when: ScheduleIn) -
     segment = valid_segment(when.segment, pointer="/segment")
     letter, form = freeze(issue), _form(issue, when, now)
     if not form.is_valid():
-        raise form_problem(form, NAMES)
+        raise form_problem(form, FIELD_NAMES)
     _refuse_obstacles(issue, letter, form)
     _refuse_unless_rehearsed(issue, segment, letter, now)
     _refuse_another_number(issue, segment, when.readers, now)

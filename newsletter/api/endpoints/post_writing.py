@@ -18,7 +18,7 @@ from newsletter.posts.models import BODY_MAX, SERIES_TITLE_MAX, TAG_NAME_MAX, Po
 from newsletter.posts.storing import PUBLISH_PERMISSION, UNVERSIONED_FIELDS, store_relations, store_text, withdraw_posts
 from newsletter.publication.changes import Change
 
-NAMES = {"tag_names": "tags"}  # API names of form fields
+FIELD_NAMES = {"tag_names": "tags"}  # API names of form fields
 
 
 def save_post(request: ApiRequest, post: Post, changes: Mapping[str, Any], *, update_live: bool = False) -> Post:
@@ -29,7 +29,7 @@ def save_post(request: ApiRequest, post: Post, changes: Mapping[str, Any], *, up
     is_new = post.pk is None
     form = _form(post, changes)
     if not form.is_valid():
-        raise Problem("changed") if form.has_error("__all__", CHANGED_ELSEWHERE) else form_problem(form, NAMES)
+        raise Problem("changed") if form.has_error("__all__", CHANGED_ELSEWHERE) else form_problem(form, FIELD_NAMES)
     if not (is_new or update_live or form.changed_data):
         return post
     _refuse_unless_allowed(request, post)

@@ -191,7 +191,7 @@ def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
 
 
 WRITE = "readers:write"
-SUCCESS_ENDS = {ActionResult.DONE, ActionResult.ALREADY}
+SUCCESSFUL_RESULTS = {ActionResult.DONE, ActionResult.ALREADY}
 
 
 class ReasonIn(Schema):
@@ -263,7 +263,7 @@ def _act(number: int, name: str, options: ReasonIn) -> ApiResponse:
     form = act.form(typed)
     if not form.is_valid():
         raise form_problem(form, {})
-    if other := set(done(reader, act, form)) - SUCCESS_ENDS:
+    if other := set(done(reader, act, form)) - SUCCESSFUL_RESULTS:
         raise Problem("conflict", str(NOT_DONE[other.pop()]))
     item = reader_json(number)
     return ApiResponse(item)

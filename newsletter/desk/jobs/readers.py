@@ -113,7 +113,7 @@ def _count(errand: Errand, ends: ResultCounts) -> None:
 
 def _steps_of_file(errand: Errand) -> Generator[Step]:
     path, reason = files.path_of(errand, files.GIVEN), errand.options.get("reason", "")
-    with csv_file.opened(path, errand.chosen, reason=reason, is_checked=errand.cursor > 0) as table:
+    with csv_file.open_table(path, errand.chosen, reason=reason, is_checked=errand.cursor > 0) as table:
         for write_chunk in chunks(table, _write(errand), skipped=errand.cursor):
             yield partial(_take, errand, table, write_chunk)
 

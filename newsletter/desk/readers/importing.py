@@ -23,7 +23,7 @@ from newsletter.limits import body_size
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
 from subscribers.importers import csv_file
-from subscribers.importers.columns import KEPT, LEFT_OUT, plain
+from subscribers.importers.columns import LEFT_OUT, NOTE_FIELD, plain_name
 from subscribers.importers.csv_file import FileError, Table
 from subscribers.importers.packed import as_csv
 from subscribers.models import Suppression
@@ -46,7 +46,7 @@ FIELDS: Final[dict[str, Promise]] = {
     "complained_at": gettext_lazy("when they complained"),
     "wants_mail": gettext_lazy("wants mail: yes or no"),
     "refuses_mail": gettext_lazy("refuses mail: yes or no"),
-    KEPT: gettext_lazy("keep it in a note"),
+    NOTE_FIELD: gettext_lazy("keep it in a note"),
 }
 HEAD = 4_096  # bytes that are looked at
 TABLES = (".csv", ".tsv", ".xlsx")
@@ -157,7 +157,7 @@ def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: s
     try:
         errand.total = files.keep(errand, files.GIVEN, as_csv(file))
         path, reason = files.path_of(errand, files.GIVEN), options.get("reason", "")
-        with csv_file.opened(path, reason=reason, is_checked=True) as table:
+        with csv_file.open_table(path, reason=reason, is_checked=True) as table:
             table.samples(SAMPLES)
             if reason:
                 table.check_columns()
@@ -205,7 +205,7 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
     if not errand.options["consent"]:
         return redirect("admin:reader_import_consent", pk)
     try:
-        with csv_file.opened(files.path_of(errand, files.GIVEN), is_checked=True) as table:
+        with csv_file.open_table(files.path_of(errand, files.GIVEN), is_checked=True) as table:
             samples = table.samples(SAMPLES)
     except OSError:
         return _page(request, "import_gone", {}, status=404)
@@ -231,7 +231,7 @@ def columns_of(table: Table, samples: list[list[str]], chosen: Any) -> list[Colu
     """The columns of a heading, if there is one. chosen: fields, by the name or the number of a column."""
     found: dict[str, Column] = {}
     for number, name in enumerate(table.names if table.has_heading else []):
-        if key := plain(name):
+        if key := plain_name(name):
             cells = [row[number][:60] for row in samples if row[number : number + 1] and row[number].strip()]
             field = chosen.get(f"column-{number}", chosen.get(name))
             if field not in {*FIELDS, LEFT_OUT}:

@@ -12,7 +12,7 @@ RULE = re.compile(r"^ {0,3}([-*_]) *(?:\1 *){2,}$")
 MARKER = re.compile(r"^(?P<indent> *)(?P<mark>[-*+]|(?P<number>\d{1,9})[.)])(?:(?P<space> +)(?P<text>.*)|)$")
 BLOCK_SIGN = re.compile(r" *[-*_+0-9#>`~<]|.*\|")  # fast test: any block pattern, or a table
 DEFINITION = re.compile(r"^ {0,3}: {1,3}(?=\S)")
-INVITES_LIST = re.compile(rf"[{WIDE}:]$")
+LIST_LEAD_IN = re.compile(rf"[{WIDE}:]$")
 BLOCK_TAGS = (
     "address|article|aside|blockquote|center|col|colgroup|dd|details|dialog|dir|div|dl|dt|fieldset|figcaption|figure|"
     "footer|form|h[1-6]|head|header|hr|html|iframe|legend|li|link|main|menu|meta|nav|object|ol|optgroup|option|p|param|"
@@ -93,7 +93,7 @@ def interrupting_marker(line: str, before: str) -> ListMarker | None:
     marker = ListMarker.parse(line)
     if not marker or not marker.text.strip():
         return None
-    return marker if marker.number in {None, 0, 1} or INVITES_LIST.search(before.rstrip()) else None
+    return marker if marker.number in {None, 0, 1} or LIST_LEAD_IN.search(before.rstrip()) else None
 
 
 @dataclass

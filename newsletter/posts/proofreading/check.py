@@ -23,11 +23,11 @@ RULES: Final = dict(Publication.Check.choices)
 HINTS: Final = frozenset({"spacing"})  # rules of taste
 CONTEXT_LENGTH: Final = 16  # characters shown on each side of a finding
 SHOWN_MAX: Final = 12  # findings shown of each rule
-NONE: Final[Mapping[str, int]] = {}
+NO_PICTURES: Final[Mapping[str, int]] = {}
 
 
 def check_text(
-    source: str, *, terms: Mapping[str, str], off: Collection[str] = (), heavy: Mapping[str, int] = NONE
+    source: str, *, terms: Mapping[str, str], off: Collection[str] = (), heavy: Mapping[str, int] = NO_PICTURES
 ) -> list[ProofFinding]:
     """Findings of all RULES but those in `off`, in the order of the text.
 

@@ -14,16 +14,16 @@ from newsletter.posts.text.measures import BOPOMOFO, HAN, KANA
 
 CJK: Final = f"{HAN}{KANA}{BOPOMOFO}\uac00-\ud7af"
 LATIN: Final = f"[^\\W_{CJK}]"
-JOINTS: Final = ".\\-/&+_"
+JOINING_SIGNS: Final = ".\\-/&+_"
 # A dot starts a name, as .NET, unless it ends a word or belongs to an ellipsis.
-RUN: Final = re.compile(
-    rf"[{CJK}]+|(?:(?<!{LATIN})(?<!\.)\.(?=[^\W\d_{CJK}]))?{LATIN}+(?:[{JOINTS}]{LATIN}+)*(?:\+\+|[+#])?"
+TOKEN_RUN: Final = re.compile(
+    rf"[{CJK}]+|(?:(?<!{LATIN})(?<!\.)\.(?=[^\W\d_{CJK}]))?{LATIN}+(?:[{JOINING_SIGNS}]{LATIN}+)*(?:\+\+|[+#])?"
 )
-PARTS: Final = re.compile(rf"{LATIN}+")
-JOINED: Final = re.compile(rf"[{JOINTS}]?{LATIN}+(?:(?:\+\+|[+#])\Z)?")  # a part with the joint before it
+WORD_PART: Final = re.compile(rf"{LATIN}+")
+JOINED_PART: Final = re.compile(rf"[{JOINING_SIGNS}]?{LATIN}+(?:(?:\+\+|[+#])\Z)?")  # a part with the joint before it
 IS_CJK: Final = re.compile(f"[{CJK}]")
 # Spaces between Han and Latin are optional, and double ones count as one. Starts with the space for speed.
-NEEDLESS: Final = re.compile(rf" (?:(?<=[{CJK}] ) *(?={LATIN})|(?<={LATIN} ) *(?=[{CJK}])|(?<=  ) *)")
+NEEDLESS_SPACES: Final = re.compile(rf" (?:(?<=[{CJK}] ) *(?={LATIN})|(?<={LATIN} ) *(?=[{CJK}])|(?<=  ) *)")
 PHRASE: Final = re.compile(r"[\"“”「『](?P<phrase>[^\"“”」』]+)[\"“”」』]|(?P<word>[^\s\"“”「」『』]+)")
 NGRAM_SIZES: Final = (1, 2, 3)  # Han characters; nearly every word is no longer
 PARTS_MAX: Final = 3  # adjacent parts of a joined word that are indexed together: A/B of A/B/C, C++ of C/C++
@@ -63,11 +63,11 @@ FOLDING: Final = _Folding()
 
 
 def fold(text: str) -> str:
-    return NEEDLESS.sub("", nfc(text).translate(FOLDING))
+    return NEEDLESS_SPACES.sub("", nfc(text).translate(FOLDING))
 
 
 def tokenize(folded: str, sizes: tuple[int, ...] = NGRAM_SIZES) -> Iterator[str]:
-    for match in RUN.finditer(folded):
+    for match in TOKEN_RUN.finditer(folded):
         run = match[0]
         if IS_CJK.match(run):
             yield from (run[i : i + size] for size in sizes for i in range(len(run) - size + 1))
@@ -82,10 +82,10 @@ def _parts(run: str) -> Iterator[str]:
 
     Not single letters: C does not match C#. `.net` matches `asp.net`.
     """
-    parts = JOINED.findall(run)
+    parts = JOINED_PART.findall(run)
     for start, first in enumerate(parts):
         bare = first.lstrip(".-/&+_")
-        if PARTS.fullmatch(bare) is None or len(bare) > 1 or bare.isdigit():
+        if WORD_PART.fullmatch(bare) is None or len(bare) > 1 or bare.isdigit():
             yield bare
         if first.startswith(".") and bare.isalpha():
             yield first
@@ -120,7 +120,7 @@ def parse_query(query: str) -> list[QueryTerm]:
 
 def _term(word: str) -> QueryTerm | None:
     text = fold(word).strip()
-    runs = [match[0] for match in RUN.finditer(text)]
+    runs = [match[0] for match in TOKEN_RUN.finditer(text)]
     if not runs:
         return None
     text = text[text.index(runs[0]) : text.rindex(runs[-1]) + len(runs[-1])]  # without punctuation around it
@@ -138,7 +138,7 @@ def _term(word: str) -> QueryTerm | None:
 
 
 def _query_tokens(run: str) -> list[str]:
-    parts = JOINED.findall(run)
+    parts = JOINED_PART.findall(run)
     pieces = ["".join(parts[start : start + PARTS_MAX]) for start in range(len(parts) - PARTS_MAX + 1)] or [run]
     return [(piece if start == 0 else piece[1:])[:TOKEN_MAX] for start, piece in enumerate(pieces)]
 
@@ -159,10 +159,10 @@ class FoldedText:
         self.origins = None if FOLDING.uneven.isdisjoint(self.original) else _origins(self.original)
         self.cuts: list[int] = []  # folded positions where needless spaces were removed; `shifts` counts them
         self.shifts = [0]
-        for match in NEEDLESS.finditer(wide):
+        for match in NEEDLESS_SPACES.finditer(wide):
             self.cuts.append(match.start() - self.shifts[-1])
             self.shifts.append(self.shifts[-1] + len(match[0]))
-        self.text = NEEDLESS.sub("", wide) if self.cuts else wide
+        self.text = NEEDLESS_SPACES.sub("", wide) if self.cuts else wide
 
     def origin(self, position: int) -> int:
         wide = position + self.shifts[bisect_right(self.cuts, position)]

@@ -26,7 +26,7 @@ from newsletter.publication.linked_data import Article
 from newsletter.publication.templatetags.structured_data import day, script, site
 
 register = template.Library()
-LONGEST, LONGEST_ON_PHONES = 12, 9  # Han characters in a line of the largest title, with punctuation
+LINE_LENGTH, PHONE_LINE_LENGTH = 12, 9  # Han characters in a line of the largest title, with punctuation
 _BREAKS = re.compile(rf"[\s{PUNCTUATION}{SHARED}]+")
 _WIDE = re.compile(f"[{WIDE}]")
 
@@ -38,9 +38,9 @@ def phrases(title: str) -> str:
     Browsers break a longer phrase anywhere, even before its comma.
     """
     longest = max((len(phrase) + len(_WIDE.findall(phrase))) / 2 for phrase in _BREAKS.split(title))
-    if longest > LONGEST:
+    if longest > LINE_LENGTH:
         return ""
-    return "short phrases" if longest <= LONGEST_ON_PHONES else "phrases"
+    return "short phrases" if longest <= PHONE_LINE_LENGTH else "phrases"
 
 
 @register.filter
@@ -114,7 +114,7 @@ def markdown(source: str) -> SafeString:
 
 MIN_HEADINGS: Final = 3  # an outline of fewer does not help
 HEADING: Final = re.compile(r'<h([1-3]) id="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
-NOTE: Final = re.compile(r"<sup\b.*?</sup>", re.DOTALL)  # a footnote's number is not part of the heading
+FOOTNOTE_MARK: Final = re.compile(r"<sup\b.*?</sup>", re.DOTALL)  # a footnote's number is not part of the heading
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def outline(html: str) -> list[Heading]:
 
 
 def _words(html: str) -> str:
-    return " ".join(unescape(strip_tags(NOTE.sub("", html))).split())
+    return " ".join(unescape(strip_tags(FOOTNOTE_MARK.sub("", html))).split())
 
 
 @register.simple_tag

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, no_translations
 
 from subscribers.importers import merging
-from subscribers.importers.columns import COLUMNS, KEPT, LEFT_OUT
+from subscribers.importers.columns import COLUMNS, LEFT_OUT, NOTE_FIELD
 from subscribers.management.import_command import ImportCommand
 
 
@@ -26,10 +26,10 @@ class Command(ImportCommand):
 
     @no_translations  # an operator's tool speaks one language, in all its parts
     def handle(self, *args: Any, file: Path, dry_run: bool, rejected: Path | None, **options: Any) -> None:
-        choices = _pairs(options["map"]) | dict.fromkeys(options["keep"], KEPT)
+        choices = _pairs(options["map"]) | dict.fromkeys(options["keep"], NOTE_FIELD)
         choices |= dict.fromkeys(options["ignore"], LEFT_OUT)
         write = partial(merging.merge, dry_run=dry_run)
-        self.run(file, write, merging.COUNTED, rejected=rejected, choices=choices)
+        self.run(file, write, merging.COUNT_NAMES, rejected=rejected, choices=choices)
 
 
 def _pairs(typed: list[str]) -> dict[str, str]:

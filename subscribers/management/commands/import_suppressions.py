@@ -26,4 +26,4 @@ class Command(ImportCommand):
     @no_translations  # an operator's tool speaks one language, in all its parts
     def handle(self, *args: Any, file: Path, reason: str, dry_run: bool, rejected: Path | None, **options: Any) -> None:
         write = partial(suppressions.suppress, dry_run=dry_run)
-        self.run(file, write, suppressions.COUNTED, rejected=rejected, reason=reason)
+        self.run(file, write, suppressions.COUNT_NAMES, rejected=rejected, reason=reason)

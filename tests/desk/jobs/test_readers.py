@@ -159,7 +159,7 @@ def test_an_export_is_whole_harmless_and_comes_back_by_an_import(begun):
     assert (rows[1][1], rows[2][2]) == ("'=1+1", "bounced")
 
     Subscriber.objects.all().delete()
-    with csv_file.opened(files.path_of(errand, files.READERS)) as table:
+    with csv_file.open_table(files.path_of(errand, files.READERS)) as table:
         merging.merge([row for row, _cells in table.rows_and_cells()], timezone.now(), lambda _line, _reason: None)
     back = Subscriber.objects.get(email="a@example.org")
     assert (back.name, back.tag_names, Subscriber.objects.count()) == ("=1+1", ["老朋友", "course"], 4)

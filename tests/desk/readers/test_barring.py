@@ -57,7 +57,7 @@ def test_a_list_is_tried_and_then_done(admin_client):
 
 
 def test_a_worker_that_is_killed_doubles_nothing(admin_client, monkeypatch):
-    monkeypatch.setattr("subscribers.importers.chunks.BATCH", 2)
+    monkeypatch.setattr("subscribers.importers.chunks.BATCH_SIZE", 2)
     send(admin_client, "".join(f"r{one}@example.org\n" for one in range(5)))
     errand = Errand.objects.get()
     admin_client.post(f"{READERS}errands/{errand.pk}/bar/")

@@ -236,7 +236,7 @@ def test_a_file_that_cannot_be_kept_leaves_nothing_behind(admin_client, settings
     def full(*_given, **_more):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("subscribers.importers.csv_file.opened", full)
+    monkeypatch.setattr("subscribers.importers.csv_file.open_table", full)
     with pytest.raises(OSError, match="No space left"):
         send(admin_client, "email\na@example.org\n")
 
@@ -255,7 +255,7 @@ def test_a_zip_that_grows_too_large_is_refused(admin_client, monkeypatch):
 
 
 def test_a_kill_in_the_middle_imports_nobody_twice(admin_client, monkeypatch):
-    monkeypatch.setattr("subscribers.importers.chunks.BATCH", 2)
+    monkeypatch.setattr("subscribers.importers.chunks.BATCH_SIZE", 2)
     send(admin_client, "email\n" + "".join(f"r{number}@example.org\n" for number in range(4)) + "x\n")
     say(admin_client, column_0="email")
     admin_client.post(f"{READERS}errands/{Errand.objects.get().pk}/import/")
@@ -267,7 +267,7 @@ def test_a_kill_in_the_middle_imports_nobody_twice(admin_client, monkeypatch):
         working.commit(killed, next(steps), timezone.now())
     steps.close()
     monkeypatch.undo()
-    monkeypatch.setattr("subscribers.importers.chunks.BATCH", 2)
+    monkeypatch.setattr("subscribers.importers.chunks.BATCH_SIZE", 2)
     assert Subscriber.objects.count() == 2
 
     Errand.objects.update(lease_until=None)
@@ -321,7 +321,7 @@ def turn() -> bool:
 
 
 def test_an_import_goes_on_turn_after_turn_where_it_was(admin_client, monkeypatch):
-    monkeypatch.setattr("subscribers.importers.chunks.BATCH", 2)  # rows of a step
+    monkeypatch.setattr("subscribers.importers.chunks.BATCH_SIZE", 2)  # rows of a step
     rows = "".join(f"r{number}@example.org\n" for number in range(5))
     send(admin_client, f"email\n{rows}nobody\nlast@example.org\n")
     say(admin_client, column_0="email")
