@@ -1,6 +1,6 @@
 """All data about one reader, for their own page and for download.
 
-Other apps add chapters about their data from `AppConfig.ready`.
+Other apps add their chapters to CHAPTER_SOURCES in `AppConfig.ready`.
 """
 
 from collections.abc import Callable, Iterator
@@ -62,11 +62,6 @@ class DataChapter:
 type ChapterSource = Callable[[Subscriber, str], DataChapter]  # called with the reader and the page's token
 
 CHAPTER_SOURCES: list[ChapterSource] = []
-
-
-def add_chapter(source: ChapterSource) -> None:
-    if source not in CHAPTER_SOURCES:
-        CHAPTER_SOURCES.append(source)
 
 
 def all_chapters(reader: Subscriber, token: str) -> list[DataChapter]:

@@ -41,9 +41,6 @@ class Cadence:
     def has(self, day: date) -> bool:
         return next(self.days_from(day), None) == day
 
-    def first_from(self, day: date) -> date:
-        return next(self.days_from(day))
-
     def days_from(self, day: date) -> Iterator[date]:
         if self.rule:
             return (at.date() for at in _recurrences(self.rule, max(day, self.anchor_on)))

@@ -584,20 +584,28 @@ def reindex(posts: Iterable[Post]) -> None:
         index_post(post)
 
 
-@admin.register(Tag)
-class TagAdmin(PlainDeleteAdmin):
+class PostGroupAdmin(PlainDeleteAdmin):
+    """Of tags and series: their number of posts, and their page, which is there once a listed post is."""
+
     form = CleanTextModelForm
+
+    def view_on_site(self, group: Any) -> str | None:
+        return group.get_absolute_url() if self.model.objects.in_use(timezone.now()).contains(group) else None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        groups: QuerySet[Any] = super().get_queryset(request)
+        return groups.annotate(uses=Count("posts"))
+
+    @admin.display(description=_("posts"), ordering="uses")
+    def post_count(self, group: Any) -> int:
+        return int(group.uses)
+
+
+@admin.register(Tag)
+class TagAdmin(PostGroupAdmin):
     nothing_yet = _("No tag yet. A tag is made where a post is written.")
     list_display = ("name", "slug", "post_count")
     search_fields = ("name", "slug")
-
-    def view_on_site(self, tag: Tag) -> str | None:
-        """The public page; None while no listed post has the tag."""
-        return tag.get_absolute_url() if Tag.objects.in_use(timezone.now()).contains(tag) else None
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Tag]:
-        tags: QuerySet[Tag] = super().get_queryset(request)
-        return tags.annotate(uses=Count("posts"))
 
     def save_model(self, request: HttpRequest, obj: Tag, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -612,29 +620,12 @@ class TagAdmin(PlainDeleteAdmin):
         super().delete_queryset(request, queryset)
         reindex(posts)
 
-    @admin.display(description=_("posts"), ordering="uses")
-    def post_count(self, tag: Any) -> int:
-        return int(tag.uses)
-
 
 @admin.register(Series)
-class SeriesAdmin(PlainDeleteAdmin):
-    form = CleanTextModelForm
+class SeriesAdmin(PostGroupAdmin):
     nothing_yet = _("No series yet. A series is made where a post is written.")
     list_display = ("title", "slug", "post_count")
     search_fields = ("title", "slug")
-
-    def view_on_site(self, series: Series) -> str | None:
-        """The public page; None while it has no listed post."""
-        return series.get_absolute_url() if Series.objects.in_use(timezone.now()).contains(series) else None
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Series]:
-        found: QuerySet[Series] = super().get_queryset(request)
-        return found.annotate(uses=Count("posts"))
-
-    @admin.display(description=_("posts"), ordering="uses")
-    def post_count(self, series: Any) -> int:
-        return int(series.uses)
 
 
 @admin.register(Pattern)

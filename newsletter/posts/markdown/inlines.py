@@ -45,14 +45,6 @@ INLINE_MARK = re.compile(r"[\\`\[<&*_~=]|https?://|  \n")  # start of any inline
 PARAGRAPH_MAX = 10_000  # characters of a paragraph; longer ones are data, and are not parsed
 DEPTH_MAX = 150  # nested elements; containers alone take a third of it (markdown/elements.py)
 BRACKETS_MAX = 300  # in a paragraph; Python-Markdown's search for pairs is quadratic
-HTML_TAG = re.compile(  # all of HTML, including tags that the sanitiser drops
-    r"</?(?:a|abbr|acronym|applet|article|aside|audio|b|base|bdi|bdo|big|blockquote|body|br|button|canvas|center|cite|"
-    r"code|data|datalist|dd|del|details|dfn|div|dl|dt|em|embed|figcaption|figure|font|footer|form|frame|frameset|"
-    r"h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|li|link|main|mark|meta|meter|nav|noscript|object|ol|"
-    r"output|p|picture|pre|progress|q|rp|rt|ruby|s|samp|script|section|select|small|span|strike|strong|style|sub|"
-    r"summary|sup|svg|table|tbody|td|template|textarea|th|thead|time|title|tr|tt|u|ul|var|video|wbr)(?=[\s/>])|<!--",
-    re.IGNORECASE,
-)
 NEAR_BRACKETS = re.compile(r"\[([^\]]*)\]", re.DOTALL)
 EMPHASIS = re.compile(r"(\*{1,3}|__|~~|==)(?=\S)([^\n]{1,200}?)(?<=\S)\1")
 BLOCK_TAGS = {"p", "li", "dd", "dt", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "figcaption", "div", "blockquote"}

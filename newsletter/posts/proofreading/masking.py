@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
-from newsletter.posts.markdown.inlines import HTML_TAG, URL
+from newsletter.posts.markdown.inlines import URL
 from newsletter.posts.markdown.lines import FENCE, HTML_LONG, ListMarker, end_of_fence, indent_of
-from newsletter.posts.markdown.typed_tags import ClosingTags
+from newsletter.posts.markdown.typed_tags import KNOWN_TAGS, OTHER_TAGS, ClosingTags
 
 MASK: Final = "\x00"
 TAB_LENGTH: Final = 4  # columns, as Python-Markdown counts them
@@ -15,7 +15,7 @@ INLINE_CODE: Final = re.compile(r"(?<![\\`])(`+)(?!`)(?:(?!\n[ ]*\n).)+?(?<!`)\1
 DESTINATION: Final = re.compile(r"(?<=\]\()[ ]*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)")
 DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ ]*[!-~]+", re.MULTILINE)
 AUTOLINK: Final = re.compile(r"<(?:https?://|mailto:)[^<>\s]*>|(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+", re.ASCII)
-TAG: Final = re.compile(rf"(?:{HTML_TAG.pattern})[^<>]*>", re.IGNORECASE)
+TAG: Final = re.compile(rf"</?(?:{'|'.join(KNOWN_TAGS | OTHER_TAGS)})(?=[\s/>])[^<>]*>|<!--[^<>]*>", re.IGNORECASE)
 BARE_URL: Final = re.compile(URL)
 
 

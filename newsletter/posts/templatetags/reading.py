@@ -1,4 +1,4 @@
-"""Template tags of posts and search results: titles, reading time, tags, outline, schema.org."""
+"""Template tags of the menu, posts and search results: titles, reading time, tags, outline, schema.org."""
 
 import re
 from collections.abc import Iterable
@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from newsletter.mail.typesetting import keep_endings
+from newsletter.posts.menu import MenuLink, menu_links
 from newsletter.posts.models import Post, Tag
 from newsletter.posts.models.renderings import render_cached
 from newsletter.posts.search.index import SearchResult
@@ -23,12 +24,18 @@ from newsletter.posts.search.snippets import SnippetPart
 from newsletter.posts.text import measures
 from newsletter.posts.text.measures import PUNCTUATION, SHARED, WIDE
 from newsletter.publication.linked_data import Article
+from newsletter.publication.models import Publication
 from newsletter.publication.templatetags.structured_data import day, script, site
 
 register = template.Library()
 LINE_LENGTH, PHONE_LINE_LENGTH = 12, 9  # Han characters in a line of the largest title, with punctuation
 _BREAKS = re.compile(rf"[\s{PUNCTUATION}{SHARED}]+")
 _WIDE = re.compile(f"[{WIDE}]")
+
+
+@register.simple_tag
+def menu() -> list[MenuLink]:
+    return menu_links(Publication.objects.current().menu, timezone.now())
 
 
 @register.filter
