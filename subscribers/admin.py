@@ -168,7 +168,7 @@ class SubscriberAdmin(AddressAdmin):
         """Erase after a confirmation page."""
         readers = list(queryset[: ERASED_AT_ONCE_MAX + 1])
         if len(readers) > ERASED_AT_ONCE_MAX:
-            self._report(request, _("Please erase at most 100 readers at once."), messages.ERROR)
+            self.message_user(request, _("Please erase at most 100 readers at once."), messages.ERROR)
         elif "confirmed" not in request.POST:
             context = self.admin_site.each_context(request) | {"readers": readers, "title": _("Erase readers")}
             return TemplateResponse(request, "admin/subscribers/erase.html", context | {"opts": self.opts})
@@ -180,10 +180,8 @@ class SubscriberAdmin(AddressAdmin):
         for subscriber in readers:
             subscriber.erase()
         count = len(readers)
-        self._report(request, ngettext("%d reader was erased.", "%d readers were erased.", count) % count)
-
-    def _report(self, request: HttpRequest, text: Any, level: int = messages.SUCCESS) -> None:
-        self.message_user(request, text, level)
+        text = ngettext("%d reader was erased.", "%d readers were erased.", count)
+        self.message_user(request, text % count, messages.SUCCESS)
 
 
 @admin.register(Suppression)

@@ -1,5 +1,6 @@
 """Where readers came from, and how many stay a quarter, computed from the daily counts."""
 
+from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,17 +87,13 @@ def load_growth(today: date, by: str = "week", *, sources: int = TABLE_SOURCES) 
     came: defaultdict[Key, list[int]] = defaultdict(lambda: [0] * PERIODS)
     rows = OriginCount.objects.filter(on__gte=starts[0], on__lte=today).order_by("on")
     for on, kind, name, count in rows.values_list("on", "kind", "name", "came").iterator():
-        came[kind, name][_period(on, starts)] += count
+        came[kind, name][bisect(starts, on) - 1] += count
     settled = _settled()
     keys = sorted({*came, *settled}, key=lambda key: (-sum(came.get(key, ())), -settled.get(key, (0, 0))[0], key))
     found = (
         SourceGrowth(*key, tuple(came.get(key, [0] * PERIODS)), *settled.get(key, (0, 0))) for key in keys[:sources]
     )
     return Growth(tuple(starts), tuple(found), max(0, len(keys) - sources))
-
-
-def _period(on: date, starts: list[date]) -> int:
-    return max(place for place, start in enumerate(starts) if start <= on)
 
 
 def _settled() -> dict[Key, tuple[int, int]]:

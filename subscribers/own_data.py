@@ -87,9 +87,13 @@ def invited_count(reader: Subscriber) -> int:
 
 
 def data_as_json(reader: Subscriber) -> dict[str, Any]:
-    return row_facts(reader) | {
-        chapter.name: [_plain(line) for line in chapter.lines] for chapter in all_chapters(reader, "")
+    chapters = {
+        chapter.name: [
+            {"at": _iso(line.at), "what": line.what, "details": [*line.details, *line.stored]} for line in chapter.lines
+        ]
+        for chapter in all_chapters(reader, "")
     }
+    return row_facts(reader) | chapters
 
 
 def data_as_csv(reader: Subscriber) -> Iterator[str]:
@@ -104,10 +108,6 @@ def _rows(reader: Subscriber) -> Iterator[list[str]]:
     for chapter in all_chapters(reader, ""):
         for line in chapter.lines:
             yield [chapter.name, _iso(line.at) or "", line.what, " | ".join(line.details + line.stored)]
-
-
-def _plain(line: DataLine) -> dict[str, Any]:
-    return {"at": _iso(line.at), "what": line.what, "details": [*line.details, *line.stored]}
 
 
 def _iso(moment: datetime | None) -> str | None:

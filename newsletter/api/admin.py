@@ -59,7 +59,11 @@ class TokenForm(CleanTextModelForm):
         super().__init__(*args, **kwargs)
         offered = tokens.scopes_offered_to(self.user)
         scopes = cast("forms.MultipleChoiceField", self.fields["scopes"])
-        scopes.choices = [(one, _label(one)) for one in offered if one != SCHEDULE]
+        scopes.choices = [
+            (one, format_html('{} <code class="help">{}</code>', SCOPES[one].label, one))
+            for one in offered
+            if one != SCHEDULE
+        ]
         if SCHEDULE not in offered:
             del self.fields["may_schedule"]
 
@@ -79,10 +83,6 @@ class TokenForm(CleanTextModelForm):
             self.add_error("scopes", _("Choose at least one: a token without a scope opens nothing."))
         cleaned["chosen"] = chosen
         return cleaned
-
-
-def _label(scope: str) -> SafeString:
-    return format_html('{} <code class="help">{}</code>', SCOPES[scope].label, scope)
 
 
 @admin.register(Token)

@@ -32,10 +32,6 @@ _TAG = re.compile(r"<[a-z][^>]*>")
 _NAME = re.compile(r'(\sid="|\shref="#)')
 
 
-def _public_items(now: datetime) -> Prefetch:  # type: ignore[type-arg]
-    return Prefetch("items", queryset=IssueItem.objects.filter(post__published_at__lte=now).select_related("post"))
-
-
 class IssueQuerySet(models.QuerySet["Issue"]):
     def archived(self) -> "IssueQuerySet":
         """Sent issues, newest first: what readers may see.
@@ -358,7 +354,8 @@ def prefix_ids(html: str, prefix: str) -> SafeString:
 
 
 def prefetch_posts(issues: Sequence[Issue], now: datetime) -> None:
-    prefetch_related_objects(issues, _public_items(now))
+    public = IssueItem.objects.filter(post__published_at__lte=now).select_related("post")
+    prefetch_related_objects(issues, Prefetch("items", queryset=public))
     attach_covers(item.post for issue in issues for item in issue.items.all())
 
 

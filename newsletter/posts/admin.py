@@ -53,7 +53,7 @@ from newsletter.posts.models import (
     WorkingCopy,
 )
 from newsletter.posts.models.renderings import render_uncached
-from newsletter.posts.models.revisions import PostText
+from newsletter.posts.models.revisions import PostText, digest
 from newsletter.posts.proofreading.check import HINTS, RULES, apply_fixes, group_findings, house_terms
 from newsletter.posts.redirects import RedirectAdmin
 from newsletter.posts.search.index import index_post, remove_document
@@ -189,7 +189,8 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
         """Scheduled and published posts are changed only by users who may publish."""
-        is_open = obj is None or self.has_publish_permission(request) or _is_own_draft(obj, request)
+        is_own_draft = obj is not None and obj.published_at is None and obj.created_by_id == request.user.pk
+        is_open = obj is None or is_own_draft or self.has_publish_permission(request)
         return is_open and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
@@ -253,7 +254,8 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         self._report(request, text % {"done": done}, done=done, left=len(chosen) - len(waiting))
         for post in waiting:
             if not (post.title and post.body):
-                self.message_user(request, _incomplete_text(post), messages.WARNING)
+                text = _("“%(post)s” has no title or no text, and stays a draft.") % {"post": post}
+                self.message_user(request, text, messages.WARNING)
 
     @admin.action(description=_("Back to draft"), permissions=["publish"])
     def back_to_draft(self, request: HttpRequest, posts: PostQuerySet) -> None:
@@ -473,7 +475,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
             older=older,
             newer=newer,
             is_with_now=is_with_now,
-            is_current=_has_same_text(one, post),
+            is_current=one.digest == digest(post),
             parts=_changed_parts(before, after),
         )
 
@@ -529,10 +531,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return post.get_absolute_url() if is_public else reverse("admin:posts_post_read", args=[post.pk])
 
 
-def _is_own_draft(post: Post, request: HttpRequest) -> bool:
-    return post.published_at is None and post.created_by_id == request.user.pk
-
-
 def _with_sample_name(html: str) -> str:
     """The HTML with a sample name, without ids, to show beside the plain one; "" without name slots."""
     named = with_name(html, str(SAMPLE_NAME))
@@ -556,20 +554,12 @@ def _changed_parts(before: PostText | None, after: PostText) -> list[dict[str, A
     ]
 
 
-def _has_same_text(one: PostText, other: PostText) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in ("title", "summary", "body"))
-
-
 def _mailing_text(post: Post) -> str:
     if issues := post.issues.all():
         return _("issue %(number)s") % {"number": max(issue.number for issue in issues)}
     if post.is_unlisted:
         return str(_("page") if post.is_page else _("unlisted"))
     return str(_("only on the web") if post.is_web_only else _("not mailed yet"))
-
-
-def _incomplete_text(post: Post) -> str:
-    return _("“%(post)s” has no title or no text, and stays a draft.") % {"post": post}
 
 
 def _fixed_text(done: int) -> str:

@@ -64,7 +64,8 @@ def list_events(request: ApiRequest, wanted: Query[EventQuery]) -> ApiResponse:
 
 
 def _page(wanted: EventQuery) -> tuple[list[Event], str]:
-    top = int(decode_cursor(wanted.cursor, 1)[0]) if wanted.cursor else _newest() + 1
+    newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    top = int(decode_cursor(wanted.cursor, 1)[0]) if wanted.cursor else newest + 1
     bottom = max(top - SCANNED_MAX, 0)
     among = Event.objects.filter(pk__lt=top, pk__gte=bottom)
     if wanted.since:
@@ -75,10 +76,6 @@ def _page(wanted: EventQuery) -> tuple[list[Event], str]:
     if len(rows) > wanted.limit:
         return rows[: wanted.limit], encode_cursor([rows[wanted.limit - 1].pk])
     return rows, encode_cursor([bottom]) if _goes_on(bottom, wanted.since) else ""
-
-
-def _newest() -> int:
-    return Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def _goes_on(bottom: int, since: datetime | None) -> bool:

@@ -86,7 +86,14 @@ DOT_CLASSES = {Call.State.SENT: "good", Call.State.FAILED: "bad", Call.State.HEL
 @require_safe
 def webhooks(request: HttpRequest) -> HttpResponse:
     hooks = list(Hook.objects.all())
-    rows = [{"hook": hook, "state": hook_state(hook), "last": _last_tried(hook)} for hook in hooks]
+    rows = [
+        {
+            "hook": hook,
+            "state": hook_state(hook),
+            "last": max(_newest_calls(hook, 1), key=lambda call: call.tried_at or call.at, default=None),
+        }
+        for hook in hooks
+    ]
     return _page(
         request, "list", gettext("Webhooks"), {"rows": rows, "is_full": len(hooks) >= HOOKS_MAX, "max": HOOKS_MAX}
     )
@@ -96,10 +103,6 @@ def hook_state(hook: Hook) -> tuple[str, str]:
     if hook.off:
         return ("" if hook.off == Hook.Off.AUTHOR else "bad"), hook.get_off_display()
     return ("warn", gettext("takes nothing")) if hook.failures else ("good", pgettext("of a webhook", "on"))
-
-
-def _last_tried(hook: Hook) -> Call | None:
-    return max(_newest_calls(hook, 1), key=lambda call: call.tried_at or call.at, default=None)
 
 
 def _newest_calls(hook: Hook, count: int) -> list[Call]:
