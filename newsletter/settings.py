@@ -249,8 +249,13 @@ CACHES: dict[str, dict[str, Any]] = {
     # Rebuildable, never in Redis: docs/decisions/0018. A page has 10 KB.
     "pages": _local_memory | {"LOCATION": "pages", "OPTIONS": {"MAX_ENTRIES": 1_000}},
 }
+# Half a second to connect, and for each reply; Django's own would retry for half a minute.
+REDIS_CACHE = {
+    "BACKEND": "django.core.cache.backends.redis.RedisCache",
+    "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "retry": None},
+}
 if REDIS_URL:
-    CACHES["default"] = {"BACKEND": "newsletter.limits.redis_cache.PromptRedisCache", "LOCATION": REDIS_URL}
+    CACHES["default"] = REDIS_CACHE | {"LOCATION": REDIS_URL}
 
 # A request waits at most a second for the queue; kombu would retry for ever.
 REDIS_QUEUE = {"visibility_timeout": 600, "unacked_restore_throttle": 1, "max_retries": 0}

@@ -41,7 +41,7 @@ def environ_from_scope(scope: Any) -> Environ:
     """Build the environ of PEP 3333.
 
     A header with an underscore in its name is dropped: WSGI could not tell it from the one with a hyphen, and a proxy
-    that sets X-Forwarded-For passes X_Forwarded_For on. A value that is not ASCII becomes NOT_ASCII.
+    that sets X-Forwarded-For passes X_Forwarded_For on. A value that is not ASCII becomes NON_ASCII_VALUE.
     """
     host, _, port = scope.server.rpartition(":")
     environ = {

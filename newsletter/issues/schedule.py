@@ -190,7 +190,7 @@ class Upcoming:
 
     @property
     def vacation(self) -> Shift | None:
-        """The vacation to announce: current or within ANNOUNCED_AHEAD, and with a slot in it."""
+        """The vacation to announce: current or within VACATION_LEAD_TIME, and with a slot in it."""
         end = _local_day(self.publication, self.now) + VACATION_LEAD_TIME
         soon = (one for one in self._vacations() if one.days[0] <= end)
         return next((one for one in soon if _has_slot(self.publication, one)), None)
@@ -218,7 +218,7 @@ class Upcoming:
 
 
 def upcoming(publication: Publication, now: datetime) -> Upcoming:
-    """One query, and one more a vacation within ANNOUNCED_AHEAD."""
+    """One query, and one more a vacation within VACATION_LEAD_TIME."""
     return Upcoming(publication, now, list(Shift.objects.from_day(_local_day(publication, now) - cadence.DAY)))
 
 

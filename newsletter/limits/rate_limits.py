@@ -8,8 +8,7 @@ from django.core.cache import cache, caches
 from django.core.cache.backends.base import BaseCache
 from django.utils.connection import ConnectionProxy
 
-from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit
-from newsletter.limits.redis_cache import redis_errors
+from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit, redis_errors
 from newsletter.mail.tokens import keyed_digest
 
 CIRCUIT = "redis"  # the name of its circuit breaker

@@ -127,7 +127,7 @@ PROGRAMS: Final = (
 
 
 def recognised_program(names: Iterable[str]) -> ExportFormat:
-    """The program whose export has these columns; UNKNOWN for a table by hand or of another one."""
+    """The program whose export has these columns; UNKNOWN_PROGRAM for a table by hand or of another one."""
     there = frozenset(names)
     return next((one for one in PROGRAMS if any(signs <= there for signs in one.signs)), UNKNOWN_PROGRAM)
 

@@ -43,7 +43,7 @@ def merge(
     consent: str = "",
     dry_run: bool = False,
 ) -> Counter[str]:
-    """Write rows in one transaction; return counts by COUNTED. Idempotent.
+    """Write rows in one transaction; return counts by COUNT_NAMES. Idempotent.
 
     consent: how these readers agreed; stored with each.
     """

@@ -227,7 +227,7 @@ def _by_source(readers: models.QuerySet[Subscriber]) -> Counter[tuple[str, str]]
 
 
 def _sources(readers: models.QuerySet[Subscriber]) -> Counter[tuple[str, str]]:
-    """Sources of a day; all but the largest are summed as REST."""
+    """Sources of a day; all but the largest are summed as OTHER_SOURCE."""
     found = _by_source(readers)
     kept = Counter(dict(found.most_common(SOURCES_A_DAY)))
     if rest := found.total() - kept.total():

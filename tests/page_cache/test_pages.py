@@ -23,7 +23,7 @@ from newsletter.page_cache.site_version import SiteVersion
 from newsletter.page_cache.triggers import tables_shown
 from newsletter.posts.models import Post, Tag
 from newsletter.publication.task_queue import enqueue
-from newsletter.settings import REDIS_QUEUE
+from newsletter.settings import REDIS_CACHE, REDIS_QUEUE
 from newsletter.wsgi_environ import ARRIVED_AT_KEY
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
@@ -299,7 +299,7 @@ def test_what_belongs_to_one_client_is_not_kept_for_others_even_if_its_view_says
 
 
 def test_pages_need_no_redis(client, settings):
-    away = {"BACKEND": "newsletter.limits.redis_cache.PromptRedisCache", "LOCATION": NOBODY}
+    away = REDIS_CACHE | {"LOCATION": NOBODY}
     settings.CACHES = settings.CACHES | {"default": away}
     make_publication()
     post = make_post("管理槓桿")
@@ -315,7 +315,7 @@ def test_pages_need_no_redis(client, settings):
 def test_whatever_pages_strangers_ask_for_a_small_redis_has_room_for_counters_and_tasks(
     client, settings, redis, redis_url
 ):
-    counted = {"BACKEND": "newsletter.limits.redis_cache.PromptRedisCache", "LOCATION": redis_url}
+    counted = REDIS_CACHE | {"LOCATION": redis_url}
     settings.CACHES = settings.CACHES | {"default": counted}
     redis.limit("24mb")
     make_publication()

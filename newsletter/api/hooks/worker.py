@@ -36,7 +36,7 @@ RETRY_DELAYS = (
 JITTER = 0.2  # maximum share added to a delay, so that recovered receivers are not all called at once
 GIVEN_UP_AFTER = timedelta(days=3)
 FAILURES_MIN = 8  # so that a clock that jumps ahead gives up no hook
-LOOK_BACK = CALL_RETENTION - timedelta(days=5)  # shorter than KEPT_FOR: stored calls show what was sent
+LOOK_BACK = CALL_RETENTION - timedelta(days=5)  # shorter than CALL_RETENTION: stored calls show what was sent
 
 
 def record_published_posts(now: datetime) -> int:

@@ -140,7 +140,7 @@ def _is_worth_parsing(text: str) -> bool:
 
 
 class LimitDepth(Treeprocessor):
-    """Flattens elements nested deeper than DEEPEST, so that no later step recurses too deep."""
+    """Flattens elements nested deeper than DEPTH_MAX, so that no later step recurses too deep."""
 
     def run(self, root: Element) -> None:
         level = [root]
