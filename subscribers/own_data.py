@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from subscribers import growth, origins, privacy
-from subscribers.exporting import csv_table
+from subscribers.exporting import csv_table, iso_time
 from subscribers.models import Act, Invited, Pause, Subscriber, Suppression
 from subscribers.models.tags import join_tags
 
@@ -75,8 +75,8 @@ def row_facts(reader: Subscriber) -> dict[str, Any]:
         "address": reader.email,
         "name": reader.name,
         "state": reader.state,
-        "confirmed_at": _iso(reader.confirmed_at),
-        "paused_until": _iso(reader.paused_until),
+        "confirmed_at": iso_time(reader.confirmed_at) or None,
+        "paused_until": iso_time(reader.paused_until) or None,
         "readers_invited": invited_count(reader),
         "tags": reader.tag_names,
     }
@@ -87,12 +87,12 @@ def invited_count(reader: Subscriber) -> int:
 
 
 def data_as_json(reader: Subscriber) -> dict[str, Any]:
-    chapters = {
-        chapter.name: [
-            {"at": _iso(line.at), "what": line.what, "details": [*line.details, *line.stored]} for line in chapter.lines
+    chapters: dict[str, list[dict[str, Any]]] = {}
+    for chapter in all_chapters(reader, ""):
+        chapters[chapter.name] = [
+            {"at": iso_time(line.at) or None, "what": line.what, "details": [*line.details, *line.stored]}
+            for line in chapter.lines
         ]
-        for chapter in all_chapters(reader, "")
-    }
     return row_facts(reader) | chapters
 
 
@@ -107,11 +107,7 @@ def _rows(reader: Subscriber) -> Iterator[list[str]]:
         yield ["reader", "", name, str(text or "")]
     for chapter in all_chapters(reader, ""):
         for line in chapter.lines:
-            yield [chapter.name, _iso(line.at) or "", line.what, " | ".join(line.details + line.stored)]
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="seconds") if moment else None
+            yield [chapter.name, iso_time(line.at), line.what, " | ".join(line.details + line.stored)]
 
 
 # --- Chapters of this app ---

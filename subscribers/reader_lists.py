@@ -126,10 +126,6 @@ def in_state(readers: SubscriberQuerySet, state: str) -> SubscriberQuerySet:
     return readers.none()
 
 
-def with_tag(readers: SubscriberQuerySet, tag: str) -> SubscriberQuerySet:
-    return readers.tagged(tag)
-
-
 def from_source(readers: SubscriberQuerySet, source: str) -> SubscriberQuerySet:
     """Readers by the source of their sign-up or import.
 
@@ -158,7 +154,7 @@ def joined_to(readers: SubscriberQuerySet, day: str) -> SubscriberQuerySet:
 
 READER_FILTERS: Final[Mapping[str, ReaderFilter]] = {
     "state": in_state,
-    "tag": with_tag,
+    "tag": SubscriberQuerySet.tagged,
     "source": from_source,
     "joined_from": joined_from,
     "joined_to": joined_to,

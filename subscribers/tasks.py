@@ -7,8 +7,9 @@ from newsletter.mail.queued_mail import send_next_of
 from newsletter.publication.heartbeats import Component, beat
 from newsletter.publication.models import Publication
 from subscribers.mails import address_change, sending
-from subscribers.models import FORGET_AFTER, Consent, DayCount, OriginCount, Subscriber, Unsent, mail_queue
+from subscribers.models import FORGET_AFTER, Consent, DayCount, MailBudget, OriginCount, Subscriber, Unsent
 from subscribers.models.address_changes import AddressChange
+from subscribers.models.mail_queue import BUDGET_WINDOW
 
 MAIL_QUEUES = (sending.SIGN_UP_MAIL, address_change.MAIL, sending.LINK_MAIL, sending.REMINDER_MAIL)
 MAILS_PER_RUN = 200  # beat starts the next run within ten seconds
@@ -32,7 +33,7 @@ def forget_unconfirmed() -> None:
     Subscriber.objects.forgettable(now).delete()
     AddressChange.objects.filter(asked_at__lte=now - FORGET_AFTER).delete()
     Unsent.objects.filter(at__lte=now - FORGET_AFTER).delete()
-    mail_queue.delete_old_budgets(now)
+    MailBudget.objects.filter(latest__lte=now - BUDGET_WINDOW).delete()
     Consent.objects.delete_old_ips(now)
 
 

@@ -1,7 +1,7 @@
 """Daily counts of readers, arrivals, departures and sources."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -81,7 +81,8 @@ class DayCountManager(models.Manager["DayCount"]):
         """Counts of the last twelve weeks, oldest first, from the first with readers; `readers` is today's."""
         first = today - WEEKS * WEEK
         kept = list(self.filter(on__gte=first, on__lt=today).order_by("on").values_list("on", "readers"))
-        found = [(day, _last_until(day, kept)) for day in reversed(_weeks_before(today))]
+        weeks = reversed(_weeks_before(today))
+        found = [(day, next((count for on, count in reversed(kept) if on <= day), None)) for day in weeks]
         begun = next((place for place, (_day, count) in enumerate(found) if count), len(found))
         return [*((day, count or 0) for day, count in found[begun:]), (today, readers)]
 
@@ -110,10 +111,6 @@ def _weeks_before(today: date) -> list[date]:
 def _was(at: datetime) -> Q:
     stayed = Q(unsubscribed_at__isnull=True) | Q(unsubscribed_at__gte=at)
     return Q(confirmed_at__lt=at) & stayed
-
-
-def _last_until(day: date, kept: Iterable[tuple[date, int]]) -> int | None:
-    return next((count for on, count in reversed(list(kept)) if on <= day), None)
 
 
 @dataclass(frozen=True)

@@ -43,10 +43,6 @@ def take_from_budget(email: str, now: datetime) -> bool:
         return bool(row.update(third=F("second"), second=F("latest"), latest=now))
 
 
-def delete_old_budgets(now: datetime) -> None:
-    MailBudget.objects.filter(latest__lte=now - BUDGET_WINDOW).delete()
-
-
 class LinkWishManager(models.Manager["LinkWish"]):
     def keep(self, email: str, now: datetime) -> None:
         """Takes the same time whether or not the address is a reader's."""

@@ -39,7 +39,3 @@ def redact_reader(reader: Subscriber) -> None:
     still_sent = {"event": HookEventType.SUPPRESSED, "detail": Suppression.Reason.ERASED}
     waiting = mine.waiting().exclude(**still_sent)
     waiting.update(**REDACTED_VALUES, state=Call.State.VOID, settled_at=timezone.now())
-
-
-def redact_call(call: Call) -> None:
-    Call.objects.filter(pk=call.pk).update(**REDACTED_VALUES)

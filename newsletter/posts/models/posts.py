@@ -46,10 +46,6 @@ def post_path(number: int, words: str) -> str:
     return reverse("posts:post", args=[f"{number}-{words}" if words else str(number)])
 
 
-def page_path(words: str) -> str:
-    return reverse("posts:page", args=[words])
-
-
 def parse_tag_names(typed: str) -> list[str]:
     names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", without_hidden(typed)))
     return list(dict.fromkeys(nfc(name) for name in names if name))
@@ -316,7 +312,9 @@ class Post(models.Model):
         return self.title or gettext("(no title yet)")
 
     def get_absolute_url(self) -> str:
-        return page_path(self.words) if self.is_page and self.words else post_path(self.pk, self.words)
+        if self.is_page and self.words:
+            return reverse("posts:page", args=[self.words])
+        return post_path(self.pk, self.words)
 
     @property
     def card(self) -> Card:
