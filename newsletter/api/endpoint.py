@@ -57,11 +57,6 @@ def check_if_match(request: HttpRequest, etag: str) -> None:
         raise Problem("changed", headers={"ETag": etag})
 
 
-def require_if_match(request: HttpRequest) -> None:
-    if not request.headers.get("If-Match", "").strip():
-        raise Problem("etag-missing")
-
-
 type View = Callable[..., "ApiResponse | HttpResponseBase"]
 PathId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -139,22 +134,13 @@ class EndpointRouter(Router):
                 auth=BearerToken(scope, permissions, demands.takes),
                 response={demands.status: returns},
                 operation_id=view.__name__,
-                summary=_first_line(view),
+                summary=(view.__doc__ or view.__name__).strip().partition("\n")[0].rstrip("."),
                 openapi_extra=extra,
             )
             operation(_reading(view) if demands.method == "GET" else _changing(view, demands))
             return view
 
         return register
-
-
-def _first_line(view: View) -> str:
-    return (view.__doc__ or view.__name__).strip().partition("\n")[0].rstrip(".")
-
-
-def _as_token(request: ApiRequest) -> Any:
-    """Log changes under the user and the name of the token."""
-    return acting_as(f"{request.user.get_username()} ({request.auth.name})", Via.API)
 
 
 def _reading(view: View) -> View:
@@ -169,12 +155,12 @@ def _changing(view: View, demands: EndpointSpec) -> View:
     @wraps(view)
     def respond(request: ApiRequest, **given: Any) -> HttpResponse:
         def work() -> HttpResponse:
-            if demands.has_match:
-                require_if_match(request)
+            if demands.has_match and not request.headers.get("If-Match", "").strip():
+                raise Problem("etag-missing")
             with transaction.atomic():
                 return cast("HttpResponse", to_http(request, view(request, **given)))  # only what is read streams
 
-        with _as_token(request):
+        with acting_as(f"{request.user.get_username()} ({request.auth.name})", Via.API):
             return _done_once(request, work) if demands.has_key else work()
 
     return respond

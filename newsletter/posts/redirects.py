@@ -27,9 +27,7 @@ COUNTED_PER_MINUTE = 30  # hits of old URLs that are counted, from all clients t
 
 
 def page_not_found_or_moved(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if found := find_redirect(request):
-        return found
-    return page_not_found(request, exception)
+    return find_redirect(request) or page_not_found(request, exception)
 
 
 def find_redirect(request: HttpRequest) -> HttpResponse | None:

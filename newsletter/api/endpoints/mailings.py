@@ -259,7 +259,8 @@ def schedule_issue(request: ApiRequest, number: IssueNumber, when: ScheduleIn) -
     letter, form = freeze(issue), _form(issue, when, now)
     if not form.is_valid():
         raise form_problem(form, FIELD_NAMES)
-    _refuse_obstacles(issue, letter, form)
+    if reasons := obstacles(issue, form.send_at or form.begins, letter=letter):
+        raise Problem("conflict", " ".join(reasons))
     _refuse_unless_rehearsed(issue, segment, letter, now)
     _refuse_another_number(issue, segment, when.readers, now)
     _approve(issue, letter, form, segment, now)
@@ -275,11 +276,6 @@ def _form(issue: Issue, when: ScheduleIn, now: datetime) -> ScheduleForm:
     if isinstance(when.at, datetime):
         data = {"when": "at", "at": when.at.isoformat()}
     return ScheduleForm(data, issue=issue, slots=slots, begins=begins)
-
-
-def _refuse_obstacles(issue: Issue, letter: FrozenLetter, form: ScheduleForm) -> None:
-    if reasons := obstacles(issue, form.send_at or form.begins, letter=letter):
-        raise Problem("conflict", " ".join(reasons))
 
 
 def _refuse_unless_rehearsed(issue: Issue, segment: str, letter: FrozenLetter, now: datetime) -> None:

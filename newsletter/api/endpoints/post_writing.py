@@ -86,15 +86,6 @@ def _store(request: ApiRequest, form: PostForm, *, is_new: bool, update_live: bo
         Change.objects.log(Change.Action.PUBLISHED, [post])
 
 
-def changes_publication(changes: Mapping[str, Any]) -> bool:
-    return bool(UNVERSIONED_FIELDS & changes.keys())
-
-
-def with_working_copy(post: Post) -> Post:
-    WorkingCopy.objects.overlay(post)
-    return post
-
-
 __all__ = ["posts_router"]  # v1.py imports the router from here, so that these endpoints are registered
 
 ADD, CHANGE = ("posts.add_post",), ("posts.change_post",)
@@ -174,7 +165,7 @@ def withdraw_post(request: ApiRequest, number: PathId) -> ApiResponse:
 def _asked(request: ApiRequest, change: PostChanges) -> dict[str, Any]:
     """The requested changes. Raises Problem if they need a further scope or permission."""
     asked: dict[str, Any] = change.model_dump(exclude_unset=True)
-    if changes_publication(asked):
+    if UNVERSIONED_FIELDS & asked.keys():
         require_scope(request, PUBLISHING)
         require_permission(request, PUBLISH_PERMISSION)
     return asked
@@ -184,7 +175,8 @@ def _seen(request: ApiRequest, number: int) -> Post:
     """The post with unpublished changes, if If-Match names its current state."""
     post = get_post(request, number)
     check_if_match(request, etag_of(posts_json([post])[0]))
-    return with_working_copy(post)
+    WorkingCopy.objects.overlay(post)
+    return post
 
 
 def _answer(request: ApiRequest, number: int, *, status: int = 200) -> ApiResponse:

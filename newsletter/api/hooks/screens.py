@@ -182,7 +182,8 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
     if request.method != "POST":
         return _page(request, "delete", gettext("Delete %s?") % hook.host, {"hook": hook})
-    hook_actions.delete_hook(hook)
+    Change.objects.log(Change.Action.DELETED, [hook])
+    hook.delete()
     messages.success(request, gettext("%s is told nothing any more.") % hook.host)
     return redirect("admin:webhooks")
 

@@ -109,12 +109,7 @@ def write_page(file: IO[bytes], contents: YearContents, request: HttpRequest) ->
     file.write(before.rstrip(" ").encode())
     for bound in contents.issues():
         html = render_to_string("issues/_bound.html", {"bound": bound, "issue": bound.issue}, request)
-        file.write(_with_picture_sizes(html).encode())
+        html = html.replace(' loading="lazy"', "")  # it leaves pictures blank in print
+        images = Image.objects.filter(digest__in={digest for _url, digest in IMG_PATTERN.findall(html)})
+        file.write(add_picture_sizes(html, {image.get_absolute_url(): image for image in images}).encode())
     file.write(after.encode())
-
-
-def _with_picture_sizes(html: str) -> str:
-    """Add srcset; remove lazy loading, which leaves images blank in print."""
-    digests = {digest for _url, digest in IMG_PATTERN.findall(html)}
-    images = Image.objects.filter(digest__in=digests) if digests else ()
-    return add_picture_sizes(html.replace(' loading="lazy"', ""), {image.get_absolute_url(): image for image in images})
