@@ -49,7 +49,7 @@ class SourceGrowth:
         return sum(self.came)
 
     @property
-    def source_label(self) -> str:
+    def label(self) -> str:
         return source_label(self.kind, self.name)
 
 

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
@@ -97,7 +97,7 @@ FORM_LOCATIONS = {"form", "file"}
 
 
 def register_handlers(api: NinjaAPI) -> None:
-    api.add_exception_handler(Problem, problems.problem_response)
+    api.add_exception_handler(Problem, cast("Any", problems.problem_response))
     api.add_exception_handler(ValidationError, _invalid)
     api.add_exception_handler(Http404, lambda request, _error: problems.problem_response(request, Problem("not-found")))
     api.add_exception_handler(

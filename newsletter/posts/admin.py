@@ -583,8 +583,8 @@ class PostGroupAdmin(PlainDeleteAdmin):
         return group.get_absolute_url() if self.model.objects.in_use(timezone.now()).contains(group) else None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        groups: QuerySet[Any] = super().get_queryset(request)
-        return groups.annotate(uses=Count("posts"))
+        groups: QuerySet[Any] = super().get_queryset(request).annotate(uses=Count("posts"))
+        return groups
 
     @admin.display(description=_("posts"), ordering="uses")
     def post_count(self, group: Any) -> int:

@@ -255,12 +255,12 @@ def test_a_number_has_one_spelling_and_other_pages_are_not_there_nor_kept(client
     make_publication()
     make_post(tags=["ai"])
     assert client.get(path + "1").status_code == 200
-    before = len(caches["pages"].store)
+    before = len(caches["pages"]._cache)
 
     answers = {number: client.get(path + quote(number)).status_code for number in SPELLINGS}
 
     assert answers == dict.fromkeys(SPELLINGS, 404)
-    assert len(caches["pages"].store) == before
+    assert len(caches["pages"]._cache) == before
 
 
 def answered(view, *, cookie=""):

@@ -109,7 +109,7 @@ def write_page(file: IO[bytes], contents: YearContents, request: HttpRequest) ->
     file.write(before.rstrip(" ").encode())
     for bound in contents.issues():
         html = render_to_string("issues/_bound.html", {"bound": bound, "issue": bound.issue}, request)
-        html = html.replace(' loading="lazy"', "")  # it leaves pictures blank in print
-        images = Image.objects.filter(digest__in={digest for _url, digest in IMG_PATTERN.findall(html)})
-        file.write(add_picture_sizes(html, {image.get_absolute_url(): image for image in images}).encode())
+        eager = html.replace(' loading="lazy"', "")  # it leaves pictures blank in print
+        images = Image.objects.filter(digest__in={digest for _url, digest in IMG_PATTERN.findall(eager)})
+        file.write(add_picture_sizes(eager, {image.get_absolute_url(): image for image in images}).encode())
     file.write(after.encode())

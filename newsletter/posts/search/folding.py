@@ -34,7 +34,7 @@ QUERY_MAX: Final = 200  # characters; PHRASE backtracks over open quotes
 
 # Variants of a character that Taiwanese readers treat as the same, or type with another input method, and simplified
 # characters, each with the one that stands for it.
-VARIANTS: Final = dict((Path(__file__).parent / "variants.txt").read_text("utf-8").split())
+VARIANTS: Final = {one[0]: one[1] for one in (Path(__file__).parent / "variants.txt").read_text("utf-8").split()}
 
 
 class _Folding(dict[int, str]):
