@@ -118,13 +118,11 @@ class VolumeIssue:
     posts: tuple[VolumePost, ...]
 
 
-BYTES_ALL = 40_000_000  # of pictures: Amazon accepts 50 MB by mail
+PICTURE_BYTES_MAX = 40_000_000  # of pictures: Amazon accepts 50 MB by mail
 
 
 class BookPictures:
-    """Adds pictures to a book while its chapters are written."""
-
-    def __init__(self, writer: EpubWriter, bytes_left: int = BYTES_ALL) -> None:
+    def __init__(self, writer: EpubWriter, bytes_left: int = PICTURE_BYTES_MAX) -> None:
         self.writer, self.bytes_left = writer, bytes_left
         self._known: dict[str, Image] = {}
         self._shown: dict[str, BookPicture | None] = {}
@@ -142,7 +140,6 @@ class BookPictures:
         return self._shown[address]
 
     def _add(self, image: Image) -> BookPicture | None:
-        """Add the widest size within the byte limits."""
         for width in reversed([width for width in image.widths("fallback") if width <= image.width]):
             path = image.path("fallback", width)
             suffix = Path(path).suffix.lower()
@@ -165,8 +162,8 @@ def _read(path: str) -> bytes | None:
         return None
 
 
-COVER = "cover.png"
-KEPT = '<span class="kept">'  # few reading devices know `text-wrap: pretty`
+COVER_FILE = "cover.png"
+KEPT_START_TAG = '<span class="kept">'  # few reading devices know `text-wrap: pretty`
 SAFE_IN_URL = "%/:?@!$&'()*+,;=~-._"
 _HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 _POST = re.compile(r"/p/([0-9]{1,10})[^/]*/")
@@ -196,7 +193,7 @@ def _facts(contents: YearContents) -> BookMetadata:
         source_url=address,
         published_on=str(contents.year),
         changed_at=contents.changed_at,
-        cover=COVER,
+        cover=COVER_FILE,
     )
 
 
@@ -204,7 +201,7 @@ def _add_cover(writer: EpubWriter) -> None:
     facts, publication = writer.facts, Publication.objects.current()
     cover = Cover(publication.name, publication.promise, facts.author, facts.published_on, publication.accent)
     try:
-        writer.add_picture(COVER, cover.png())
+        writer.add_picture(COVER_FILE, cover.png())
     except FontUnusable as error:
         logger.error("The cover of a book cannot be drawn: %s", error)  # noqa: TRY400 - `doctor` reports the rest
 
@@ -220,7 +217,7 @@ def _chapters(contents: YearContents, pictures: BookPictures) -> Iterator[BookCh
 
     def xhtml(html: str) -> str:
         html = to_xhtml(html, link=link, picture=pictures.show, absent=_("picture"), film=_("film"))
-        return keep_endings(html, KEPT)
+        return keep_endings(html, KEPT_START_TAG)
 
     for bound in contents.issues():
         issue = bound.issue
@@ -278,7 +275,6 @@ def _links(contents: YearContents) -> Callable[[str], str | None]:
 
 
 def _external_url(url: str) -> str | None:
-    """A valid absolute URL, or None."""
     parts = urlsplit(url)
     if parts.scheme in {"mailto", "tel"}:
         return quote(url, safe=SAFE_IN_URL) if parts.path else None
