@@ -86,7 +86,7 @@ def test_the_command_reads_the_table_in_a_zip(db, tmp_path, capsys):
 def test_a_workbook_that_is_broken_is_explained(db, tmp_path):
     path = tmp_path / "answers.xlsx"
     with zipfile.ZipFile(path, "w") as made:
-        made.writestr(packed.WORKBOOK_FILE, "no workbook")
+        made.writestr(packed.WORKBOOK, "no workbook")
 
     with pytest.raises(CommandError, match="The workbook cannot be opened"):
         call_command("import_subscribers", path)
