@@ -141,7 +141,6 @@ class RsgiAdapter:
         return body
 
     async def _max_body_bytes(self, environ: Environ) -> int | None:
-        """Bytes that the request may send; None if the lookup failed."""
         if not body_size.asks_database(environ):
             return body_size.max_body_bytes(environ)
         limit: int | None = await self._in_thread(partial(body_size.max_body_bytes, environ))

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import takewhile
 
 import idna
 from disposable_email_domains import blocklist
@@ -207,9 +208,7 @@ def is_one_typo(typed: str, intended: str) -> bool:
 
 
 def _common_prefix(one: str, other: str) -> int:
-    """Length of the common prefix."""
-    pairs = zip(one, other, strict=False)
-    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+    return sum(1 for _pair in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def is_disposable(email: str) -> bool:

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -20,15 +20,13 @@ from subscribers.author_actions import ActionContext
 from subscribers.forms import ReaderAddForm, ReaderChangeForm, SuppressionForm
 from subscribers.models import ReaderCounts, Subscriber, SubscriberQuerySet, Suppression, cached_reader_counts
 from subscribers.models.consents import ConsentDetails
-from subscribers.models.tags import Tagging, join_tags
+from subscribers.models.tags import join_tags
 from subscribers.reader_lists import LIST_FILTERS, LimitedPaginator, SearchChangeList, SearchPaginator
 
 ERASED_AT_ONCE_MAX = 100  # readers
 
 
 class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Common base of the admins of readers and suppressed addresses."""
-
     change_form: type[forms.BaseForm] = CleanTextModelForm
     paginator = LimitedPaginator
     show_full_result_count = False
@@ -84,11 +82,7 @@ class SubscriberAdmin(AddressAdmin):
     # --- The list ---
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
-        """Readers with tags, and `barred`: the reason of a suppression, or None."""
-        barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).order_by()
-        taggings = Prefetch("taggings", Tagging.objects.select_related("tag").order_by("pk"))
-        readers = super().get_queryset(request).annotate(barred=Subquery(barred.values("reason")))
-        return cast("QuerySet[Subscriber]", readers.prefetch_related(taggings))
+        return cast("SubscriberQuerySet", super().get_queryset(request)).for_listing()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], term: str
@@ -174,7 +168,7 @@ class SubscriberAdmin(AddressAdmin):
         """Erase after a confirmation page."""
         readers = list(queryset[: ERASED_AT_ONCE_MAX + 1])
         if len(readers) > ERASED_AT_ONCE_MAX:
-            self._report(request, _("Please erase at most 100 readers at once."), messages.ERROR)
+            self.message_user(request, _("Please erase at most 100 readers at once."), messages.ERROR)
         elif "confirmed" not in request.POST:
             context = self.admin_site.each_context(request) | {"readers": readers, "title": _("Erase readers")}
             return TemplateResponse(request, "admin/subscribers/erase.html", context | {"opts": self.opts})
@@ -186,10 +180,8 @@ class SubscriberAdmin(AddressAdmin):
         for subscriber in readers:
             subscriber.erase()
         count = len(readers)
-        self._report(request, ngettext("%d reader was erased.", "%d readers were erased.", count) % count)
-
-    def _report(self, request: HttpRequest, text: Any, level: int = messages.SUCCESS) -> None:
-        self.message_user(request, text, level)
+        text = ngettext("%d reader was erased.", "%d readers were erased.", count)
+        self.message_user(request, text % count, messages.SUCCESS)
 
 
 @admin.register(Suppression)

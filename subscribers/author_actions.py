@@ -23,8 +23,6 @@ State = Subscriber.State
 
 
 class ActionResult(StrEnum):
-    """The result of an action for one reader."""
-
     DONE = "done"
     ALREADY = "already"  # it was so before
     NO_READER = "no-reader"  # pending or unsubscribed
@@ -43,7 +41,6 @@ class ActionContext:
 
     @property
     def circumstances(self) -> ConsentDetails:
-        """For the consent record."""
         return ConsentDetails(f"by the author: {self.reason}" if self.reason else "by the author")
 
 

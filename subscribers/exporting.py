@@ -7,10 +7,9 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
 from django.http import StreamingHttpResponse
 
-from subscribers.models import Sentence, Subscriber, SubscriberQuerySet, Suppression
+from subscribers.models import Sentence, Subscriber, SubscriberQuerySet
 from subscribers.models.tags import Tagging, join_tags
 
 COLUMNS = ["email", "name", "state", "consent_at", "tags", "paused_until", "heard"]
@@ -59,53 +58,39 @@ def csv_body_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
     """Yield a line per reader. For a suppressed address the state column holds the suppression reason, so that no other
     program mails it.
     """
-    return _lines(_rows(subscribers))
+    facts = (one | {"tags": join_tags(one["tags"])} for one in _reader_facts(subscribers))
+    return _lines([one[name] for name in COLUMNS] for one in facts)
 
 
-def _rows(subscribers: SubscriberQuerySet) -> Iterator[list[str]]:
-    for _pk, names, heard, *row in _reader_values(subscribers):
-        yield _cells(join_tags(names), heard, *row)
-
-
-def _reader_values(subscribers: SubscriberQuerySet) -> Iterator[tuple[Any, ...]]:
-    """Yield each reader's values in id order, with tags and how they heard of us.
-
-    Keyset pagination: no cursor stays open during a slow download.
-    """
-    barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).values("reason")
+def _reader_facts(subscribers: SubscriberQuerySet) -> Iterator[dict[str, Any]]:
+    """Yield COLUMNS and id of each reader in id order. Keyset pagination: no cursor stays open in a slow download."""
     fields = ("pk", "email", "name", "state", "confirmed_at", "paused_until", "barred")
-    rows = subscribers.order_by("pk").annotate(barred=Subquery(barred)).values_list(*fields)
+    rows = subscribers.order_by("pk").with_suppressions().values_list(*fields)
     last, is_last = 0, False
     while not is_last:
         found = list(rows.filter(pk__gt=last)[: BATCH_SIZE + 1])
         some, is_last = found[:BATCH_SIZE], len(found) <= BATCH_SIZE
         readers = [pk for pk, *_row in some]
         names_of, heard_of = Tagging.objects.names_of(readers), Sentence.objects.how_heard(readers)
-        for pk, *row in some:
-            yield pk, names_of[pk], heard_of.get(pk, ""), *row
+        for pk, email, name, state, confirmed_at, paused_until, reason in some:
+            yield {
+                "id": pk,
+                "email": email,
+                "name": name,
+                "state": reason or state,
+                "consent_at": iso_time(confirmed_at),
+                "tags": names_of[pk],
+                "paused_until": iso_time(paused_until if state == Subscriber.State.PAUSED else None),
+                "heard": " ".join(heard_of.get(pk, "").split()),
+            }
         last = readers[-1] if readers else 0
 
 
 def json_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
-    """Yield a line of JSON per reader: the CSV columns, with tags as a list and null for empty."""
-    for pk, names, heard, email, name, state, confirmed_at, paused_until, barred in _reader_values(subscribers):
-        facts = {
-            "id": pk,
-            "email": email,
-            "name": name,
-            "state": barred or state,
-            "consent_at": iso_time(confirmed_at) or None,
-            "tags": names,
-            "paused_until": iso_time(paused_until if state == Subscriber.State.PAUSED else None) or None,
-            "heard": " ".join(heard.split()),
-        }
-        yield json.dumps(facts, ensure_ascii=False) + "\n"
-
-
-def _cells(tags: str, heard: str, email: str, name: str, state: str, *rest: Any) -> list[str]:
-    confirmed_at, paused_until, barred = rest
-    until = paused_until if state == Subscriber.State.PAUSED else None
-    return [email, name, barred or state, iso_time(confirmed_at), tags, iso_time(until), " ".join(heard.split())]
+    """Yield a line of JSON per reader: the CSV columns, with tags as a list and null for no time."""
+    for one in _reader_facts(subscribers):
+        times = {name: one[name] or None for name in ("consent_at", "paused_until")}
+        yield json.dumps(one | times, ensure_ascii=False) + "\n"
 
 
 def escape_formula(text: str) -> str:

@@ -1,10 +1,10 @@
 """Forms of readers (sign-up, name, address, pause) and of the author (readers, suppressions)."""
 
 import re
-from calendar import monthrange
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature, Signer
@@ -41,22 +41,18 @@ SIGNED_MAX = 400  # characters of a signed form field
 # Salts of signed form fields.
 STAMP_SALT = "subscribers.stamp"
 PERSON_SALT = "subscribers.person"  # of the second button
-TICKET_SALT = "subscribers.ticket"  # of the proof-of-work page: without a proof, the mail may queue instead
 
 
 def sign_timestamp(now: datetime) -> str:
-    """The signed time at which a form was shown."""
     return Signer(salt=STAMP_SALT).sign(str(int(now.timestamp())))
 
 
-def sign_address(salt: str, email: str, now: datetime) -> str:
+def sign_address(email: str, now: datetime) -> str:
     """The value that the button of a follow-up page sends."""
-    return Signer(salt=salt).sign(f"{int(now.timestamp())} {email}")
+    return Signer(salt=PERSON_SALT).sign(f"{int(now.timestamp())} {email}")
 
 
 class AddressField(forms.CharField):
-    """Accepts any spelling; cleans to the normalised one."""
-
     widget = forms.EmailInput
 
     def __init__(self, **kwargs: Any) -> None:
@@ -94,7 +90,7 @@ class SignupForm(ReaderAddressForm):
     stamp = forms.CharField(required=False)
     person = forms.CharField(required=False)
     altcha = forms.CharField(required=False)
-    ticket = forms.CharField(required=False)
+    waits = forms.CharField(required=False)  # without a proof of work, the mail may come later instead
     came = forms.CharField(required=False)
     name = forms.CharField(required=False)
     invite = forms.CharField(required=False)  # token of the inviting reader
@@ -125,14 +121,7 @@ class SignupForm(ReaderAddressForm):
         return not self.cleaned_data["website"] and age is not None and TYPING_SECONDS_MIN <= age <= STAMP_SECONDS_MAX
 
     def has_pass(self, now: datetime) -> bool:
-        return self._has_signed(PERSON_SALT, self.cleaned_data["person"], now)
-
-    def has_ticket(self, now: datetime) -> bool:
-        """Whether the sender chose to wait instead of a proof of work."""
-        return self._has_signed(TICKET_SALT, self.cleaned_data["ticket"], now)
-
-    def _has_signed(self, salt: str, text: str, now: datetime) -> bool:
-        shown_at, _space, email = _unsign(salt, text).partition(" ")
+        shown_at, _space, email = _unsign(PERSON_SALT, self.cleaned_data["person"]).partition(" ")
         age = _age_seconds(shown_at, now)
         return email == self.cleaned_data["email"] and age is not None and 0 <= age <= PASS_SECONDS_MAX
 
@@ -159,8 +148,6 @@ class AddressForm(ReaderAddressForm):
 
 
 class ReaderChangeForm(CleanTextModelForm):
-    """Name and tags of an existing reader."""
-
     tag_names = forms.CharField(
         label=_("Tags"),
         required=False,
@@ -182,8 +169,6 @@ class ReaderChangeForm(CleanTextModelForm):
 
 
 class ReaderAddForm(ReaderChangeForm):
-    """A reader added by hand, with how they agreed."""
-
     email = AddressField(label=_("address"))
     consent = forms.CharField(
         label=_("How did this reader agree?"),
@@ -236,8 +221,6 @@ class SuppressionForm(CleanTextModelForm):
 
 
 class OwnPauseForm(forms.Form):
-    """A pause of some months, or until a date."""
-
     CHOICES = [("1", _("for a month")), ("2", _("for two months")), ("3", _("for three months")), ("date", _("until"))]
 
     length = forms.ChoiceField(choices=CHOICES, initial="1", widget=forms.RadioSelect)
@@ -255,7 +238,7 @@ class OwnPauseForm(forms.Form):
         data = super().clean() or {}
         length = data.get("length")
         if length and length != "date":
-            data["until_on"] = months_later(self.today, int(length))
+            data["until_on"] = self.today + relativedelta(months=int(length))
         elif "until_on" not in self.errors:
             self._check(data.get("until_on"))
         return data
@@ -271,13 +254,6 @@ class OwnPauseForm(forms.Form):
             self.add_error("until_on", _("Choose a day after today."))
         elif day > self.today + timedelta(days=PAUSE_DAYS_MAX):
             self.add_error("until_on", _("A pause lasts a year at most. You can also unsubscribe."))
-
-
-def months_later(day: date, months: int) -> date:
-    """The same day some months later, or the last day of a shorter month."""
-    years, month = divmod(day.month - 1 + months, 12)
-    last = monthrange(day.year + years, month + 1)[1]
-    return date(day.year + years, month + 1, min(day.day, last))
 
 
 def _unsign(salt: str, text: str) -> str:

@@ -1,5 +1,6 @@
 """Where readers came from, and how many stay a quarter, computed from the daily counts."""
 
+from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +14,12 @@ from django.utils.translation import ngettext, pgettext
 from subscribers.models import OriginCount
 
 PERIODS = 12  # weeks, or months
-LATELY = timedelta(days=28)
-LARGEST = 3  # sources in a sentence
-SOURCES = 20  # rows of a table
+RECENT_DAYS = timedelta(days=28)
+SENTENCE_SOURCES = 3  # sources in a sentence
+TABLE_SOURCES = 20  # rows of a table
 type Key = tuple[str, str]  # kind and name of a source
 
-LABELS: dict[str, Promise] = {
+SOURCE_LABELS: dict[str, Promise] = {
     "campaign": _("campaign"),
     "invitation": _("a reader's invitation"),
     "site": _("another site"),
@@ -29,8 +30,8 @@ LABELS: dict[str, Promise] = {
     "api": _("by a program"),
     "other": _("others"),
 }
-TOGETHER = ("/p/", "/issues/")  # page prefixes that a sentence counts as one
-PAGES: dict[str, Promise] = {"/": _("home page"), "/p/": _("posts"), "/issues/": _("past issues")}
+GROUPED_PREFIXES = ("/p/", "/issues/")  # page prefixes that a sentence counts as one
+PAGE_LABELS: dict[str, Promise] = {"/": _("home page"), "/p/": _("posts"), "/issues/": _("past issues")}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class SourceGrowth:
 
     @property
     def label(self) -> str:
-        return label(self.kind, self.name)
+        return source_label(self.kind, self.name)
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,10 @@ class Growth:
         return tuple(map(sum, zip(*(one.came for one in self.sources), strict=True)))
 
 
-def label(kind: str, name: str) -> str:
-    if kind == "page" and name in PAGES:
-        return str(PAGES[name])
-    return name or str(LABELS.get(kind, LABELS["other"]))
+def source_label(kind: str, name: str) -> str:
+    if kind == "page" and name in PAGE_LABELS:
+        return str(PAGE_LABELS[name])
+    return name or str(SOURCE_LABELS.get(kind, SOURCE_LABELS["other"]))
 
 
 def period_starts(today: date, by: str) -> list[date]:
@@ -80,23 +81,19 @@ def period_starts(today: date, by: str) -> list[date]:
     return [date(month // 12, month % 12 + 1, 1) for month in months]
 
 
-def load_growth(today: date, by: str = "week", *, sources: int = SOURCES) -> Growth:
+def load_growth(today: date, by: str = "week", *, sources: int = TABLE_SOURCES) -> Growth:
     """Sources of the last twelve weeks or months, largest first; settled and stayed count all times."""
     starts = period_starts(today, by)
     came: defaultdict[Key, list[int]] = defaultdict(lambda: [0] * PERIODS)
     rows = OriginCount.objects.filter(on__gte=starts[0], on__lte=today).order_by("on")
     for on, kind, name, count in rows.values_list("on", "kind", "name", "came").iterator():
-        came[kind, name][_period(on, starts)] += count
+        came[kind, name][bisect(starts, on) - 1] += count
     settled = _settled()
     keys = sorted({*came, *settled}, key=lambda key: (-sum(came.get(key, ())), -settled.get(key, (0, 0))[0], key))
     found = (
         SourceGrowth(*key, tuple(came.get(key, [0] * PERIODS)), *settled.get(key, (0, 0))) for key in keys[:sources]
     )
     return Growth(tuple(starts), tuple(found), max(0, len(keys) - sources))
-
-
-def _period(on: date, starts: list[date]) -> int:
-    return max(place for place, start in enumerate(starts) if start <= on)
 
 
 def _settled() -> dict[Key, tuple[int, int]]:
@@ -108,11 +105,11 @@ def _settled() -> dict[Key, tuple[int, int]]:
 
 def recent_sources(today: date) -> tuple[int, list[tuple[str, int]]]:
     """Number of new readers of the last four weeks, and the largest sources."""
-    rows = OriginCount.objects.filter(on__gt=today - LATELY, on__lte=today).order_by().values_list("kind", "name")
+    rows = OriginCount.objects.filter(on__gt=today - RECENT_DAYS, on__lte=today).order_by().values_list("kind", "name")
     came: Counter[Key] = Counter()
     for kind, name, count in rows.annotate(readers=Sum("came")):
-        came[kind, next((together for together in TOGETHER if name.startswith(together)), name)] += count
-    return came.total(), [(label(*key), count) for key, count in came.most_common(LARGEST)]
+        came[kind, next((together for together in GROUPED_PREFIXES if name.startswith(together)), name)] += count
+    return came.total(), [(source_label(*key), count) for key, count in came.most_common(SENTENCE_SOURCES)]
 
 
 def growth_sentence(today: date) -> str:
@@ -126,7 +123,6 @@ def growth_sentence(today: date) -> str:
 
 
 def growth_table(today: date, by: str) -> Iterator[list[object]]:
-    """Yield a row per source and period with new readers."""
     found = load_growth(today, by, sources=10_000)
     for place, start in enumerate(found.begins):
         for one in found.sources:

@@ -1,6 +1,6 @@
 """All data about one reader, for their own page and for download.
 
-Other apps add chapters about their data from `AppConfig.ready`.
+Other apps add their chapters to CHAPTER_SOURCES in `AppConfig.ready`.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from subscribers import growth, origins, privacy
-from subscribers.exporting import csv_table
+from subscribers.exporting import csv_table, iso_time
 from subscribers.models import Act, Invited, Pause, Subscriber, Suppression
 from subscribers.models.tags import join_tags
 
 LINES_MAX = 2000  # of a chapter
-WAYS: dict[str, Promise] = {  # by Consent.source up to a colon
+CONSENT_WAYS: dict[str, Promise] = {  # by Consent.source up to a colon
     "link": gettext_lazy("link in a letter"),
     "link in the new mailbox": gettext_lazy("link in a letter"),
     "link in the former mailbox": gettext_lazy("link in a letter to the former address"),
@@ -61,18 +61,12 @@ class DataChapter:
 
 type ChapterSource = Callable[[Subscriber, str], DataChapter]  # called with the reader and the page's token
 
-SOURCES: list[ChapterSource] = []
-
-
-def add_chapter(source: ChapterSource) -> None:
-    """Register a chapter of another app."""
-    if source not in SOURCES:
-        SOURCES.append(source)
+CHAPTER_SOURCES: list[ChapterSource] = []
 
 
 def all_chapters(reader: Subscriber, token: str) -> list[DataChapter]:
     """All chapters, also empty ones, which only files have."""
-    return [*(source(reader, token) for source in SOURCES), _record(reader), _said(reader), _written(reader)]
+    return [*(source(reader, token) for source in CHAPTER_SOURCES), _record(reader), _said(reader), _written(reader)]
 
 
 def row_facts(reader: Subscriber) -> dict[str, Any]:
@@ -81,8 +75,8 @@ def row_facts(reader: Subscriber) -> dict[str, Any]:
         "address": reader.email,
         "name": reader.name,
         "state": reader.state,
-        "confirmed_at": _iso(reader.confirmed_at),
-        "paused_until": _iso(reader.paused_until),
+        "confirmed_at": iso_time(reader.confirmed_at) or None,
+        "paused_until": iso_time(reader.paused_until) or None,
         "readers_invited": invited_count(reader),
         "tags": reader.tag_names,
     }
@@ -93,9 +87,13 @@ def invited_count(reader: Subscriber) -> int:
 
 
 def data_as_json(reader: Subscriber) -> dict[str, Any]:
-    return row_facts(reader) | {
-        chapter.name: [_plain(line) for line in chapter.lines] for chapter in all_chapters(reader, "")
-    }
+    chapters: dict[str, list[dict[str, Any]]] = {}
+    for chapter in all_chapters(reader, ""):
+        chapters[chapter.name] = [
+            {"at": iso_time(line.at) or None, "what": line.what, "details": [*line.details, *line.stored]}
+            for line in chapter.lines
+        ]
+    return row_facts(reader) | chapters
 
 
 def data_as_csv(reader: Subscriber) -> Iterator[str]:
@@ -109,15 +107,7 @@ def _rows(reader: Subscriber) -> Iterator[list[str]]:
         yield ["reader", "", name, str(text or "")]
     for chapter in all_chapters(reader, ""):
         for line in chapter.lines:
-            yield [chapter.name, _iso(line.at) or "", line.what, " | ".join(line.details + line.stored)]
-
-
-def _plain(line: DataLine) -> dict[str, Any]:
-    return {"at": _iso(line.at), "what": line.what, "details": [*line.details, *line.stored]}
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="seconds") if moment else None
+            yield [chapter.name, iso_time(line.at), line.what, " | ".join(line.details + line.stored)]
 
 
 # --- Chapters of this app ---
@@ -139,13 +129,12 @@ def _consents(reader: Subscriber) -> Iterator[DataLine]:
 
 
 def _way(source: str) -> str:
-    """Consent.source in words."""
     kind, name = origins.classify_origin(source)
     way, _colon, detail = source.partition(": ")
     if kind == "other":
-        way = str(WAYS.get(way, way))
+        way = str(CONSENT_WAYS.get(way, way))
     else:
-        way, detail = str(growth.LABELS[kind]), growth.label(kind, name) if name else detail
+        way, detail = str(growth.SOURCE_LABELS[kind]), growth.source_label(kind, name) if name else detail
     return _("%(what)s: %(detail)s") % {"what": way, "detail": detail} if detail else way
 
 

@@ -23,7 +23,7 @@ SIZE_MAX = 16 * 1024**2  # bytes, some 250,000 requests: tokens are not checked,
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
-def path() -> Path:
+def requests_path() -> Path:
     file: Path = settings.DATA_DIR / "wishes"
     return file
 
@@ -40,7 +40,6 @@ def short_lock_timeout() -> Iterator[None]:
 
 
 def _set_timeout(milliseconds: int | None) -> None:
-    """Set the timeout of statements; None restores the settings'."""
     if connection.vendor == "sqlite":
         usual = int(float(connection.settings_dict["OPTIONS"].get("timeout", 5)) * 1000)
         statements = [f"PRAGMA busy_timeout = {usual if milliseconds is None else milliseconds}"]
@@ -60,7 +59,7 @@ def store_unsubscribe(token: str, now: datetime) -> bool:
         with _locked() as file:
             if file.seek(0, 2) > SIZE_MAX:
                 return False
-            departures.append_durably(path(), f"\n{now.astimezone(UTC).isoformat()} {token}".encode())
+            departures.append_durably(requests_path(), f"\n{now.astimezone(UTC).isoformat()} {token}".encode())
     except OSError:
         log.exception("A wish to leave cannot be kept; its sender is asked to come again.")
         return False
@@ -68,8 +67,7 @@ def store_unsubscribe(token: str, now: datetime) -> bool:
 
 
 def process_pending() -> int:
-    """Unsubscribe all stored readers; return how many. Retried as a whole if it fails."""
-    if not path().exists() or not path().stat().st_size:
+    if not requests_path().exists() or not requests_path().stat().st_size:
         return 0
     with _locked() as file:
         data = file.read()
@@ -96,11 +94,11 @@ def _unsubscribe(words: list[str]) -> bool:
 @contextmanager
 def _locked() -> Iterator[IO[bytes]]:
     """Open the file with an exclusive lock, created if missing."""
-    path().parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path().exists()
-    with path().open("a+b") as file:
+    requests_path().parent.mkdir(parents=True, exist_ok=True)
+    is_new = not requests_path().exists()
+    with requests_path().open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if is_new:
-            departures.fsync_folder(path().parent)
+            departures.fsync_folder(requests_path().parent)
         file.seek(0)
         yield file

@@ -17,7 +17,7 @@ from newsletter.mail.mailers import provider_host
 from newsletter.publication.models import Publication
 from subscribers.models import FORGET_AFTER
 
-INVITATIONS = {"posts", "tag", "post", "issue", "about", "starthere", "year", "archive"}  # pages with _subscribe.html
+FORM_PAGES = {"posts", "tag", "post", "issue", "about", "starthere", "year", "archive"}  # pages with _subscribe.html
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def signup_words(publication: Publication, place: str) -> str:
         "subscribe": [_("Subscribe to %(name)s") % {"name": name}, promise],
         "home": [promise or name],
         "embed": [name, promise],
-        **{page: [_("Get %(name)s in your inbox") % {"name": name}, promise] for page in INVITATIONS},
+        **{page: [_("Get %(name)s in your inbox") % {"name": name}, promise] for page in FORM_PAGES},
     }
     form = [
         _("Your e-mail address"),
@@ -56,7 +56,6 @@ def signup_words(publication: Publication, place: str) -> str:
 
 
 def confirm_words(name: str) -> str:
-    """The text of the confirmation page without the address, for the consent record."""
     return "\n".join(
         [
             _("One click is left"),
@@ -71,60 +70,39 @@ def confirm_words(name: str) -> str:
 
 
 VERSION_LENGTH = 8  # hex characters
-RECIPIENTS: list[Callable[[], list[str]]] = []  # hosts to which other apps send readers' addresses
+RECIPIENT_CALLBACKS: list[Callable[[], list[str]]] = []  # hosts to which other apps send readers' addresses
 
 
 @dataclass(frozen=True)
 class NoticeFacts:
-    """This installation, as far as the notice depends on it.
+    """What the notice depends on. providers: mail services; recipients: hosts of webhooks that get addresses."""
 
-    providers: mail services. reads_mail: bounces and replies are stored. has_webhooks: the provider reports deliveries.
-    recipients: hosts of webhooks that get addresses of readers. place: where the server stands.
-    """
-
-    name: str
-    author: str
-    contact: str
+    publication: Publication
     providers: tuple[str, ...]
-    reminds: bool = False
-    asks: bool = False
-    reads_mail: bool = False
-    invites: bool = False
-    has_webhooks: bool = False
-    counts_links: bool = False
-    recipients: tuple[str, ...] = ()
-    place: str = ""
-    backs_up: bool = False
+    recipients: tuple[str, ...]
+    keeps_replies: bool
+    has_delivery_reports: bool
+    has_backups: bool
 
     @classmethod
     def now(cls) -> "NoticeFacts":
-        publication = Publication.objects.current()
-        providers = dict.fromkeys(
-            filter(None, map(provider_host, (settings.MAILERS["default"], settings.MAILERS["bulk"])))
-        )
-        contact = publication.reply_to or publication.sender_email
+        mailers = (settings.MAILERS["default"], settings.MAILERS["bulk"])
         return cls(
-            publication.name,
-            publication.author or publication.name,
-            contact,
-            tuple(providers),
-            publication.reminds_unconfirmed,
-            publication.asks_heard,
-            bool(settings.MAILBOX_URL),
-            publication.invites,
-            bool(settings.WEBHOOK_SECRET),
-            publication.counts_links,
-            tuple(sorted({host for hosts in RECIPIENTS for host in hosts()})),
-            publication.data_place,
-            bool(settings.BACKUP_URL),
+            publication=Publication.objects.current(),
+            providers=tuple(dict.fromkeys(filter(None, map(provider_host, mailers)))),
+            recipients=tuple(sorted({host for hosts in RECIPIENT_CALLBACKS for host in hosts()})),
+            keeps_replies=bool(settings.MAILBOX_URL),
+            has_delivery_reports=bool(settings.WEBHOOK_SECRET),
+            has_backups=bool(settings.BACKUP_URL),
         )
 
 
 def privacy_notice(facts: NoticeFacts) -> list[NoticeSection]:
-    """The sections in the active language."""
-    facts_by_name = vars(facts) | {"days": FORGET_AFTER.days}
+    publication = facts.publication
+    author, contact = publication.author or publication.name, publication.reply_to or publication.sender_email
+    words = {"author": author, "name": publication.name, "contact": contact}
     return [
-        NoticeSection(_("Who keeps it"), _("%(author)s, publisher of %(name)s. Write to %(contact)s.") % facts_by_name),
+        NoticeSection(_("Who keeps it"), _("%(author)s, publisher of %(name)s. Write to %(contact)s.") % words),
         NoticeSection(_("What for, and by what right"), _purpose(facts)),
         NoticeSection(_("What is kept"), _kept(facts)),
         NoticeSection(_("How long"), _time(facts)),
@@ -137,7 +115,7 @@ def privacy_notice(facts: NoticeFacts) -> list[NoticeSection]:
                 "page and of every letter, or by writing to %(contact)s. You may complain to the Personal Data "
                 "Protection Commission in Taiwan, or to the authority of your country."
             )
-            % facts_by_name,
+            % words,
         ),
         NoticeSection(
             _("If you would rather not"),
@@ -153,20 +131,20 @@ def _time(facts: NoticeFacts) -> str:
         "after a year. You may have everything deleted at once; then a pseudonym of your address stays, a salted "
         "hash, so that no import brings you back."
     ) % {"days": FORGET_AFTER.days}
-    if facts.reads_mail:
+    if facts.keeps_replies:
         time = _more(time, _("Letters that come back, and automatic replies, are deleted after 30 days."))
         written = _(
             "What you write in answer to a letter, and the author's answer, is deleted after two years, files "
             "that you attach after 90 days, and all of it at once when you have everything deleted."
         )
         time = _more(time, written)
-    if facts.backs_up:
+    if facts.has_backups:
         return _more(time, _("Backups still have what was deleted until they are replaced, after a year or so."))
     return _more(time, _("Backups of the server still have what was deleted until they are replaced."))
 
 
 def _not_done(facts: NoticeFacts) -> str:
-    if facts.counts_links:
+    if facts.publication.counts_links:
         return _(
             "Public pages set no cookie. No picture in a letter tells whether you have read it, no link tells who has "
             "followed it. Nothing is sold, no profile is made, no machine decides about you."
@@ -184,11 +162,11 @@ def _kept(facts: NoticeFacts) -> str:
         "went out to you and what your mail server answered; what you said of them; tags and notes of the "
         "author."
     )
-    if facts.reads_mail:
+    if facts.keeps_replies:
         kept = _more(kept, _("Besides, what you write in answer to a letter, and what the author answers."))
-    if facts.has_webhooks:
+    if facts.has_delivery_reports:
         kept = _more(kept, _("Besides, what the mail service reports of a letter: arrived, refused, called unwanted."))
-    if facts.counts_links:
+    if facts.publication.counts_links:
         counted = _(
             "Besides, how often a link of an issue was followed, as a number for each day. Such a link leads over this "
             "site and is the same in every letter, so that nobody can see who has followed it. Until midnight a salted "
@@ -196,9 +174,9 @@ def _kept(facts: NoticeFacts) -> str:
             "Whoever lets their browser ask not to be tracked (Global Privacy Control, Do Not Track) is not counted."
         )
         kept = _more(kept, counted)
-    if facts.asks:
+    if facts.publication.asks_heard:
         kept = _more(kept, _("Besides, how you heard of it, if you say so."))
-    if facts.invites:
+    if facts.publication.invites:
         kept = _more(kept, _("How many readers came by your link, as a number; who, only until they confirm."))
     return kept
 
@@ -213,13 +191,13 @@ def _purpose(facts: NoticeFacts) -> str:
         "take it back at any time, with one click in every letter."
     )
     reminded = _("Whoever signs up and does not confirm is reminded once, by one mail after two days.")
-    return _more(purpose, reminded) if facts.reminds else purpose
+    return _more(purpose, reminded) if facts.publication.reminds_unconfirmed else purpose
 
 
 def _whereabouts(facts: NoticeFacts) -> str:
-    placed = _("On the server of this site, which stands here: %(place)s.") % {"place": facts.place}
+    placed = _("On the server of this site, which stands here: %(place)s.") % {"place": facts.publication.data_place}
     said = [
-        placed if facts.place else _("On the server of this site."),
+        placed if facts.publication.data_place else _("On the server of this site."),
         _("Programs there use it to send letters and to answer you; the author and who helps see it at their desk."),
     ]
     if facts.providers:
@@ -229,12 +207,6 @@ def _whereabouts(facts: NoticeFacts) -> str:
         told = _("When you confirm, leave, or no letter goes to you any more, %(told)s is told so, with your address.")
         said.append(told % {"told": _(", ").join(facts.recipients)})
     return reduce(_more, [*said, _("Nobody else gets it.")])
-
-
-def add_recipients(hosts: Callable[[], list[str]]) -> None:
-    """Register hosts to which another app sends readers' addresses."""
-    if hosts not in RECIPIENTS:
-        RECIPIENTS.append(hosts)
 
 
 def notice_text() -> str:

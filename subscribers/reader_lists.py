@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy as _
 from subscribers.models import Consent, ReaderTag, Subscriber, SubscriberQuerySet, Suppression, address_hash
 
 SEARCHED_MAX = 200_000  # newest readers whose addresses and names are searched for substrings: 0.1 s
-FEW = 20_000  # rows that one query reads quickly
-LAST = "\U0010ffff"  # the highest character
+FEW_ROWS = 20_000  # rows that one query reads quickly
+LAST_CHARACTER = "\U0010ffff"  # the highest character
 SUPPRESSED = "suppressed"
 STATES: Final[dict[str, Promise | str]] = {
     **{state.value: state.label for state in Subscriber.State},
@@ -46,7 +46,7 @@ def starts_with(field: str, term: str) -> Q:
     PostgreSQL has a separate index for LIKE; SQLite compares bytes, so a range works.
     """
     if connection.vendor == "sqlite":
-        return Q(**{f"{field}__gte": term, f"{field}__lt": term + LAST})
+        return Q(**{f"{field}__gte": term, f"{field}__lt": term + LAST_CHARACTER})
     return Q(**{f"{field}__startswith": term})
 
 
@@ -126,10 +126,6 @@ def in_state(readers: SubscriberQuerySet, state: str) -> SubscriberQuerySet:
     return readers.none()
 
 
-def with_tag(readers: SubscriberQuerySet, tag: str) -> SubscriberQuerySet:
-    return readers.tagged(tag)
-
-
 def from_source(readers: SubscriberQuerySet, source: str) -> SubscriberQuerySet:
     """Readers by the source of their sign-up or import.
 
@@ -138,7 +134,7 @@ def from_source(readers: SubscriberQuerySet, source: str) -> SubscriberQuerySet:
     if source not in SOURCES:
         return readers.none()
     came = Consent.objects.filter(starts_with("source", SOURCES[source][0])).order_by()
-    has_few = not came.values("pk")[FEW : FEW + 1]
+    has_few = not came.values("pk")[FEW_ROWS : FEW_ROWS + 1]
     came = came.filter(kind__in=[Consent.Kind.ASKED, Consent.Kind.IMPORTED])
     if has_few:
         return readers.filter(pk__in=came.values("subscriber"))
@@ -158,7 +154,7 @@ def joined_to(readers: SubscriberQuerySet, day: str) -> SubscriberQuerySet:
 
 READER_FILTERS: Final[Mapping[str, ReaderFilter]] = {
     "state": in_state,
-    "tag": with_tag,
+    "tag": SubscriberQuerySet.tagged,
     "source": from_source,
     "joined_from": joined_from,
     "joined_to": joined_to,

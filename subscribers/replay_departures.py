@@ -18,11 +18,11 @@ from subscribers.models.consents import ConsentDetails
 
 log = logging.getLogger(__name__)
 
-STEP = 500  # departures in one transaction
-OF_SUBSCRIPTIONS = {DepartureKind.LEFT, DepartureKind.RETURNED, DepartureKind.MOVED, DepartureKind.ERASED}
-SUPPRESSING = {DepartureKind.BOUNCED, DepartureKind.COMPLAINED, DepartureKind.MANUAL, DepartureKind.ERASED}
-OF_SUPPRESSIONS = {*SUPPRESSING, DepartureKind.LIFTED}
-REPLAYED = ConsentDetails("remembered after a restore")
+BATCH_SIZE = 500  # departures in one transaction
+SUBSCRIPTION_KINDS = {DepartureKind.LEFT, DepartureKind.RETURNED, DepartureKind.MOVED, DepartureKind.ERASED}
+SUPPRESSING_KINDS = {DepartureKind.BOUNCED, DepartureKind.COMPLAINED, DepartureKind.MANUAL, DepartureKind.ERASED}
+SUPPRESSION_KINDS = {*SUPPRESSING_KINDS, DepartureKind.LIFTED}
+REPLAY_DETAILS = ConsentDetails("remembered after a restore")
 
 
 def replay() -> int:
@@ -32,7 +32,7 @@ def replay() -> int:
     """
     salt = Publication.objects.current().salt
     ends = _ends(_with_own_salt(departures.read_departures(), salt))
-    forgotten = sum(_apply_batch(batch) for batch in batched(ends, STEP, strict=False))
+    forgotten = sum(_apply_batch(batch) for batch in batched(ends, BATCH_SIZE, strict=False))
     if forgotten:
         log.warning("%d departures that this database had forgotten were done again: it comes from a backup", forgotten)
     return forgotten
@@ -61,13 +61,13 @@ def _translated(departure: Departure, ours: dict[tuple[str, str], str], salt: st
 
 def _ends(found: Collection[Departure]) -> Iterator[Departure]:
     """Yield the final departure and the final suppression of each address; the two are independent."""
-    moves = {one.who: one for one in found if one.why in OF_SUBSCRIPTIONS}
+    moves = {one.who: one for one in found if one.why in SUBSCRIPTION_KINDS}
     suppressions = _last_suppressions(found)
     for who in moves | suppressions:
         heirs = _heirs(who, moves)
         end = moves.get(heirs[-1])
         barred = (suppressions[heir] for heir in heirs if heir in suppressions)
-        suppression = next((one for one in barred if one.why in SUPPRESSING), None)
+        suppression = next((one for one in barred if one.why in SUPPRESSING_KINDS), None)
         if end and end.why in {DepartureKind.LEFT, DepartureKind.ERASED}:
             yield replace(end, who=who, heir="")
         if suppression and not (end and end.why == DepartureKind.ERASED):
@@ -78,10 +78,10 @@ def _last_suppressions(found: Iterable[Departure]) -> dict[str, Departure]:
     """The last suppression or lifting of each address. The first reason stays, but a return ends an erasure."""
     last: dict[str, Departure] = {}
     for one in found:
-        standing = known.why if (known := last.get(one.who)) and known.why in SUPPRESSING else None
-        is_further = standing is not None and one.why in SUPPRESSING - {DepartureKind.ERASED}
+        standing = known.why if (known := last.get(one.who)) and known.why in SUPPRESSING_KINDS else None
+        is_further = standing is not None and one.why in SUPPRESSING_KINDS - {DepartureKind.ERASED}
         is_end = one.why == DepartureKind.RETURNED and standing == DepartureKind.ERASED
-        if is_end or (one.why in OF_SUPPRESSIONS and not is_further):
+        if is_end or (one.why in SUPPRESSION_KINDS and not is_further):
             last[one.who] = one
     return last
 
@@ -108,7 +108,7 @@ def _apply(departure: Departure, reader: Subscriber | None, *, is_suppressed: bo
     if reader and reader.has_joined_since(departure.at):
         return False
     if departure.why == DepartureKind.LEFT:
-        return reader is not None and reader.unsubscribe(departure.at, REPLAYED)
+        return reader is not None and reader.unsubscribe(departure.at, REPLAY_DETAILS)
     if departure.why == DepartureKind.ERASED and reader:
         reader.erase()
         return True

@@ -8,7 +8,7 @@ import base64
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from newsletter.limits.rate_limits import is_over_limit, retry_after_seconds, seconds_left, window_has_reached
+from newsletter.limits.rate_limits import is_over_limit, retry_after_seconds, window_has_reached
 from newsletter.mail.tokens import keyed_digest
 from subscribers.addresses import comparison_key
 from subscribers.models import Invitation, Subscriber, Suppression, address_hash, mail_queue
@@ -94,9 +94,9 @@ BUTTONS = 30  # the same; more need a proof of work
 PER_HOUR = 300  # sign-ups of a network in an hour; more are refused
 ALL_PER_HOUR = 300  # mails caused by all networks in an hour; then everybody needs the proof
 
-# Without JavaScript there is no proof: the mail takes one of these time slots of the network instead.
-PLACE, PLACE_IN_A_RUSH = timedelta(minutes=1), timedelta(minutes=10)
-WAIT_MAX = timedelta(hours=1)
+# Without JavaScript there is no proof: the mail waits instead, of so many sign-ups of a network in an hour.
+WAIT = timedelta(minutes=10)
+WAITING_PER_HOUR, WAITING_IN_A_RUSH = 60, 6
 
 
 class SignupStep(StrEnum):
@@ -108,8 +108,6 @@ class SignupStep(StrEnum):
 
 @dataclass(frozen=True)
 class Admission:
-    """The decision about a sign-up."""
-
     step: SignupStep
     send_at: datetime | None = None  # of a delayed mail
     seconds: int = 0  # to wait, if CLOSED
@@ -133,20 +131,12 @@ def admit(network: str, now: datetime, *, is_like_person: bool) -> Admission:
     return Admission(SignupStep.BUTTON, is_crowded=is_crowded) if is_crowded or not is_like_person else OPEN
 
 
-def admit_later(network: str, ticket: str, now: datetime) -> Admission:
-    """Admit a sign-up without a proof, with a delayed mail: one a minute per network, up to an hour ahead.
-
-    A bot gains no more than by retrying whenever the limit allows.
-    ticket: signed form field; sent twice, as by a double click, it takes one slot.
-    """
-    if is_over_limit("signup-ticket", ticket, limit=1, seconds=HOUR):
-        return Admission(SignupStep.OPEN, send_at=now + WAIT_MAX)
-    place = (PLACE_IN_A_RUSH if is_rush(now) else PLACE).total_seconds()
-    following = int(now.timestamp() // place) + 2  # a minute at least
-    for number in range(following, following + int(WAIT_MAX.total_seconds() // place)):
-        if not is_over_limit("signup-place", f"{network} {place} {number}", limit=1, seconds=2 * HOUR):
-            return Admission(SignupStep.OPEN, send_at=datetime.fromtimestamp(number * place, UTC))
-    return Admission(SignupStep.CLOSED, seconds=seconds_left(int(place), now))
+def admit_later(network: str, now: datetime) -> Admission:
+    """Admit a sign-up without a proof, with a delayed mail. A bot gains no more than the limits of `admit` allow."""
+    limit = WAITING_IN_A_RUSH if is_rush(now) else WAITING_PER_HOUR
+    if seconds := retry_after_seconds("signup-wait", network, limit=limit, seconds=HOUR, now=now):
+        return Admission(SignupStep.CLOSED, seconds=seconds)
+    return Admission(SignupStep.OPEN, send_at=now + WAIT)
 
 
 def count_mail(now: datetime) -> None:

@@ -7,10 +7,11 @@ from newsletter.mail.queued_mail import send_next_of
 from newsletter.publication.heartbeats import Component, beat
 from newsletter.publication.models import Publication
 from subscribers.mails import address_change, sending
-from subscribers.models import FORGET_AFTER, Consent, DayCount, OriginCount, Subscriber, Unsent, mail_queue
+from subscribers.models import FORGET_AFTER, Consent, DayCount, MailBudget, OriginCount, Subscriber, Unsent
 from subscribers.models.address_changes import AddressChange
+from subscribers.models.mail_queue import BUDGET_WINDOW
 
-KINDS = (sending.SIGN_UP_MAIL, address_change.MAIL, sending.LINK_MAIL, sending.REMINDER_MAIL)
+MAIL_QUEUES = (sending.SIGN_UP_MAIL, address_change.MAIL, sending.LINK_MAIL, sending.REMINDER_MAIL)
 MAILS_PER_RUN = 200  # beat starts the next run within ten seconds
 
 
@@ -20,7 +21,7 @@ def send_confirmations() -> None:
     sending.queue_requested_links(timezone.now())
     sending.queue_due_reminders(timezone.now())
     for _mail in range(MAILS_PER_RUN):
-        goes_on = send_next_of(KINDS, timezone.now())
+        goes_on = send_next_of(MAIL_QUEUES, timezone.now())
         beat(Component.CONFIRMATIONS)
         if not goes_on:
             return
@@ -28,12 +29,11 @@ def send_confirmations() -> None:
 
 @shared_task(ignore_result=True)
 def forget_unconfirmed() -> None:
-    """Delete expired sign-ups, address changes, failures, budgets and IP addresses."""
     now = timezone.now()
     Subscriber.objects.forgettable(now).delete()
     AddressChange.objects.filter(asked_at__lte=now - FORGET_AFTER).delete()
     Unsent.objects.filter(at__lte=now - FORGET_AFTER).delete()
-    mail_queue.delete_old_budgets(now)
+    MailBudget.objects.filter(latest__lte=now - BUDGET_WINDOW).delete()
     Consent.objects.delete_old_ips(now)
 
 

@@ -26,13 +26,13 @@ from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.forms import CleanTextModelForm
 
 NETWORKS_MAX = 50
-SCOPES_IN_A_ROW = 2  # of the list
-DAYS = (30, 90, 365)
+SCOPES_SHOWN = 2  # of the list
+LIFETIMES_DAYS = (30, 90, 365)
 USUAL_DAYS = 90
 
 
 def _expiry_choices() -> list[tuple[str, Any]]:
-    each = ((days, ngettext("after %(days)s day", "after %(days)s days", days)) for days in DAYS)
+    each = ((days, ngettext("after %(days)s day", "after %(days)s days", days)) for days in LIFETIMES_DAYS)
     return [*((str(days), words % {"days": days}) for days, words in each), ("", _("not by itself"))]
 
 
@@ -59,7 +59,11 @@ class TokenForm(CleanTextModelForm):
         super().__init__(*args, **kwargs)
         offered = tokens.scopes_offered_to(self.user)
         scopes = cast("forms.MultipleChoiceField", self.fields["scopes"])
-        scopes.choices = [(one, _label(one)) for one in offered if one != SCHEDULE]
+        scopes.choices = [
+            (one, format_html('{} <code class="help">{}</code>', SCOPES[one].label, one))
+            for one in offered
+            if one != SCHEDULE
+        ]
         if SCHEDULE not in offered:
             del self.fields["may_schedule"]
 
@@ -79,10 +83,6 @@ class TokenForm(CleanTextModelForm):
             self.add_error("scopes", _("Choose at least one: a token without a scope opens nothing."))
         cleaned["chosen"] = chosen
         return cleaned
-
-
-def _label(scope: str) -> SafeString:
-    return format_html('{} <code class="help">{}</code>', SCOPES[scope].label, scope)
 
 
 @admin.register(Token)
@@ -181,8 +181,8 @@ class TokenAdmin(AuditedAdmin):
 
     @admin.display(description=pgettext_lazy("of a token", "may"))
     def scopes_in_short(self, token: Token) -> SafeString:
-        more = len(token.scopes) - SCOPES_IN_A_ROW
-        named = format_html_join(" ", "<code>{}</code>", ((one,) for one in token.scopes[:SCOPES_IN_A_ROW]))
+        more = len(token.scopes) - SCOPES_SHOWN
+        named = format_html_join(" ", "<code>{}</code>", ((one,) for one in token.scopes[:SCOPES_SHOWN]))
         return format_html("{} +{}", named, more) if more > 0 else named
 
     @admin.display(description=pgettext_lazy("of a token", "ends"))

@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.limits.body_size import BODY_LIMITS, BodyLimit
+
 
 class ApiConfig(AppConfig):
     name = "newsletter.api"
@@ -10,4 +12,4 @@ class ApiConfig(AppConfig):
     def ready(self) -> None:
         from newsletter.api import tokens  # noqa: PLC0415  # needs the apps
 
-        tokens.register_body_limit()
+        BODY_LIMITS[tokens.PREFIX] = BodyLimit(tokens.body_limit, tokens.too_large_response)

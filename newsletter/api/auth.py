@@ -16,7 +16,7 @@ from newsletter.api.problems import Problem
 from newsletter.limits.client_ip import client_address, client_network
 from newsletter.limits.rate_limits import retry_after_seconds
 
-REQUESTS, WRONG_TOKENS, SECONDS = 600, 30, 60  # per token, per network, in SECONDS
+REQUESTS_MAX, WRONG_TOKENS_MAX, WINDOW_SECONDS = 600, 30, 60  # per token, per network, in WINDOW_SECONDS
 JSON, FORM = "application/json", "multipart/form-data"
 
 
@@ -41,11 +41,11 @@ class BearerToken(HttpBearer):
         now = timezone.now()
         token = tokens.token_of_request(request.META, now)
         if token is None:
-            _refuse_too_many("api-wrong-token", client_network(client_address(request)), WRONG_TOKENS, now)
+            _refuse_too_many("api-wrong-token", client_network(client_address(request)), WRONG_TOKENS_MAX, now)
             raise Problem("unauthorized")
         asked = cast("ApiRequest", request)
         asked.user, asked.auth = token.user, token
-        _refuse_too_many("api-token", str(token.pk), REQUESTS, now)
+        _refuse_too_many("api-token", str(token.pk), REQUESTS_MAX, now)
         self._refuse_unless_open(asked)
         Token.objects.note_use(token, now)
         _refuse_media_type(request, self.takes)
@@ -73,7 +73,7 @@ def require_permission(request: ApiRequest, right: str) -> None:
 
 
 def _refuse_too_many(door: str, who: str, limit: int, now: datetime) -> None:
-    if seconds := retry_after_seconds(door, who, limit=limit, seconds=SECONDS, now=now):
+    if seconds := retry_after_seconds(door, who, limit=limit, seconds=WINDOW_SECONDS, now=now):
         raise Problem("too-many", headers={"Retry-After": str(seconds)})
 
 

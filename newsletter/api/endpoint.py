@@ -25,7 +25,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.http import parse_etags, urlencode
-from ninja import Path, Router
+from ninja import Path, Router, Schema
 from pydantic import AfterValidator, AwareDatetime
 
 from newsletter.api import idempotency
@@ -57,11 +57,6 @@ def check_if_match(request: HttpRequest, etag: str) -> None:
         raise Problem("changed", headers={"ETag": etag})
 
 
-def require_if_match(request: HttpRequest) -> None:
-    if not request.headers.get("If-Match", "").strip():
-        raise Problem("etag-missing")
-
-
 type View = Callable[..., "ApiResponse | HttpResponseBase"]
 PathId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -88,6 +83,12 @@ class ApiResponse:
     more: str = ""
 
 
+def to_json(schema: type[Schema], row: Any, **values: Any) -> dict[str, Any]:
+    """The fields of a schema: of `values`, or else attributes of `row`; times as text."""
+    found = {name: values[name] if name in values else getattr(row, name) for name in schema.model_fields}
+    return {name: iso_time(value) if isinstance(value, datetime) else value for name, value in found.items()}
+
+
 def page_response(items: Sequence[dict[str, Any]], cursor: str) -> ApiResponse:
     """cursor: of the next page, "" on the last."""
     return ApiResponse({"items": list(items), "next": cursor or None}, more=cursor)
@@ -99,40 +100,25 @@ class EndpointRouter(Router):
     scope: what the token must have. permissions: of its user. returns: the schema of a successful response.
     """
 
-    def reads(self, path: str, *, scope: str, permissions: Sequence[str], returns: Any) -> Callable[[View], View]:
-        return self._registered(path, scope, permissions, returns, EndpointSpec("GET"))
+    def reads(self, path: str, **declared: Any) -> Callable[[View], View]:
+        return self._registered(path, EndpointSpec("GET"), **declared)
 
-    def computes(self, path: str, *, scope: str, permissions: Sequence[str], returns: Any) -> Callable[[View], View]:
-        return self._registered(path, scope, permissions, returns, EndpointSpec("POST"))
+    def computes(self, path: str, **declared: Any) -> Callable[[View], View]:
+        return self._registered(path, EndpointSpec("POST"), **declared)
 
-    def makes(
-        self, path: str, *, scope: str, permissions: Sequence[str], returns: Any, takes: str = JSON, status: int = 201
-    ) -> Callable[[View], View]:
-        return self._registered(
-            path, scope, permissions, returns, EndpointSpec("POST", status=status, has_key=True, takes=takes)
-        )
+    def makes(self, path: str, *, takes: str = JSON, status: int = 201, **declared: Any) -> Callable[[View], View]:
+        return self._registered(path, EndpointSpec("POST", status=status, has_key=True, takes=takes), **declared)
 
     def changes(
-        self,
-        path: str,
-        *,
-        scope: str,
-        permissions: Sequence[str],
-        returns: Any,
-        method: str = "PATCH",
-        status: int = 200,
+        self, path: str, *, method: str = "PATCH", status: int = 200, **declared: Any
     ) -> Callable[[View], View]:
-        return self._registered(path, scope, permissions, returns, EndpointSpec(method, status=status, has_match=True))
+        return self._registered(path, EndpointSpec(method, status=status, has_match=True), **declared)
 
-    def acts(
-        self, path: str, *, scope: str, permissions: Sequence[str], returns: Any, status: int = 200
-    ) -> Callable[[View], View]:
-        return self._registered(
-            path, scope, permissions, returns, EndpointSpec("POST", status=status, has_key=True, has_match=True)
-        )
+    def acts(self, path: str, **declared: Any) -> Callable[[View], View]:
+        return self._registered(path, EndpointSpec("POST", has_key=True, has_match=True), **declared)
 
     def _registered(
-        self, path: str, scope: str, permissions: Sequence[str], returns: Any, demands: EndpointSpec
+        self, path: str, demands: EndpointSpec, *, scope: str, permissions: Sequence[str], returns: Any
     ) -> Callable[[View], View]:
         extra = {
             "x-scope": scope,
@@ -148,22 +134,13 @@ class EndpointRouter(Router):
                 auth=BearerToken(scope, permissions, demands.takes),
                 response={demands.status: returns},
                 operation_id=view.__name__,
-                summary=_first_line(view),
+                summary=(view.__doc__ or view.__name__).strip().partition("\n")[0].rstrip("."),
                 openapi_extra=extra,
             )
             operation(_reading(view) if demands.method == "GET" else _changing(view, demands))
             return view
 
         return register
-
-
-def _first_line(view: View) -> str:
-    return (view.__doc__ or view.__name__).strip().partition("\n")[0].rstrip(".")
-
-
-def _as_token(request: ApiRequest) -> Any:
-    """Log changes under the user and the name of the token."""
-    return acting_as(f"{request.user.get_username()} ({request.auth.name})", Via.API)
 
 
 def _reading(view: View) -> View:
@@ -178,12 +155,12 @@ def _changing(view: View, demands: EndpointSpec) -> View:
     @wraps(view)
     def respond(request: ApiRequest, **given: Any) -> HttpResponse:
         def work() -> HttpResponse:
-            if demands.has_match:
-                require_if_match(request)
+            if demands.has_match and not request.headers.get("If-Match", "").strip():
+                raise Problem("etag-missing")
             with transaction.atomic():
                 return cast("HttpResponse", to_http(request, view(request, **given)))  # only what is read streams
 
-        with _as_token(request):
+        with acting_as(f"{request.user.get_username()} ({request.auth.name})", Via.API):
             return _done_once(request, work) if demands.has_key else work()
 
     return respond

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
@@ -97,7 +97,7 @@ FORM_LOCATIONS = {"form", "file"}
 
 
 def register_handlers(api: NinjaAPI) -> None:
-    api.add_exception_handler(Problem, _problem)
+    api.add_exception_handler(Problem, cast("Any", problems.problem_response))
     api.add_exception_handler(ValidationError, _invalid)
     api.add_exception_handler(Http404, lambda request, _error: problems.problem_response(request, Problem("not-found")))
     api.add_exception_handler(
@@ -109,10 +109,6 @@ def register_handlers(api: NinjaAPI) -> None:
     for away in (OperationalError, InterfaceError):
         api.add_exception_handler(away, _away)
     api.add_exception_handler(Exception, _failed)
-
-
-def _problem(request: HttpRequest, problem: Any) -> HttpResponse:
-    return problems.problem_response(request, problem)
 
 
 def _invalid(request: HttpRequest, error: Any) -> HttpResponse:

@@ -21,12 +21,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from newsletter.api.models import KEPT_FOR, KEY_MAX, KeptAnswer, Token
+from newsletter.api.models import ANSWER_LIFETIME, KEY_MAX, KeptAnswer, Token
 from newsletter.api.problems import Problem
 
-HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
+KEY_HEADER, REPLAYED_HEADER = "Idempotency-Key", "Idempotency-Replayed"
 CLAIM_TTL = timedelta(minutes=1)
-PIECE = 64 * 1024  # bytes read at a time
+CHUNK_BYTES = 64 * 1024  # bytes read at a time
 KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Content-Language")
 
 
@@ -53,7 +53,7 @@ class IdempotencyClaim:
 
 def idempotency_key(request: HttpRequest) -> str:
     """The key without the quotes that the draft asks for and few send. Raises Problem."""
-    key = request.headers.get(HEADER, "").strip().removeprefix('"').removesuffix('"')
+    key = request.headers.get(KEY_HEADER, "").strip().removeprefix('"').removesuffix('"')
     if not key or len(key) > KEY_MAX or not key.isascii() or not key.isprintable():
         raise Problem("key-missing")
     return key
@@ -81,14 +81,14 @@ def _digest(request: HttpRequest) -> str:
     for name in sorted(request.FILES):
         file: Any = request.FILES[name]
         whole.update(f"{name}\0{file.name}\0{file.size}\0".encode("utf-8", "surrogatepass"))
-        while piece := file.read(PIECE):
+        while piece := file.read(CHUNK_BYTES):
             whole.update(piece)
         file.seek(0)
     return whole.hexdigest()
 
 
 def delete_old_answers(now: datetime) -> None:
-    old = KeptAnswer.objects.filter(claimed_at__lt=now - KEPT_FOR)
+    old = KeptAnswer.objects.filter(claimed_at__lt=now - ANSWER_LIFETIME)
     if old.exists():  # a DELETE of nothing would lock a database in one file
         old.delete()
 
@@ -115,7 +115,7 @@ def _claim(token: Token, key: str, path: str, digest: str, now: datetime) -> Ide
 def _again(row: KeptAnswer, key: str, now: datetime) -> IdempotencyClaim | HttpResponse:
     if row.status is not None:
         content = _cipher(key).decrypt(row.content)
-        return HttpResponse(content, status=row.status, headers=row.headers | {REPLAYED: "true"})
+        return HttpResponse(content, status=row.status, headers=row.headers | {REPLAYED_HEADER: "true"})
     is_given_up = abs(now - row.claimed_at) >= CLAIM_TTL
     same = KeptAnswer.objects.filter(pk=row.pk, claimed_at=row.claimed_at, status__isnull=True)
     if not is_given_up or not same.update(claimed_at=now):

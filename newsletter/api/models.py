@@ -11,9 +11,9 @@ from django.utils.translation import pgettext_lazy
 
 NAME_MAX = 60
 PREFIX_LENGTH = 11  # characters of a token that are shown: "nl_" and 32 of its 192 bits
-NOTED_EACH = timedelta(minutes=1)  # precision of used_at
+USE_PRECISION = timedelta(minutes=1)  # precision of used_at
 KEY_MAX = 200  # characters of an Idempotency-Key
-KEPT_FOR = timedelta(hours=24)
+ANSWER_LIFETIME = timedelta(hours=24)
 
 
 def secret_digest(secret: str) -> str:
@@ -29,8 +29,8 @@ class TokenQuerySet(models.QuerySet["Token"]):
 
     def note_use(self, token: "Token", now: datetime) -> None:
         """Update `used_at`, at most once a minute."""
-        if token.used_at is None or token.used_at <= now - NOTED_EACH:
-            not_noted = Q(used_at__isnull=True) | Q(used_at__lte=now - NOTED_EACH)
+        if token.used_at is None or token.used_at <= now - USE_PRECISION:
+            not_noted = Q(used_at__isnull=True) | Q(used_at__lte=now - USE_PRECISION)
             self.filter(not_noted, pk=token.pk).update(used_at=now)
 
 
@@ -43,9 +43,7 @@ class Token(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = models.JSONField(pgettext_lazy("of a token", "may"), default=list)
     networks = models.TextField(
-        _("only from these networks"),
-        blank=True,
-        help_text=_("One a line, as 192.0.2.0/24. Empty: from everywhere."),
+        _("only from these networks"), blank=True, help_text=_("One a line, as 192.0.2.0/24. Empty: from everywhere.")
     )
     ends_at = models.DateTimeField(pgettext_lazy("of a token", "ends"), null=True, blank=True)
     made_at = models.DateTimeField(_("made"), auto_now_add=True)

@@ -89,7 +89,3 @@ def body_limit(environ: dict[str, Any]) -> int:
 
 def too_large_response(request: HttpRequest, most: int) -> HttpResponse:
     return problems.problem_response(request, problems.TooLarge(most))
-
-
-def register_body_limit() -> None:
-    body_size.BODY_LIMITS[PREFIX] = body_size.BodyLimit(body_limit, too_large_response)

@@ -93,7 +93,6 @@ def operations(made: JsonObject) -> list[tuple[str, str, JsonObject]]:
 
 
 def _finish(operation: JsonObject) -> None:
-    """Add the scope, and make status codes strings."""
     scope = operation.pop("x-scope", "")
     if scope:
         operation["security"] = [{"token": [scope]}]
@@ -107,13 +106,13 @@ def _token() -> dict[str, Any]:
     return {"type": "http", "scheme": "bearer", "bearerFormat": "nl_ and 48 hexadecimal digits", "description": text}
 
 
-SECONDS = 300  # cache lifetime of the document
+CACHE_SECONDS = 300  # cache lifetime of the document
 
 
 @require_safe
 def openapi(request: HttpRequest) -> HttpResponse:
     text = json.dumps(openapi_document(), ensure_ascii=False)
-    headers = {"Cache-Control": f"public, max-age={SECONDS}"}
+    headers = {"Cache-Control": f"public, max-age={CACHE_SECONDS}"}
     return HttpResponse(text, content_type="application/json", headers=headers)
 
 
@@ -128,8 +127,4 @@ def documentation(request: HttpRequest) -> HttpResponse:
     return render(request, "api/documentation.html", context)
 
 
-urlpatterns = [
-    path("api/v1/openapi.json", openapi),
-    path("api/docs/", documentation),
-    path("api/v1/", api.urls),
-]
+urlpatterns = [path("api/v1/openapi.json", openapi), path("api/docs/", documentation), path("api/v1/", api.urls)]

@@ -17,9 +17,10 @@ class DeliveryConfig(AppConfig):
         from subscribers import own_data  # noqa: PLC0415 - as above
         from subscribers.models import consents  # noqa: PLC0415 - as above
 
-        own_data.add_chapter(own_letters.letters_chapter)
-        own_data.add_chapter(own_letters.feedback_chapter)
-        own_data.add_chapter(own_letters.replies_chapter)
-        consents.before_erasing(quoting.withdraw_quotes)
-        consents.before_erasing(retention.redact_replies)
-        consents.before_merging(approving.reassign_copies)
+        own_data.CHAPTER_SOURCES += [
+            own_letters.letters_chapter,
+            own_letters.feedback_chapter,
+            own_letters.replies_chapter,
+        ]
+        consents.ERASING_CALLBACKS += [quoting.withdraw_quotes, retention.redact_replies]
+        consents.MERGING_CALLBACKS.append(approving.reassign_copies)

@@ -14,8 +14,6 @@ COMPOSE = "issues.change_issue"
 
 
 class ListedForm(CleanTextModelForm):
-    """An editable list row: fields get an aria-label that names the post."""
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():

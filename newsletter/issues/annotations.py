@@ -89,7 +89,6 @@ def first_sentences(introduction: str) -> str:
 
 
 def attach_openings(issues: Iterable[Issue]) -> list[Issue]:
-    """Set `opening`: the preheader, or the first sentences of the introduction."""
     issues = list(issues)
     for issue in issues:
         issue.opening = issue.preheader or first_sentences(issue.introduction)

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import count as count_from
-from itertools import groupby, islice, pairwise
+from itertools import groupby, islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
@@ -39,15 +39,9 @@ class Cadence:
         return min(DAYS_BETWEEN, _shortest_distance(self.rule)) if self.rule else DAYS_BETWEEN
 
     def has(self, day: date) -> bool:
-        """Whether `day` has a slot before shifts."""
         return next(self.days_from(day), None) == day
 
-    def first_from(self, day: date) -> date:
-        """The first slot day on or after `day`."""
-        return next(self.days_from(day))
-
     def days_from(self, day: date) -> Iterator[date]:
-        """The slot days on or after `day`, before shifts."""
         if self.rule:
             return (at.date() for at in _recurrences(self.rule, max(day, self.anchor_on)))
         first = self.anchor_on + max(0, -(-(day - self.anchor_on).days // self.days)) * timedelta(days=self.days)
@@ -154,7 +148,6 @@ def next_slot(cadence: Cadence, shifts: Shifts = NO_SHIFTS, *, after: datetime) 
 
 
 def slot_at(cadence: Cadence, shifts: Shifts, at: datetime) -> Slot | None:
-    """The slot due at this instant, if any."""
     today = at.astimezone(cadence.zone).date()
     days = [day for day in (today - DAY, today, *shifts.moved) if cadence.has(day)]
     found = (slot_on(cadence, day, shifts) for day in days)
@@ -162,17 +155,9 @@ def slot_at(cadence: Cadence, shifts: Shifts, at: datetime) -> Slot | None:
 
 
 def slots_between(cadence: Cadence, shifts: Shifts, first_on: date, last_on: date) -> list[Slot]:
-    """Slots that are due within these local days, or were before a shift, in calendar order."""
-    own = set(_until(cadence.days_from(first_on), last_on))
+    own = set(takewhile(lambda day: day <= last_on, cadence.days_from(first_on)))
     moved_in = {day for day, (to_on, _at) in shifts.moved.items() if cadence.has(day) and first_on <= to_on <= last_on}
     return sorted((slot_on(cadence, day, shifts) for day in own | moved_in), key=lambda slot: (slot.shown_at, slot.day))
-
-
-def _until(days: Iterator[date], last_on: date) -> Iterator[date]:
-    for day in days:
-        if day > last_on:
-            return
-        yield day
 
 
 def conflicting_slot(cadence: Cadence, shifts: Shifts, day: date, to_on: date) -> Slot | None:

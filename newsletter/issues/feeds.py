@@ -32,7 +32,6 @@ def _newest(now: datetime) -> list[FeedEntry]:
 
 
 def _sources(issues: list[Issue]) -> set[str]:
-    """Markdown texts around the posts."""
     texts = {Publication.objects.current().signature}
     for issue in issues:
         texts |= {issue.introduction, issue.closing, *(one.note for one in issue.corrections.all())}

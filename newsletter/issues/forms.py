@@ -137,7 +137,6 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 
     @cached_property
     def suggestions(self) -> list[tuple[int, str]]:
-        """Number and title of the posts in the datalist of `older`."""
         shown = [value for value, _label in self.fields["added"].choices]  # type: ignore[attr-defined]
         there = self.instance.pk or 0
         others = Post.objects.filter(is_unlisted=False).exclude(pk__in=shown).exclude(items__issue_id=there)
@@ -190,14 +189,12 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def save_texts(self) -> None:
-        """Save each text under its typed name, replacing one of the same name."""
         for kind in KeptText.Kind:
             name, text = self.cleaned_data[f"{kind}_as"], self.cleaned_data[kind.value]
             if name and text:
                 KeptText.objects.update_or_create(kind=kind, name=name, defaults={"text": text})
 
     def add_posts(self) -> list[Post]:
-        """Append the chosen posts; return those that were not in the issue."""
         chosen = [*reversed(self.cleaned_data["added"]), self.cleaned_data["older"]]
         there = set(self.instance.items.values_list("post", flat=True))
         new = [post for post in dict.fromkeys(chosen) if post and post.pk not in there]

@@ -7,17 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from django.db import models
-from django.db.models import (
-    Count,
-    Exists,
-    F,
-    Max,
-    Min,
-    OuterRef,
-    Prefetch,
-    Q,
-    prefetch_related_objects,
-)
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, prefetch_related_objects
 from django.db.models.functions import ExtractYear
 from django.urls import reverse
 from django.utils import timezone
@@ -40,11 +30,6 @@ LINE_MAX = 200  # characters that somebody may add to an answer
 QUESTION_OPEN_FOR = timedelta(days=14)
 _TAG = re.compile(r"<[a-z][^>]*>")
 _NAME = re.compile(r'(\sid="|\shref="#)')
-
-
-def _public_items(now: datetime) -> Prefetch:  # type: ignore[type-arg]
-    """Prefetch public items with their posts."""
-    return Prefetch("items", queryset=IssueItem.objects.filter(post__published_at__lte=now).select_related("post"))
 
 
 class IssueQuerySet(models.QuerySet["Issue"]):
@@ -152,9 +137,7 @@ class Issue(models.Model):
         permissions = [("send_issue", "Can send issues to readers")]
         constraints = [
             models.UniqueConstraint(
-                fields=["number"],
-                condition=Q(trashed_at__isnull=True),
-                name="a_number_is_given_once",
+                fields=["number"], condition=Q(trashed_at__isnull=True), name="a_number_is_given_once"
             )
         ]
 
@@ -166,7 +149,6 @@ class Issue(models.Model):
         return reverse("issues:issue", args=[self.number])
 
     def repeats_title(self) -> bool:
-        """Whether its only post has its subject as a title, which is then shown once."""
         return [item.post.title for item in self.items.all()] == [self.subject]
 
     @property
@@ -192,7 +174,6 @@ class Issue(models.Model):
         return not Issue.objects.newer(self.sent_at, self.number).filter(sent_at__lte=now).exists()
 
     def tally(self) -> list[ChoiceTally]:
-        """How often each answer was given."""
         given = dict(self.votes.order_by().values_list("choice").annotate(Count("pk")))
         total = sum(given.values())
         return [
@@ -211,7 +192,6 @@ class Issue(models.Model):
         return bool(changed)
 
     def mark_corrected(self, note: str, now: datetime) -> None:
-        """Show on the issue's page that a correction was mailed."""
         Correction.objects.create(issue=self, note=note, made_at=now)
 
 
@@ -370,14 +350,13 @@ class StartingPoint(models.Model):
 
 
 def prefix_ids(html: str, prefix: str) -> SafeString:
-    """Prefix ids, and links to them, so that several texts can share a page."""
     apart = _TAG.sub(lambda tag: _NAME.sub(rf"\g<1>{prefix}-", tag[0]), html)
     return mark_safe(apart)  # noqa: S308  # nosec B308, B703  # the input is sanitised
 
 
 def prefetch_posts(issues: Sequence[Issue], now: datetime) -> None:
-    """Prefetch public items, their posts and covers."""
-    prefetch_related_objects(issues, _public_items(now))
+    public = IssueItem.objects.filter(post__published_at__lte=now).select_related("post")
+    prefetch_related_objects(issues, Prefetch("items", queryset=public))
     attach_covers(item.post for issue in issues for item in issue.items.all())
 
 

@@ -33,7 +33,6 @@ def holidays_of_year(country: str, year: int, language: str) -> Mapping[date, st
 
 
 def holidays_between(country: str, first_on: date, last_on: date, language: str) -> dict[date, str]:
-    """Holidays from `first_on` to `last_on`, inclusive."""
     years = range(first_on.year, last_on.year + 1)
     found = (pair for year in years for pair in holidays_of_year(country, year, language).items())
     return {day: name for day, name in sorted(found) if first_on <= day <= last_on}
@@ -69,7 +68,6 @@ class Holiday:
 
 
 def group_days(days: Mapping[date, str]) -> list[Holiday]:
-    """Holidays whose days follow each other as one."""
     found: list[dict[date, str]] = []
     for day in sorted(days):
         is_next = bool(found) and _only_weekend(max(found[-1]), day)

@@ -15,7 +15,7 @@ from newsletter.limits.public_views import private_view, same_origin, too_many_r
 from newsletter.limits.rate_limits import is_over_limit
 from newsletter.mail.characters import nfc, single_line
 
-COOKIE = "vote"  # a random name of the browser, so that it counts once; sent to this page alone
+VOTE_COOKIE = "vote"  # a random name of the browser, so that it counts once; sent to this page alone
 VOTES_PER_HOUR = 60  # from one network: a company, or the phones behind one address
 
 
@@ -23,19 +23,18 @@ VOTES_PER_HOUR = 60  # from one network: a company, or the phones behind one add
 @require_http_methods(["GET", "HEAD", "POST"])
 @same_origin
 def vote(request: HttpRequest, number: int) -> HttpResponse:
-    """Ask the question of an issue; POST counts an answer for this browser."""
     issue = get_object_or_404(Issue.objects.archived().exclude(question=""), number=number)
     if request.method != "POST":
         return voting_page(request, issue, "")
     network = client_ip.client_network(client_ip.client_address(request))
     if is_over_limit("vote", network, limit=VOTES_PER_HOUR, seconds=3600):
         return too_many_requests(request, seconds=3600)
-    browser = request.get_signed_cookie(COOKIE, "", salt=str(number)) or secrets.token_urlsafe(12)
+    browser = request.get_signed_cookie(VOTE_COOKIE, "", salt=str(number)) or secrets.token_urlsafe(12)
     response = voting_page(request, issue, f"browser {browser}")
     path = reverse("issues:vote", args=[number])
     age = int(QUESTION_OPEN_FOR.total_seconds())
     response.set_signed_cookie(
-        COOKIE,
+        VOTE_COOKIE,
         browser,
         salt=str(number),
         max_age=age,
@@ -64,6 +63,5 @@ def voting_page(request: HttpRequest, issue: Issue, voter: str, choice: str = ""
 
 
 def result_markdown(issue: Issue) -> str:
-    """The result as a text for the next issue."""
     asked = _("In issue %(number)s you were asked: %(question)s") % {"number": issue.number, "question": issue.question}
     return "\n".join([f"**{asked}**", "", *(f"- {one.label}: {one.share}% ({one.times})" for one in issue.tally())])

@@ -21,7 +21,6 @@ NOTE_LENGTH = 200  # characters
 
 class ShiftQuerySet(models.QuerySet["Shift"]):
     def from_day(self, day: date) -> "ShiftQuerySet":
-        """Shifts that affect `day` or later."""
         return self.filter(Q(slot_on__gte=day) | Q(to_on__gte=day) | Q(last_on__gte=day))
 
     def vacations(self) -> "ShiftQuerySet":
@@ -107,7 +106,7 @@ class HolidayAnswer(models.Model):
     class Meta:
         ordering = ["first_on"]
         constraints = [
-            models.CheckConstraint(condition=Q(last_on__gte=models.F("first_on")), name="a_holiday_has_days"),
+            models.CheckConstraint(condition=Q(last_on__gte=models.F("first_on")), name="a_holiday_has_days")
         ]
 
     def __str__(self) -> str:
@@ -122,9 +121,9 @@ def _day(day: date | None) -> str:
     return date_format(day, "DATE_FORMAT") if day else ""
 
 
-ASKED_AHEAD = timedelta(days=90)  # before a holiday
-ANNOUNCED_AHEAD = timedelta(days=14)  # before a vacation, to readers
-AROUND = timedelta(days=31)  # more than the length of a holiday and the reach of a proposal
+QUESTION_LEAD_TIME = timedelta(days=90)  # before a holiday
+VACATION_LEAD_TIME = timedelta(days=14)  # before a vacation, to readers
+HOLIDAY_MARGIN = timedelta(days=31)  # more than the length of a holiday and the reach of a proposal
 
 
 def cadence_of(publication: Publication) -> Cadence:
@@ -163,7 +162,6 @@ def slot_at(publication: Publication, at: datetime) -> Slot | None:
 
 
 def is_slot_removed(publication: Publication, at: datetime) -> bool:
-    """Whether the author skipped or moved the slot of this instant."""
     rhythm, shifts, day = cadence_of(publication), shifts_from(publication, at), _local_day(publication, at)
     is_of_rhythm = rhythm.has(day) and cadence.slot_on(rhythm, day).at == at
     return is_of_rhythm and cadence.slot_on(rhythm, day, shifts).at != at
@@ -171,7 +169,7 @@ def is_slot_removed(publication: Publication, at: datetime) -> bool:
 
 def slots_between(publication: Publication, first_on: date, last_on: date) -> list[Slot]:
     """All slots of these local days, also skipped and moved ones."""
-    shifts = Shift.objects.from_day(first_on - AROUND).combined()
+    shifts = Shift.objects.from_day(first_on - HOLIDAY_MARGIN).combined()
     return cadence.slots_between(cadence_of(publication), shifts, first_on, last_on)
 
 
@@ -192,8 +190,8 @@ class Upcoming:
 
     @property
     def vacation(self) -> Shift | None:
-        """The vacation to announce: current or within ANNOUNCED_AHEAD, and with a slot in it."""
-        end = _local_day(self.publication, self.now) + ANNOUNCED_AHEAD
+        """The vacation to announce: current or within VACATION_LEAD_TIME, and with a slot in it."""
+        end = _local_day(self.publication, self.now) + VACATION_LEAD_TIME
         soon = (one for one in self._vacations() if one.days[0] <= end)
         return next((one for one in soon if _has_slot(self.publication, one)), None)
 
@@ -203,14 +201,13 @@ class Upcoming:
         days = (
             day
             for first, last in (one.days for one in self._vacations())
-            for day in (first - ANNOUNCED_AHEAD, first, last + cadence.DAY)
+            for day in (first - VACATION_LEAD_TIME, first, last + cadence.DAY)
         )
         midnights = (cadence.local_to_utc(day, time.min, self.publication.zone) for day in days)
         return min((at for at in midnights if at > self.now), default=None)
 
     @property
     def changes_at(self) -> datetime:
-        """When the notice next changes, in UTC."""
         return min(self.next_slot, self.vacation_changes or self.next_slot)
 
     def _vacations(self) -> list[Shift]:
@@ -221,7 +218,7 @@ class Upcoming:
 
 
 def upcoming(publication: Publication, now: datetime) -> Upcoming:
-    """One query, and one more a vacation within ANNOUNCED_AHEAD."""
+    """One query, and one more a vacation within VACATION_LEAD_TIME."""
     return Upcoming(publication, now, list(Shift.objects.from_day(_local_day(publication, now) - cadence.DAY)))
 
 
@@ -239,12 +236,12 @@ def open_questions(publication: Publication, now: datetime, language: str) -> li
     if not country:
         return []
     today = _local_day(publication, now)
-    shifts = Shift.objects.from_day(today - AROUND).combined()
-    last_on = today + ASKED_AHEAD
+    shifts = Shift.objects.from_day(today - HOLIDAY_MARGIN).combined()
+    last_on = today + QUESTION_LEAD_TIME
     rhythm = cadence_of(publication)
     coming = [slot for slot in cadence.slots_between(rhythm, shifts, today, last_on) if slot.at and slot.at > now]
-    days = public_holidays.holidays_between(country, today - AROUND, last_on + AROUND, language)
-    answered = HolidayAnswer.objects.filter(last_on__gte=today - AROUND).values_list("first_on", "last_on")
+    days = public_holidays.holidays_between(country, today - HOLIDAY_MARGIN, last_on + HOLIDAY_MARGIN, language)
+    answered = HolidayAnswer.objects.filter(last_on__gte=today - HOLIDAY_MARGIN).values_list("first_on", "last_on")
     return list(public_holidays.holiday_questions(rhythm, shifts, coming, days, answered, today))
 
 
@@ -256,7 +253,6 @@ def skip_slot(slot_on: date, now: datetime) -> Shift:
 
 
 def move_slot(slot_on: date, now: datetime, *, to_on: date, to_at: time) -> Shift:
-    """Move a slot to another local day and time; later slots stay."""
     return _shift(slot_on, now, kind=Kind.MOVED, to_on=to_on, to_at=to_at)
 
 
@@ -268,7 +264,6 @@ def _shift(slot_on: date, now: datetime, **columns: object) -> Shift:
 
 
 def restore_slot(slot_on: date, now: datetime) -> bool:
-    """Remove the shift of a slot; False if it has none."""
     return _delete_shift(Shift.objects.filter(slot_on=slot_on).first(), now)
 
 
@@ -284,7 +279,6 @@ def add_vacation(first_on: date, last_on: date, now: datetime, *, note: str = ""
 
 
 def cancel_vacation(pk: int, now: datetime) -> bool:
-    """Restore the slots of a vacation; False if it is deleted already."""
     return _delete_shift(Shift.objects.vacations().filter(pk=pk).first(), now)
 
 

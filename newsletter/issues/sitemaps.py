@@ -7,28 +7,26 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.sitemaps import Sitemap
 from django.contrib.sitemaps.views import sitemap
-from django.db.models import Max, Q, QuerySet
-from django.db.models.functions import Greatest
+from django.db.models import Max, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import cached_property
 
 from newsletter.issues.models import Issue, IssueQuerySet
 from newsletter.page_cache.pages import cached_page
 from newsletter.posts.models import Post, PostQuerySet, Series, Tag, attach_renderings
 from newsletter.publication.models import Publication
 
-PAGES = {  # URL name to what its content depends on
-    "issues:home": ("publication", "issue", "post"),
-    "issues:archive": ("issue",),
-    "posts:index": ("post",),
-    "issues:start_here": ("publication", "post"),
-    "issues:about": ("publication",),
-    "subscribers:subscribe": ("publication",),
-}
+PAGE_NAMES = [
+    "issues:home",
+    "issues:archive",
+    "posts:index",
+    "issues:start_here",
+    "issues:about",
+    "subscribers:subscribe",
+]
 
 
 class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -42,26 +40,11 @@ class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at ru
 
 
 class PageSitemap(_OurSitemap):
-    """Static pages; lastmod is that of the content that they list."""
-
-    @cached_property
-    def dates(self) -> dict[str, datetime]:
-        """Last change of publication, issues and posts."""
-        publication = Publication.objects.current().updated_at
-        issue = Issue.objects.archived().order_by().aggregate(at=Max("sent_at"))["at"]
-        listed = Post.objects.listed(timezone.now()).order_by()
-        post = listed.aggregate(came=Max("published_at"), changed=Max("updated_at"))
-        newest = max(filter(None, post.values()), default=publication)
-        return {"publication": publication, "issue": issue or publication, "post": newest}
-
     def items(self) -> list[str]:
-        return list(PAGES)
+        return PAGE_NAMES
 
     def location(self, item: str) -> str:
         return reverse(item)
-
-    def lastmod(self, item: str) -> datetime:
-        return max(self.dates[name] for name in PAGES[item])
 
 
 class IssueSitemap(_OurSitemap):
@@ -84,21 +67,13 @@ class PostSitemap(_OurSitemap):
 
 
 class TagSitemap(_OurSitemap):
-    model: type[Tag | Series] = Tag
-
     def items(self) -> QuerySet[Any]:
-        now = timezone.now()
-        is_listed = Q(posts__published_at__lte=now, posts__is_unlisted=False)
-        changed = Max(Greatest("posts__updated_at", "posts__published_at"), filter=is_listed)
-        return self.model.objects.in_use(now).annotate(at=changed)
-
-    def lastmod(self, item: Any) -> datetime:
-        at: datetime = item.at
-        return at
+        return Tag.objects.in_use(timezone.now())
 
 
-class SeriesSitemap(TagSitemap):
-    model = Series
+class SeriesSitemap(_OurSitemap):
+    def items(self) -> QuerySet[Any]:
+        return Series.objects.in_use(timezone.now())
 
 
 SITEMAPS: dict[str, type[_OurSitemap]] = {
@@ -115,7 +90,7 @@ def sitemap_xml(request: HttpRequest) -> TemplateResponse:
     return sitemap(request, dict(SITEMAPS))
 
 
-NEWEST = 100  # posts, and issues
+NEWEST_MAX = 100  # posts, and issues
 
 
 @cached_page(Post.objects.next_change)
@@ -123,7 +98,7 @@ def llms_txt(request: HttpRequest) -> HttpResponse:
     """The newest posts (URLs of their Markdown) and issues; 404 if robots.txt refuses all AI crawlers."""
     if Publication.objects.current().crawlers == Publication.Crawlers.NONE:
         raise Http404
-    posts = attach_renderings(Post.objects.listed(timezone.now())[:NEWEST])
-    issues = Issue.objects.archived().defer("introduction", "closing")[:NEWEST]
+    posts = attach_renderings(Post.objects.listed(timezone.now())[:NEWEST_MAX])
+    issues = Issue.objects.archived().defer("introduction", "closing")[:NEWEST_MAX]
     context = {"posts": posts, "issues": issues}
     return render(request, "issues/llms.txt", context, content_type="text/markdown; charset=utf-8")

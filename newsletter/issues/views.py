@@ -79,7 +79,6 @@ def issue(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _year(request: HttpRequest, year: int) -> HttpResponse:
-    """Tables of contents of all issues of a year."""
     volume = annotations.year_volume(year, timezone.now())
     if volume is None:
         raise Http404
@@ -101,7 +100,6 @@ def share_redirect(request: HttpRequest, number: int, service: str) -> HttpRespo
 
 
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
-    """The sharing picture of a sent issue."""
     found = get_object_or_404(Issue.objects.archived(), number=number)
     return sharing.card_response(found.card, asked=digest, address=found.card_url)
 

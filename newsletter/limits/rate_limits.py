@@ -8,8 +8,7 @@ from django.core.cache import cache, caches
 from django.core.cache.backends.base import BaseCache
 from django.utils.connection import ConnectionProxy
 
-from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit
-from newsletter.limits.redis_cache import redis_errors
+from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit, redis_errors
 from newsletter.mail.tokens import keyed_digest
 
 CIRCUIT = "redis"  # the name of its circuit breaker
@@ -41,7 +40,6 @@ def is_over_limit(scope: str, who: str, *, limit: int, seconds: int) -> bool:
 
 
 def _shared(count: Callable[[], int]) -> int | None:
-    """The count in Redis; None while Redis is down."""
     if is_circuit_open(CIRCUIT):
         return None
     try:
@@ -73,17 +71,11 @@ def retry_after_seconds(scope: str, who: str, *, limit: int, seconds: int, now: 
     14:30:00. So a page can name the time without storing it.
     """
     over = is_over_limit(scope, _windowed(who, seconds, now), limit=limit, seconds=seconds)
-    return seconds_left(seconds, now) if over else 0
+    return math.ceil(seconds - now.timestamp() % seconds) if over else 0
 
 
 def window_has_reached(scope: str, who: str, *, count: int, seconds: int, now: datetime) -> bool:
-    """Has `who` made `count` requests in the current window? Does not count this request."""
     return has_reached_limit(scope, _windowed(who, seconds, now), limit=count)
-
-
-def seconds_left(seconds: int, now: datetime) -> int:
-    """Seconds until the current window of this length ends, at least 1."""
-    return math.ceil(seconds - now.timestamp() % seconds)
 
 
 def _windowed(who: str, seconds: int, now: datetime) -> str:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from newsletter.limits.redis_cache import redis_errors
+from newsletter.limits.circuit_breaker import redis_errors
 from newsletter.operation import doctor_checks, liveness, preparing, replaced_migrations
 from newsletter.operation.findings import ERROR, Finding
 

@@ -27,13 +27,13 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, has_vary_header, patch_cache_control, patch_vary_headers
 from django.utils.http import http_date, parse_http_date, urlencode
 
-from newsletter.page_cache.compression import accepts_gzip
 from newsletter.page_cache.site_version import site_version_since
-from newsletter.wsgi_environ import ARRIVED_AT
+from newsletter.wsgi_environ import ARRIVED_AT_KEY
 
 LIFETIME_MAX = timedelta(hours=1)
 COMPRESSION = 6
 NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)  # q=0 refuses it: RFC 9110, 12.5.3
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,10 @@ class PageCacheMiddleware:
         return _response(request, page)
 
 
+def accepts_gzip(request: HttpRequest) -> bool:
+    return GZIP.search(request.headers.get("Accept-Encoding", "")) is not None
+
+
 def _is_personal(response: HttpResponse) -> bool:
     """A cookie (CSRF token) or `Vary: Cookie` marks a response for one client."""
     return bool(response.cookies) or response.has_header("Set-Cookie") or has_vary_header(response, "Cookie")
@@ -131,7 +135,7 @@ def _key(request: HttpRequest) -> str:
     if request.method not in {"GET", "HEAD"} or _is_never_cached(request.path):
         return ""
     address = f"{request.path}?{_query(request)}"
-    version = site_version_since(request.META.get(ARRIVED_AT))
+    version = site_version_since(request.META.get(ARRIVED_AT_KEY))
     request.site_version = version  # type: ignore[attr-defined]  # for PublicationMiddleware
     return f"{version}:{sha256(address.encode()).hexdigest()[:32]}"
 
@@ -148,7 +152,6 @@ def _query(request: HttpRequest) -> str:
 
 
 def _is_never_cached(path: str) -> bool:
-    """Paths that are never cached, to save the lookup."""
     return path.startswith(("/admin/", "/api/v1/", "/static/", "/media/", "/r/", "/healthz", "/readyz", "/metrics"))
 
 
@@ -163,7 +166,7 @@ def _page(response: HttpResponse, until: datetime) -> CachedPage:
 
 
 def _response(request: HttpRequest, page: CachedPage) -> HttpResponseBase:
-    is_compressed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+    is_compressed = accepts_gzip(request)
     response = HttpResponse(page.body if is_compressed else gzip.decompress(page.body), headers=page.headers)
     if is_compressed:
         response.headers["Content-Encoding"] = "gzip"

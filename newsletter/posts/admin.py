@@ -53,7 +53,7 @@ from newsletter.posts.models import (
     WorkingCopy,
 )
 from newsletter.posts.models.renderings import render_uncached
-from newsletter.posts.models.revisions import PostText
+from newsletter.posts.models.revisions import PostText, digest
 from newsletter.posts.proofreading.check import HINTS, RULES, apply_fixes, group_findings, house_terms
 from newsletter.posts.redirects import RedirectAdmin
 from newsletter.posts.search.index import index_post, remove_document
@@ -72,7 +72,7 @@ from newsletter.publication.changes import Change
 from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.models import Publication
 
-KEEP = "_pattern"  # the button "Keep as a pattern"
+KEEP_BUTTON = "_pattern"  # the button "Keep as a pattern"
 PATTERN_PARAMETER = "pattern"  # of the add form: the pattern to begin with
 PATTERNS_OFFERED = 12  # beside the button of a new post
 LIST_FIELDS = ("tag_names", "series", "series_number", "summary", "cover", "words")
@@ -91,7 +91,7 @@ ASIDE_SCRIPTS = tuple(
 )
 
 PER_PAGE = 30  # versions
-NOW = "now"  # compare a version with the current text, not with its predecessor
+COMPARE_WITH_NOW = "now"  # compare a version with the current text, not with its predecessor
 FIELDS_WITH_NAMES = {"introduction", "closing"}  # fields whose text may address readers by name
 
 
@@ -128,7 +128,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
 
     form = DeskPostForm
     nothing_yet = _("No post yet. What you write is saved by itself.")
-    continue_buttons = frozenset({ENTER_BUTTON, UPDATE, PUBLISH, KEEP})
+    continue_buttons = frozenset({ENTER_BUTTON, UPDATE, PUBLISH, KEEP_BUTTON})
     list_display = ("name", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", TagFilter))
     list_per_page = 50
@@ -189,7 +189,8 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
         """Scheduled and published posts are changed only by users who may publish."""
-        is_open = obj is None or self.has_publish_permission(request) or _is_own_draft(obj, request)
+        is_own_draft = obj is not None and obj.published_at is None and obj.created_by_id == request.user.pk
+        is_open = obj is None or is_own_draft or self.has_publish_permission(request)
         return is_open and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
@@ -253,7 +254,8 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         self._report(request, text % {"done": done}, done=done, left=len(chosen) - len(waiting))
         for post in waiting:
             if not (post.title and post.body):
-                self.message_user(request, _incomplete_text(post), messages.WARNING)
+                text = _("“%(post)s” has no title or no text, and stays a draft.") % {"post": post}
+                self.message_user(request, text, messages.WARNING)
 
     @admin.action(description=_("Back to draft"), permissions=["publish"])
     def back_to_draft(self, request: HttpRequest, posts: PostQuerySet) -> None:
@@ -341,7 +343,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return HttpResponseRedirect(address if UPDATE in request.POST or state == state.DRAFT else f"{address}#publish")
 
     def _report_state(self, request: HttpRequest, post: Post) -> None:
-        """Add a message about what readers see now."""
         if wants_json(request):
             return
         if post.pending_copy:
@@ -363,7 +364,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return super().get_fieldsets(request, obj) if self.has_publish_permission(request) else self.writer_fieldsets
 
     def save_model(self, request: HttpRequest, obj: Post, form: Any, change: bool) -> None:
-        """Store the form. Refuses a publication time from users who may not publish, whatever the form shows."""
         self.refuse_unless(PUBLISH not in request.POST or self.has_publish_permission(request), "publish")
         if rule := request.POST.get("_fix"):
             publication = Publication.objects.current()
@@ -384,7 +384,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         store_relations(form)
-        if KEEP in request.POST and not wants_json(request):
+        if KEEP_BUTTON in request.POST and not wants_json(request):
             self._keep_as_pattern(request, form.instance, form.cleaned_data["tag_names_typed"])
 
     def log_change(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
@@ -407,14 +407,12 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return {"pending": bool(saved.pending_copy) or bool(saved.planned_at)}
 
     def saved_before(self, request: HttpRequest) -> int | None:
-        """Primary key made by an earlier first save of the same form."""
         name = document_name(request)
         return self.get_queryset(request).filter(document=name).values_list("pk", flat=True).first() if name else None
 
     # --- Previews ---
 
     def preview(self, request: HttpRequest) -> HttpResponse:
-        """Render the text of the form, saved or not."""
         self.refuse_unless(self.has_add_permission(request) or self.has_change_permission(request), "change")
         if request.method != "POST":
             return HttpResponseRedirect(reverse("admin:posts_post_changelist"))
@@ -432,7 +430,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return render(request, "posts/_preview.html", {"post": post, "html": post.html})
 
     def switch_preview(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Open or close the preview link of a post."""
         post = self.get_post(request, pk)
         self.refuse_unless(self.has_change_permission(request, post), "change")
         if "close" in request.POST:
@@ -466,7 +463,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
             .defer("body")
             .first()
         )
-        is_with_now = request.GET.get("with") == NOW
+        is_with_now = request.GET.get("with") == COMPARE_WITH_NOW
         before, after = (one, post) if is_with_now else (older, one)
         return self._render_page(
             request,
@@ -478,7 +475,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
             older=older,
             newer=newer,
             is_with_now=is_with_now,
-            is_current=_has_same_text(one, post),
+            is_current=one.digest == digest(post),
             parts=_changed_parts(before, after),
         )
 
@@ -495,7 +492,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         )
 
     def working_copy(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show the unpublished changes of a published post; POST discards them."""
         post = self._post_to_change(request, pk)
         if post.pending_copy is None:
             return HttpResponseRedirect(reverse("admin:posts_post_change", args=[pk]))
@@ -535,10 +531,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return post.get_absolute_url() if is_public else reverse("admin:posts_post_read", args=[post.pk])
 
 
-def _is_own_draft(post: Post, request: HttpRequest) -> bool:
-    return post.published_at is None and post.created_by_id == request.user.pk
-
-
 def _with_sample_name(html: str) -> str:
     """The HTML with a sample name, without ids, to show beside the plain one; "" without name slots."""
     named = with_name(html, str(SAMPLE_NAME))
@@ -553,7 +545,6 @@ def _get_version(pk: int, number: int) -> Revision:
 
 
 def _changed_parts(before: PostText | None, after: PostText) -> list[dict[str, Any]]:
-    """Diffs of those of title, summary and text that differ."""
     names = {"title": _("Title"), "summary": _("Summary"), "body": _("Text of the post")}
     both = {name: (getattr(before, name) if before else "", getattr(after, name)) for name in names}
     return [
@@ -563,21 +554,12 @@ def _changed_parts(before: PostText | None, after: PostText) -> list[dict[str, A
     ]
 
 
-def _has_same_text(one: PostText, other: PostText) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in ("title", "summary", "body"))
-
-
 def _mailing_text(post: Post) -> str:
-    """Which issue carries a published post; or why none does."""
     if issues := post.issues.all():
         return _("issue %(number)s") % {"number": max(issue.number for issue in issues)}
     if post.is_unlisted:
         return str(_("page") if post.is_page else _("unlisted"))
     return str(_("only on the web") if post.is_web_only else _("not mailed yet"))
-
-
-def _incomplete_text(post: Post) -> str:
-    return _("“%(post)s” has no title or no text, and stays a draft.") % {"post": post}
 
 
 def _fixed_text(done: int) -> str:
@@ -592,20 +574,28 @@ def reindex(posts: Iterable[Post]) -> None:
         index_post(post)
 
 
-@admin.register(Tag)
-class TagAdmin(PlainDeleteAdmin):
+class PostGroupAdmin(PlainDeleteAdmin):
+    """Of tags and series: their number of posts, and their page, which is there once a listed post is."""
+
     form = CleanTextModelForm
+
+    def view_on_site(self, group: Any) -> str | None:
+        return group.get_absolute_url() if self.model.objects.in_use(timezone.now()).contains(group) else None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        groups: QuerySet[Any] = super().get_queryset(request).annotate(uses=Count("posts"))
+        return groups
+
+    @admin.display(description=_("posts"), ordering="uses")
+    def post_count(self, group: Any) -> int:
+        return int(group.uses)
+
+
+@admin.register(Tag)
+class TagAdmin(PostGroupAdmin):
     nothing_yet = _("No tag yet. A tag is made where a post is written.")
     list_display = ("name", "slug", "post_count")
     search_fields = ("name", "slug")
-
-    def view_on_site(self, tag: Tag) -> str | None:
-        """The public page; None while no listed post has the tag."""
-        return tag.get_absolute_url() if Tag.objects.in_use(timezone.now()).contains(tag) else None
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Tag]:
-        tags: QuerySet[Tag] = super().get_queryset(request)
-        return tags.annotate(uses=Count("posts"))
 
     def save_model(self, request: HttpRequest, obj: Tag, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -620,29 +610,12 @@ class TagAdmin(PlainDeleteAdmin):
         super().delete_queryset(request, queryset)
         reindex(posts)
 
-    @admin.display(description=_("posts"), ordering="uses")
-    def post_count(self, tag: Any) -> int:
-        return int(tag.uses)
-
 
 @admin.register(Series)
-class SeriesAdmin(PlainDeleteAdmin):
-    form = CleanTextModelForm
+class SeriesAdmin(PostGroupAdmin):
     nothing_yet = _("No series yet. A series is made where a post is written.")
     list_display = ("title", "slug", "post_count")
     search_fields = ("title", "slug")
-
-    def view_on_site(self, series: Series) -> str | None:
-        """The public page; None while it has no listed post."""
-        return series.get_absolute_url() if Series.objects.in_use(timezone.now()).contains(series) else None
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Series]:
-        found: QuerySet[Series] = super().get_queryset(request)
-        return found.annotate(uses=Count("posts"))
-
-    @admin.display(description=_("posts"), ordering="uses")
-    def post_count(self, series: Any) -> int:
-        return int(series.uses)
 
 
 @admin.register(Pattern)

@@ -48,8 +48,6 @@ class CoverInput(forms.RadioSelect):
 
 
 class CoverField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic to the stubs alone
-    """An uploaded picture, by its digest."""
-
     def __init__(self) -> None:
         super().__init__(
             Image.objects.all(), label=_("Cover picture"), required=False, to_field_name="digest", widget=CoverInput
@@ -120,7 +118,7 @@ class ReleaseField(forms.DateTimeField):
             raise
 
 
-class Place(TextChoices):
+class Visibility(TextChoices):
     """Where readers find a post. LINK: `is_unlisted`, SITE: `is_web_only`, PAGE: `is_page` and unlisted."""
 
     EVERYWHERE = "everywhere", _("Site and newsletter")
@@ -129,15 +127,15 @@ class Place(TextChoices):
     PAGE = "page", _("A page of its own")
 
 
-class PlaceInput(forms.RadioSelect):
+class VisibilityInput(forms.RadioSelect):
     """Radio buttons, of which a browser puts none back."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         hints = {
-            Place.EVERYWHERE: _("Home page, feeds and search show it, and an issue may carry it."),
-            Place.SITE: _("No issue carries it, and none is proposed for it."),
-            Place.LINK: _("Home page, feeds and search do not show it, and no issue carries it."),
-            Place.PAGE: _("Without a date, such as your books: in no list, but search engines find it."),
+            Visibility.EVERYWHERE: _("Home page, feeds and search show it, and an issue may carry it."),
+            Visibility.SITE: _("No issue carries it, and none is proposed for it."),
+            Visibility.LINK: _("Home page, feeds and search do not show it, and no issue carries it."),
+            Visibility.PAGE: _("Without a date, such as your books: in no list, but search engines find it."),
         }
         choices = [(place.value, place.label, hint) for place, hint in hints.items()]
         shown = {"name": name, "id": (attrs or {}).get("id"), "chosen": value, "choices": choices}
@@ -150,8 +148,6 @@ PLACEHOLDERS = {"title": _("Title"), "body": _("Begin to write…")}  # their la
 
 
 class MarkdownTextarea(forms.Textarea):
-    """A plain textarea; editor.js adds its toolbar."""
-
     def __init__(self, rows: int = 24) -> None:
         super().__init__({"rows": rows, "data-editor": "", "spellcheck": "true", "class": "editor-text"})
 
@@ -171,8 +167,6 @@ class VersionInput(forms.HiddenInput):
 
 
 class SeriesInput(forms.TextInput):
-    """A field with the titles of all series to choose from."""
-
     def __init__(self) -> None:
         super().__init__({"list": "all-series", "autocomplete": "off"})
 
@@ -229,7 +223,6 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def changed_at(self) -> datetime:
-        """When the text that the form shows was last saved; for saved posts only."""
         at: datetime = (self.instance.pending_copy or self.instance).updated_at
         return at
 
@@ -290,7 +283,6 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(message, params={"number": issue.number})
 
     def clean_tag_names(self) -> list[str]:
-        """Parse the names; `cleaned_data["tag_names_typed"]` keeps the typed text."""
         self.cleaned_data["tag_names_typed"] = self.cleaned_data["tag_names"]
         names = parse_tag_names(self.cleaned_data["tag_names"])
         longest = max(names, key=len, default="")
@@ -364,7 +356,7 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 class DeskPostForm(PostForm):
     """The form of the desk. A chosen time is a plan, saved like text, until a button publishes."""
 
-    place = forms.ChoiceField(label=_("Where"), choices=Place, required=False, widget=PlaceInput)
+    place = forms.ChoiceField(label=_("Where"), choices=Visibility, required=False, widget=VisibilityInput)
 
     class Meta(PostForm.Meta):
         fields = tuple(name for name in PostForm.Meta.fields if name not in {"is_web_only", "is_unlisted", "is_page"})
@@ -390,11 +382,11 @@ class DeskPostForm(PostForm):
         if not place:  # not in the form
             self.changed_data[:] = [name for name in self.changed_data if name != "place"]
             return place
-        is_unlisted = place in {Place.LINK, Place.PAGE}
+        is_unlisted = place in {Visibility.LINK, Visibility.PAGE}
         if is_unlisted:
             self._refuse_unlisted_in_issue()
-        self.instance.is_web_only = place == Place.SITE or (is_unlisted and self.instance.is_web_only)
-        self.instance.is_unlisted, self.instance.is_page = is_unlisted, place == Place.PAGE
+        self.instance.is_web_only = place == Visibility.SITE or (is_unlisted and self.instance.is_web_only)
+        self.instance.is_unlisted, self.instance.is_page = is_unlisted, place == Visibility.PAGE
         return place
 
     def clean_published_at(self) -> datetime | None:
@@ -410,10 +402,10 @@ class DeskPostForm(PostForm):
         return chosen if self.is_release else former
 
 
-def _place_of(post: Post) -> Place:
+def _place_of(post: Post) -> Visibility:
     if post.is_page:
-        return Place.PAGE
-    return Place.LINK if post.is_unlisted else Place.SITE if post.is_web_only else Place.EVERYWHERE
+        return Visibility.PAGE
+    return Visibility.LINK if post.is_unlisted else Visibility.SITE if post.is_web_only else Visibility.EVERYWHERE
 
 
 class AltForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone

@@ -40,8 +40,6 @@ def is_autosave(request: HttpRequest) -> bool:
 
 
 class JsonSaveAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A form that answers POST requests for JSON in JSON."""
-
     continue_buttons = frozenset({ENTER_BUTTON})  # return to the form after saving
 
     def seen(self, saved: Any) -> dict[str, str]:
@@ -49,11 +47,9 @@ class JsonSaveAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         raise NotImplementedError
 
     def facts(self, saved: Any) -> dict[str, Any]:
-        """Further JSON about a saved text."""
         return {}
 
     def store_refused(self, request: HttpRequest, form: Any) -> str:
-        """Store the text of a stale form; return the URL that shows both texts."""
         return self._place(form.instance.pk)["address"]
 
     def changeform_view(
@@ -100,7 +96,6 @@ class JsonSaveAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return self._saved(obj) if wants_json(request) else super().response_change(request, obj)
 
     def saved_before(self, request: HttpRequest) -> int | None:
-        """Primary key made by an earlier first save of the same form, whose response was lost."""
         if not wants_json(request):
             return None
         pk: int | None = request.session.get(SAVED_DOCUMENTS, {}).get(document_name(request))
@@ -131,7 +126,6 @@ class JsonSaveAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
 
     def _place(self, pk: int) -> dict[str, str]:
-        """The form's URL, and the key of the browser's local copies."""
         name = f"{self.opts.app_label}_{self.opts.model_name}_change"
         address = reverse(f"admin:{name}", args=[pk], current_app=self.admin_site.name)
         return {"address": address, "document": f"{self.opts.app_label}.{self.opts.model_name}/{pk}"}

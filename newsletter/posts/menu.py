@@ -31,11 +31,11 @@ PLACES: dict[str, tuple[Promise, str]] = {
     "about": (_("About"), "issues:about"),
     "start": (_("Start here"), "issues:start_here"),
 }
-DEFAULT: list[Entry] = [{"to": to, "label": ""} for to in ("issues", "posts", "about")]
+DEFAULT_ENTRIES: list[Entry] = [{"to": to, "label": ""} for to in ("issues", "posts", "about")]
 
 
 @dataclass(frozen=True)
-class Kind:
+class EntryKind:
     """Rows that an entry may name. offered: on the desk; shown: on the site, of those."""
 
     label: Promise
@@ -43,9 +43,9 @@ class Kind:
     shown: Callable[[QuerySet[Any], datetime], QuerySet[Any]]
 
 
-KINDS = {
-    "page": Kind(pgettext_lazy("menu", "Pages"), Post.objects.pages, lambda pages, now: pages.published(now)),  # type: ignore[attr-defined]  # of PostQuerySet
-    "series": Kind(pgettext_lazy("several", "series"), Series.objects.all, lambda series, now: series.in_use(now)),  # type: ignore[attr-defined]  # of SeriesQuerySet
+ENTRY_KINDS = {
+    "page": EntryKind(pgettext_lazy("menu", "Pages"), Post.objects.pages, lambda pages, now: pages.published(now)),  # type: ignore[attr-defined]  # of PostQuerySet
+    "series": EntryKind(pgettext_lazy("several", "series"), Series.objects.all, lambda series, now: series.in_use(now)),  # type: ignore[attr-defined]  # of SeriesQuerySet
 }
 
 
@@ -59,13 +59,13 @@ def menu_links(entries: list[Entry], now: datetime) -> list[MenuLink]:
     """The links of a menu; what readers may not open yet is left out."""
     found = {to: MenuLink(label, reverse(name)) for to, (label, name) in PLACES.items()} | _row_links(entries, now)
     outside = {entry["to"]: MenuLink(entry["label"], entry["to"]) for entry in entries if is_address(entry["to"])}
-    links = [(entry["label"], (found | outside).get(entry["to"])) for entry in entries or DEFAULT]
+    links = [(entry["label"], (found | outside).get(entry["to"])) for entry in entries or DEFAULT_ENTRIES]
     return [MenuLink(label or link.label, link.url) for label, link in links if link]
 
 
 def _row_links(entries: list[Entry], now: datetime) -> dict[str, MenuLink]:
     found = {}
-    for name, kind in KINDS.items():
+    for name, kind in ENTRY_KINDS.items():
         keys = [key for word, _colon, key in (entry["to"].partition(":") for entry in entries) if word == name]
         for row in kind.shown(kind.offered().filter(pk__in=keys), now) if keys else ():
             found[f"{name}:{row.pk}"] = MenuLink(str(row), row.get_absolute_url())
@@ -77,10 +77,10 @@ def is_address(to: str) -> bool:
     return bool(_ADDRESS.fullmatch(to))
 
 
-def choices() -> list[Choice]:
+def entry_choices() -> list[Choice]:
     """What an entry may lead to, but for addresses, as choices of a select; a kind without rows is left out."""
     rows = [
         (kind.label, [(f"{name}:{row.pk}", str(row)) for row in kind.offered()[:CHOICES_MAX]])
-        for name, kind in KINDS.items()
+        for name, kind in ENTRY_KINDS.items()
     ]
     return [*((to, label) for to, (label, _url) in PLACES.items()), *((label, group) for label, group in rows if group)]

@@ -27,9 +27,7 @@ COUNTED_PER_MINUTE = 30  # hits of old URLs that are counted, from all clients t
 
 
 def page_not_found_or_moved(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if found := find_redirect(request):
-        return found
-    return page_not_found(request, exception)
+    return find_redirect(request) or page_not_found(request, exception)
 
 
 def find_redirect(request: HttpRequest) -> HttpResponse | None:
@@ -59,12 +57,9 @@ def _with_query(end: str, query: str) -> str:
 
 def _count_hit(row: Redirect, today: date) -> None:
     """Count a hit, so that the author sees which old URLs are used; at most COUNTED_PER_MINUTE."""
-    if not _is_over_limit():
+    now = timezone.now()
+    if not retry_after_seconds("old-address", "all", limit=COUNTED_PER_MINUTE, seconds=60, now=now):
         Redirect.objects.filter(pk=row.pk).update(asked=F("asked") + 1, asked_on=today)
-
-
-def _is_over_limit() -> bool:
-    return bool(retry_after_seconds("old-address", "all", limit=COUNTED_PER_MINUTE, seconds=60, now=timezone.now()))
 
 
 _POST_PATH = re.compile(r"/p/(?P<number>[0-9]{1,18})(?:-[^/]{0,80})?/?")

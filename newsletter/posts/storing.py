@@ -63,7 +63,6 @@ def _store(post: Post, save_row: Callable[[], None], now: datetime) -> None:
 
 
 def store_relations(form: PostForm) -> None:
-    """Store pictures, tags and the search index, once the row is saved."""
     post = form.instance
     post.update_picture_links()
     if not post.pending_copy:
@@ -73,7 +72,6 @@ def store_relations(form: PostForm) -> None:
 
 
 def withdraw_posts(posts: Sequence[Post], now: datetime) -> int:
-    """Turn published and scheduled posts into drafts, with the text of their working copies; return how many."""
     same = Post.objects.filter(pk__in=[post.pk for post in posts])
     with transaction.atomic():
         Revision.objects.mark(same.published(now), what="published", at=now)

@@ -12,7 +12,6 @@ RUN_SECONDS = 30  # then the worker is free for mails; beat starts the next run
 
 @shared_task(ignore_result=True)
 def finish_pictures() -> None:
-    """Make the sizes that were left to the background."""
     ends_at = time.monotonic() + RUN_SECONDS
     for image in Image.objects.unfinished().iterator(chunk_size=20):
         image.finish(timezone.now())
@@ -22,7 +21,6 @@ def finish_pictures() -> None:
 
 @shared_task(ignore_result=True)
 def thin_versions() -> None:
-    """Delete versions of texts as they get older."""
     ends_at, now = time.monotonic() + RUN_SECONDS, timezone.now()
     for post in Revision.objects.due(now):
         Revision.objects.thin(post, now)

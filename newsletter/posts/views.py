@@ -68,7 +68,6 @@ def page(request: HttpRequest, words: str) -> HttpResponse:
 
 
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
-    """Serve the preview picture of a published post."""
     found = get_object_or_404(Post.objects.published(timezone.now()), pk=number)
     return sharing.card_response(found.card, asked=digest, address=found.card_url)
 

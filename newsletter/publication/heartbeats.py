@@ -16,8 +16,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.cache import cache
 
-from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit
-from newsletter.limits.redis_cache import redis_errors
+from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit, redis_errors
 
 BEAT_INTERVAL_SECONDS = 10.0  # minimum interval between two heartbeats
 SILENT_AFTER_SECONDS = 60.0

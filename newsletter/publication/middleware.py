@@ -18,7 +18,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from newsletter.limits import body_size
 from newsletter.mail import typesetting
-from newsletter.page_cache.compression import accepts_gzip
+from newsletter.page_cache.pages import accepts_gzip
 from newsletter.publication import stylesheet
 from newsletter.publication.models import Publication
 from newsletter.publication.response_headers import PERMISSIONS, add_static_headers
@@ -139,7 +139,7 @@ class CompressedPagesMiddleware(GZipMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if not response.headers.get("Content-Type", "").startswith("text/html"):
             return response
-        if not accepts_gzip(request.headers.get("Accept-Encoding", "")):  # Django ignores q=0
+        if not accepts_gzip(request):  # Django ignores q=0
             patch_vary_headers(response, ["Accept-Encoding"])
             return response
         answer: HttpResponseBase = super().process_response(request, response)

@@ -10,8 +10,7 @@ from celery import Signature, Task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit
-from newsletter.limits.redis_cache import redis_errors
+from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit, redis_errors
 
 CIRCUIT = "queue"  # the name of its circuit breaker
 

@@ -70,12 +70,10 @@ def undo_change(change: AddressChange, now: datetime, how: ConsentDetails = NO_D
 
 
 def _locked(change: AddressChange) -> Subscriber:
-    """Lock and return the reader's row."""
     return Subscriber.objects.select_for_update().get(pk=change.subscriber_id)
 
 
 def _undo_unsubscribe(subscriber: Subscriber, change: AddressChange, now: datetime, how: ConsentDetails) -> None:
-    """Undo an unsubscribe that came with the move or after it."""
     left_at, moved_at = subscriber.unsubscribed_at, change.confirmed_at
     if left_at and moved_at and left_at >= moved_at:
         subscriber.undo(now, how)

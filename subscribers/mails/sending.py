@@ -44,7 +44,6 @@ SUBJECTS = {  # by template
 
 
 def signup_mail(subscriber: Subscriber) -> Mail:
-    """The answer to a sign-up."""
     kind = "already_subscribed" if subscriber.is_reader and not subscriber.needs_reconfirmation else "confirmation"
     context = {"subscriber": subscriber, "days": CONFIRM_WITHIN.days}
     name = subscriber.name if subscriber.is_reader else NO_NAME
@@ -53,7 +52,6 @@ def signup_mail(subscriber: Subscriber) -> Mail:
 
 
 def reminder_mail(subscriber: Subscriber, now: datetime) -> Mail:
-    """The reminder of an unconfirmed sign-up, with the same link."""
     asked_at = subscriber.confirmation_sent_at or now
     context = {"subscriber": subscriber, "days": (asked_at + CONFIRM_WITHIN - now).days}
     ids = ("remind", subscriber.pk, subscriber.signup_round)
@@ -74,7 +72,6 @@ def change_mail(change: AddressChange) -> Mail:
 
 
 def fresh_link_mail(link: FreshLink, now: datetime) -> Mail:
-    """A link to the reader's own data, valid from `now`."""
     context = {"url": link.subscriber.data_url(now), "minutes": DATA_LINK_MINUTES}
     return _mail("fresh_link", context, to=(link.subscriber.name, link.subscriber.email), ids=("mine", link.pk))
 
@@ -232,8 +229,6 @@ def _unconfirmed(now: datetime) -> SubscriberQuerySet:
 
 
 class ConfirmationReminderMail(AtMostOnceMail[ConfirmationReminder], ReaderMail[ConfirmationReminder]):
-    """At most one per sign-up."""
-
     model, sent_column, mail_kind = ConfirmationReminder, "sent_at", Unsent.MailKind.SIGN_UP
     invalid_message = "Reminder %d cannot be sent: %s"
     failed_message = "Try %d to send reminder %d failed: %s"

@@ -61,7 +61,6 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
         return self.bulk_create(Consent(subscriber_id=pk, address_hash=who, **common) for pk, who in readers)
 
     def delete_old_ips(self, now: datetime) -> int:
-        """Delete IP addresses older than IP_LIFETIME."""
         return self.filter(at__lte=now - IP_LIFETIME, ip__isnull=False).update(ip=None)
 
     def take_over(self, heir: ReaderLinks, other: ReaderLinks) -> None:
@@ -162,20 +161,9 @@ class Act(models.Model):
         return f"{self.what} {self.detail}".strip()
 
 
-ERASING_CALLBACKS: list[Callable[[Any], None]] = []  # of other apps, called with a Subscriber
-MERGING_CALLBACKS: list[Callable[[Any, Any], None]] = []  # called with the Subscriber that stays, and the other
-
-
-def before_erasing(act: Callable[[Any], None]) -> None:
-    """Register a callback that runs before a reader is erased, in the same transaction."""
-    if act not in ERASING_CALLBACKS:
-        ERASING_CALLBACKS.append(act)
-
-
-def before_merging(act: Callable[[Any, Any], None]) -> None:
-    """Register `act(reader, other)`, called before `reader` takes over the address of `other`, who is deleted."""
-    if act not in MERGING_CALLBACKS:
-        MERGING_CALLBACKS.append(act)
+# Of other apps, which add theirs in `AppConfig.ready`.
+ERASING_CALLBACKS: list[Callable[[Any], None]] = []  # called before a Subscriber is erased, in the same transaction
+MERGING_CALLBACKS: list[Callable[[Any, Any], None]] = []  # called with the Subscriber that stays, and the one deleted
 
 
 class Forgotten(models.Model):

@@ -1,7 +1,7 @@
 """Daily counts of readers, arrivals, departures and sources."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -50,7 +50,6 @@ def count_readers(now: datetime) -> ReaderCounts:
 
 
 def cached_reader_counts(now: datetime) -> ReaderCounts:
-    """Cached for a minute if there are more than CACHED_ABOVE readers."""
     kept: ReaderCounts | None = caches["pages"].get(COUNTS_CACHE_KEY)
     if kept is None:
         kept = count_readers(now)
@@ -82,7 +81,8 @@ class DayCountManager(models.Manager["DayCount"]):
         """Counts of the last twelve weeks, oldest first, from the first with readers; `readers` is today's."""
         first = today - WEEKS * WEEK
         kept = list(self.filter(on__gte=first, on__lt=today).order_by("on").values_list("on", "readers"))
-        found = [(day, _last_until(day, kept)) for day in reversed(_weeks_before(today))]
+        weeks = reversed(_weeks_before(today))
+        found = [(day, next((count for on, count in reversed(kept) if on <= day), None)) for day in weeks]
         begun = next((place for place, (_day, count) in enumerate(found) if count), len(found))
         return [*((day, count or 0) for day, count in found[begun:]), (today, readers)]
 
@@ -105,17 +105,12 @@ class DayCount(models.Model):
 
 
 def _weeks_before(today: date) -> list[date]:
-    """The same weekday of the weeks before, latest first; twelve with today."""
     return [today - week * WEEK for week in range(1, WEEKS)]
 
 
 def _was(at: datetime) -> Q:
     stayed = Q(unsubscribed_at__isnull=True) | Q(unsubscribed_at__gte=at)
     return Q(confirmed_at__lt=at) & stayed
-
-
-def _last_until(day: date, kept: Iterable[tuple[date, int]]) -> int | None:
-    return next((count for on, count in reversed(list(kept)) if on <= day), None)
 
 
 @dataclass(frozen=True)
@@ -179,7 +174,7 @@ class OriginCountManager(models.Manager["OriginCount"]):
         named = {(row.kind, row.name) for row in rows}
         for (kind, name), readers in list(stayed.items()):
             if (kind, name) not in named:
-                stayed[origins.REST] += readers
+                stayed[origins.OTHER_SOURCE] += readers
         for row in rows:
             row.stayed = min(stayed[row.kind, row.name], row.came)
         self.bulk_update(rows, ["stayed"])
@@ -229,9 +224,9 @@ def _by_source(readers: models.QuerySet[Subscriber]) -> Counter[tuple[str, str]]
 
 
 def _sources(readers: models.QuerySet[Subscriber]) -> Counter[tuple[str, str]]:
-    """Sources of a day; all but the largest are summed as REST."""
+    """Sources of a day; all but the largest are summed as OTHER_SOURCE."""
     found = _by_source(readers)
     kept = Counter(dict(found.most_common(SOURCES_A_DAY)))
     if rest := found.total() - kept.total():
-        kept[origins.REST] += rest
+        kept[origins.OTHER_SOURCE] += rest
     return kept

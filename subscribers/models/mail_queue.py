@@ -11,7 +11,7 @@ from newsletter.mail.tokens import keyed_digest
 from subscribers.addresses import canonical_mailbox
 from subscribers.models.suppressions import address_hash
 
-WITHIN = timedelta(hours=24)
+BUDGET_WINDOW = timedelta(hours=24)
 
 
 class MailBudget(models.Model):
@@ -38,13 +38,9 @@ def take_from_budget(email: str, now: datetime) -> bool:
     mailbox = keyed_digest("mail budget", canonical_mailbox(email))
     with transaction.atomic():
         MailBudget.objects.bulk_create([MailBudget(mailbox=mailbox)], ignore_conflicts=True)
-        has_room = Q(third=None) | Q(third__lte=now - WITHIN) | Q(third__gt=now + CLOCK_SLACK)  # by a fast clock
+        has_room = Q(third=None) | Q(third__lte=now - BUDGET_WINDOW) | Q(third__gt=now + CLOCK_SLACK)  # by a fast clock
         row = MailBudget.objects.filter(has_room, mailbox=mailbox)
         return bool(row.update(third=F("second"), second=F("latest"), latest=now))
-
-
-def delete_old_budgets(now: datetime) -> None:
-    MailBudget.objects.filter(latest__lte=now - WITHIN).delete()
 
 
 class LinkWishManager(models.Manager["LinkWish"]):
@@ -86,12 +82,12 @@ class FreshLink(models.Model):
         return str(self.subscriber_id)
 
 
-SHOWN_FOR = timedelta(days=14)
+FAILURES_SHOWN_FOR = timedelta(days=14)
 
 
 class UnsentQuerySet(models.QuerySet["Unsent"]):
     def lately(self, now: datetime) -> "UnsentQuerySet":
-        return self.filter(at__gt=now - SHOWN_FOR)
+        return self.filter(at__gt=now - FAILURES_SHOWN_FOR)
 
 
 class Unsent(models.Model):

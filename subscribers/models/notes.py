@@ -102,7 +102,6 @@ class PauseManager(models.Manager["Pause"]):
         self.filter(IS_OPEN, subscriber__in=readers, until__gt=now).update(until=now)
 
     def forget(self, readers: Collection[int]) -> None:
-        """Delete the pauses of readers who leave."""
         self.filter(subscriber__in=readers).delete()
 
 

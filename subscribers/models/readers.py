@@ -60,8 +60,17 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         suppressed = Suppression.objects.filter(address_hash=OuterRef("address_hash"))
         return self.filter(_awake(now), ~Exists(suppressed))
 
+    def with_suppressions(self) -> "SubscriberQuerySet":
+        """Annotate `barred`: why the address is suppressed, or None."""
+        suppressions = Suppression.objects.filter(address_hash=OuterRef("address_hash")).order_by()
+        return self.annotate(barred=Subquery(suppressions.values("reason")))
+
+    def for_listing(self) -> "SubscriberQuerySet":
+        """`with_suppressions`, with prefetched tags in their order."""
+        taggings = models.Prefetch("taggings", Tagging.objects.select_related("tag").order_by("pk"))
+        return self.with_suppressions().prefetch_related(taggings)
+
     def tagged(self, tag: str) -> "SubscriberQuerySet":
-        """Readers with exactly this tag."""
         return self.filter(pk__in=Tagging.objects.with_tag(tag).values("subscriber"))
 
     def untagged(self, tag: str) -> "SubscriberQuerySet":
@@ -102,13 +111,11 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         return left
 
     def delete_pending(self, left: Collection[int]) -> None:
-        """Delete pending requests, pauses and invitations of readers who leave."""
         Subscriber.objects.filter(pk__in=left).update(asked_at=None, asked_times=0)
         Pause.objects.forget(left)
         Invitation.objects.filter(newcomer__in=left).delete()
 
     def forgettable(self, now: datetime) -> "SubscriberQuerySet":
-        """Expired sign-ups that were never confirmed."""
         old = Q(created_at__lte=now - FORGET_AFTER)
         asked_since = Q(asked_at__gt=now - FORGET_AFTER)
         return self.filter(old, state=Subscriber.State.PENDING).exclude(asked_since)
@@ -195,7 +202,6 @@ class Subscriber(ReaderLinks):
 
     @property
     def can_see_data(self) -> bool:
-        """Whether the data link is offered: not to unconfirmed addresses."""
         return self.is_reader or self.state == self.State.UNSUBSCRIBED
 
     @property
@@ -331,8 +337,7 @@ class Subscriber(ReaderLinks):
         with transaction.atomic():
             departures.write_departures([make_departure(DepartureKind.ERASED, self.address_hash)])
             Suppression.objects.update_or_create(
-                address_hash=self.address_hash,
-                defaults={"email": "", "note": "", "reason": Suppression.Reason.ERASED},
+                address_hash=self.address_hash, defaults={"email": "", "note": "", "reason": Suppression.Reason.ERASED}
             )
             self.forget()
 

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
@@ -71,18 +71,10 @@ class TaggingQuerySet(models.QuerySet["Tagging"]):
         return found
 
     def give(self, names_of: dict[int, list[str]]) -> None:
-        """Add tags by reader, creating new ones; call it in a transaction. One statement: imports write millions."""
+        """Add tags by reader, creating new ones; call it in a transaction."""
         keys = ReaderTag.objects.named({name for names in names_of.values() for name in names})
-        rows = [(subscriber, keys[name]) for subscriber, names in names_of.items() for name in names]
-        # The name of our own table; every value is a parameter.
-        into = f"INSERT INTO {Tagging._meta.db_table} (subscriber_id, tag_id)"  # nosec B608
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                given = "SELECT a, b FROM unnest(%s::bigint[], %s::bigint[]) WITH ORDINALITY AS t (a, b, place)"
-                both = [[subscriber for subscriber, _tag in rows], [tag for _subscriber, tag in rows]]
-                cursor.execute(f"{into} {given} ORDER BY place ON CONFLICT DO NOTHING", both)
-            else:
-                cursor.executemany(f"{into} VALUES (%s, %s) ON CONFLICT DO NOTHING", rows)
+        rows = (Tagging(subscriber_id=pk, tag_id=keys[name]) for pk, names in names_of.items() for name in names)
+        self.bulk_create(rows, ignore_conflicts=True)
 
 
 class Tagging(models.Model):

@@ -35,24 +35,20 @@ from subscribers.pages.views import (
     left_page,
 )
 
-PURPOSE = "preferences"
+LETTER_PURPOSE = "preferences"
 
 type View = Callable[[HttpRequest, Subscriber, str], HttpResponse]
 
 
 def by_letter_token(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
-    """Decorate a view: pass the reader of a letter's link."""
-
     def opened(request: HttpRequest, token: str) -> HttpResponse:
-        reader = Subscriber.objects.for_token(token, PURPOSE)
-        return invalid_link(request, token, PURPOSE) if reader is None else view(request, reader, token)
+        reader = Subscriber.objects.for_token(token, LETTER_PURPOSE)
+        return invalid_link(request, token, LETTER_PURPOSE) if reader is None else view(request, reader, token)
 
     return wraps(view)(opened)
 
 
 def by_fresh_token(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
-    """Decorate a view: pass the reader of a fresh link."""
-
     def opened(request: HttpRequest, token: str) -> HttpResponse:
         reader = Subscriber.objects.for_fresh_token(token, timezone.now())
         return invalid_link(request, token, "mine") if reader is None else view(request, reader, token)
@@ -114,7 +110,7 @@ def _preferences_page(
         return closed_page(request, "pending", status=410)
     context = {
         "subscriber": subscriber,
-        "token": subscriber.token(PURPOSE),
+        "token": subscriber.token(LETTER_PURPOSE),
         "is_paused": subscriber.is_paused(timezone.now()),
         "pause_form": pause_form or OwnPauseForm(today=timezone.localdate()),
         "done": request.GET.get("done"),
@@ -124,7 +120,7 @@ def _preferences_page(
 
 
 SHOWN_MAX = 30  # lines of a chapter; downloads have all
-PER_DAY = 5  # change mails per reader, and per new address
+ADDRESS_CHANGES_PER_DAY = 5  # change mails per reader, and per new address
 
 
 @private_view
@@ -132,7 +128,6 @@ PER_DAY = 5  # change mails per reader, and per new address
 @same_origin
 @by_fresh_token
 def own_data_page(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
-    """Show a reader's data; POST changes the name."""
     if request.method == "POST" and not (subscriber.is_reader and _shows_name(subscriber)):
         return closed_page(request, "spent", status=410)
     form = NameForm(request.POST if request.method == "POST" else {"name": subscriber.name})
@@ -158,7 +153,7 @@ def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> 
         return ask_about_address(request, form)
     email = form.cleaned_data["email"]
     for whom in (str(subscriber.pk), address_hash(email)):
-        if is_over_limit("address-change", whom, limit=PER_DAY, seconds=DAY):
+        if is_over_limit("address-change", whom, limit=ADDRESS_CHANGES_PER_DAY, seconds=DAY):
             return too_many_requests(request, seconds=DAY)
     if address_change.request_change(subscriber, email, timezone.now()):
         enqueue_on_commit(tasks.send_confirmations)

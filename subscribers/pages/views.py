@@ -29,7 +29,7 @@ from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import origins, pending_unsubscribes, privacy, signup, tasks
 from subscribers.addresses import LENGTH_MAX
-from subscribers.forms import NAME_MAX, PERSON_SALT, TICKET_SALT, ReaderAddressForm, SignupForm, sign_address
+from subscribers.forms import NAME_MAX, ReaderAddressForm, SignupForm, sign_address
 from subscribers.links import DATA_LINK_MINUTES
 from subscribers.models import LinkWish, Sentence, Subscriber
 from subscribers.models.consents import ConsentDetails
@@ -109,7 +109,6 @@ def ask_about_address(request: HttpRequest, form: ReaderAddressForm, **carried: 
 
 
 def _carried(request: HttpRequest, form: SignupForm, *more: str) -> dict[str, str]:
-    """What a further page of the sign-up sends along."""
     return {name: form.cleaned_data[name] for name in ("place", "name", "invite", *more)} | {"came": _origin(request)}
 
 
@@ -118,8 +117,8 @@ def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:
     network, data = client_network(client_address(request)), form.cleaned_data
     if signup.is_proof_valid(data["altcha"], data["email"]) or form.has_pass(now):
         return signup.OPEN
-    if form.has_ticket(now):
-        return signup.admit_later(network, data["ticket"], now)
+    if data["waits"]:
+        return signup.admit_later(network, now)
     return signup.admit(network, now, is_like_person=form.is_from_person(now))
 
 
@@ -129,19 +128,16 @@ def _challenge_page(request: HttpRequest, form: SignupForm, found: Admission) ->
     email, now = form.cleaned_data["email"], timezone.now()
     context = {"email": form.typed, "is_crowded": found.is_crowded, "carried": _carried(request, form)}
     if found.step is SignupStep.PROOF:
-        context |= {
-            "sum": json.dumps(signup.make_challenge(email, now)),
-            "ticket": sign_address(TICKET_SALT, email, now),
-        }
+        context["sum"] = json.dumps(signup.make_challenge(email, now))
         return render(request, "subscribers/proof.html", context)
-    return render(request, "subscribers/person.html", context | {"person": sign_address(PERSON_SALT, email, now)})
+    return render(request, "subscribers/person.html", context | {"person": sign_address(email, now)})
 
 
 def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
     publication, place, now = Publication.objects.current(), form.cleaned_data["place"] or "page", timezone.now()
     words, invite = signup_words(publication, place), form.cleaned_data["invite"]
     inviter = Subscriber.objects.for_token(invite, "invite") if invite and publication.invites else None
-    source = " ".join(filter(None, [f"web:{place}", origins.INVITED if inviter else "", _origin(request)]))
+    source = " ".join(filter(None, [f"web:{place}", origins.INVITED_MARK if inviter else "", _origin(request)]))
     how, who = consent_details(request, source, words), signup.Newcomer(form.cleaned_data["name"], inviter)
     if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, who=who):
         signup.count_mail(now)
@@ -159,7 +155,6 @@ def _origin(request: HttpRequest) -> str:
 
 
 def consent_details(request: HttpRequest, source: str, text: str = "") -> ConsentDetails:
-    """Details for the consent record. text: as the form showed it."""
     return ConsentDetails(source, text, client_address(request) or None, privacy.notice_text() if text else "")
 
 
@@ -276,7 +271,6 @@ def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 @same_origin
 def leaving_reason(request: HttpRequest, token: str) -> HttpResponse:
-    """Store the optional reason for leaving."""
     subscriber = Subscriber.objects.for_token(token, "unsubscribe")
     if subscriber is None or subscriber.state != Subscriber.State.UNSUBSCRIBED:
         return invalid_link(request, token, "unsubscribe")
@@ -301,7 +295,6 @@ def come_back(request: HttpRequest, token: str) -> HttpResponse:
 @get_or_post
 @same_origin
 def undo(request: HttpRequest, token: str) -> HttpResponse:
-    """Undo an unsubscribe on POST; GET asks."""
     subscriber = Subscriber.objects.for_token(token, "undo")
     if subscriber is None:
         return invalid_link(request, token, "undo")
@@ -344,7 +337,7 @@ def closed_page(request: HttpRequest, why: str, *, status: int, purpose: str = "
     return render(request, "subscribers/closed.html", {"why": why, "purpose": purpose}, status=status)
 
 
-PER_NETWORK = 10  # link requests in ten minutes
+LINK_REQUESTS_MAX = 10  # link requests in ten minutes
 
 
 @get_or_post
@@ -357,7 +350,7 @@ def request_link(request: HttpRequest) -> HttpResponse:
         if form.suggestion:
             return ask_about_address(request, form)
         now, who = timezone.now(), client_network(client_address(request))
-        if seconds := retry_after_seconds("door", who, limit=PER_NETWORK, seconds=MINUTES_10, now=now):
+        if seconds := retry_after_seconds("door", who, limit=LINK_REQUESTS_MAX, seconds=MINUTES_10, now=now):
             return too_many_requests(request, seconds=seconds)
         context["email"] = form.typed
         LinkWish.objects.keep(form.cleaned_data["email"], now)
@@ -397,5 +390,4 @@ def qr_code(request: HttpRequest) -> HttpResponse:
 @cached_page()
 @require_safe
 def qr_sheet(request: HttpRequest) -> HttpResponse:
-    """Show the QR code on a page for printing."""
     return render(request, "subscribers/qr_sheet.html")

@@ -132,7 +132,7 @@ def test_only_a_hash_of_a_token_is_stored(owner):
 
 
 def test_a_program_that_asks_too_often_is_told_when_to_come_again(owner, monkeypatch):
-    monkeypatch.setattr(auth, "REQUESTS", 3)
+    monkeypatch.setattr(auth, "REQUESTS_MAX", 3)
 
     with time_machine.travel("2026-10-28T08:00:41Z", tick=False):
         answers = [owner.get("/health") for _ in range(4)]
@@ -143,7 +143,7 @@ def test_a_program_that_asks_too_often_is_told_when_to_come_again(owner, monkeyp
 
 
 def test_who_guesses_tokens_is_stopped(owner, monkeypatch):
-    monkeypatch.setattr(auth, "WRONG_TOKENS", 2)
+    monkeypatch.setattr(auth, "WRONG_TOKENS_MAX", 2)
     client = Client()
 
     statuses = [client.get(HEALTH, headers={"authorization": f"Bearer nl_{n}"}).status_code for n in range(3)]

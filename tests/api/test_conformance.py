@@ -48,7 +48,7 @@ NAMES = (
 def world(settings, tmp_path, monkeypatch):
     """Rows of each kind, with the ids that schemathesis tries most: 1, and those in lists."""
     settings.MEDIA_ROOT = tmp_path
-    monkeypatch.setattr(auth, "REQUESTS", 10**9)
+    monkeypatch.setattr(auth, "REQUESTS_MAX", 10**9)
     make_publication()
     post = make_findable_post("管理槓桿", body="第一段。", tags=("lever",))
     make_issue(post, number=1, sent_at=post.published_at)

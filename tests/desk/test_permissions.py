@@ -403,7 +403,7 @@ def _addresses(keys: dict[str, int], *, closed: int, mail: str, version: int) ->
 
 def _slot_ahead() -> date:
     """The day of a slot that a screen of the calendar can be asked for."""
-    return schedule.cadence_of(Publication.objects.fresh()).first_from(timezone.localdate() + timedelta(days=1))
+    return next(schedule.cadence_of(Publication.objects.fresh()).days_from(timezone.localdate() + timedelta(days=1)))
 
 
 def _filled(route: str, values: dict[str, str], keys: dict[str, int]) -> str:

@@ -204,7 +204,7 @@ rhythms = st.builds(
 def shifted(draw):
     """Return a rhythm, and shifts of some of its slots, by days and by a vacation or two."""
     rhythm = draw(rhythms)
-    slots = st.dates(rhythm.anchor_on, LAST).map(rhythm.first_from)
+    slots = st.dates(rhythm.anchor_on, LAST).map(lambda day: next(rhythm.days_from(day)))
     skipped = draw(st.frozensets(slots, max_size=8))
     moved = draw(st.dictionaries(slots, st.tuples(st.integers(-40, 40), times), max_size=8))
     starts = draw(st.lists(st.tuples(days, st.integers(0, 60)), max_size=3))
@@ -298,7 +298,7 @@ def test_the_next_slot_is_the_first_of_all_that_lie_behind_a_moment(case, moment
 
 @given(rhythms, days)
 def test_a_proposed_day_is_not_too_close_to_any_other_slot(rhythm, day):
-    slot_on = rhythm.first_from(day)
+    slot_on = next(rhythm.days_from(day))
 
     proposed = public_holidays.proposed_day(rhythm, NO_SHIFTS, slot_on, lambda _day: False)
 

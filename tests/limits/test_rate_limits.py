@@ -19,6 +19,7 @@ from newsletter.limits.rate_limits import (
     retry_after_seconds,
     window_has_reached,
 )
+from newsletter.settings import REDIS_CACHE
 
 
 def address(remote: str = "10.0.0.1", forwarded: str = "") -> str:
@@ -112,9 +113,7 @@ def test_no_address_stands_in_the_cache(monkeypatch):
 @pytest.fixture
 def counted_in_redis(redis, redis_url, settings):
     """The server that counts, working; it works again after the test."""
-    settings.CACHES = settings.CACHES | {
-        "default": {"BACKEND": "newsletter.limits.redis_cache.PromptRedisCache", "LOCATION": redis_url}
-    }
+    settings.CACHES = settings.CACHES | {"default": REDIS_CACHE | {"LOCATION": redis_url}}
     yield redis
     redis.mend()
 

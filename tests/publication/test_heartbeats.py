@@ -9,6 +9,7 @@ import pytest
 
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Component
+from newsletter.settings import REDIS_CACHE
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,9 +116,7 @@ def test_with_redis_a_part_that_beats_on_another_machine_is_not_silent_here(sett
     from django.core.cache import cache
 
     settings.REDIS_URL = redis_url
-    settings.CACHES = settings.CACHES | {
-        "default": {"BACKEND": "newsletter.limits.redis_cache.PromptRedisCache", "LOCATION": redis_url}
-    }
+    settings.CACHES = settings.CACHES | {"default": REDIS_CACHE | {"LOCATION": redis_url}}
     heartbeats.beat(Component.DISPATCHER)
     settings.DATA_DIR = tmp_path / "another"
     settings.DATA_DIR.mkdir()

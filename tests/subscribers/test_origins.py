@@ -59,7 +59,7 @@ def test_a_mark_holds_no_address_no_page_and_no_words_of_markup():
 )
 def test_every_way_in_is_counted_as_itself_and_has_a_name(line, source):
     assert origins.classify_origin(line) == source
-    assert source[0] in growth.LABELS
+    assert source[0] in growth.SOURCE_LABELS
 
 
 def test_lines_are_joined_and_the_first_page_and_host_stay():

@@ -71,7 +71,7 @@ def test_one_click_is_heard_while_another_holds_the_database(client, reader):
     assert left.state == Subscriber.State.UNSUBSCRIBED
     assert left.unsubscribed_at <= asked_at
     assert left.consents.get().source == "one click"
-    assert pending_unsubscribes.path().read_bytes() == b""
+    assert pending_unsubscribes.requests_path().read_bytes() == b""
 
 
 @pytest.mark.django_db(transaction=True)
@@ -131,7 +131,7 @@ def test_a_wish_with_a_token_that_opens_nothing_does_nothing(reader):
 def test_what_can_be_no_token_is_not_kept(db):
     assert not pending_unsubscribes.store_unsubscribe("a token\nof two lines", timezone.now())
     assert not pending_unsubscribes.store_unsubscribe("x" * 25, timezone.now())
-    assert not pending_unsubscribes.path().exists()
+    assert not pending_unsubscribes.requests_path().exists()
 
 
 def test_the_first_wish_is_on_the_disk_with_the_name_of_its_file(reader, monkeypatch):
@@ -155,7 +155,7 @@ def test_strangers_do_not_fill_the_disk(reader, monkeypatch):
 
 
 def test_a_torn_line_loses_no_other_wish(reader):
-    pending_unsubscribes.path().write_text("\n2026-11-2")
+    pending_unsubscribes.requests_path().write_text("\n2026-11-2")
     pending_unsubscribes.store_unsubscribe(reader.token("unsubscribe"), timezone.now())
 
     assert pending_unsubscribes.process_pending() == 1
@@ -164,7 +164,7 @@ def test_a_torn_line_loses_no_other_wish(reader):
 def test_the_file_is_its_owners_alone(reader):
     pending_unsubscribes.store_unsubscribe(reader.token("unsubscribe"), timezone.now())
 
-    assert pending_unsubscribes.path().stat().st_mode & 0o777 == 0o600
+    assert pending_unsubscribes.requests_path().stat().st_mode & 0o777 == 0o600
 
 
 def test_a_wish_that_can_neither_be_done_nor_kept_is_not_called_done(client, reader, monkeypatch):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("few", [0, 100])
 def test_who_came_by_a_source_is_found(monkeypatch, few):
-    monkeypatch.setattr(reader_lists, "FEW", few)
+    monkeypatch.setattr(reader_lists, "FEW_ROWS", few)
     for kind, source in (("asked", "web:page"), ("imported", "import on 2026-01-01"), ("withdrew", "web:page")):
         reader = make_subscriber(f"{kind}@example.org")
         Consent.objects.add(reader, kind, ConsentDetails(source), timezone.now())

@@ -7,7 +7,7 @@ from ninja import Query, Schema
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, decode_cursor, encode_cursor
-from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, iso_time, page_response
+from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, page_response, to_json
 from newsletter.api.endpoints.readers import SEE
 from newsletter.delivery.models import Event, Mailing
 from subscribers.models import Subscriber
@@ -64,8 +64,8 @@ def list_events(request: ApiRequest, wanted: Query[EventQuery]) -> ApiResponse:
 
 
 def _page(wanted: EventQuery) -> tuple[list[Event], str]:
-    """One page, and the next cursor; "" if nothing can follow."""
-    top = int(decode_cursor(wanted.cursor, 1)[0]) if wanted.cursor else _newest() + 1
+    newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    top = int(decode_cursor(wanted.cursor, 1)[0]) if wanted.cursor else newest + 1
     bottom = max(top - SCANNED_MAX, 0)
     among = Event.objects.filter(pk__lt=top, pk__gte=bottom)
     if wanted.since:
@@ -78,12 +78,7 @@ def _page(wanted: EventQuery) -> tuple[list[Event], str]:
     return rows, encode_cursor([bottom]) if _goes_on(bottom, wanted.since) else ""
 
 
-def _newest() -> int:
-    return Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-
-
 def _goes_on(bottom: int, since: datetime | None) -> bool:
-    """Is there any event below this key?"""
     below = Event.objects.filter(pk__lt=bottom).order_by("-pk").values_list("created_at", flat=True).first()
     return below is not None and (since is None or below >= since)
 
@@ -94,17 +89,12 @@ def _to_json(rows: list[Event]) -> list[dict[str, Any]]:
     mailings = {one.mailing_id for one in rows if one.mailing_id}
     issues = dict(Mailing.objects.filter(pk__in=mailings).values_list("pk", "issue__number"))
     return [
-        {
-            "id": one.pk,
-            "kind": one.kind,
-            "verdict": one.verdict,
-            "reader": readers.get(one.address_hash),
-            "issue": issues.get(one.mailing_id or 0),
-            "source": one.source,
-            "domain": one.domain,
-            "words": one.words,
-            "at": iso_time(one.at),
-            "told_at": iso_time(one.created_at),
-        }
+        to_json(
+            EventOut,
+            one,
+            reader=readers.get(one.address_hash),
+            issue=issues.get(one.mailing_id or 0),
+            told_at=one.created_at,
+        )
         for one in rows
     ]

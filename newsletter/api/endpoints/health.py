@@ -5,7 +5,7 @@ from datetime import datetime
 from ninja import Schema
 
 from newsletter.api.auth import ApiRequest
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, iso_time
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, to_json
 from newsletter.operation import serving
 from newsletter.operation.models import Trouble
 
@@ -31,15 +31,6 @@ def read_health(request: ApiRequest) -> ApiResponse:
     """Whether it is ready, part by part, and what is wrong with it."""
     parts = serving.readiness()
     found = Trouble.objects.exclude(level="")
-    troubles = [
-        {
-            "id": one.finding,
-            "level": one.level,
-            "message": one.message,
-            "hint": one.hint,
-            "since": iso_time(one.since),
-        }
-        for one in found
-    ]
+    troubles = [to_json(TroubleOut, one, id=one.finding) for one in found]
     ready = all(answer == "ok" for answer in parts.values())
     return ApiResponse({"ready": ready, "parts": parts, "troubles": troubles})

@@ -1,6 +1,6 @@
 """Issues: list, read, create and change, by the form of the desk."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, iso_time, page_response
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, page_response, to_json
 from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.sending_days import free_slots
@@ -63,33 +63,23 @@ class IssueOut(Schema):
     changed_at: datetime
 
 
-def with_json_fields(issues: IssueQuerySet) -> IssueQuerySet:
-    """Prefetch what `issues_json` needs."""
+def _with_json_fields(issues: IssueQuerySet) -> IssueQuerySet:
+    """Prefetch what `_to_json` needs."""
     under_way = Mailing.objects.open().filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE)
     under_way_state = Subquery(under_way.order_by("-pk").values("state")[:1])
     items = IssueItem.objects.select_related("post").only("issue", "position", "form", "post__title")
     return issues.annotate(under_way=under_way_state).prefetch_related(Prefetch("items", queryset=items))
 
 
-def issues_json(issues: Iterable[Issue]) -> list[dict[str, Any]]:
-    """issues: of `with_json_fields`."""
-    return [_to_json(issue) for issue in issues]
-
-
 def _to_json(issue: Any) -> dict[str, Any]:
-    return {
-        "number": issue.number,
-        "state": issue.under_way or ("sent" if issue.sent_at else "draft"),
-        "subject": issue.subject,
-        "preheader": issue.preheader,
-        "introduction": issue.introduction,
-        "closing": issue.closing,
-        "posts": [{"post": one.post_id, "title": one.post.title, "form": one.form} for one in issue.items.all()],
-        "sent_at": iso_time(issue.sent_at),
-        "url": f"{settings.SITE_URL}{issue.get_absolute_url()}",
-        "created_at": iso_time(issue.created_at),
-        "changed_at": iso_time(issue.updated_at),
-    }
+    return to_json(
+        IssueOut,
+        issue,
+        state=issue.under_way or ("sent" if issue.sent_at else "draft"),
+        posts=[{"post": one.post_id, "title": one.post.title, "form": one.form} for one in issue.items.all()],
+        url=f"{settings.SITE_URL}{issue.get_absolute_url()}",
+        changed_at=issue.updated_at,
+    )
 
 
 issues = EndpointRouter(tags=["issues"])
@@ -118,9 +108,9 @@ class IssueQuery(PageQuery):
 @issues.reads("/issues", scope="issues:read", permissions=READ, returns=PageOf[IssueOut])
 def list_issues(request: ApiRequest, wanted: Query[IssueQuery]) -> ApiResponse:
     """A page of issues, the highest number first."""
-    found = with_json_fields(wanted.among(Issue.objects.all()))
+    found = _with_json_fields(wanted.among(Issue.objects.all()))
     page = paginate(found, by=("number",), limit=wanted.limit, cursor=wanted.cursor)
-    return page_response(issues_json(page.rows), page.next)
+    return page_response([_to_json(issue) for issue in page.rows], page.next)
 
 
 @issues.reads("/issues/{number:number}", scope="issues:read", permissions=READ, returns=IssueOut)
@@ -131,7 +121,7 @@ def read_issue(request: ApiRequest, number: IssueNumber) -> ApiResponse:
 
 def _issue_json(number: int) -> dict[str, Any]:
     """Raises Http404."""
-    return _to_json(get_object_or_404(with_json_fields(Issue.objects.all()), number=number))
+    return _to_json(get_object_or_404(_with_json_fields(Issue.objects.all()), number=number))
 
 
 def get_issue(number: int) -> Issue:
@@ -149,27 +139,25 @@ def issue_response(number: int, *, status: int = 200) -> ApiResponse:
 
 
 Items = inlineformset_factory(Issue, IssueItem, form=ItemForm, formset=ItemFormSet, extra=0)
-WORDS = ("number", "subject", "preheader", "introduction", "closing")
-POSTS = "posts"
+TEXT_FIELDS = ("number", "subject", "preheader", "introduction", "closing")
+POSTS_FIELD = "posts"
 
 
 def save_issue(issue: Issue, changes: Mapping[str, Any]) -> Issue:
-    """Save a new or existing issue. Raises Problem."""
     is_new = issue.pk is None
     form = _form(issue, changes)
     if not form.is_valid():
         raise Problem("changed") if form.has_error("__all__", CHANGED_ELSEWHERE) else form_problem(form, {})
-    formset = _formset(issue, changes.get(POSTS))
-    _refuse_faults(formset, changes.get(POSTS) or ())
+    formset = _formset(issue, changes.get(POSTS_FIELD))
+    _refuse_faults(formset, changes.get(POSTS_FIELD) or ())
     if is_new or form.changed_data or formset.has_changed():
         _store(form, formset, is_new=is_new)
     return issue
 
 
 def _form(issue: Issue, changes: Mapping[str, Any]) -> IssueForm:
-    """The form of an issue with its current values, overridden by `changes`."""
     words = {name: getattr(issue, name) for name in IssueForm.Meta.fields} | {"seen_version": issue.version}
-    return IssueForm(words | {name: changes[name] for name in WORDS if name in changes}, instance=issue)
+    return IssueForm(words | {name: changes[name] for name in TEXT_FIELDS if name in changes}, instance=issue)
 
 
 def _formset(issue: Issue, wanted: Sequence[Mapping[str, Any]] | None) -> Any:
@@ -186,9 +174,9 @@ def _formset(issue: Issue, wanted: Sequence[Mapping[str, Any]] | None) -> Any:
         rows.append({"id": item.pk} | (gone if place is None else _row(wanted[place], place, item.form)))
     news = [one for one in enumerate(wanted) if one[1]["post"] not in known or first[one[1]["post"]] != one[0]]
     rows += [_row(row, place) for place, row in news]
-    data = {f"{POSTS}-{index}-{name}": value for index, row in enumerate(rows) for name, value in row.items()}
-    data |= {f"{POSTS}-TOTAL_FORMS": len(rows), f"{POSTS}-INITIAL_FORMS": len(there)}
-    return Items(data, instance=issue, prefix=POSTS)
+    data = {f"{POSTS_FIELD}-{index}-{name}": value for index, row in enumerate(rows) for name, value in row.items()}
+    data |= {f"{POSTS_FIELD}-TOTAL_FORMS": len(rows), f"{POSTS_FIELD}-INITIAL_FORMS": len(there)}
+    return Items(data, instance=issue, prefix=POSTS_FIELD)
 
 
 def _row(row: Mapping[str, Any], place: int, form: str = IssueItem.Form.EXCERPT) -> dict[str, Any]:
@@ -196,15 +184,14 @@ def _row(row: Mapping[str, Any], place: int, form: str = IssueItem.Form.EXCERPT)
 
 
 def _refuse_faults(formset: Any, wanted: Sequence[Mapping[str, Any]]) -> None:
-    """Raise a Problem with the formset's errors, each with its JSON pointer."""
     if formset.is_valid():
         return
     posts = [row["post"] for row in wanted]
-    errors = [FieldError(str(text), pointer=f"/{POSTS}") for text in formset.non_form_errors()]
+    errors = [FieldError(str(text), pointer=f"/{POSTS_FIELD}") for text in formset.non_form_errors()]
     for form in (one for one in formset.forms if one.errors):
         place = posts.index(int(form["post"].value()))
         for name, texts in form.errors.items():
-            pointer = f"/{POSTS}/{place}" + ("" if name == "__all__" else f"/{name}")
+            pointer = f"/{POSTS_FIELD}/{place}" + ("" if name == "__all__" else f"/{name}")
             errors += [FieldError(str(text), pointer=pointer) for text in texts]
     raise Problem("invalid", errors=errors)
 

@@ -92,7 +92,6 @@ def begin_rehearsal(request: ApiRequest, number: IssueNumber, audience: SegmentI
 
 
 def valid_segment(segment: str, **place: str) -> str:
-    """Raise a Problem for an unknown segment."""
     if segment not in segment_choices():
         raise Problem("invalid", errors=[FieldError(_("There is no such tag."), **place)])
     return segment
@@ -182,7 +181,6 @@ def resume_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
 
 
 def wake_and_respond(issue: Issue) -> ApiResponse:
-    """Wake workers and the author's alerts; respond with the mailing's status."""
     enqueue_on_commit(tasks.tell_author)
     wake_workers()
     return ApiResponse(mailing_json(issue))
@@ -211,7 +209,6 @@ def _mailings(issue: Issue) -> QuerySet[Mailing]:
 
 
 def _open(number: int) -> tuple[Issue, Mailing]:
-    """An issue with its last mailing. Raises Http404 without one."""
     issue = get_issue(number)
     mailing = _mailings(issue).last()
     if mailing is None:
@@ -220,7 +217,6 @@ def _open(number: int) -> tuple[Issue, Mailing]:
 
 
 def _act(number: int, name: str) -> ApiResponse:
-    """Run the desk's action."""
     issue, mailing = _open(number)
     if not ALL_ACTIONS[name].do(mailing, timezone.now(), {}):
         raise _too_late(mailing)
@@ -237,7 +233,7 @@ def _too_late(mailing: Mailing) -> Problem:
 __all__ = ["issues"]
 
 SLOTS = 6  # candidates; the first on a day without another issue is used
-NAMES = {"slot": "at", "when": "at"}
+FIELD_NAMES = {"slot": "at", "when": "at"}
 
 
 class ScheduleIn(Schema):
@@ -262,8 +258,9 @@ def schedule_issue(request: ApiRequest, number: IssueNumber, when: ScheduleIn) -
     segment = valid_segment(when.segment, pointer="/segment")
     letter, form = freeze(issue), _form(issue, when, now)
     if not form.is_valid():
-        raise form_problem(form, NAMES)
-    _refuse_obstacles(issue, letter, form)
+        raise form_problem(form, FIELD_NAMES)
+    if reasons := obstacles(issue, form.send_at or form.begins, letter=letter):
+        raise Problem("conflict", " ".join(reasons))
     _refuse_unless_rehearsed(issue, segment, letter, now)
     _refuse_another_number(issue, segment, when.readers, now)
     _approve(issue, letter, form, segment, now)
@@ -279,11 +276,6 @@ def _form(issue: Issue, when: ScheduleIn, now: datetime) -> ScheduleForm:
     if isinstance(when.at, datetime):
         data = {"when": "at", "at": when.at.isoformat()}
     return ScheduleForm(data, issue=issue, slots=slots, begins=begins)
-
-
-def _refuse_obstacles(issue: Issue, letter: FrozenLetter, form: ScheduleForm) -> None:
-    if reasons := obstacles(issue, form.send_at or form.begins, letter=letter):
-        raise Problem("conflict", " ".join(reasons))
 
 
 def _refuse_unless_rehearsed(issue: Issue, segment: str, letter: FrozenLetter, now: datetime) -> None:

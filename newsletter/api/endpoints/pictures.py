@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import FORM, ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, iso_time, page_response
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, page_response, to_json
 from newsletter.api.problems import form_problem
 from newsletter.posts.forms import ImageForm
 from newsletter.posts.models import Image
@@ -96,14 +96,5 @@ def _picture(digest: str) -> Any:
 
 
 def _to_json(image: Any) -> dict[str, Any]:
-    return {
-        "id": image.digest,
-        "name": image.name,
-        "alt": image.alt,
-        "width": image.width,
-        "height": image.height,
-        "url": f"{settings.SITE_URL}{image.get_absolute_url()}",
-        "markdown": image.markdown,
-        "uses": image.use_count or 0,
-        "uploaded_at": iso_time(image.created_at),
-    }
+    url = f"{settings.SITE_URL}{image.get_absolute_url()}"
+    return to_json(PictureOut, image, id=image.digest, url=url, uses=image.use_count or 0, uploaded_at=image.created_at)

@@ -18,7 +18,7 @@ from newsletter.posts.models import BODY_MAX, SERIES_TITLE_MAX, TAG_NAME_MAX, Po
 from newsletter.posts.storing import PUBLISH_PERMISSION, UNVERSIONED_FIELDS, store_relations, store_text, withdraw_posts
 from newsletter.publication.changes import Change
 
-NAMES = {"tag_names": "tags"}  # API names of form fields
+FIELD_NAMES = {"tag_names": "tags"}  # API names of form fields
 
 
 def save_post(request: ApiRequest, post: Post, changes: Mapping[str, Any], *, update_live: bool = False) -> Post:
@@ -29,7 +29,7 @@ def save_post(request: ApiRequest, post: Post, changes: Mapping[str, Any], *, up
     is_new = post.pk is None
     form = _form(post, changes)
     if not form.is_valid():
-        raise Problem("changed") if form.has_error("__all__", CHANGED_ELSEWHERE) else form_problem(form, NAMES)
+        raise Problem("changed") if form.has_error("__all__", CHANGED_ELSEWHERE) else form_problem(form, FIELD_NAMES)
     if not (is_new or update_live or form.changed_data):
         return post
     _refuse_unless_allowed(request, post)
@@ -38,7 +38,6 @@ def save_post(request: ApiRequest, post: Post, changes: Mapping[str, Any], *, up
 
 
 def _form(post: Post, changes: Mapping[str, Any]) -> PostForm:
-    """The form of a post with its current values, overridden by `changes`."""
     unbound = PostForm(instance=post)
     shown = {name: unbound.get_initial_for_field(field, name) for name, field in unbound.fields.items()}
     shown["published_at"] = _written(post.published_at)
@@ -85,17 +84,6 @@ def _store(request: ApiRequest, form: PostForm, *, is_new: bool, update_live: bo
         Change.objects.log(what, [post], detail)
     if update_live:
         Change.objects.log(Change.Action.PUBLISHED, [post])
-
-
-def changes_publication(changes: Mapping[str, Any]) -> bool:
-    """Whether the change touches fields that need permission to publish."""
-    return bool(UNVERSIONED_FIELDS & changes.keys())
-
-
-def with_working_copy(post: Post) -> Post:
-    """Overlay unpublished changes."""
-    WorkingCopy.objects.overlay(post)
-    return post
 
 
 __all__ = ["posts_router"]  # v1.py imports the router from here, so that these endpoints are registered
@@ -177,7 +165,7 @@ def withdraw_post(request: ApiRequest, number: PathId) -> ApiResponse:
 def _asked(request: ApiRequest, change: PostChanges) -> dict[str, Any]:
     """The requested changes. Raises Problem if they need a further scope or permission."""
     asked: dict[str, Any] = change.model_dump(exclude_unset=True)
-    if changes_publication(asked):
+    if UNVERSIONED_FIELDS & asked.keys():
         require_scope(request, PUBLISHING)
         require_permission(request, PUBLISH_PERMISSION)
     return asked
@@ -187,7 +175,8 @@ def _seen(request: ApiRequest, number: int) -> Post:
     """The post with unpublished changes, if If-Match names its current state."""
     post = get_post(request, number)
     check_if_match(request, etag_of(posts_json([post])[0]))
-    return with_working_copy(post)
+    WorkingCopy.objects.overlay(post)
+    return post
 
 
 def _answer(request: ApiRequest, number: int, *, status: int = 200) -> ApiResponse:

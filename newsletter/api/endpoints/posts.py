@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, PathId, iso_time, page_response
+from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, PathId, page_response, to_json
 from newsletter.desk.editor_api import ALL_RULES, check_result, fixed_text
 from newsletter.mail.salutations import fill_fallback_words
 from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, WorkingCopy, parse_tag_names
@@ -58,27 +58,18 @@ def posts_json(posts: Sequence[Post]) -> list[dict[str, Any]]:
 
 def _to_json(post: Post, covers: dict[int, str], now: datetime) -> dict[str, Any]:
     pending_copy = post.pending_copy
-    return {
-        "id": post.pk,
-        "state": post.state(now).value,
-        "title": post.title,
-        "summary": post.summary,
-        "words": post.words,
-        "tags": parse_tag_names(pending_copy.tag_names) if pending_copy else [tag.name for tag in post.tags.all()],
-        "cover": covers.get(post.cover_id or 0),
-        "published_at": iso_time(post.published_at),
-        "is_web_only": post.is_web_only,
-        "is_unlisted": post.is_unlisted,
-        "series": post.series.title if post.series else None,
-        "series_number": post.series_number,
-        "is_page": post.is_page,
-        "is_changed": pending_copy is not None,
-        "author": post.created_by.get_username() if post.created_by else "",
-        "url": f"{settings.SITE_URL}{post.get_absolute_url()}",
-        "created_at": iso_time(post.created_at),
-        "changed_at": iso_time((pending_copy or post).updated_at),
-        "body": post.body,
-    }
+    return to_json(
+        PostOut,
+        post,
+        state=post.state(now).value,
+        tags=parse_tag_names(pending_copy.tag_names) if pending_copy else [tag.name for tag in post.tags.all()],
+        cover=covers.get(post.cover_id or 0),
+        series=post.series.title if post.series else None,
+        is_changed=pending_copy is not None,
+        author=post.created_by.get_username() if post.created_by else "",
+        url=f"{settings.SITE_URL}{post.get_absolute_url()}",
+        changed_at=(pending_copy or post).updated_at,
+    )
 
 
 posts_router = EndpointRouter(tags=["posts"])

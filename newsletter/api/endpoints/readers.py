@@ -1,10 +1,8 @@
 """Readers: search, sign-up, actions, deliveries and export."""
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from django.db.models import OuterRef, Prefetch, Subquery
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -20,8 +18,8 @@ from newsletter.api.endpoint import (
     PathId,
     check_if_match,
     etag_of,
-    iso_time,
     page_response,
+    to_json,
 )
 from newsletter.api.problems import Problem, form_problem
 from newsletter.delivery.models import Delivery, Mailing
@@ -35,9 +33,9 @@ from subscribers.addresses import LENGTH_MAX
 from subscribers.author_actions import ActionResult
 from subscribers.exporting import csv_download_response, csv_lines, json_lines
 from subscribers.forms import NAME_MAX, SignupForm
-from subscribers.models import Subscriber, SubscriberQuerySet, Suppression
+from subscribers.models import Subscriber, SubscriberQuerySet
 from subscribers.models.consents import REASON_LENGTH, Consent, ConsentDetails
-from subscribers.models.tags import TAGS_LENGTH_MAX, Tagging
+from subscribers.models.tags import TAGS_LENGTH_MAX
 from subscribers.reader_lists import READER_FILTERS, SearchTerm
 from subscribers.signup import HOUR, PER_HOUR
 
@@ -75,48 +73,22 @@ class OneReaderOut(ReaderOut):
     consents: list[ConsentOut]
 
 
-def with_json_fields(readers: SubscriberQuerySet) -> SubscriberQuerySet:
-    """Prefetch what `readers_json` needs."""
-    barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).order_by()
-    taggings = Prefetch("taggings", Tagging.objects.select_related("tag").order_by("pk"))
-    return readers.annotate(barred=Subquery(barred.values("reason"))).prefetch_related(taggings)
-
-
-def readers_json(readers: Iterable[Subscriber]) -> list[dict[str, Any]]:
-    """Without consents. readers: of `with_json_fields`."""
-    return [_to_json(reader) for reader in readers]
-
-
 def _to_json(reader: Any) -> dict[str, Any]:
     is_paused = reader.state == Subscriber.State.PAUSED
-    return {
-        "id": reader.pk,
-        "email": reader.email,
-        "name": reader.name,
-        "state": "suppressed" if reader.barred else reader.state,
-        "suppressed": reader.barred,
-        "tags": [one.tag.name for one in reader.taggings.all()],
-        "created_at": iso_time(reader.created_at),
-        "asked_at": iso_time(reader.asked_at),
-        "confirmed_at": iso_time(reader.confirmed_at),
-        "paused_until": iso_time(reader.paused_until if is_paused else None),
-        "unsubscribed_at": iso_time(reader.unsubscribed_at),
-    }
+    return to_json(
+        ReaderOut,
+        reader,
+        state="suppressed" if reader.barred else reader.state,
+        suppressed=reader.barred,
+        tags=[one.tag.name for one in reader.taggings.all()],
+        paused_until=reader.paused_until if is_paused else None,
+    )
 
 
 def consents_json(reader: Subscriber) -> list[dict[str, Any]]:
     """Newest first."""
     lines = Consent.objects.filter(subscriber=reader).select_related("text").order_by("-pk")[:CONSENTS_MAX]
-    return [
-        {
-            "kind": line.kind,
-            "at": iso_time(line.at),
-            "source": line.source,
-            "text": line.text.words if line.text else "",
-            "ip": line.ip,
-        }
-        for line in lines
-    ]
+    return [to_json(ConsentOut, line, text=line.text.words if line.text else "") for line in lines]
 
 
 readers = EndpointRouter(tags=["readers"])
@@ -150,8 +122,8 @@ def list_readers(request: ApiRequest, wanted: Query[ReaderQuery]) -> ApiResponse
     if term:
         page = _page_of_found(found, term, wanted)
     else:
-        page = paginate(with_json_fields(found), limit=wanted.limit, cursor=wanted.cursor)
-    return page_response(readers_json(page.rows), page.next)
+        page = paginate(found.for_listing(), limit=wanted.limit, cursor=wanted.cursor)
+    return page_response([_to_json(reader) for reader in page.rows], page.next)
 
 
 def _page_of_found(found: SubscriberQuerySet, text: str, wanted: ReaderQuery) -> Page[Subscriber]:
@@ -165,7 +137,7 @@ def _page_of_found(found: SubscriberQuerySet, text: str, wanted: ReaderQuery) ->
         keys += part.filter(**behind).order_by("-pk").values_list("pk", flat=True)[: wanted.limit + 1 - len(keys)]
         if len(keys) > wanted.limit:
             break
-    rows = list(with_json_fields(Subscriber.objects.filter(pk__in=keys[: wanted.limit])).order_by("-pk"))
+    rows = list(Subscriber.objects.filter(pk__in=keys[: wanted.limit]).for_listing().order_by("-pk"))
     return Page(rows, encode_cursor([keys[wanted.limit - 1], term.oldest]) if len(keys) > wanted.limit else "")
 
 
@@ -177,8 +149,7 @@ def read_reader(request: ApiRequest, number: PathId) -> ApiResponse:
 
 
 def reader_json(number: int) -> dict[str, Any]:
-    """Raises Http404."""
-    return _to_json(get_object_or_404(with_json_fields(Subscriber.objects.all()), pk=number))
+    return _to_json(get_object_or_404(Subscriber.objects.for_listing(), pk=number))
 
 
 CARE = ("subscribers.see_readers", "subscribers.change_subscriber")
@@ -220,7 +191,7 @@ def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
 
 
 WRITE = "readers:write"
-SUCCESS_ENDS = {ActionResult.DONE, ActionResult.ALREADY}
+SUCCESSFUL_RESULTS = {ActionResult.DONE, ActionResult.ALREADY}
 
 
 class ReasonIn(Schema):
@@ -287,13 +258,12 @@ def erase_reader(request: ApiRequest, number: PathId) -> HttpResponse:
 
 
 def _act(number: int, name: str, options: ReasonIn) -> ApiResponse:
-    """Run the desk's action. Raises Problem unless it succeeded."""
     reader, act = get_object_or_404(Subscriber, pk=number), READER_ACTIONS[name]
     typed: dict[str, Any] = options.model_dump(mode="json")
     form = act.form(typed)
     if not form.is_valid():
         raise form_problem(form, {})
-    if other := set(done(reader, act, form)) - SUCCESS_ENDS:
+    if other := set(done(reader, act, form)) - SUCCESSFUL_RESULTS:
         raise Problem("conflict", str(NOT_DONE[other.pop()]))
     item = reader_json(number)
     return ApiResponse(item)
@@ -334,16 +304,18 @@ def list_deliveries(request: ApiRequest, number: PathId, wanted: Query[DeliveryQ
 
 
 def _delivery_json(mailing: Mailing, copy: Any) -> dict[str, Any]:
-    return {
-        "issue": mailing.issue.number,
-        "subject": mailing.issue.subject,
-        "mailing": mailing.pk,
-        "kind": mailing.kind,
-        "state": Delivery.State(copy.state).name.lower(),
-        "at": iso_time(copy.sent_at),
-        "tries": copy.attempts,
-        "words": copy.reply,
-    }
+    return to_json(
+        DeliveryOut,
+        copy,
+        issue=mailing.issue.number,
+        subject=mailing.issue.subject,
+        mailing=mailing.pk,
+        kind=mailing.kind,
+        state=Delivery.State(copy.state).name.lower(),
+        at=copy.sent_at,
+        tries=copy.attempts,
+        words=copy.reply,
+    )
 
 
 NDJSON = "application/x-ndjson"

@@ -17,8 +17,8 @@ from newsletter.api.endpoint import (
     PathId,
     check_if_match,
     etag_of,
-    iso_time,
     page_response,
+    to_json,
 )
 from newsletter.api.endpoints.readers import SEE
 from newsletter.api.problems import Problem, form_problem
@@ -106,10 +106,4 @@ def lift_suppression(request: ApiRequest, number: PathId) -> HttpResponse:
 
 
 def _to_json(one: Suppression) -> dict[str, Any]:
-    return {
-        "id": one.pk,
-        "email": one.email,
-        "reason": str(one.reason),
-        "note": one.note,
-        "since": iso_time(one.created_at),
-    }
+    return to_json(SuppressionOut, one, since=one.created_at)

@@ -20,6 +20,6 @@ class HooksConfig(AppConfig):
 
         pre_migrate.connect(triggers.drop_triggers, sender=self)
         post_migrate.connect(triggers.install_triggers, sender=self)
-        own_data.add_chapter(erasure.calls_chapter)
-        privacy.add_recipients(erasure.hosts_with_addresses)
-        consents.before_erasing(erasure.redact_reader)
+        own_data.CHAPTER_SOURCES.append(erasure.calls_chapter)
+        privacy.RECIPIENT_CALLBACKS.append(erasure.hosts_with_addresses)
+        consents.ERASING_CALLBACKS.append(erasure.redact_reader)

@@ -28,7 +28,6 @@ def _call_line(call: Call) -> DataLine:
 
 
 def hosts_with_addresses() -> list[str]:
-    """Hosts that receive readers' addresses, for the privacy notice."""
     hooks = Hook.objects.filter(shows_addresses=True, events__event__in=READER_EVENTS)
     return [hook.host for hook in hooks.distinct()]
 
@@ -40,8 +39,3 @@ def redact_reader(reader: Subscriber) -> None:
     still_sent = {"event": HookEventType.SUPPRESSED, "detail": Suppression.Reason.ERASED}
     waiting = mine.waiting().exclude(**still_sent)
     waiting.update(**REDACTED_VALUES, state=Call.State.VOID, settled_at=timezone.now())
-
-
-def redact_call(call: Call) -> None:
-    """Redact a call about a reader who was erased meanwhile."""
-    Call.objects.filter(pk=call.pk).update(**REDACTED_VALUES)

@@ -47,8 +47,3 @@ def replay_since(hook: Hook, since: datetime) -> int:
     """Repeat all calls since then, in order; return how many."""
     replayable = Call.objects.filter(hook=hook, at__gte=since, state__in=Call.REPLAYABLE_STATES)
     return replayable.exclude(event=HookEventType.TEST).exclude(about=None).update(**PENDING_AGAIN_VALUES)
-
-
-def delete_hook(hook: Hook) -> None:
-    Change.objects.log(Change.Action.DELETED, [hook])
-    hook.delete()

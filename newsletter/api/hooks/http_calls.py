@@ -88,10 +88,6 @@ def _issue_data(issue: Issue) -> Payload:
     return {"number": issue.number, "url": f"{settings.SITE_URL}{API_PATH}/issues/{issue.number}", "page": page}
 
 
-def _test_data(call: Call, now: datetime) -> Payload:
-    return {"message": "This is a test. Nothing has happened."}
-
-
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat()
 
@@ -101,7 +97,7 @@ PAYLOAD_BUILDERS: dict[HookEventType, Callable[[Call, datetime], Payload | None]
     **dict.fromkeys(MAILING_EVENTS, _mailing_data),
     HookEventType.PUBLISHED: _post_data,
     HookEventType.RESULT: _result_data,
-    HookEventType.TEST: _test_data,
+    HookEventType.TEST: lambda _call, _now: {"message": "This is a test. Nothing has happened."},
 }
 
 
@@ -176,7 +172,6 @@ def send_call(url: str, body: bytes, headers: dict[str, str]) -> CallResult:
 
 
 def printable_text(octets: bytes) -> str:
-    """Decode the beginning of a response and drop control characters."""
     text = octets.decode("utf-8", "replace")[:RESPONSE_TEXT_MAX]
     return "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
 

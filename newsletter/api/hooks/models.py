@@ -193,7 +193,7 @@ class Call(models.Model):
         return f"{self.message_id}: {self.event}"
 
     def settle(self, state: "Call.State", now: datetime) -> None:
-        """Mark as settled. The key of an erased reader is removed by `redact_call`."""
+        """Mark as settled; the worker removes the key of an erased reader."""
         self.state, self.settled_at = state, now
         self.save(update_fields=["state", "settled_at"])
 

@@ -86,7 +86,14 @@ DOT_CLASSES = {Call.State.SENT: "good", Call.State.FAILED: "bad", Call.State.HEL
 @require_safe
 def webhooks(request: HttpRequest) -> HttpResponse:
     hooks = list(Hook.objects.all())
-    rows = [{"hook": hook, "state": hook_state(hook), "last": _last_tried(hook)} for hook in hooks]
+    rows = [
+        {
+            "hook": hook,
+            "state": hook_state(hook),
+            "last": max(_newest_calls(hook, 1), key=lambda call: call.tried_at or call.at, default=None),
+        }
+        for hook in hooks
+    ]
     return _page(
         request, "list", gettext("Webhooks"), {"rows": rows, "is_full": len(hooks) >= HOOKS_MAX, "max": HOOKS_MAX}
     )
@@ -96,11 +103,6 @@ def hook_state(hook: Hook) -> tuple[str, str]:
     if hook.off:
         return ("" if hook.off == Hook.Off.AUTHOR else "bad"), hook.get_off_display()
     return ("warn", gettext("takes nothing")) if hook.failures else ("good", pgettext("of a webhook", "on"))
-
-
-def _last_tried(hook: Hook) -> Call | None:
-    """The call that was tried last."""
-    return max(_newest_calls(hook, 1), key=lambda call: call.tried_at or call.at, default=None)
 
 
 def _newest_calls(hook: Hook, count: int) -> list[Call]:
@@ -180,7 +182,8 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
     if request.method != "POST":
         return _page(request, "delete", gettext("Delete %s?") % hook.host, {"hook": hook})
-    hook_actions.delete_hook(hook)
+    Change.objects.log(Change.Action.DELETED, [hook])
+    hook.delete()
     messages.success(request, gettext("%s is told nothing any more.") % hook.host)
     return redirect("admin:webhooks")
 
@@ -242,7 +245,6 @@ ACTIONS: dict[str, Callable[[HttpRequest, Hook, datetime], None]] = {
 
 @require_POST
 def replay(request: HttpRequest, pk: int, number: int) -> HttpResponse:
-    """Repeat one call, with the same id."""
     call = get_object_or_404(Call, pk=number, hook=pk)
     if hook_actions.replay_call(call):
         messages.success(request, gettext("It is made once more, with the same id."))

@@ -63,7 +63,6 @@ def _case_expression(column: str, events: Mapping[Any, HookEventType]) -> str:
 
 
 def fact_tables(vendor: str) -> list[FactTable]:
-    """The tables with triggers, in the SQL of one engine."""
     now = "strftime('%Y-%m-%d %H:%M:%f', 'now')" if vendor == "sqlite" else "now()"
     consents, suppressions = Consent._meta.db_table, Suppression._meta.db_table
     reader = f"(SELECT id FROM {Subscriber._meta.db_table} r WHERE r.address_hash = n.address_hash)"  # noqa: S608  # nosec B608  # our own table's name

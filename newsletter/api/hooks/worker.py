@@ -36,11 +36,10 @@ RETRY_DELAYS = (
 JITTER = 0.2  # maximum share added to a delay, so that recovered receivers are not all called at once
 GIVEN_UP_AFTER = timedelta(days=3)
 FAILURES_MIN = 8  # so that a clock that jumps ahead gives up no hook
-LOOK_BACK = CALL_RETENTION - timedelta(days=5)  # shorter than KEPT_FOR: stored calls show what was sent
+LOOK_BACK = CALL_RETENTION - timedelta(days=5)  # shorter than CALL_RETENTION: stored calls show what was sent
 
 
 def record_published_posts(now: datetime) -> int:
-    """Write calls for posts that became public; return how many."""
     subscriptions = HookEvent.objects.filter(event=HookEventType.PUBLISHED, hook__off="")
     return sum(_record_posts_for(subscription, now) for subscription in subscriptions)
 
@@ -145,7 +144,6 @@ def delete_old_calls(now: datetime) -> int:
 
 
 def _call_in_rounds(hooks: list[Hook], until: float) -> None:
-    """Make one call per hook at a time, until none is left or the turn is over."""
     with ThreadPoolExecutor(len(hooks), "webhooks") as threads:
         while hooks and time.monotonic() < until:
             calls = [one for hook in hooks if (one := _prepare_next(hook))]
@@ -191,12 +189,11 @@ def _settle(prepared: PreparedCall, result: CallResult) -> bool:
             and call.event in READER_EVENTS
             and not Subscriber.objects.filter(pk=call.about or 0).exists()
         ):
-            erasure.redact_call(call)
+            Call.objects.filter(pk=call.pk).update(**erasure.REDACTED_VALUES)
     return True if result.is_accepted or is_test else _record_failure(hook, result, now)
 
 
 def retry_delay(failures: int) -> timedelta:
-    """The backoff after so many failures in a row."""
     base = RETRY_DELAYS[min(failures, len(RETRY_DELAYS)) - 1]
     return base + base * random.uniform(0, JITTER)  # noqa: S311 - nobody gains by guessing it
 

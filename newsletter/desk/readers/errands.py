@@ -62,13 +62,13 @@ OTHER_ENDS: dict[str, Promise] = {
     ActionResult.LONGER: gettext_lazy("are paused for longer"),
     ActionResult.FULL: gettext_lazy("have so many tags that no other fits"),
 }
-ROWS: dict[str, Promise] = {  # of a file, as merging.COUNTED names them
+ROWS: dict[str, Promise] = {  # of a file, as merging.COUNT_NAMES names them
     "created": gettext_lazy("new readers"),
     "updated": gettext_lazy("known, with something new"),
     "unchanged": gettext_lazy("known, nothing new"),
     "rejected": gettext_lazy("lines refused"),
 }
-LISTED: dict[str, Promise] = {  # of a suppression list, as suppressions.COUNTED names them
+LISTED: dict[str, Promise] = {  # of a suppression list, as suppressions.COUNT_NAMES names them
     "suppressed": gettext_lazy("newly suppressed"),
     "readers": gettext_lazy("of these, readers here until now"),
     "known": gettext_lazy("suppressed before, as they were"),

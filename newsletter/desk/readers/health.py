@@ -139,7 +139,7 @@ def _titles(sources: Iterable[SourceGrowth]) -> dict[str, str]:
 def _row(one: SourceGrowth, titles: dict[str, str]) -> GrowthRow:
     issue = _number(one, "issues")
     label = _("Issue %(number)s") % {"number": issue} if issue else titles.get(one.name) or one.label
-    kind = str(counts.LABELS.get(one.kind, "")) if one.name else ""
+    kind = str(counts.SOURCE_LABELS.get(one.kind, "")) if one.name else ""
     url = one.name if one.kind == "page" else ""
     return GrowthRow(label, kind, url, one.in_all, bar_chart(one.came), one.settled, one.stayed)
 

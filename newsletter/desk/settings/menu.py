@@ -42,7 +42,7 @@ class MenuInput(forms.Widget):
         return False  # no row is an answer, too
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        entries, choices = value or menu.DEFAULT, menu.choices()
+        entries, choices = value or menu.DEFAULT_ENTRIES, menu.entry_choices()
         blank: list[menu.Entry] = [{"to": "", "label": ""}] * min(BLANK_ROWS, menu.ENTRIES_MAX - len(entries))
         rows = [_row(f"{name}-{number}", entry, choices) for number, entry in enumerate([*entries, *blank], 1)]
         return render_to_string("desk/settings/_menu.html", {"rows": rows, "most": menu.LABEL_MAX})
@@ -74,10 +74,10 @@ class MenuField(forms.Field):
     widget = MenuInput
 
     def clean(self, value: list[menu.Entry]) -> list[menu.Entry]:
-        known = set(_names(menu.choices()))
+        known = set(_names(menu.entry_choices()))
         for entry in value:
             self._check(entry, known)
-        return [] if value == menu.DEFAULT else value
+        return [] if value == menu.DEFAULT_ENTRIES else value
 
     def _check(self, entry: menu.Entry, known: set[str]) -> None:
         to, label = entry["to"], entry["label"]
@@ -93,7 +93,7 @@ class MenuField(forms.Field):
             raise ValidationError(_("Say how the entry to %(to)s is called."), params={"to": to})
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        return (initial or menu.DEFAULT) != (data or menu.DEFAULT)
+        return (initial or menu.DEFAULT_ENTRIES) != (data or menu.DEFAULT_ENTRIES)
 
 
 class MenuForm(PublicationForm):

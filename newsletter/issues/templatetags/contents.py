@@ -29,7 +29,6 @@ def entries(contents: Iterable[tuple[str, str]]) -> SafeString:
 
 @register.filter
 def demoted(html: str) -> SafeString:
-    """Sanitised HTML with its headings a level lower."""
     return mark_safe(demote_headings(html))  # noqa: S308  # nosec B308, B703  # as safe as what came
 
 
@@ -69,7 +68,6 @@ def is_asking(issue: Issue) -> bool:
 
 @register.simple_tag
 def issue_data(issue: Issue, corrections: Iterable[Correction]) -> SafeString:
-    """JSON-LD of a sent issue."""
     sent_at = issue.sent_at or issue.updated_at
     changes = [correction.made_at for correction in corrections]
     article = Article(
@@ -98,5 +96,4 @@ def starting_points(count: int) -> list[StartingPoint]:
 
 @register.simple_tag
 def next_slots(publication: Publication, count: int) -> list[datetime]:
-    """Due times in UTC."""
     return schedule.next_slots(publication, after=timezone.now(), count=count)

@@ -118,13 +118,11 @@ class VolumeIssue:
     posts: tuple[VolumePost, ...]
 
 
-BYTES_ALL = 40_000_000  # of pictures: Amazon accepts 50 MB by mail
+PICTURE_BYTES_MAX = 40_000_000  # of pictures: Amazon accepts 50 MB by mail
 
 
 class BookPictures:
-    """Adds pictures to a book while its chapters are written."""
-
-    def __init__(self, writer: EpubWriter, bytes_left: int = BYTES_ALL) -> None:
+    def __init__(self, writer: EpubWriter, bytes_left: int = PICTURE_BYTES_MAX) -> None:
         self.writer, self.bytes_left = writer, bytes_left
         self._known: dict[str, Image] = {}
         self._shown: dict[str, BookPicture | None] = {}
@@ -142,7 +140,6 @@ class BookPictures:
         return self._shown[address]
 
     def _add(self, image: Image) -> BookPicture | None:
-        """Add the widest size within the byte limits."""
         for width in reversed([width for width in image.widths("fallback") if width <= image.width]):
             path = image.path("fallback", width)
             suffix = Path(path).suffix.lower()
@@ -165,7 +162,7 @@ def _read(path: str) -> bytes | None:
         return None
 
 
-COVER = "cover.png"
+COVER_FILE = "cover.png"
 SAFE_IN_URL = "%/:?@!$&'()*+,;=~-._"
 _HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 _POST = re.compile(r"/p/([0-9]{1,10})[^/]*/")
@@ -195,7 +192,7 @@ def _facts(contents: YearContents) -> BookMetadata:
         source_url=address,
         published_on=str(contents.year),
         changed_at=contents.changed_at,
-        cover=COVER,
+        cover=COVER_FILE,
     )
 
 
@@ -203,7 +200,7 @@ def _add_cover(writer: EpubWriter) -> None:
     facts, publication = writer.facts, Publication.objects.current()
     cover = Cover(publication.name, publication.promise, facts.author, facts.published_on, publication.accent)
     try:
-        writer.add_picture(COVER, cover.png())
+        writer.add_picture(COVER_FILE, cover.png())
     except FontUnusable as error:
         logger.error("The cover of a book cannot be drawn: %s", error)  # noqa: TRY400 - `doctor` reports the rest
 
@@ -277,7 +274,6 @@ def _links(contents: YearContents) -> Callable[[str], str | None]:
 
 
 def _external_url(url: str) -> str | None:
-    """A valid absolute URL, or None."""
     parts = urlsplit(url)
     if parts.scheme in {"mailto", "tel"}:
         return quote(url, safe=SAFE_IN_URL) if parts.path else None

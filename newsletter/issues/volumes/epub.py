@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 
 MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}
 FOLDER = "book"
-CONTAINER = (
+CONTAINER_XML = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
     '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container" version="1.0"><rootfiles>'
     f'<rootfile full-path="{FOLDER}/package.opf" media-type="application/oebps-package+xml"/>'
@@ -72,7 +72,7 @@ class EpubWriter:
         self.pictures: dict[str, str] = {}  # media types by file name
         self._zip = ZipFile(file, "w")
         self._put("mimetype", b"application/epub+zip", ZIP_STORED)
-        self._put("META-INF/container.xml", CONTAINER.encode())
+        self._put("META-INF/container.xml", CONTAINER_XML.encode())
 
     def add_picture(self, name: str, data: bytes) -> None:
         """Add a picture of MEDIA_TYPES; a second call with this name does nothing."""
@@ -101,11 +101,11 @@ class EpubWriter:
         self._zip.writestr(info, data)
 
 
-VOID = {"br", "hr", "img", "input", "wbr"}
+VOID_TAGS = {"br", "hr", "img", "input", "wbr"}
 # Reading devices have no scripts: <details> are open, checkboxes are characters.
-RENAMED = {"center": "div", "details": "div", "summary": "div", "label": "span"}
+RENAMED_TAGS = {"center": "div", "details": "div", "summary": "div", "label": "span"}
 TICKED, UNTICKED = "☑", "☐"
-LISTS = {"ul", "ol"}
+LIST_TAGS = {"ul", "ol"}
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _COUNT = re.compile(r"[1-9][0-9]{0,2}")
@@ -156,7 +156,7 @@ def to_xhtml(
     return _WITHIN.sub(lambda found: found[0] if found[1] in ids else "", "".join(converter.parts))
 
 
-def text(typed: str) -> str:
+def xml_text(typed: str) -> str:
     return escape(_ILLEGAL.sub("", typed))
 
 
@@ -179,7 +179,7 @@ class _XhtmlConverter(HTMLParser):
             self.parts.append(TICKED if "checked" in values else UNTICKED)
         elif tag == "iframe":
             self._link_instead(values.get("src", ""), values.get("title") or self.film)
-        elif tag in VOID:
+        elif tag in VOID_TAGS:
             self.parts.append(f"<{tag}{self._attributes(tag, values)}/>")
         else:
             name = self._renamed(tag)
@@ -189,21 +189,21 @@ class _XhtmlConverter(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "table" and self._has_head:
             self._has_head.pop()
-        if tag not in VOID and tag != "iframe" and self.open:
+        if tag not in VOID_TAGS and tag != "iframe" and self.open:
             self.parts.append(f"</{self.open.pop()}>")
 
     def handle_data(self, data: str) -> None:
-        self.parts.append(text(data))
+        self.parts.append(xml_text(data))
 
     def _renamed(self, tag: str) -> str:
-        if tag == "li" and not LISTS & set(self.open[-1:]):
+        if tag == "li" and not LIST_TAGS & set(self.open[-1:]):
             return "div"
         if tag == "table":
             self._has_head.append(False)
         if tag == "thead":
             has_one, self._has_head[-1:] = self._has_head[-1:], [True]
             return "tbody" if any(has_one) else "thead"
-        return RENAMED.get(tag, tag)
+        return RENAMED_TAGS.get(tag, tag)
 
     def _show(self, values: dict[str, str]) -> None:
         alt = values.get("alt", "")
@@ -212,12 +212,12 @@ class _XhtmlConverter(HTMLParser):
             self._link_instead(values.get("src", ""), alt or self.absent)
             return
         size = f' width="{shown.width}" height="{shown.height}"'
-        self.parts.append(f'<img src="{text(shown.name)}" alt="{text(alt)}"{size}/>')
+        self.parts.append(f'<img src="{xml_text(shown.name)}" alt="{xml_text(alt)}"{size}/>')
 
     def _link_instead(self, address: str, words: str) -> None:
         target = None if "a" in self.open else self.link(address)
-        words = f"［{text(words)}］"
-        self.parts.append(f'<a href="{text(target)}">{words}</a>' if target else f"<span>{words}</span>")
+        words = f"［{xml_text(words)}］"
+        self.parts.append(f'<a href="{xml_text(target)}">{words}</a>' if target else f"<span>{words}</span>")
 
     def _attributes(self, tag: str, values: dict[str, str]) -> str:
         kept = {name: value for name, value in values.items() if name in _VALUES and _VALUES[name].fullmatch(value)}
@@ -232,4 +232,4 @@ class _XhtmlConverter(HTMLParser):
             kept["id"] = own
         if tag == "a" and (target := self.link(values.get("href", ""))):
             kept["href"] = target
-        return "".join(f' {name}="{text(value)}"' for name, value in kept.items())
+        return "".join(f' {name}="{xml_text(value)}"' for name, value in kept.items())

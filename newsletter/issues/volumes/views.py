@@ -1,4 +1,4 @@
-"""A year as an EPUB and as one printable page, with the URLs of links below each issue."""
+"""A year as an EPUB and as one printable page."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -24,7 +24,7 @@ from newsletter.posts.responsive_images import IMG_PATTERN, add_picture_sizes
 from newsletter.publication import sharing, stylesheet
 from newsletter.publication.models import Publication
 
-FORMAT_VERSION = "6"  # of the generated files; part of their cache key
+FORMAT_VERSION = "7"  # of the generated files; part of their cache key
 
 DOWNLOADS_PER_WINDOW, WINDOW_SECONDS = 20, 600  # downloads per client network
 
@@ -109,12 +109,7 @@ def write_page(file: IO[bytes], contents: YearContents, request: HttpRequest) ->
     file.write(before.rstrip(" ").encode())
     for bound in contents.issues():
         html = render_to_string("issues/_bound.html", {"bound": bound, "issue": bound.issue}, request)
-        file.write(_with_picture_sizes(html).encode())
+        eager = html.replace(' loading="lazy"', "")  # it leaves pictures blank in print
+        images = Image.objects.filter(digest__in={digest for _url, digest in IMG_PATTERN.findall(eager)})
+        file.write(add_picture_sizes(eager, {image.get_absolute_url(): image for image in images}).encode())
     file.write(after.encode())
-
-
-def _with_picture_sizes(html: str) -> str:
-    """Add srcset; remove lazy loading, which leaves images blank in print."""
-    digests = {digest for _url, digest in IMG_PATTERN.findall(html)}
-    images = Image.objects.filter(digest__in=digests) if digests else ()
-    return add_picture_sizes(html.replace(' loading="lazy"', ""), {image.get_absolute_url(): image for image in images})

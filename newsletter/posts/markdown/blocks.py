@@ -33,9 +33,9 @@ TABLE_RULE = re.compile(r"^ {0,3}\|?(?: *+:?-++:? *+\|)* *+:?-++:? *+\|? *+$")
 UNDERLINE = re.compile(r"^ {0,3}([-=])\1* *$")
 # Above `---`: a paragraph and a rule, unlike in CommonMark.
 ENDS_SENTENCE = re.compile(r"[。！？…!?][」』）)”’\"]*$")
-MOST_TERMS = 3  # lines of an underlined heading, or terms that share a definition
+TERMS_MAX = 3  # lines of an underlined heading, or terms that share a definition
 INCLUDES_PARAGRAPH = {"title", "definitions"}
-NOTE = re.compile(r"^ {0,3}\[\^[^\]]*\]:")
+FOOTNOTE = re.compile(r"^ {0,3}\[\^[^\]]*\]:")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class _Paragraph:
 
 def _block_with_paragraph(lines: SourceLines, paragraph: _Paragraph, index: int) -> Segment | None:
     """The heading or definition list that the line at `index` makes of the paragraph above it."""
-    above = lines[paragraph.start : paragraph.end] if paragraph.end - paragraph.start <= MOST_TERMS else []
+    above = lines[paragraph.start : paragraph.end] if paragraph.end - paragraph.start <= TERMS_MAX else []
     if not above:
         return None
     if DEFINITION.match(lines[index]):
@@ -142,7 +142,7 @@ def _block_at(lines: SourceLines, index: int, paragraph: str) -> Segment | None:
 
 def _is_list_in_paragraph(line: str, paragraph: str) -> bool:
     """Is a deeply indented line a list below a paragraph, not code or part of a footnote?"""
-    return bool(paragraph) and not NOTE.match(paragraph) and ListMarker.parse(line) is not None
+    return bool(paragraph) and not FOOTNOTE.match(paragraph) and ListMarker.parse(line) is not None
 
 
 def _read_fence(lines: SourceLines, index: int, before: str) -> Segment | None:

@@ -72,15 +72,12 @@ IFRAME = re.compile(r"""^\s*<iframe\b[^>]*\bsrc=["']?(?P<url>[^"'\s>]+)[^>]*>\s*
 
 @dataclass(frozen=True)
 class Video:
-    """A video on YouTube or Vimeo."""
-
     host: str
     player_url: str
     page_url: str
 
 
 def parse_video(text: str) -> Video | None:
-    """The video whose URL or embed code is all of `text`."""
     if len(text) > LENGTH_MAX:
         return None
     frame = IFRAME.match(text)
@@ -148,13 +145,12 @@ def _table_wrapper(html: str) -> Callable[[re.Match[str]], str]:
             depth -= 1
             return found[0] if depth else f"{found[0]}</div>"
         depth += 1
-        return found[0] if depth > 1 else f"{_start(_caption(html, found.end()) or heading)}{found[0]}"
+        if depth > 1:
+            return found[0]
+        name = escape(_caption(html, found.end()) or heading or _("Table"))
+        return f'<div class="scrolls" role="group" tabindex="0" aria-label="{name}">{found[0]}'
 
     return wrap
-
-
-def _start(name: str) -> str:
-    return f'<div class="scrolls" role="group" tabindex="0" aria-label="{escape(name or _("Table"))}">'
 
 
 def _caption(html: str, at: int) -> str:

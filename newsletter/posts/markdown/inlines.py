@@ -34,33 +34,25 @@ URL = (
     rf"(?:(?<=/wiki/)[{HAN}]+)?)"  # the one place where typed URLs continue in Chinese
 )
 STRONG_MAX = 200  # characters
-AFTER_URL = ".,;:!?'\"*~_"  # ends a sentence or a mark, not the URL
+TRAILING_PUNCTUATION = ".,;:!?'\"*~_"  # ends a sentence or a mark, not the URL
 # Python-Markdown treats Han as letters, and `__` between letters as part of a name: 用__init__寫 stays as it is.
 STRONG = (
     rf"(?<![0-9A-Za-z_])(__)(?=[^\s_])((?=[{WIDE}])[^_\n]{{1,{STRONG_MAX}}}|[^_\n]{{0,{STRONG_MAX}}}[{WIDE}])"
     r"(?<=\S)__(?![0-9A-Za-z_])"
 )
-TIMES = r"(?<![*])(?:(?<=[0-9])\*(?=[0-9A-Za-z(])|(?<=[A-Za-z)])\*(?=[0-9]))(?![*])"
-MARK = re.compile(r"[\\`\[<&*_~=]|https?://|  \n")  # start of any inline rule
-LONGEST = 10_000  # characters of a paragraph; longer ones are data, and are not parsed
-DEEPEST = 150  # nested elements; containers alone take a third of it (markdown/elements.py)
-MOST_BRACKETS = 300  # in a paragraph; Python-Markdown's search for pairs is quadratic
-TAGS = re.compile(  # all of HTML, including tags that the sanitiser drops
-    r"</?(?:a|abbr|acronym|applet|article|aside|audio|b|base|bdi|bdo|big|blockquote|body|br|button|canvas|center|cite|"
-    r"code|data|datalist|dd|del|details|dfn|div|dl|dt|em|embed|figcaption|figure|font|footer|form|frame|frameset|"
-    r"h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|li|link|main|mark|meta|meter|nav|noscript|object|ol|"
-    r"output|p|picture|pre|progress|q|rp|rt|ruby|s|samp|script|section|select|small|span|strike|strong|style|sub|"
-    r"summary|sup|svg|table|tbody|td|template|textarea|th|thead|time|title|tr|tt|u|ul|var|video|wbr)(?=[\s/>])|<!--",
-    re.IGNORECASE,
-)
-NEAR = re.compile(r"\[([^\]]*)\]", re.DOTALL)
+MULTIPLICATION_SIGN = r"(?<![*])(?:(?<=[0-9])\*(?=[0-9A-Za-z(])|(?<=[A-Za-z)])\*(?=[0-9]))(?![*])"
+INLINE_MARK = re.compile(r"[\\`\[<&*_~=]|https?://|  \n")  # start of any inline rule
+PARAGRAPH_MAX = 10_000  # characters of a paragraph; longer ones are data, and are not parsed
+DEPTH_MAX = 150  # nested elements; containers alone take a third of it (markdown/elements.py)
+BRACKETS_MAX = 300  # in a paragraph; Python-Markdown's search for pairs is quadratic
+NEAR_BRACKETS = re.compile(r"\[([^\]]*)\]", re.DOTALL)
 EMPHASIS = re.compile(r"(\*{1,3}|__|~~|==)(?=\S)([^\n]{1,200}?)(?<=\S)\1")
-BLOCKS = {"p", "li", "dd", "dt", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "figcaption", "div", "blockquote"}
-OPAQUE = "\ufffc"  # placeholder of a picture or line break, where no lines are joined
-SEAM = "\x00"  # between texts that an inline tag separates
+BLOCK_TAGS = {"p", "li", "dd", "dt", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "figcaption", "div", "blockquote"}
+OBJECT_PLACEHOLDER = "\ufffc"  # placeholder of a picture or line break, where no lines are joined
+TEXT_SEPARATOR = "\x00"  # between texts that an inline tag separates
 RAW_PLACEHOLDER = re.compile(HTML_PLACEHOLDER % r"(\d+)")
 RAW_LINK = re.compile(r"</?a[\s>]", re.IGNORECASE)
-UNSEEN = rf"(?:{SEAM}|{HTML_PLACEHOLDER % r'\d+'})*"  # with raw inline tags, which are stashed until the end
+UNSEEN = rf"(?:{TEXT_SEPARATOR}|{HTML_PLACEHOLDER % r'\d+'})*"  # with raw inline tags, which are stashed until the end
 SOFT_BREAK = re.compile(rf"(?P<before>[{WIDE}{SHARED}]{UNSEEN}) *\n *(?=(?P<after>{UNSEEN}[{WIDE}{SHARED}]))")
 
 
@@ -98,7 +90,7 @@ def _end_of_url(typed: str) -> int:
     """Length of the URL without trailing punctuation and unopened brackets."""
     end, surplus = len(typed), typed.count(")") - typed.count("(")
     while end:
-        if typed[end - 1] in AFTER_URL:
+        if typed[end - 1] in TRAILING_PUNCTUATION:
             end -= 1
         elif typed.endswith("==", 0, end):
             end -= 2
@@ -128,8 +120,6 @@ class EmailAutolink(AutomailInlineProcessor):
 
 
 class LiteralCharacter(InlineProcessor):
-    """Keeps the match as typed."""
-
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]  # noqa: N802
         return f"{STX}{ord(m[0])}{ETX}", m.start(), m.end()
 
@@ -146,15 +136,15 @@ class SkipPlainText(Treeprocessor):
 
 
 def _is_worth_parsing(text: str) -> bool:
-    return len(text) <= LONGEST and MARK.search(text) is not None and text.count("[") <= MOST_BRACKETS
+    return len(text) <= PARAGRAPH_MAX and INLINE_MARK.search(text) is not None and text.count("[") <= BRACKETS_MAX
 
 
 class LimitDepth(Treeprocessor):
-    """Flattens elements nested deeper than DEEPEST, so that no later step recurses too deep."""
+    """Flattens elements nested deeper than DEPTH_MAX, so that no later step recurses too deep."""
 
     def run(self, root: Element) -> None:
         level = [root]
-        for _depth in range(DEEPEST):
+        for _depth in range(DEPTH_MAX):
             level = [child for element in level for child in element]
         for element in level:
             words = "".join(element.itertext())
@@ -167,17 +157,17 @@ class SoftBreaks(Treeprocessor):
 
     def run(self, root: Element) -> None:
         for block in root.iter():
-            if block.tag in BLOCKS:
+            if block.tag in BLOCK_TAGS:
                 _join(block)
 
 
 def _join(block: Element) -> None:
     pieces = list(_pieces(block, is_root=True))
-    joined = SEAM.join(text for _element, _part, text in pieces)
+    joined = TEXT_SEPARATOR.join(text for _element, _part, text in pieces)
     if "\n" not in joined:
         return
     changed = SOFT_BREAK.sub(_without_break, joined)
-    for (element, part, _text), text in zip(pieces, changed.split(SEAM), strict=True):
+    for (element, part, _text), text in zip(pieces, changed.split(TEXT_SEPARATOR), strict=True):
         if part:
             setattr(element, part, text)
 
@@ -190,8 +180,8 @@ def _without_break(match: re.Match[str]) -> str:
 
 def _pieces(element: Element, *, is_root: bool = False) -> Iterator[tuple[Element, str, str]]:
     """Yield (element, "text" or "tail", string) in reading order; part "" is a placeholder, not to be changed."""
-    if element.tag in {"br", "img", "input"} or (element.tag in BLOCKS and not is_root):
-        yield element, "", OPAQUE
+    if element.tag in {"br", "img", "input"} or (element.tag in BLOCK_TAGS and not is_root):
+        yield element, "", OBJECT_PLACEHOLDER
     elif element.tag not in {"pre", "ul", "ol", "table"}:
         if element.text and element.tag != "code":
             yield element, "text", element.text
@@ -213,11 +203,11 @@ class Escape(EscapeInlineProcessor):
 class NearReference(ReferenceInlineProcessor):
     """`[words][name]` without a space between them, which Python-Markdown would allow."""
 
-    RE_LINK = NEAR
+    RE_LINK = NEAR_BRACKETS
 
 
 class NearImageReference(ImageReferenceInlineProcessor):
-    RE_LINK = NEAR
+    RE_LINK = NEAR_BRACKETS
 
 
 class PlainWords(Treeprocessor):
@@ -235,7 +225,7 @@ def register(md: Markdown) -> None:
     """Register these rules, by descending priority among Python-Markdown's own."""
     md.inlinePatterns.register(SubstituteTagInlineProcessor(r"(?<!\\)\\\n", "br"), "backslash_break", 185)
     md.ESCAPED_CHARS = [*punctuation]  # all of ASCII's: CommonMark, section 2.4
-    md.inlinePatterns.register(LiteralCharacter(TIMES, md), "times", 182)
+    md.inlinePatterns.register(LiteralCharacter(MULTIPLICATION_SIGN, md), "times", 182)
     md.inlinePatterns.register(Escape(ESCAPE_RE, md), "escape", 180)
     md.inlinePatterns.register(NearReference(REFERENCE_RE, md), "reference", 170)
     md.inlinePatterns.register(NearImageReference(IMAGE_REFERENCE_RE, md), "image_reference", 140)

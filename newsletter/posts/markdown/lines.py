@@ -12,7 +12,7 @@ RULE = re.compile(r"^ {0,3}([-*_]) *(?:\1 *){2,}$")
 MARKER = re.compile(r"^(?P<indent> *)(?P<mark>[-*+]|(?P<number>\d{1,9})[.)])(?:(?P<space> +)(?P<text>.*)|)$")
 BLOCK_SIGN = re.compile(r" *[-*_+0-9#>`~<]|.*\|")  # fast test: any block pattern, or a table
 DEFINITION = re.compile(r"^ {0,3}: {1,3}(?=\S)")
-INVITES_LIST = re.compile(rf"[{WIDE}:]$")
+LIST_LEAD_IN = re.compile(rf"[{WIDE}:]$")
 BLOCK_TAGS = (
     "address|article|aside|blockquote|center|col|colgroup|dd|details|dialog|dir|div|dl|dt|fieldset|figcaption|figure|"
     "footer|form|h[1-6]|head|header|hr|html|iframe|legend|li|link|main|menu|meta|nav|object|ol|optgroup|option|p|param|"
@@ -73,7 +73,6 @@ def is_prose(line: str) -> bool:
 
 
 def is_lazy(line: str) -> bool:
-    """Can it continue a paragraph of a quote or item without its marker or indentation?"""
     return bool(line.strip()) and not starts_block(line)
 
 
@@ -94,13 +93,11 @@ def interrupting_marker(line: str, before: str) -> ListMarker | None:
     marker = ListMarker.parse(line)
     if not marker or not marker.text.strip():
         return None
-    return marker if marker.number in {None, 0, 1} or INVITES_LIST.search(before.rstrip()) else None
+    return marker if marker.number in {None, 0, 1} or LIST_LEAD_IN.search(before.rstrip()) else None
 
 
 @dataclass
 class ListItem:
-    """A list item and its lines, without marker and indentation."""
-
     marker: "ListMarker"
     lines: list[str]
 
@@ -112,8 +109,6 @@ def end_of_fence(lines: list[str], index: int, fence: str, *, indent: int) -> in
 
 
 class ListReader:
-    """Collects the items of the list that starts at `index`."""
-
     def __init__(self, lines: list[str], index: int, marker: ListMarker) -> None:
         self.lines, self.start, self.index = lines, index, index + 1
         self.items = [ListItem(marker, [marker.text])]

@@ -20,9 +20,9 @@ from newsletter.posts.markdown.elements import StructureParser, VideoProcessor
 from newsletter.posts.markdown.figures import Figures, PictureSizes, wrap_tables
 from newsletter.posts.text.measures import WIDE
 
-MOST_LINES = 20_000  # of a post; more take a second, and are shown as typed
-MOST_BRACKETS = 4_000  # of a post; with more, links stay as typed
-MOST_TRIED = 300  # blocks rendered one by one to find a failing one; a longer text stays as typed
+LINES_MAX = 20_000  # of a post; more take a second, and are shown as typed
+BRACKETS_MAX = 4_000  # of a post; with more, links stay as typed
+TRIED_BLOCKS_MAX = 300  # blocks rendered one by one to find a failing one; a longer text stays as typed
 PLACEHOLDER = re.compile("[\x02\x03]")  # Python-Markdown's delimiters, which must not remain in its output
 TOC_MARK = re.compile(r"^\[toc\]\s*$", re.IGNORECASE | re.MULTILINE)
 # Python-Markdown would take `[問]: 今天天氣如何？` for a link definition and drop it.
@@ -38,7 +38,7 @@ type Convert = Callable[[str], tuple[str, bool]]
 
 def render(source: str, *, sizes: Mapping[str, tuple[int, int]] | None = None) -> str:
     """Sanitised HTML for web pages. sizes: width and height of known pictures, by URL."""
-    if source.count("\n") > MOST_LINES:
+    if source.count("\n") > LINES_MAX:
         return _as_typed(source)
 
     def convert(text: str) -> tuple[str, bool]:
@@ -54,7 +54,7 @@ def render_mail(source: str, *, base_url: str) -> str:
 
     base_url: without a final slash, as `https://news.example.org`.
     """
-    if source.count("\n") > MOST_LINES:
+    if source.count("\n") > LINES_MAX:
         return _as_typed(source)
 
     def convert(text: str) -> tuple[str, bool]:
@@ -80,7 +80,7 @@ def _convert_balanced(source: str, convert: Convert, *, is_mail: bool) -> str:
 def _without_placeholders(source: str, convert: Convert) -> str:
     """Convert with those blocks as typed in whose output Python-Markdown leaves placeholders."""
     blocks = list(_blocks(source.split("\n")))
-    if len(blocks) <= MOST_TRIED:
+    if len(blocks) <= TRIED_BLOCKS_MAX:
         fails = [may_fail and PLACEHOLDER.search(convert(text)[0]) for text, may_fail in blocks]
         tried = [_typed_block(text) if failed else text for (text, _may), failed in zip(blocks, fails, strict=True)]
         html, _has_tags = convert("\n\n".join(tried))
@@ -109,8 +109,6 @@ def _as_typed(source: str) -> str:
 
 
 class _Markdown(markdown.Markdown):
-    """A configured parser for one text; instances keep state."""
-
     def __init__(self, *, is_mail: bool, source: str) -> None:
         self.is_mail = is_mail
         self.has_raw_html = False  # whether the author typed any
@@ -123,7 +121,7 @@ class _Markdown(markdown.Markdown):
         self.treeprocessors.register(Figures(self), "figures", 18)
         if is_mail:
             self.treeprocessors.register(_PlainFootnotes(self), "plain_footnotes", 14)
-        if source.count("[") > MOST_BRACKETS:
+        if source.count("[") > BRACKETS_MAX:
             self._leave_links_as_typed()
 
     def build_parser(self) -> "_Markdown":

@@ -14,7 +14,7 @@ from newsletter.posts.markdown.figures import PLAYER_URLS
 
 NONE: Final[set[str]] = set()
 # Attributes by tag; "*" applies to all. Other tags are dropped, their text is kept.
-ALLOWED: Final[dict[str, set[str]]] = {
+ALLOWED_ATTRIBUTES: Final[dict[str, set[str]]] = {
     "*": {"class", "id", "lang", "dir", "title"},
     **dict.fromkeys(("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "div", "section", "aside"), NONE),
     **dict.fromkeys(("blockquote", "pre", "ul", "dl", "dt", "dd", "figure", "figcaption", "summary", "center"), NONE),
@@ -35,10 +35,10 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "th": {"align", "colspan", "rowspan", "scope"},
     "time": {"datetime"},
 }
-SCHEMES: Final = {"http", "https", "mailto", "tel"}
+URL_SCHEMES: Final = {"http", "https", "mailto", "tel"}
 # One attribute each: nh3 writes several in varying order.
-WEB_SETS: Final = {"img": {"loading": "lazy"}, "iframe": {"loading": "lazy"}}
-NOT_IN_MAIL: Final = {"iframe", "input", "label"}
+WEB_ATTRIBUTES: Final = {"img": {"loading": "lazy"}, "iframe": {"loading": "lazy"}}
+WEB_ONLY_TAGS: Final = {"iframe", "input", "label"}
 _CELL: Final = re.compile(r'(<t[dh]\b[^>]*?) align="(left|center|right)"([^>]*)')
 _BOOLEAN_ATTRIBUTE: Final = re.compile(r'<(?:input|details|iframe|ol)\b[^>]*=""[^>]*>')  # boolean attributes
 SAFE_IN_URL: Final = "%/:?#[]@!$&'()*+,;=~-._"
@@ -56,7 +56,6 @@ def for_web(html: str) -> str:
 
 
 def _aligned_by_class(cell: re.Match[str]) -> str:
-    """Replace the obsolete `align` attribute by a class."""
     before, side, after = cell.groups()
     own = re.search(r' class="([^"]*)"', before + after)
     rest = (before + after).replace(own[0], "") if own else before + after
@@ -71,7 +70,7 @@ def for_mail(html: str, *, base_url: str) -> str:
 
 @lru_cache(maxsize=4)  # a site has one base URL; making a cleaner takes a fifth of a short text's time
 def _mail(base_url: str) -> nh3.Cleaner:
-    tags = {tag: set(names) for tag, names in ALLOWED.items() if tag not in NOT_IN_MAIL}
+    tags = {tag: set(names) for tag, names in ALLOWED_ATTRIBUTES.items() if tag not in WEB_ONLY_TAGS}
     tags["*"] = tags["*"] - {"id"}
     for tag in ("pre", "span"):
         tags[tag] = tags[tag] | {"style"}
@@ -87,7 +86,7 @@ def _cleaner(
         attributes=table,
         attribute_filter=attribute_filter,
         set_tag_attribute_values=sets,
-        url_schemes=SCHEMES,
+        url_schemes=URL_SCHEMES,
         link_rel=None,
     )
 
@@ -123,4 +122,4 @@ def _mail_filter(base_url: str) -> AttributeFilter:
     return keep
 
 
-_WEB = _cleaner(ALLOWED, _web_filter, WEB_SETS)
+_WEB = _cleaner(ALLOWED_ATTRIBUTES, _web_filter, WEB_ATTRIBUTES)

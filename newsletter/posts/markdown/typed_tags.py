@@ -18,25 +18,25 @@ from django.utils.translation import gettext as _
 from newsletter.posts.markdown import figures
 from newsletter.posts.markdown.figures import PLAYER_URLS
 from newsletter.posts.markdown.lines import HTML_BLOCK, HTML_LONG
-from newsletter.posts.markdown.sanitise import ALLOWED
+from newsletter.posts.markdown.sanitise import ALLOWED_ATTRIBUTES
 
 # Dropped; their content is shown.
 OBSOLETE_STYLES: Final = frozenset({"acronym", "big", "font", "nobr", "strike", "tt"})
 # Dropped in HTML blocks; inside a sentence they are text.
-PAGE_PARTS: Final = frozenset(
+PAGE_TAGS: Final = frozenset(
     {
         *("address", "article", "body", "button", "dialog", "fieldset", "footer", "form", "head", "header", "hgroup"),
         *("html", "legend", "main", "menu", "nav", "picture", "col", "colgroup", "link", "meta", "param", "source"),
         *("audio", "embed", "object", "track", "video", "noscript", "script", "style", "svg", "math", "template"),
     }
 )
-INLINE: Final = (ALLOWED.keys() - {"*"}) | OBSOLETE_STYLES
-KNOWN: Final = INLINE | PAGE_PARTS
+INLINE_TAGS: Final = (ALLOWED_ATTRIBUTES.keys() - {"*"}) | OBSOLETE_STYLES
+KNOWN_TAGS: Final = INLINE_TAGS | PAGE_TAGS
 # If closed, dropped with their content, which the format check reports.
 DROPPED_WITH_CONTENT: Final = frozenset({"iframe", "math", "noscript", "object", "script", "style", "svg", "template"})
 VOID: Final = frozenset({"br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"})
 # The end tag is optional (HTML, section 13.1.2.4).
-OPEN_ENDED: Final = frozenset(
+OPTIONAL_END_TAGS: Final = frozenset(
     {"p", "li", "dt", "dd", "rt", "rp", "tr", "td", "th", "thead", "tbody", "tfoot", "caption"}
 )
 TOKEN: Final = re.compile(
@@ -46,9 +46,9 @@ IFRAME: Final = re.compile(
     r"<iframe\b(?P<rest>(?:[^<>\"'\u2e80-\U0010ffff]|\"[^<\"]*\"|'[^<']*')*+)>[^<]*</iframe\s*>", re.IGNORECASE
 )
 NAME: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
-OPENER: Final = re.compile(rf"<({'|'.join(sorted(PAGE_PARTS | {'iframe'}))})(?=[\s/>])[^<>]*>", re.IGNORECASE)
-LONGEST_TAG: Final = 40  # characters of a tag's name, with what precedes it
-OTHER_HTML: Final = frozenset(
+OPENER: Final = re.compile(rf"<({'|'.join(sorted(PAGE_TAGS | {'iframe'}))})(?=[\s/>])[^<>]*>", re.IGNORECASE)
+TAG_LENGTH_MAX: Final = 40  # characters of a tag's name, with what precedes it
+OTHER_TAGS: Final = frozenset(
     {"title", "textarea", "select", "option", "canvas", "plaintext", "frameset", "base", "meter"}
 )
 SOURCE: Final = re.compile(r"\ssrc\s*=\s*(?:\"(?P<a>[^\"]*)\"|'(?P<b>[^']*)'|(?P<c>[^\s\"'>]+))", re.IGNORECASE)
@@ -64,13 +64,11 @@ class HtmlTag(NamedTuple):
 
 
 def is_inline(typed: str) -> bool:
-    """Whether the tag `typed`, from `<` to `>`, may be inside a sentence."""
     match = TOKEN.match(typed)
-    return bool(match and (match["comment"] or (match["name"] or "").lower() in INLINE))
+    return bool(match and (match["comment"] or (match["name"] or "").lower() in INLINE_TAGS))
 
 
 def escape_unpaired(html: str) -> str:
-    """Escape each `<` of incomplete, unknown and unpaired tags."""
     return _escape_tags(html, unpaired_tags(html))
 
 
@@ -79,7 +77,7 @@ def unpaired_tags(html: str) -> list[HtmlTag]:
     found: list[HtmlTag] = []
     open_tags: dict[str, list[HtmlTag]] = defaultdict(list)
     for tag in _tokens(html):
-        if tag.name not in KNOWN or (tag.is_end and tag.name in VOID and tag.name != "br"):
+        if tag.name not in KNOWN_TAGS or (tag.is_end and tag.name in VOID and tag.name != "br"):
             found.append(tag)
         elif not tag.is_end:
             open_tags[tag.name].append(tag)
@@ -87,7 +85,7 @@ def unpaired_tags(html: str) -> list[HtmlTag]:
             open_tags[tag.name].pop()
         else:
             found.append(tag)
-    found += [tag for name, tags in open_tags.items() if name not in VOID | OPEN_ENDED for tag in tags]
+    found += [tag for name, tags in open_tags.items() if name not in VOID | OPTIONAL_END_TAGS for tag in tags]
     return sorted(found)
 
 
@@ -118,7 +116,7 @@ def odd_tags(source: str) -> list[OddTag]:
 
 def _is_of_html(source: str, tag: HtmlTag) -> bool:
     name = NAME.match(source, tag.start)
-    return bool(name and name[1].lower() in KNOWN | OTHER_HTML)
+    return bool(name and name[1].lower() in KNOWN_TAGS | OTHER_TAGS)
 
 
 def _outcome(source: str, opener: re.Match[str]) -> TagOutcome | None:
@@ -136,8 +134,8 @@ def _is_in_block(source: str, place: int) -> bool:
     """Whether the paragraph or line at `place` starts an HTML block."""
     first, line = source.rfind("\n\n", 0, place), source.rfind("\n", 0, place) + 1
     first = first + 2 if first >= 0 else 0
-    is_block = HTML_BLOCK.match(source[first : first + LONGEST_TAG])
-    return bool(is_block or HTML_LONG.match(source[line : line + LONGEST_TAG]))
+    is_block = HTML_BLOCK.match(source[first : first + TAG_LENGTH_MAX])
+    return bool(is_block or HTML_LONG.match(source[line : line + TAG_LENGTH_MAX]))
 
 
 def escape_unclosed(block: str) -> str:
@@ -224,7 +222,6 @@ def frame_link(url: str) -> str:
 
 
 def url_host(url: str) -> str:
-    """Host name; "" if the URL is malformed."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

@@ -109,7 +109,6 @@ class Image(models.Model):
         return f"/media/{self.digest}/{own.stem}-{width}.{self._suffix(form)}"
 
     def widths(self, form: str) -> list[int]:
-        """Existing widths of a format, ascending."""
         return sorted([*self.sizes.get(form, []), *([self.width] if form == "fallback" else [])])
 
     @property
@@ -128,7 +127,6 @@ class Image(models.Model):
         return self.url_for(form, self.widths(form)[0])
 
     def take_wide(self, picture: Picture, forms: Iterable[str] = QUICK_FORMS) -> None:
-        """Record the wide file of an upload, and make these formats."""
         if (wide := picture.wide) and wide.width not in self.widths("fallback"):
             self.sizes["fallback"] = [*self.sizes.get("fallback", []), wide.width]
         try:

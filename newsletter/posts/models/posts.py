@@ -46,12 +46,7 @@ def post_path(number: int, words: str) -> str:
     return reverse("posts:post", args=[f"{number}-{words}" if words else str(number)])
 
 
-def page_path(words: str) -> str:
-    return reverse("posts:page", args=[words])
-
-
 def parse_tag_names(typed: str) -> list[str]:
-    """Split typed names at commas, half or full width; a leading # is dropped."""
     names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", without_hidden(typed)))
     return list(dict.fromkeys(nfc(name) for name in names if name))
 
@@ -117,7 +112,6 @@ class Tag(models.Model):
 
 class SeriesQuerySet(models.QuerySet["Series"]):
     def in_use(self, now: datetime) -> "SeriesQuerySet":
-        """Series with listed posts, by title."""
         is_listed = Q(posts__published_at__lte=now, posts__is_unlisted=False)
         return self.filter(is_listed).order_by("title").distinct()
 
@@ -161,7 +155,6 @@ class Series(models.Model):
         return reverse("posts:series", args=[self.slug])
 
     def next_number(self, post: "Post") -> int:
-        """The number behind those of all posts but `post`."""
         return (
             Post.with_trash.filter(series=self).exclude(pk=post.pk).aggregate(last=Max("series_number"))["last"] or 0
         ) + 1
@@ -319,7 +312,9 @@ class Post(models.Model):
         return self.title or gettext("(no title yet)")
 
     def get_absolute_url(self) -> str:
-        return page_path(self.words) if self.is_page and self.words else post_path(self.pk, self.words)
+        if self.is_page and self.words:
+            return reverse("posts:page", args=[self.words])
+        return post_path(self.pk, self.words)
 
     @property
     def card(self) -> Card:
@@ -364,7 +359,6 @@ class Post(models.Model):
 
     @property
     def rendering(self) -> Rendering:
-        """The rendered body; use `attach_renderings` for many posts."""
         if self._rendered is None or self._rendered[0] != self.body:
             self._rendered = self.body, Rendering.objects.for_sources([self.body])[self.body]
         return self._rendered[1]
@@ -395,7 +389,6 @@ class Post(models.Model):
         )
 
     def objections(self, publication: Publication) -> int:
-        """Number of findings, hints not counted."""
         return sum(one.rule not in HINTS for one in self.findings(publication))
 
     def is_published(self, now: datetime) -> bool:
@@ -408,7 +401,6 @@ class Post(models.Model):
 
 
 def attach_renderings(posts: Iterable[Post]) -> list[Post]:
-    """Load the renderings of all posts by one query."""
     found = list(posts)
     renderings = Rendering.objects.for_sources(post.body for post in found)
     for post in found:

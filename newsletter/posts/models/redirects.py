@@ -22,7 +22,6 @@ def normalise_path(address: str) -> str:
 
 
 def lookup_paths(path: str, query: str) -> list[str]:
-    """Stored paths that match a request, longest first."""
     own = normalise_path(path)
     if not own:
         return []
@@ -68,12 +67,7 @@ class Redirect(models.Model):
         ),
     )
     post = models.ForeignKey(
-        Post,
-        verbose_name=_("post"),
-        null=True,
-        blank=True,
-        on_delete=models.CASCADE,
-        related_name="redirects",
+        Post, verbose_name=_("post"), null=True, blank=True, on_delete=models.CASCADE, related_name="redirects"
     )
     target = models.CharField(
         _("or another page"), max_length=500, blank=True, help_text=_("A path of this site, or a whole web address.")

@@ -74,7 +74,6 @@ class Rendering(models.Model):
 
     @classmethod
     def make(cls, key: str, source: str) -> "Rendering":
-        """Render `source` into an unsaved row."""
         html = render_uncached(source)
         return cls(
             key=key,

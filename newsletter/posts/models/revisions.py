@@ -50,9 +50,9 @@ def _last_of_each_period(times: set[datetime], format_: str) -> set[datetime]:
     return set({f"{time.astimezone(UTC):{format_}}": time for time in sorted(times)}.values())
 
 
-UNNAMED = "-"  # a form without an id: its refused texts do not replace each other
+NO_FORM_ID = "-"  # a form without an id: its refused texts do not replace each other
 SIZE_MAX = 20_000_000  # characters of all versions of a post; beyond it they are thinned as if older
-OLDER = (timedelta(), timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=365))
+EXTRA_AGES = (timedelta(), timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=365))
 
 
 class PostText(Protocol):
@@ -87,7 +87,7 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
 
     def refuse(self, post: int, text: PostText, *, page: str, at: datetime) -> "Revision":
         """Keep a text that lost against another save: one per form, the last. page: the form's id."""
-        made = Revision.build(post, text, self.saved_for(post).first(), saved_at=at, refused_page=page or UNNAMED)
+        made = Revision.build(post, text, self.saved_for(post).first(), saved_at=at, refused_page=page or NO_FORM_ID)
         made.by, made.via = changes.current_actor()
         if page:
             made.pk = self.with_refused(post).filter(refused_page=page).values_list("pk", flat=True).first()
@@ -124,7 +124,6 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         self.filter(one_of, **{f"{what}_at": None}).update(**{f"{what}_at": at})
 
     def due(self, now: datetime) -> list[int]:
-        """Ids of posts with versions to thin."""
         return list(self.filter(thin_at__lte=now).order_by().values_list("post", flat=True).distinct())
 
     def thin(self, post: int, now: datetime) -> int:
@@ -159,7 +158,7 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
 def _pks_to_keep(rows: Sequence[tuple[Any, ...]], now: datetime) -> set[int]:
     """Primary keys to keep: by age, treated as older while they exceed SIZE_MAX together."""
     kept: set[int] = set()
-    for older in OLDER:
+    for older in EXTRA_AGES:
         times = times_to_keep((at for _pk, at, *_rest in rows), now + older)
         kept = {pk for pk, at, published, mailed, _length in rows if at in times or published or mailed}
         if sum(length for pk, *_rest, length in rows if pk in kept) <= SIZE_MAX:
@@ -208,7 +207,6 @@ class Revision(models.Model):
 
     @classmethod
     def build(cls, post: int, text: PostText, last: "Revision | None", **fields: Any) -> "Revision":
-        """An unsaved version. last: the one before it."""
         words = {"title": text.title, "summary": text.summary, "body": text.body}
         made = cls(post_id=post, characters=len(text.body), digest=digest(text), **words, **fields)
         made.added, made.removed = made.counts_since(last)

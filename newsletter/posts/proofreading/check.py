@@ -23,11 +23,11 @@ RULES: Final = dict(Publication.Check.choices)
 HINTS: Final = frozenset({"spacing"})  # rules of taste
 CONTEXT_LENGTH: Final = 16  # characters shown on each side of a finding
 SHOWN_MAX: Final = 12  # findings shown of each rule
-NONE: Final[Mapping[str, int]] = {}
+NO_PICTURES: Final[Mapping[str, int]] = {}
 
 
 def check_text(
-    source: str, *, terms: Mapping[str, str], off: Collection[str] = (), heavy: Mapping[str, int] = NONE
+    source: str, *, terms: Mapping[str, str], off: Collection[str] = (), heavy: Mapping[str, int] = NO_PICTURES
 ) -> list[ProofFinding]:
     """Findings of all RULES but those in `off`, in the order of the text.
 
@@ -71,7 +71,6 @@ def _replace(source: str, safe: list[ProofFinding]) -> tuple[str, int]:
 
 
 def line_numbers(source: str, found: Iterable[ProofFinding]) -> list[int]:
-    """Line of each finding, counted from 1."""
     starts = [0, *(match.end() for match in re.finditer("\n", source))]
     return [bisect_right(starts, finding.start) for finding in found]
 
@@ -86,8 +85,6 @@ def house_terms(publication_name: str, typed: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class FindingRow:
-    """A finding with its line number and surrounding text."""
-
     finding: ProofFinding
     line: int
     before: str
@@ -96,8 +93,6 @@ class FindingRow:
 
 @dataclass(frozen=True)
 class FindingGroup:
-    """All findings of one rule."""
-
     rule: str
     rows: list[FindingRow]
 

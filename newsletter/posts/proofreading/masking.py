@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
-from newsletter.posts.markdown.inlines import TAGS, URL
+from newsletter.posts.markdown.inlines import URL
 from newsletter.posts.markdown.lines import FENCE, HTML_LONG, ListMarker, end_of_fence, indent_of
-from newsletter.posts.markdown.typed_tags import ClosingTags
+from newsletter.posts.markdown.typed_tags import KNOWN_TAGS, OTHER_TAGS, ClosingTags
 
 MASK: Final = "\x00"
 TAB_LENGTH: Final = 4  # columns, as Python-Markdown counts them
@@ -15,12 +15,11 @@ INLINE_CODE: Final = re.compile(r"(?<![\\`])(`+)(?!`)(?:(?!\n[ ]*\n).)+?(?<!`)\1
 DESTINATION: Final = re.compile(r"(?<=\]\()[ ]*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)")
 DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ ]*[!-~]+", re.MULTILINE)
 AUTOLINK: Final = re.compile(r"<(?:https?://|mailto:)[^<>\s]*>|(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+", re.ASCII)
-TAG: Final = re.compile(rf"(?:{TAGS.pattern})[^<>]*>", re.IGNORECASE)
+TAG: Final = re.compile(rf"</?(?:{'|'.join(KNOWN_TAGS | OTHER_TAGS)})(?=[\s/>])[^<>]*>|<!--[^<>]*>", re.IGNORECASE)
 BARE_URL: Final = re.compile(URL)
 
 
 def without_code(source: str) -> str:
-    """Mask front matter, code and comments."""
     lines = _mask(FRONT_MATTER, source).split("\n")
     rendered = [line.expandtabs(TAB_LENGTH) for line in lines]  # as Python-Markdown sees them
     index = 0
@@ -33,7 +32,6 @@ def without_code(source: str) -> str:
 
 
 def _without_raw(text: str) -> str:
-    """Mask comments and `pre`, `script`, `style` elements that are closed."""
     ends, pieces, position = ClosingTags(text), [], 0
     while match := RAW.search(text, position):
         end = ends.after(f"</{match[1].lower()}" if match[1] else "-->", match.end())
@@ -45,7 +43,6 @@ def _without_raw(text: str) -> str:
 
 
 def without_links(text: str) -> str:
-    """Mask link URLs and HTML tags, but not bare URLs."""
     for pattern in (DESTINATION, DEFINITION, AUTOLINK, TAG):
         text = _mask(pattern, text)
     return text

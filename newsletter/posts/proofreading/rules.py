@@ -71,7 +71,7 @@ def _split_quotations(plain: str, unpaired: list[tuple[int, int]]) -> set[int]:
     return partners
 
 
-WIDE: Final = {",": "，", ";": "；", ":": "：", "!": "！", "?": "？", ".": "。"}
+FULL_WIDTH_SIGNS: Final = {",": "，", ";": "；", ":": "：", "!": "！", "?": "？", ".": "。"}
 CLOSERS: Final = r"(?:\*\*|__|[」』）》”])*"  # between a word and its punctuation
 PUNCTUATION: Final = re.compile(  # with the space after it, which full-width punctuation drops
     rf"(?<=[{HAN}」』）》*])([,;:!?]|\.(?!\.))(?:(?= *$|{CLOSERS}[{HAN}「『（《])| +(?={CLOSERS}[{HAN}「『（《]))",
@@ -109,14 +109,14 @@ NO_ALT: Final = re.compile(
     r"!\[\s*+\](?:\([^)\n]{0,2000}\)|\[[^\[\]\n]*\])|<img\b(?![^<>]*\balt\s*=\s*([\"'])(?!\1)[^<>]*)[^<>]*>",
     re.IGNORECASE,
 )
-NAMING: Final = re.compile(
+NAMING_PHRASE: Final = re.compile(
     r"(?:[叫稱][做作為]|翻譯|(?<!編)譯[成為作])[「『“]?\Z"
 )  # what follows is a word that is quotations about
-LONGEST_NAMING: Final = 8  # characters
+NAMING_PHRASE_MAX: Final = 8  # characters
 BORDER: Final = re.compile(rf"(?<=[{HAN}])( *)(?=([A-Za-z0-9]))|(?<=([A-Za-z0-9%+#]))( *)(?=[{HAN}])")
 NO_BORDER: Final = re.compile(rf"[第年月日週]\d|\d+[年月日時分秒號期歲週%]|[{HAN}]\d+[{HAN}]")  # dates, and `第3頁`
-ENOUGH: Final = 5  # borders from which on a habit shows
-HABIT: Final = 0.7  # share of them with a space
+BORDERS_MIN: Final = 5  # borders from which on a habit shows
+HABIT_SHARE: Final = 0.7  # share of them with a space
 STARS: Final = re.compile(r"(?<!\\)\*{2,3}")
 TAG_MESSAGES: Final = {
     typed_tags.TagOutcome.TYPED: _(
@@ -177,7 +177,6 @@ def _stars(text: MaskedSource) -> Iterator[ProofFinding]:
 
 
 def _signature(source: str, after: int) -> str:
-    """The text after position `after`, without Markdown, to identify a mark by."""
     following = source[after : after + 200].partition("\n")[0]
     return re.sub(r"(?:\]\([^)]*\)|[*_`~=\[\]\x00\s\\])+", "", following)[:6]
 
@@ -194,7 +193,7 @@ def _punctuation(text: MaskedSource) -> Iterator[ProofFinding]:
     for match in PUNCTUATION.finditer(text.plain):
         if re.search(rf"[{HAN}」』）》]{CLOSERS}$", text.plain[max(0, match.start() - 8) : match.start()]):
             is_between = match[0] == "." and text.plain[match.end() : match.end() + 1].strip()  # `顯示.設定`: a slash?
-            yield text.finding("punctuation", match.span(), message, None if is_between else WIDE[match[1]])
+            yield text.finding("punctuation", match.span(), message, None if is_between else FULL_WIDTH_SIGNS[match[1]])
     for match in PARENTHESES.finditer(text.plain):
         is_link = text.plain.startswith("[", match.end())  # turned round
         if masking.MASK not in match[0] and not is_link and _touches_han(text.plain, *match.span()):
@@ -279,7 +278,6 @@ def _title(text: MaskedSource) -> Iterator[ProofFinding]:
 
 
 def lower_headings(source: str) -> str:
-    """Lower all headings by one level if any is of the first."""
     free = masking.without_code(source)
     if not TITLE.search(free):
         return source
@@ -324,7 +322,7 @@ def _spacing(text: MaskedSource) -> Iterator[ProofFinding]:
     for kind in (str.isdigit, str.isalpha):
         own = [match for match in borders if kind((match[2] or match[3])[0])]
         spaced = sum(bool(_gap(match)) for match in own)
-        is_habit = spaced >= ENOUGH and spaced >= HABIT * len(own)
+        is_habit = spaced >= BORDERS_MIN and spaced >= HABIT_SHARE * len(own)
         for match in own:
             if not _gap(match) and is_habit:
                 yield text.finding("spacing", match.span(), _("Elsewhere in this post a space stands here."), " ")
@@ -366,7 +364,7 @@ def wrong_terms(text: MaskedSource, found: list[TermHit]) -> Iterator[ProofFindi
         if written == hit.right or (len(written) > 4 and written.isascii() and written.isupper()):
             continue
         is_quoted = hit.start in titles or text.source.startswith(">", line)
-        is_named = NAMING.search(text.plain, max(0, hit.start - LONGEST_NAMING), hit.start)
+        is_named = NAMING_PHRASE.search(text.plain, max(0, hit.start - NAMING_PHRASE_MAX), hit.start)
         is_sure = not (is_quoted or is_named) and written not in AMBIGUOUS  # never change quotations
         fix = hit.right if is_sure else None
         message = format_lazy(_("Here one writes {right}."), right=hit.right)

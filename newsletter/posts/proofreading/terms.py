@@ -9,54 +9,14 @@ from typing import Final
 ARROW: Final = re.compile(r"\s*(?:→|⇒|->|=>)\s*")
 
 # A correct word that contains a wrong one is its own replacement.
-WORDS: Final[Mapping[str, str]] = {
-    # Computers and the net
-    "人工智能": "人工智慧",
-    "互聯網": "網際網路",
-    "內存": "記憶體",
-    "分布式": "分散式",
-    "分佈式": "分散式",
-    "操作系統": "作業系統",
-    "文件夾": "資料夾",
-    "服務器": "伺服器",
-    "服務器端": "伺服器端",
-    "源代碼": "原始碼",
-    "激活": "啟用",
-    "數據": "資料",
-    "數據庫": "資料庫",
-    "硬件": "硬體",
-    "硬盤": "硬碟",
-    "筆記本電腦": "筆記型電腦",
-    "網絡": "網路",
-    "緩存": "快取",
-    "負載均衡": "負載平衡",
-    "軟件": "軟體",
-    "雲計算": "雲端運算",
-    "鼠標": "滑鼠",
-    "屏幕": "螢幕",
-    "打印": "列印",
-    "兼容": "相容",
-    "帶寬": "頻寬",
-    "默認值": "預設值",
-    "字符串": "字串",
-    "多線程": "多執行緒",
-    "鏈接": "連結",
-    "賬號": "帳號",
-    "賬戶": "帳戶",
-    # Media and work
-    "信息": "資訊",
-    "博客": "部落格",
-    "短信": "簡訊",
-    "視頻": "影片",
-    "音頻": "音訊",
-    "點贊": "按讚",
-    "反饋": "回饋",
-    "渠道": "管道",
-    "項目管理": "專案管理",
-    "知識產權": "智慧財產權",
-    "英偉達": "輝達",
-    "谷歌": "Google",
-}
+WORDS: Final = (
+    "人工智能→人工智慧 互聯網→網際網路 內存→記憶體 分布式→分散式 分佈式→分散式 操作系統→作業系統 文件夾→資料夾 "
+    "服務器→伺服器 服務器端→伺服器端 源代碼→原始碼 激活→啟用 數據→資料 數據庫→資料庫 硬件→硬體 硬盤→硬碟 "
+    "筆記本電腦→筆記型電腦 網絡→網路 緩存→快取 負載均衡→負載平衡 軟件→軟體 雲計算→雲端運算 鼠標→滑鼠 屏幕→螢幕 "
+    "打印→列印 兼容→相容 帶寬→頻寬 默認值→預設值 字符串→字串 多線程→多執行緒 鏈接→連結 賬號→帳號 賬戶→帳戶 "
+    "信息→資訊 博客→部落格 短信→簡訊 視頻→影片 音頻→音訊 點贊→按讚 反饋→回饋 渠道→管道 項目管理→專案管理 "
+    "知識產權→智慧財產權 英偉達→輝達 谷歌→Google"
+)
 NAMES: Final = (
     "ChatGPT DeepSeek Django Docker Facebook GitHub GitLab iOS iPad iPhone JavaScript Kubernetes LinkedIn macOS MySQL "
     "NVIDIA OpenAI PostgreSQL PowerPoint TypeScript WordPress YouTube"
@@ -73,7 +33,7 @@ KEPT: Final = (
 )
 AMBIGUOUS: Final = frozenset({"數據", "渠道", "激活", "網絡"})  # right in another sense: reported, not replaced
 DEFAULT_TERMS: Final[Mapping[str, str]] = {
-    **WORDS,
+    **dict(pair.split("→") for pair in WORDS.split()),
     **{name.lower(): name for name in NAMES.split()},
     **{word: word for word in KEPT.split()},
 }

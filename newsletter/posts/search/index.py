@@ -20,11 +20,11 @@ from newsletter.posts.search.folding import QueryTerm, fold, parse_query, tokeni
 from newsletter.posts.search.snippets import SnippetPart, mark_hits, snippet
 from newsletter.posts.text.measures import plain_text
 
-POINTS = {"folded_title": 6, "folded_tags": 2, "folded_summary": 1}  # per term found in the column
-LATIN_WORD, ALIKE = re.compile(r"[A-Za-z][A-Za-z0-9+#-]{2,}"), 0.75
+FIELD_POINTS = {"folded_title": 6, "folded_tags": 2, "folded_summary": 1}  # per term found in the column
+LATIN_WORD, SIMILARITY_MIN = re.compile(r"[A-Za-z][A-Za-z0-9+#-]{2,}"), 0.75
 TOKENS_MAX = 60_000  # per document; a tsvector holds 1 MB, and real posts have less than a tenth of this
 # Long columns are read for one page only. `key` is the post's id, and stands before them in the row.
-_PAGE = """
+_PAGE_SQL = """
 WITH found AS MATERIALIZED (
   SELECT d.id, {points} AS points, COALESCE(p.published_at, d.published_at) AS at
   FROM posts_searchdocument d LEFT JOIN posts_post p {dates} ON p.id = d.key AND d.kind = 'post'
@@ -148,15 +148,15 @@ def close_words(query: str, now: datetime) -> list[str]:
     """Up to three Latin words of public titles and tags that are spelt much like `query`."""
     listed = SearchDocument.objects.filter(post__in=Post.objects.listed(now)).values_list("title", "tags")
     known = {word.lower(): word for row in listed for word in LATIN_WORD.findall(" ".join(row))}
-    return [known[word] for word in get_close_matches(query.lower(), known, cutoff=ALIKE)]
+    return [known[word] for word in get_close_matches(query.lower(), known, cutoff=SIMILARITY_MIN)]
 
 
 def _statement(wanted: list[QueryTerm], now: datetime, shown: str, limit: int, offset: int) -> tuple[str, list[Any]]:
     """SQL and its parameters. shown: a condition on `posts_post p`."""
     place = _POSITION_FUNCTION[connection.vendor]
-    points = [f"CASE WHEN {place}(d.{field}, %s) > 0 THEN {value} ELSE 0 END" for field, value in POINTS.items()]
+    points = [f"CASE WHEN {place}(d.{field}, %s) > 0 THEN {value} ELSE 0 END" for field, value in FIELD_POINTS.items()]
     spread = [term.text for term in wanted if term.needs_text_check]
-    sql = _PAGE.format(
+    sql = _PAGE_SQL.format(
         points=" + ".join(points * len(wanted)),
         index=INDEX_LOOKUP[connection.vendor],
         spread=f" AND {place}(d.folded, %s) > 0" * len(spread),
@@ -164,7 +164,7 @@ def _statement(wanted: list[QueryTerm], now: datetime, shown: str, limit: int, o
         shown=shown,
     )
     at = connection.ops.adapt_datetimefield_value(now)
-    texts = [term.text for term in wanted for _field in POINTS]
+    texts = [term.text for term in wanted for _field in FIELD_POINTS]
     return sql, [*texts, _match_expression(wanted), *spread, at, at, limit, offset]
 
 

@@ -10,8 +10,8 @@ from newsletter.mail.characters import nfc
 from newsletter.posts.search.folding import FoldedText, QueryTerm
 from newsletter.posts.text.measures import ENDS_SENTENCE, SENTENCE
 
-LENGTH = 110  # characters
-LEAD = 24  # characters before the first hit, when its sentence alone is longer
+SNIPPET_LENGTH = 110  # characters
+LEAD_LENGTH = 24  # characters before the first hit, when its sentence alone is longer
 CLAUSE = re.compile(r"[，、；：,;:\s]\s*")
 PARAGRAPH_END = re.compile(r"(?<=[。！？」』）…])\s*\n\s*")
 HALF_WORD = re.compile(r"[A-Za-z0-9\u00c0-\u024f]{1,30}\Z")  # the start of a Latin word that a cut would split
@@ -34,7 +34,7 @@ def mark_hits(text: str, terms: list[QueryTerm]) -> list[SnippetPart]:
 
 
 def snippet(
-    text: str, terms: list[QueryTerm], *, title: str = "", summary: str = "", length: int = LENGTH
+    text: str, terms: list[QueryTerm], *, title: str = "", summary: str = "", length: int = SNIPPET_LENGTH
 ) -> list[SnippetPart]:
     """The sentences with most of the terms; else `summary`, else the first sentences. Skips lines equal to `title`."""
     text = nfc(text)
@@ -71,7 +71,6 @@ def _within(spans: list[Span], start: int, end: int) -> Iterator[Span]:
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of sentences."""
     for match in SENTENCE.finditer(text):
         if stripped := match[0].strip():
             begin = match.start() + match[0].index(stripped)
@@ -83,9 +82,9 @@ def _window(text: str, spans: list[Span], sentence: tuple[int, int], length: int
     start, end = sentence
     hit = next(_within(spans, start, end), (start, start, 0))
     begin = start
-    if hit[0] - start > LEAD:
-        clauses = [found.end() for found in CLAUSE.finditer(text[hit[0] - LEAD : hit[0]])]
-        begin = hit[0] - LEAD + clauses[0] if clauses else _between_words(text, hit[0] - LEAD)
+    if hit[0] - start > LEAD_LENGTH:
+        clauses = [found.end() for found in CLAUSE.finditer(text[hit[0] - LEAD_LENGTH : hit[0]])]
+        begin = hit[0] - LEAD_LENGTH + clauses[0] if clauses else _between_words(text, hit[0] - LEAD_LENGTH)
     stop = min(end, begin + length)
     stop = stop if stop == end else max(_between_words(text, stop), hit[1])
     before, after = ([SnippetPart("…")] if is_cut else [] for is_cut in (begin > start, stop < end))

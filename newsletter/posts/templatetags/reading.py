@@ -1,4 +1,4 @@
-"""Template tags of posts and search results: titles, reading time, tags, outline, schema.org."""
+"""Template tags of the menu, posts and search results: titles, reading time, tags, outline, schema.org."""
 
 import re
 from collections.abc import Iterable
@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from newsletter.mail.typesetting import keep_endings
+from newsletter.posts.menu import MenuLink, menu_links
 from newsletter.posts.models import Post, Tag
 from newsletter.posts.models.renderings import render_cached
 from newsletter.posts.search.index import SearchResult
@@ -23,12 +24,18 @@ from newsletter.posts.search.snippets import SnippetPart
 from newsletter.posts.text import measures
 from newsletter.posts.text.measures import PUNCTUATION, SHARED, WIDE
 from newsletter.publication.linked_data import Article
+from newsletter.publication.models import Publication
 from newsletter.publication.templatetags.structured_data import day, script, site
 
 register = template.Library()
-LONGEST, LONGEST_ON_PHONES = 12, 9  # Han characters in a line of the largest title, with punctuation
+LINE_LENGTH, PHONE_LINE_LENGTH = 12, 9  # Han characters in a line of the largest title, with punctuation
 _BREAKS = re.compile(rf"[\s{PUNCTUATION}{SHARED}]+")
 _WIDE = re.compile(f"[{WIDE}]")
+
+
+@register.simple_tag
+def menu() -> list[MenuLink]:
+    return menu_links(Publication.objects.current().menu, timezone.now())
 
 
 @register.filter
@@ -38,9 +45,9 @@ def phrases(title: str) -> str:
     Browsers break a longer phrase anywhere, even before its comma.
     """
     longest = max((len(phrase) + len(_WIDE.findall(phrase))) / 2 for phrase in _BREAKS.split(title))
-    if longest > LONGEST:
+    if longest > LINE_LENGTH:
         return ""
-    return "short phrases" if longest <= LONGEST_ON_PHONES else "phrases"
+    return "short phrases" if longest <= PHONE_LINE_LENGTH else "phrases"
 
 
 @register.filter
@@ -74,7 +81,6 @@ def linked(tags: Iterable[Tag]) -> SafeString:
 
 @register.filter
 def counted(tag: Tag) -> SafeString:
-    """A link to a tag with the number of its posts."""
     number: int = tag.post_count  # type: ignore[attr-defined]  # TagQuerySet.in_use counted
     link = '<a href="{}">{} <span class="tags-count">{}</span></a>'
     return format_html(link, tag.get_absolute_url(), tag.name, number)
@@ -115,7 +121,7 @@ def markdown(source: str) -> SafeString:
 
 MIN_HEADINGS: Final = 3  # an outline of fewer does not help
 HEADING: Final = re.compile(r'<h([1-3]) id="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
-NOTE: Final = re.compile(r"<sup\b.*?</sup>", re.DOTALL)  # a footnote's number is not part of the heading
+FOOTNOTE_MARK: Final = re.compile(r"<sup\b.*?</sup>", re.DOTALL)  # a footnote's number is not part of the heading
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,6 @@ class Heading:
 
 @register.simple_tag
 def outline(html: str) -> list[Heading]:
-    """Headings of the two highest levels; none if few, or if the post has a [toc]."""
     found = [(int(level), anchor, _words(inner)) for level, anchor, inner in HEADING.findall(html)]
     if 'class="toc"' in html or not found:
         return []
@@ -137,7 +142,7 @@ def outline(html: str) -> list[Heading]:
 
 
 def _words(html: str) -> str:
-    return " ".join(unescape(strip_tags(NOTE.sub("", html))).split())
+    return " ".join(unescape(strip_tags(FOOTNOTE_MARK.sub("", html))).split())
 
 
 @register.simple_tag

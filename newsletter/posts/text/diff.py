@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from enum import Enum
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Final
 
 PAIRS_MAX: Final = 1_000_000  # pairs of equal parts; with more, all counts as changed
@@ -43,7 +43,6 @@ def diff(before: str, after: str) -> list[DiffPart]:
 
 
 def count_changes(before: str, after: str) -> tuple[int, int]:
-    """Characters added and removed, with spaces."""
     found = diff(before, after)
     added, removed = (
         sum(len(one.text) for one in found if one.kind is kind) for kind in (PartKind.ADDED, PartKind.REMOVED)
@@ -94,9 +93,7 @@ def _compare(old: Sequence[str], new: Sequence[str]) -> Iterator[_Part]:
 
 
 def _common_prefix(old: Sequence[str], new: Sequence[str]) -> int:
-    """Length of the common prefix."""
-    pairs = enumerate(zip(old, new, strict=False))
-    return next((place for place, (one, other) in pairs if one != other), min(len(old), len(new)))
+    return sum(1 for _pair in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
 
 
 def _middle(old: Sequence[str], new: Sequence[str]) -> Iterator[_Part]:

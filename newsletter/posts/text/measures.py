@@ -57,7 +57,6 @@ SPELT_OUT: Final = {"c#": "csharp", "f#": "fsharp", "c++": "cpp", ".net": "dotne
 
 
 def plain_text(html: str) -> str:
-    """Text of `html`, one line per block."""
     return "\n".join(text for text, _path in _blocks(html))
 
 
@@ -112,7 +111,6 @@ def excerpt(html: str, limit: int = 110) -> str:
 
 
 def first_sentence(words: str) -> str:
-    """The first sentence of plain text."""
     found = SENTENCE.match(words)
     return found[0].strip() if found else words
 

@@ -55,14 +55,11 @@ TAG: Final = re.compile(r"<[^>]*>")
 
 @dataclass(frozen=True)
 class MissingText:
-    """Text of a source that is missing in the result. line: counted from 1."""
-
     line: int
     text: str
 
 
 def visible_text(html: str) -> str:
-    """Text of sanitised HTML, with the `alt` and `title` attributes."""
     html = INVISIBLE_ELEMENTS.sub(" ", html)
     return unescape(f"{TAG.sub(' ', html)} {' '.join(ATTRIBUTE_TEXT.findall(html))}")
 
@@ -109,7 +106,6 @@ def strip_comments(source: str, *, shown: str) -> str:
 
 
 def _words(line: str) -> Iterator[str]:
-    """Yield the text between the Markdown of a line, and the `alt` and `title` of typed tags."""
     position = 0
     for mark in MARKUP.finditer(line):
         yield line[position : mark.start()]

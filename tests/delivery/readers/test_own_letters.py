@@ -290,7 +290,7 @@ def test_replies_and_answers_are_told_to_who_wrote_them(reader):
 
 
 def test_the_privacy_notice_names_the_times_that_hold():
-    facts = replace(privacy.NoticeFacts.now(), reads_mail=True)
+    facts = replace(privacy.NoticeFacts.now(), keeps_replies=True)
     words = " ".join(part.body for part in privacy.privacy_notice(facts))
 
     assert (REPLIES_KEPT_FOR.days, RAW_KEPT_FOR.days) == (2 * 365, 90)

@@ -160,10 +160,11 @@ def test_another_site_erases_nobody(client, mine):
 
 def test_a_chapter_of_another_room_stands_on_the_page_and_in_the_files(client, mine, monkeypatch):
     line = own_data.DataLine(NOW, "<b>第 5 期</b>", ("250 OK",))
-    monkeypatch.setattr(own_data, "SOURCES", [])
-    own_data.add_chapter(
-        lambda reader, token: own_data.DataChapter("letters", "Letters", (line,), intro=f"{reader.pk} {bool(token)}")
-    )
+
+    def chapter(reader, token):
+        return own_data.DataChapter("letters", "Letters", (line,), intro=f"{reader.pk} {bool(token)}")
+
+    monkeypatch.setattr(own_data, "CHAPTER_SOURCES", [chapter])
 
     assert "&lt;b&gt;第 5 期&lt;/b&gt;" in body(client.get(mine))
     assert json.loads(client.get(f"{mine}data.json").content)["letters"][0]["details"] == ["250 OK"]
@@ -173,7 +174,7 @@ def test_a_chapter_of_another_room_stands_on_the_page_and_in_the_files(client, m
 def test_a_long_story_shows_its_newest_lines_and_the_file_has_all(client, mine, monkeypatch):
     lines = tuple(own_data.DataLine(NOW, f"line {number}") for number in range(50))
     monkeypatch.setattr(
-        own_data, "SOURCES", [lambda _reader, _token: own_data.DataChapter("letters", "Letters", lines)]
+        own_data, "CHAPTER_SOURCES", [lambda _reader, _token: own_data.DataChapter("letters", "Letters", lines)]
     )
 
     page = body(client.get(mine))

@@ -13,7 +13,7 @@ from newsletter.moving.converters.html.tree import Node, serialised
 from newsletter.moving.counting import count_html, count_words, difference
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.markdown.figures import parse_video
-from newsletter.posts.markdown.sanitise import SCHEMES
+from newsletter.posts.markdown.sanitise import URL_SCHEMES
 
 type Nodes = list[Node | str]
 type Replacement = Callable[[Node, list[Remark]], Nodes | None]
@@ -148,7 +148,7 @@ def _link(node: Node, remarks: list[Remark]) -> Nodes | None:
     """A link that opens a program, or a window of Ghost over its page: here it is words."""
     href = node.attrs.get("href", "").strip()
     scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]{1,20}):", href)
-    is_foreign = scheme and scheme[1].lower() not in SCHEMES
+    is_foreign = scheme and scheme[1].lower() not in URL_SCHEMES
     if not is_foreign and not re.search(r"#/(?:portal|share|search)\b", href):
         return None
     return _replaced_with(node, list(node.children), LINK_IS_WORDS, href, remarks)
