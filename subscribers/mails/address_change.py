@@ -116,4 +116,3 @@ class ChangeMail(ReaderMail[AddressChange]):
 
 
 MAIL = ChangeMail()
-send_next = MAIL.send_next
