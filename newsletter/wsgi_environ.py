@@ -11,9 +11,9 @@ type Environ = dict[str, Any]
 type Headers = list[tuple[str, str]]
 
 IN_MEMORY_BYTES = 256 * 1024  # larger files are sent by path
-UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
-NOT_ASCII = "?"
-ARRIVED_AT = "newsletter.arrived_at"  # by time.monotonic()
+UNPREFIXED_KEYS = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+NON_ASCII_VALUE = "?"
+ARRIVED_AT_KEY = "newsletter.arrived_at"  # by time.monotonic()
 
 
 class FileWrapper:
@@ -41,7 +41,7 @@ def environ_from_scope(scope: Any) -> Environ:
     """Build the environ of PEP 3333.
 
     A header with an underscore in its name is dropped: WSGI could not tell it from the one with a hyphen, and a proxy
-    that sets X-Forwarded-For passes X_Forwarded_For on. A value that is not ASCII becomes NOT_ASCII.
+    that sets X-Forwarded-For passes X_Forwarded_For on. A value that is not ASCII becomes NON_ASCII_VALUE.
     """
     host, _, port = scope.server.rpartition(":")
     environ = {
@@ -60,7 +60,7 @@ def environ_from_scope(scope: Any) -> Environ:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        ARRIVED_AT: time.monotonic(),
+        ARRIVED_AT_KEY: time.monotonic(),
     }
     _add_headers(environ, scope.headers)
     return environ
@@ -73,8 +73,8 @@ def _add_headers(environ: Environ, headers: Any) -> None:
             environ[key] = f"{environ[key]}{'; ' if name == 'cookie' else ','}{value}" if key in environ else value
     for name in headers.keys():  # noqa: SIM118 - it is no dict
         if "_" not in name:
-            environ.setdefault(_key(name), NOT_ASCII)
+            environ.setdefault(_key(name), NON_ASCII_VALUE)
 
 
 def _key(name: str) -> str:
-    return UNPREFIXED.get(name) or "HTTP_" + name.upper().replace("-", "_")
+    return UNPREFIXED_KEYS.get(name) or "HTTP_" + name.upper().replace("-", "_")

@@ -22,7 +22,7 @@ from django.urls import set_urlconf
 
 from newsletter import server
 from newsletter.delivery import lane_process
-from newsletter.operation import preparing, serving, worker
+from newsletter.operation import preparing, readiness, worker
 from newsletter.operation.supervisor import AlreadyInUse, Child, exclusive_lock
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Component
@@ -123,7 +123,7 @@ class WorkerBeat:
 
     def __call__(self) -> float | None:
         worked_at = heartbeats.last_beat(Component.WORKER) or 0.0
-        if time.monotonic() - worked_at > IDLE_SECONDS and not serving.queue_length():
+        if time.monotonic() - worked_at > IDLE_SECONDS and not readiness.queue_length():
             self.idle_at = time.monotonic()
         ticked_at = heartbeats.last_beat(Component.CLOCK) if self.has_clock else math.inf
         return ticked_at and min(max(worked_at, self.idle_at), ticked_at)

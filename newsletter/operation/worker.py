@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from newsletter.celery import app
-from newsletter.operation import serving
+from newsletter.operation import readiness
 from newsletter.operation.supervisor import STOP_SIGNALS
 from newsletter.publication.heartbeats import Component, beat
 from newsletter.publication.task_queue import enqueue
@@ -58,7 +58,7 @@ def run(threads: int, log_level: str, *, has_clock: bool) -> None:
 def _wait_for_queue() -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-    while serving.queue_error(writes=True):
+    while readiness.queue_error(writes=True):
         time.sleep(QUEUE_RETRY_SECONDS)
 
 

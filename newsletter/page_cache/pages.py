@@ -29,7 +29,7 @@ from django.utils.http import http_date, parse_http_date, urlencode
 
 from newsletter.page_cache.compression import accepts_gzip
 from newsletter.page_cache.site_version import site_version_since
-from newsletter.wsgi_environ import ARRIVED_AT
+from newsletter.wsgi_environ import ARRIVED_AT_KEY
 
 LIFETIME_MAX = timedelta(hours=1)
 COMPRESSION = 6
@@ -131,7 +131,7 @@ def _key(request: HttpRequest) -> str:
     if request.method not in {"GET", "HEAD"} or _is_never_cached(request.path):
         return ""
     address = f"{request.path}?{_query(request)}"
-    version = site_version_since(request.META.get(ARRIVED_AT))
+    version = site_version_since(request.META.get(ARRIVED_AT_KEY))
     request.site_version = version  # type: ignore[attr-defined]  # for PublicationMiddleware
     return f"{version}:{sha256(address.encode()).hexdigest()[:32]}"
 

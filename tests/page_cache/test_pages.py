@@ -27,7 +27,7 @@ from newsletter.page_cache.triggers import tables_shown
 from newsletter.posts.models import Post, Tag
 from newsletter.publication.task_queue import enqueue
 from newsletter.settings import REDIS_QUEUE
-from newsletter.wsgi_environ import ARRIVED_AT
+from newsletter.wsgi_environ import ARRIVED_AT_KEY
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -204,7 +204,7 @@ def test_a_page_that_was_shown_before_costs_one_query(client):
 def asked(client, path, *, arrived_at):
     """Return an answer, and how many queries it took, of a request that came in at this monotonic time."""
     with CaptureQueriesContext(connection) as context:
-        response = client.get(path, **{ARRIVED_AT: arrived_at})
+        response = client.get(path, **{ARRIVED_AT_KEY: arrived_at})
     return response, len(context)
 
 

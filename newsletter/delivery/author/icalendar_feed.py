@@ -35,7 +35,7 @@ class CalendarEvent:
     summary: str
 
 
-def icalendar(name: str, events: Iterable[CalendarEvent], *, domain: str, stamp: datetime) -> bytes:
+def serialize_calendar(name: str, events: Iterable[CalendarEvent], *, domain: str, stamp: datetime) -> bytes:
     """Serialize a calendar. UIDs are stable, so that programs move an event instead of adding another.
 
     stamp: the last change, so that an unchanged calendar has the same bytes.
@@ -116,7 +116,7 @@ def calendar_bytes(publication: Publication, now: datetime) -> bytes:
     with translation.override(publication.language):
         events = _events(publication, now)
     domain = punycode(publication.sender_email.rpartition("@")[2])
-    return icalendar(publication.name, events, domain=domain, stamp=_last_changed_at(publication))
+    return serialize_calendar(publication.name, events, domain=domain, stamp=_last_changed_at(publication))
 
 
 def _events(publication: Publication, now: datetime) -> list[CalendarEvent]:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _not_ready: set[str] = set()  # parts that this process has logged as not ready
 
 
-def readiness() -> dict[str, str]:
+def by_part() -> dict[str, str]:
     """ "ok" or a short reason, for each part that pages and tasks need."""
     refusal = _database_answer()
     migrations = "unknown" if refusal else "" if is_migrated() else "pending"
