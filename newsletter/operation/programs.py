@@ -131,6 +131,7 @@ class WorkerBeat:
 
 def worker_children(threads: int, log_level: str, *, has_clock: bool, has_own_group: bool = True) -> list[Child]:
     """A worker and its lanes. threads: of the worker. has_own_group: see Child."""
+    worker.load_tasks()  # before the forks, which share this memory and start sooner
     work = partial(_work, threads, log_level, has_clock=has_clock)
     found = [Child("worker", work, last_beat=WorkerBeat(has_clock), has_own_group=has_own_group)]
     for slot in range(settings.DELIVERY_LANES):

@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 
 def run(threads: int, log_level: str, *, has_clock: bool) -> None:
     """Run tasks from the queue until SIGTERM; then finish those that are running."""
-    _load_tasks()
     task_postrun.connect(_beat)
     over = Event()
     clock = Thread(target=_tick_or_end, args=(over,), name="clock")
@@ -71,7 +70,7 @@ def run_clock() -> None:
     Clock().run(over)
 
 
-def _load_tasks() -> None:
+def load_tasks() -> None:
     os.environ["CELERY_SKIP_CHECKS"] = "true"  # these checks would load the desk
     app.loader.import_default_modules()
 
@@ -98,7 +97,7 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        _load_tasks()
+        load_tasks()
         now, self.due_at, self.local_pool = time.monotonic(), dict[str, float](), TaskPool()
         for number, entry in enumerate(settings.CELERY_BEAT_SCHEDULE.values()):
             is_rare = entry["schedule"] >= RARE_SECONDS
