@@ -1,6 +1,7 @@
 """Which programs run where."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +114,29 @@ def test_a_lane_loads_neither_the_desk_nor_the_api_nor_a_client_for_what_is_not_
     done = run_python("-c", LANE, env=env)
 
     assert done.stdout.splitlines() == ["/unsubscribe/token/", "[]", "False True"], done.stderr
+
+
+FORK = """
+import os
+from pathlib import Path
+import django
+django.setup()
+from newsletter.operation import programs
+programs.children(programs.ALL_PROGRAMS, "127.0.0.1", 8000)
+if os.fork() == 0:
+    made = [[] for _number in range(80_000)]  # more than a process at rest
+    sizes = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
+    print(sizes["Private_Dirty"].split()[0], flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux")
+def test_a_process_shares_what_was_loaded_before_its_fork(tmp_path):
+    """A full garbage collection in it would copy all of that: 60 MB."""
+    env = os.environ | {"DATA_DIR": str(tmp_path), "REDIS_URL": "", "DJANGO_SETTINGS_MODULE": "newsletter.settings"}
+
+    done = run_python("-c", FORK, env=env)
+
+    assert int(done.stdout) < 20_000, done.stderr
