@@ -68,6 +68,13 @@ post = Post.objects.create(title="管理槓桿", words="round{number}", body={bo
 issue = Issue.objects.create(number={number}, subject="第 {number} 期：管理槓桿", introduction="大家好。")
 IssueItem.objects.create(issue=issue, post=post)
 """
+TASK_A_SECOND = """
+import time
+from subscribers.tasks import send_confirmations
+while True:
+    send_confirmations.delay()
+    time.sleep(1)
+"""
 SPECIMEN = """
 from email.policy import SMTP
 from newsletter.delivery.models import Mailing
@@ -220,6 +227,8 @@ def compare(options: argparse.Namespace, folder: Path) -> None:
 
 def rounds(options: argparse.Namespace, folder: Path, made: Product, databases: list[Postgres], server: Server) -> None:
     message, ratios = folder / "message", []
+    if options.task_a_second:
+        made.manage_in_background("shell", "-v", "0", "-c", TASK_A_SECOND)
     for number in range(1, options.rounds + 1):
         ours = send_ours(made, databases, server, number, options.patience)
         worker, served = (cpu / ours.messages * 1e5 for cpu in (ours.worker_cpu, ours.database_cpu))
@@ -249,6 +258,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0, help="SEND_RATE")
     parser.add_argument("--lines", type=int, default=0, help="connections, instead of as many as the lane finds best")
     parser.add_argument("--patience", type=float, default=900, help="seconds for one round")
+    parser.add_argument("--task-a-second", action="store_true", help="the worker runs one each second meanwhile")
     parser.add_argument("--no-peer", dest="peer", action="store_false", help="leave smtp-source out")
     options = parser.parse_args()
     print(machine())

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 EMAIL_PATTERN = re.compile(r"[^\s<>\"'(),;:=@/\[\]]{1,64}@[^\s<>\"'(),;:=@/\[\]]{1,255}")
 URL_SECRET_PATTERN = re.compile(r"(?<=://)[^\s/@]{1,300}(?=@)")
 QUERY_PATTERN = re.compile(r"\?\S{0,8000}")
-ALLOWED = (
+EVENT_KEYS = (
     *("event_id", "timestamp", "platform", "level", "logger", "release", "environment", "sdk"),
     *("exception", "logentry", "request"),
 )
-DROPPED = {"vars", "params", "message", "headers", "cookies", "query_string", "data", "env", "mechanism", "abs_path"}
+PRIVATE_KEYS = {
+    *("vars", "params", "message", "headers", "cookies", "query_string", "data", "env", "mechanism", "abs_path"),
+}
 TEXT_MAX = 1000  # characters
 
 
@@ -54,7 +56,7 @@ def start_sentry() -> None:
 
 def without_personal_data(event: "Event", hint: "Hint") -> "Event":
     """Reduce an event to what may leave this machine (`before_send` of Sentry)."""
-    kept = _without_dropped({name: value for name, value in event.items() if name in ALLOWED})
+    kept = _without_private({name: value for name, value in event.items() if name in EVENT_KEYS})
     if "request" in kept:
         kept["request"]["url"] = QUERY_PATTERN.sub("", kept["request"].get("url", ""))
     if current_id := request_id.get():
@@ -62,12 +64,12 @@ def without_personal_data(event: "Event", hint: "Hint") -> "Event":
     return kept  # type: ignore[no-any-return]
 
 
-def _without_dropped(value: Any) -> Any:
+def _without_private(value: Any) -> Any:
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, dict):
-        return {name: _without_dropped(inner) for name, inner in value.items() if name not in DROPPED}
-    return [_without_dropped(inner) for inner in value] if isinstance(value, list) else value
+        return {name: _without_private(inner) for name, inner in value.items() if name not in PRIVATE_KEYS}
+    return [_without_private(inner) for inner in value] if isinstance(value, list) else value
 
 
 def redacted(text: str) -> str:

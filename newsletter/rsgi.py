@@ -36,13 +36,13 @@ from newsletter.limits import body_size  # isort: skip
 from newsletter.publication.views import RETRY_AFTER_SECONDS  # isort: skip
 
 LIVENESS = "/healthz"  # answered here while all threads are busy: a late answer would get the server killed
-BODY_SECONDS = 30.0  # to receive a whole body
-DESK_BODY_SECONDS = 300.0  # of a large one: 12 MB from a telephone, at 40 KB/s
-OPENED_SECONDS = 60.0  # by then granian has opened the file of a response
-UNREAD_SECONDS = 60.0  # a client that reads nothing for so long is dropped
+BODY_TIMEOUT_SECONDS = 30.0  # to receive a whole body
+DESK_BODY_TIMEOUT_SECONDS = 300.0  # of a large one: 12 MB from a telephone, at 40 KB/s
+FILE_CLOSE_DELAY_SECONDS = 60.0  # by then granian has opened the file of a response
+UNREAD_TIMEOUT_SECONDS = 60.0  # a client that reads nothing for so long is dropped
 THREAD_WAIT_SECONDS = 10.0  # then the response is 503: all threads may hang, as where the database is silent
-PROGRESS_SECONDS = 5.0  # a busy server that finishes no request for so long may hang
-THREADS = 16  # concurrent views; four processes stay below PostgreSQL's 100 connections
+STALLED_AFTER_SECONDS = 5.0  # a busy server that finishes no request for so long may hang
+VIEW_THREADS = 16  # concurrent views; four processes stay below PostgreSQL's 100 connections
 MAX_OPEN_FILES = 65_536  # of one process, connections included, if the system allows it
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class RsgiAdapter:
         wanted = MAX_OPEN_FILES if most == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, most)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
         self.loop = loop
-        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="view")
+        self.threads = ThreadPoolExecutor(VIEW_THREADS, thread_name_prefix="view")
         self.unfinished, self.finished_at = 0, -math.inf  # running calls; the end of the last one by loop.time()
         if self.on_start:
             self.on_start()
@@ -104,12 +104,12 @@ class RsgiAdapter:
 
     def _is_busy(self) -> bool:
         """All threads are taken, and views still finish."""
-        return self.unfinished >= THREADS and self.loop.time() - self.finished_at < PROGRESS_SECONDS
+        return self.unfinished >= VIEW_THREADS and self.loop.time() - self.finished_at < STALLED_AFTER_SECONDS
 
     async def _in_thread(self, function: Callable[[], Any]) -> Any:
         """Run `function` in a thread; an exception is logged and gives None. Raises NoFreeThread."""
         self.unfinished += 1
-        work = self.threads.submit(_logged, function)
+        work = self.threads.submit(_call_logging_errors, function)
         limit = self.loop.call_later(THREAD_WAIT_SECONDS, work.cancel)  # no effect once it has begun
         try:
             found = await asyncio.wrap_future(work)
@@ -133,7 +133,8 @@ class RsgiAdapter:
             limit = await self._max_body_bytes(environ) or limit
         if declared > max(limit, body_size.DESK_BYTES):
             return io.BytesIO()
-        async with asyncio.timeout(BODY_SECONDS if limit == body_size.PUBLIC_BYTES else DESK_BODY_SECONDS):
+        is_public = limit == body_size.PUBLIC_BYTES
+        async with asyncio.timeout(BODY_TIMEOUT_SECONDS if is_public else DESK_BODY_TIMEOUT_SECONDS):
             size, body = await _received(proto, limit)
         if body is None or size < declared:
             return None
@@ -172,7 +173,7 @@ class RsgiAdapter:
         file.writelines(body)
         file.seek(0)
         proto.response_file(status, headers, f"/dev/fd/{file.fileno()}")
-        self.loop.call_soon_threadsafe(self.loop.call_later, OPENED_SECONDS, file.close)
+        self.loop.call_soon_threadsafe(self.loop.call_later, FILE_CLOSE_DELAY_SECONDS, file.close)
 
 
 @cache
@@ -180,7 +181,7 @@ def _unavailable_page() -> str:
     return render_to_string("503.html")
 
 
-def _logged(function: Callable[[], Any]) -> Any:
+def _call_logging_errors(function: Callable[[], Any]) -> Any:
     try:
         return function()
     except BaseException:  # granian's own errors (pyo3) are no Exception
@@ -199,7 +200,7 @@ def _drop_unread_connections() -> None:
             found = socket.socket(fileno=int(file.name))
             try:
                 if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
+                    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_TIMEOUT_SECONDS * 1000))
             finally:
                 found.detach()  # granian closes it
 

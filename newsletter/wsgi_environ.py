@@ -11,7 +11,7 @@ type Environ = dict[str, Any]
 type Headers = list[tuple[str, str]]
 
 IN_MEMORY_BYTES = 256 * 1024  # larger files are sent by path
-UNPREFIXED_HEADERS = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+UNPREFIXED_KEYS = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 NON_ASCII_VALUE = "?"
 ARRIVED_AT_KEY = "newsletter.arrived_at"  # by time.monotonic()
 
@@ -77,4 +77,4 @@ def _add_headers(environ: Environ, headers: Any) -> None:
 
 
 def _key(name: str) -> str:
-    return UNPREFIXED_HEADERS.get(name) or "HTTP_" + name.upper().replace("-", "_")
+    return UNPREFIXED_KEYS.get(name) or "HTTP_" + name.upper().replace("-", "_")

@@ -227,7 +227,10 @@ def test_a_server_in_which_nothing_ends_does_not_say_so(tmp_path):
 
 
 def test_who_finds_no_thread_is_asked_to_come_again(tmp_path):
-    with echo_server(tmp_path) as (port, _process), open_connections(rsgi.THREADS, port, request_head("GET", "/hang")):
+    with (
+        echo_server(tmp_path) as (port, _process),
+        open_connections(rsgi.VIEW_THREADS, port, request_head("GET", "/hang")),
+    ):
         wait_until(lambda: not answer_within(0.3, port, request_head("GET", "/")))
         with (
             connect(port, request_head("GET", "/")) as page,

@@ -19,10 +19,10 @@ from django.utils import timezone
 from newsletter.celery import app
 from newsletter.delivery.lane_wakeups import wake_up_waiter
 from newsletter.delivery.ledger import recovery, restore_detection
-from newsletter.delivery.ledger.flight_recorder import Recorder
+from newsletter.delivery.ledger.flight_recorder import FlightRecorder
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rate import RateLimiter, WarmUp
-from newsletter.delivery.sending.couriers import KnownScalers, courier_for
+from newsletter.delivery.sending.couriers import ScalerCache, courier_for
 from newsletter.delivery.sending.lane import Lane
 from newsletter.mail.mailers import SendLimits
 from newsletter.publication.heartbeats import beat_process
@@ -31,9 +31,10 @@ from newsletter.publication.task_queue import enqueue
 
 log = logging.getLogger(__name__)
 
-DISPATCH, WAKE_UP_EXPIRES = "newsletter.delivery.tasks.dispatch", 30  # by name, as a lane loads no tasks; seconds
+DISPATCH_TASK = "newsletter.delivery.tasks.dispatch"  # by name: a lane loads no tasks
+WAKE_UP_EXPIRES_SECONDS = 30
 LANE_SECONDS = 60  # then a lane looks for another mailing and reads its limits again
-LOCK_SECONDS = 1  # between a lane's checks of its lock file (6 µs each); the next holder of the slot revokes the lane
+LOCK_CHECK_SECONDS = 1  # between a lane's checks of its lock file (6 µs); the next holder of the slot revokes the lane
 
 
 class StopRequest:
@@ -61,7 +62,7 @@ def serve_slot(slot: int, log_level: str) -> None:
 def run_lanes(slot: int) -> None:
     """Run one lane after the other in a slot of this machine until a stop is requested."""
     wait, last, is_recovered = wake_up_waiter(), 0, False
-    scalers: KnownScalers = {}
+    scalers: ScalerCache = {}
     while not is_stopping():
         sent = None
         try:
@@ -94,7 +95,7 @@ def recover_own_slot(slot: int) -> bool:
         return bool(worker)
 
 
-def run_lane(slot: int, *, after: int = 0, scalers: KnownScalers | None = None) -> int | None:
+def run_lane(slot: int, *, after: int = 0, scalers: ScalerCache | None = None) -> int | None:
     """Run a lane for the next mailing after `after`, by key: round robin.
 
     Returns the mailing's key, or None if there is nothing to send or another process holds the slot.
@@ -115,7 +116,8 @@ def run_lane(slot: int, *, after: int = 0, scalers: KnownScalers | None = None) 
             send_batches(mailing, f"{worker}{time.time_ns():x}", slot, _ending_check(slot, lock), scalers)
         # Of a batch that another machine took while this one stood still, and that was revoked here at the same time.
         recovery.settle_unrecorded(worker, slot, timezone.now(), mailing)
-    enqueue(app.signature(DISPATCH), expires=WAKE_UP_EXPIRES)  # closes the mailing; beat enqueues another if it is lost
+    # Closes the mailing. If it is lost, the clock enqueues another.
+    enqueue(app.signature(DISPATCH_TASK), expires=WAKE_UP_EXPIRES_SECONDS)
     return number
 
 
@@ -126,7 +128,7 @@ def _ending_check(slot: int, lock: int | None) -> Callable[[], bool]:
     def is_ending() -> bool:
         nonlocal check_at, is_lost
         if time.monotonic() >= check_at:
-            check_at, is_lost = time.monotonic() + LOCK_SECONDS, recovery.lock_file_inode(slot) != lock
+            check_at, is_lost = time.monotonic() + LOCK_CHECK_SECONDS, recovery.lock_file_inode(slot) != lock
         return is_lost or is_stopping()
 
     return is_ending
@@ -151,10 +153,10 @@ def _errors_recorded(mailing: Mailing) -> Iterator[None]:
 
 
 def send_batches(
-    mailing: Mailing, worker: str, slot: int, is_ending: Callable[[], bool], scalers: KnownScalers | None
+    mailing: Mailing, worker: str, slot: int, is_ending: Callable[[], bool], scalers: ScalerCache | None
 ) -> None:
     """Send batches of a mailing for LANE_SECONDS. The caller holds the slot."""
-    with Recorder(recovery.flight_path(slot)) as recorder, _ledger_thread() as writer:
+    with FlightRecorder(recovery.recorder_path(slot)) as recorder, _ledger_thread() as writer:
         lane = Lane(
             mailing,
             courier_for(mailing.mailer, mailing, scalers),

@@ -27,7 +27,7 @@ from subscribers import pending_unsubscribes
 
 log = logging.getLogger(__name__)
 
-WAKE_UP_EXPIRES = 30  # seconds
+WAKE_UP_EXPIRES_SECONDS = 30
 APPLYING_SECONDS = 4.0  # per run; the next run continues
 APPLYING_BESIDE_SECONDS = 0.5  # while a mailing is being sent, which events must not slow down
 THINNING_SECONDS = 2.0

@@ -20,7 +20,7 @@ from newsletter.desk import login
 from newsletter.desk.accounts import login_attempts
 from newsletter.desk.accounts.security_alerts import SecurityEvent
 from newsletter.desk.forms import StartForm
-from newsletter.operation import serving
+from newsletter.operation import readiness
 from newsletter.operation.accounts import author, second_factors
 from newsletter.operation.metrics import may_read_metrics, metrics_text
 from newsletter.posts import redirects
@@ -39,8 +39,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    parts = serving.readiness()
-    serving.log_readiness(parts)
+    parts = readiness.by_part()
+    readiness.log_readiness(parts)
     ready = all(answer == "ok" for answer in parts.values())
     return JsonResponse({"ready": ready, **parts}, status=200 if ready else 503)
 

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from anymail.exceptions import AnymailError
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
@@ -146,7 +146,12 @@ def _mailer(parts: SplitResult) -> dict[str, Any]:
 
 def mailer_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
     """Exceptions to catch around sending, plus `others`."""
-    return (OSError, AnymailError, *others)  # smtplib's errors are OSErrors
+    return (OSError, anymail_exceptions().AnymailError, *others)  # smtplib's errors are OSErrors
+
+
+def anymail_exceptions() -> Any:
+    """The module anymail.exceptions, imported at the first error: its HTTP client takes 4 MB of each process."""
+    return import_module("anymail.exceptions")
 
 
 def provider_label(entry: dict[str, Any]) -> str:

@@ -22,8 +22,10 @@ from newsletter.mail.safe_http import hang_up_after
 from newsletter.mail.smtp_replies import NotSent, SendFailure, classify_error, is_refusal, is_unreachable
 
 MAILER = "default"
-CLAIM_DURATION = timedelta(minutes=2)  # then another worker may claim the mail
-HAND_OVER_SECONDS = 100  # from the last claim to the server's reply: less than a claim, so that no two workers send
+CLAIM_DURATION = timedelta(
+    seconds=35
+)  # then another worker may claim the mail; with the clock's interval below a minute
+HAND_OVER_SECONDS = 30  # from the last claim to the server's reply: below CLAIM_DURATION, so that no two workers send
 BACKOFF_MIN, BACKOFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 JITTER = 0.1  # share of a delay: mails that failed together are not retried together
 DELAY_MAX = timedelta(hours=4)  # before a retry
@@ -121,10 +123,6 @@ class QueuedMail[Row: Model](ABC):
         """Called when a mail will not be retried; False if the row has changed."""
         return self.dequeue(row, {})
 
-    def send_next(self, now: datetime) -> bool:
-        """Send the oldest due mail; False if none is due or the server is unreachable."""
-        return send_next_of([self], now)
-
     def send_due(self, now: datetime) -> int:
         """Send due mails until the server is unreachable or RUN_SECONDS have passed; return how many were sent."""
         sent, began = 0, time.monotonic()
@@ -212,7 +210,7 @@ class AtMostOnceMail[Row: Model](QueuedMail[Row]):
 
 
 def send_next_of(kinds: Iterable[QueuedMail[Any]], now: datetime) -> bool:
-    """Send one mail of the first kind that has one; returns as `QueuedMail.send_next`."""
+    """Send one mail of the first kind that has one; False if none is due or the server is unreachable."""
     for kind in kinds:
         for row in kind.due_rows(now)[:ROWS_TRIED]:
             result = kind.send(row, now)

@@ -19,7 +19,7 @@ from smtplib import (
     SMTPResponseException,
 )
 
-from anymail.exceptions import AnymailAPIError, AnymailInvalidAddress, AnymailRecipientsRefused
+from newsletter.mail.mailers import anymail_exceptions
 
 
 class RefusalReason(StrEnum):
@@ -272,9 +272,9 @@ def classify_error(error: Exception) -> SendFailure:
         return _recipients_failure([_reply_line(code, text) for code, text in error.recipients.values()])
     if isinstance(error, SMTPDataError):
         return _message_failure(_reply_line(error.smtp_code, error.smtp_error))
-    if isinstance(error, AnymailRecipientsRefused | AnymailInvalidAddress):
+    if isinstance(error, anymail_exceptions().AnymailRecipientsRefused):
         return SendFailure.PERMANENT
-    status = error.status_code if isinstance(error, AnymailAPIError) else None
+    status = getattr(error, "status_code", None)  # of an e-mail API
     is_about_message = status is not None and 400 <= status < 500 and status not in {401, 403, 429}
     return SendFailure.TEMPORARY if is_about_message else SendFailure.SERVER_UNAVAILABLE
 

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
-from newsletter.operation import backup_findings, doctor_checks, liveness, serving
+from newsletter.operation import backup_findings, doctor_checks, liveness, readiness
 from newsletter.operation.accounts import author
 from newsletter.operation.backup_findings import restore_findings
 from newsletter.operation.findings import ERROR, INFO, WARNING, Check, Finding
@@ -41,7 +41,7 @@ HEADER_URL_LENGTH_MAX = 74  # longer ones are encoded by Python's e-mail package
 
 def worker_findings(now: datetime) -> Iterator[Finding]:
     """Has any worker finished a task lately? Periodic tasks are always due."""
-    if silent_seconds(Component.WORKER, allowed=SILENT_SECONDS, unknown_is_silent=True) and not serving.queue_error():
+    if silent_seconds(Component.WORKER, allowed=SILENT_SECONDS, unknown_is_silent=True) and not readiness.queue_error():
         yield _no_worker()
 
 
@@ -166,8 +166,8 @@ SLOW_CHECK_IDS = (
 
 FOUNDATION_CHECKS: tuple[Check, ...] = (
     doctor_checks.disk_findings,
-    serving.database_findings,
-    serving.queue_findings,
+    readiness.database_findings,
+    readiness.queue_findings,
 )  # prerequisites of all others
 # Findings of these after which the others are not run.
 BLOCKING_IDS = frozenset(

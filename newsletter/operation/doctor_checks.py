@@ -120,16 +120,13 @@ def _unusable(name: str, folder: Path, error: OSError) -> Finding:
 
 
 def journal_findings(now: datetime) -> Iterator[Finding]:
-    if connection.vendor != "sqlite" or (mode := _one_value("PRAGMA journal_mode")) in {"wal", "memory"}:
+    if connection.vendor != "sqlite":
         return
-    message = _("SQLite keeps its journal as “%s” instead of WAL: pages wait while mail is sent.") % mode
-    yield Finding(WARNING, "database.wal", message, _("Keep DATA_DIR on a local disk, not on a network one."))
-
-
-def _one_value(sql: str) -> str:
     with connection.cursor() as cursor:
-        cursor.execute(sql)
-        return str(cursor.fetchone()[0])
+        (mode,) = cursor.execute("PRAGMA journal_mode").fetchone()
+    if mode not in {"wal", "memory"}:
+        message = _("SQLite keeps its journal as “%s” instead of WAL: pages wait while mail is sent.") % mode
+        yield Finding(WARNING, "database.wal", message, _("Keep DATA_DIR on a local disk, not on a network one."))
 
 
 def clock_skew_findings(now: datetime) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from newsletter.delivery.models import Batch, Breakdown, Delivery, InboundMessag
 from newsletter.mail.mailers import provider_label
 from newsletter.mail.smtp_replies import RefusalReason
 from newsletter.mail.views import is_trial_user
-from newsletter.operation import serving
+from newsletter.operation import readiness
 from newsletter.operation.models import Look, NightlyBackup, Trouble
 from newsletter.publication import heartbeats
 from subscribers.models import Subscriber
@@ -40,7 +40,7 @@ class MetricsCollector:
     def collect(self) -> Iterator[Metric]:
         yield from _parts()
         yield from _disk()
-        ready = serving.readiness()
+        ready = readiness.by_part()
         states = {part: float(answer == "ok") for part, answer in ready.items()}
         yield labelled_gauge("ready", "Whether a part is as /readyz wants it.", "part", states)
         seconds = _database_seconds()
@@ -192,7 +192,7 @@ def webhooks(now: datetime) -> Iterator[Metric]:
 
 
 def queue(now: datetime) -> Iterator[Metric]:
-    length = serving.queue_length()
+    length = readiness.queue_length()
     if length is not None:
         yield gauge("queue_length", "Tasks on the queue that no worker has taken.", length)
 

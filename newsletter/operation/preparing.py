@@ -86,10 +86,8 @@ def refuse_newer() -> None:
 
 def newer_migration(names: Iterable[str]) -> str:
     """One of these migrations of our apps that only a newer version has, or ""."""
-    ours = replaced_migrations.known_migrations()
-    apps = {app for app, _ in ours}
-    keys = [tuple(name.split(".", 1)) for name in names]
-    return max((".".join(key) for key in keys if key[0] in apps and key not in ours), default="")
+    keys = {(app, name) for app, _dot, name in (name.partition(".") for name in names)}
+    return max((".".join(key) for key in replaced_migrations.unknown_migrations(keys)), default="")
 
 
 # Unminified libraries of the stock admin: only DEBUG uses them, and they are half of what would be compressed.

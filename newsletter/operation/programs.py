@@ -15,6 +15,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
+from importlib import import_module
 
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -22,12 +23,15 @@ from django.urls import set_urlconf
 
 from newsletter import server
 from newsletter.delivery import lane_process
-from newsletter.operation import preparing, serving, worker
+from newsletter.operation import preparing, readiness, worker
 from newsletter.operation.supervisor import AlreadyInUse, Child, exclusive_lock
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Component
 
 MAIL_URLCONF = "newsletter.public_urls"  # of lanes: saves 12 MB for the desk and the API
+# What the web server would load at its first requests. Loaded before the forks, it is shared by all; and so much has
+# been loaded then that a full garbage collection, which copies all that is shared, is rare in a process.
+WEB_MODULES = ("newsletter.urls", "newsletter.api.v1")
 IDLE_SECONDS = 20.0  # without a finished task; then an empty queue counts as a heartbeat
 LOG_LEVEL = "WARNING"  # of worker and lanes
 WILDCARD_HOSTS = {"", "0.0.0.0", "::"}  # noqa: S104  # nosec B104  # compared, not bound
@@ -101,6 +105,8 @@ def children(programs: Sequence[Program], host: str, port: int) -> list[Child]:
     """The processes of these programs. docs/deploy.md runs the same ones by hand."""
     found = []
     if Program.WEB in programs:
+        for name in WEB_MODULES:
+            import_module(name)
         serve = partial(_serve, host, port, WEB_PROCESSES if settings.REDIS_URL else 1)
         found.append(Child("web", serve, probe=lambda: _is_answering(host, port)))
     if Program.WORKER in programs:
@@ -123,7 +129,7 @@ class WorkerBeat:
 
     def __call__(self) -> float | None:
         worked_at = heartbeats.last_beat(Component.WORKER) or 0.0
-        if time.monotonic() - worked_at > IDLE_SECONDS and not serving.queue_length():
+        if time.monotonic() - worked_at > IDLE_SECONDS and not readiness.queue_length():
             self.idle_at = time.monotonic()
         ticked_at = heartbeats.last_beat(Component.CLOCK) if self.has_clock else math.inf
         return ticked_at and min(max(worked_at, self.idle_at), ticked_at)
@@ -131,6 +137,7 @@ class WorkerBeat:
 
 def worker_children(threads: int, log_level: str, *, has_clock: bool, has_own_group: bool = True) -> list[Child]:
     """A worker and its lanes. threads: of the worker. has_own_group: see Child."""
+    worker.load_tasks()  # before the forks: they share its memory, and start sooner
     work = partial(_work, threads, log_level, has_clock=has_clock)
     found = [Child("worker", work, last_beat=WorkerBeat(has_clock), has_own_group=has_own_group)]
     for slot in range(settings.DELIVERY_LANES):

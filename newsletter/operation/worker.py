@@ -18,13 +18,14 @@ from django.conf import settings
 from django.db import connection
 
 from newsletter.celery import app
-from newsletter.operation import serving
+from newsletter.operation import readiness
 from newsletter.operation.supervisor import STOP_SIGNALS
 from newsletter.publication.heartbeats import Component, beat
 from newsletter.publication.task_queue import enqueue
 
 CONCURRENCY = 6  # threads of the worker
 CLOCK_CONCURRENCY = 4  # threads of the clock, while the queue is down
+RARE_SECONDS = 60.0  # interval of a task that is not run at the start
 FIRST_RUN_SECONDS_MAX = 600.0  # after a start: the time of the last run is not stored
 TICK_SECONDS = 1.0
 QUEUE_RETRY_SECONDS = 2.0  # between tries while the queue is down
@@ -36,7 +37,6 @@ log = logging.getLogger(__name__)
 
 def run(threads: int, log_level: str, *, has_clock: bool) -> None:
     """Run tasks from the queue until SIGTERM; then finish those that are running."""
-    _load_tasks()
     task_postrun.connect(_beat)
     over = Event()
     clock = Thread(target=_tick_or_end, args=(over,), name="clock")
@@ -58,7 +58,7 @@ def run(threads: int, log_level: str, *, has_clock: bool) -> None:
 def _wait_for_queue() -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-    while serving.queue_error(writes=True):
+    while readiness.queue_error(writes=True):
         time.sleep(QUEUE_RETRY_SECONDS)
 
 
@@ -70,7 +70,7 @@ def run_clock() -> None:
     Clock().run(over)
 
 
-def _load_tasks() -> None:
+def load_tasks() -> None:
     os.environ["CELERY_SKIP_CHECKS"] = "true"  # these checks would load the desk
     app.loader.import_default_modules()
 
@@ -92,18 +92,17 @@ def _tick_or_end(over: Event) -> None:
 class Clock:
     """Enqueues each task of CELERY_BEAT_SCHEDULE at its interval, by monotonic time: date changes do not matter.
 
-    The first run of a rare task is soon after the start."""
+    The first run of a rare task is soon after the start. Tasks start a second apart: those that come together take a
+    thread each, with a database connection that stays open.
+    """
 
     def __init__(self) -> None:
-        _load_tasks()
-        now = time.monotonic()
-        self.due_at = {entry["task"]: now for entry in settings.CELERY_BEAT_SCHEDULE.values()}
-        self.due_at |= {
-            entry["task"]: now + min(entry["schedule"], FIRST_RUN_SECONDS_MAX)
-            for entry in settings.CELERY_BEAT_SCHEDULE.values()
-            if entry["schedule"] >= 60
-        }
-        self.local_pool = TaskPool()
+        load_tasks()
+        now, self.due_at, self.local_pool = time.monotonic(), dict[str, float](), TaskPool()
+        for number, entry in enumerate(settings.CELERY_BEAT_SCHEDULE.values()):
+            is_rare = entry["schedule"] >= RARE_SECONDS
+            delay = min(entry["schedule"], FIRST_RUN_SECONDS_MAX) - number if is_rare else number
+            self.due_at[entry["task"]] = now + delay
 
     def run(self, over: Event) -> None:
         while not over.wait(TICK_SECONDS):

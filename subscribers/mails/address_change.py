@@ -114,4 +114,3 @@ class ChangeMail(ReaderMail[AddressChange]):
 
 
 MAIL = ChangeMail()
-send_next = MAIL.send_next

@@ -151,7 +151,6 @@ class SignUpMail(ReaderMail[Subscriber]):
 
 
 SIGN_UP_MAIL = SignUpMail()
-send_next_signup_mail = SIGN_UP_MAIL.send_next
 
 
 REQUESTS_PER_RUN = 500
@@ -199,7 +198,6 @@ class LinkMail(ReaderMail[FreshLink]):
 
 
 LINK_MAIL = LinkMail()
-send_next_link = LINK_MAIL.send_next
 
 
 REMIND_AFTER = timedelta(days=2)

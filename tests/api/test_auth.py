@@ -196,7 +196,7 @@ def test_without_a_database_a_program_is_told_to_come_again(owner, monkeypatch):
 
 
 def test_a_failure_of_ours_tells_nothing(owner, monkeypatch, caplog):
-    monkeypatch.setattr("newsletter.operation.serving.readiness", lambda: 1 / 0)
+    monkeypatch.setattr("newsletter.operation.readiness.by_part", lambda: 1 / 0)
 
     answer = owner.get("/health")
 

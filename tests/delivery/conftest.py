@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from django.utils import translation
 
-from newsletter.delivery.ledger.flight_recorder import Recorder
+from newsletter.delivery.ledger.flight_recorder import FlightRecorder
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider.outcomes import SendOutcome, SendStatus
@@ -81,7 +81,7 @@ def run(tmp_path):
 
 
 def run_lane(flight, mailing, courier, *, worker="machine/0/x", **options):
-    with Recorder(flight) as recorder:
+    with FlightRecorder(flight) as recorder:
         lane = Lane(mailing, courier, recorder=recorder, writer=InTurn(), worker=worker, **options)
         return lane.run(60)
 

@@ -9,7 +9,7 @@ import pytest
 from django.core.mail import mailers
 
 from newsletter.delivery.ledger import flight_recorder, recovery
-from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
+from newsletter.delivery.ledger.flight_recorder import FlightRecorder, RowMark
 from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.provider import smtp_pool
 from newsletter.delivery.provider.outcomes import HandOverForbidden, SendStatus
@@ -31,7 +31,7 @@ FROZEN_AT = 30
 REPLY_SECONDS = 0.004  # the server thinks about each message: a lane takes a tenth of a second, and can be met
 
 
-class Standing(Recorder):
+class Standing(FlightRecorder):
     """A recorder whose lane stops itself at one moment of one row."""
 
     def __init__(self, path, moment):
@@ -125,7 +125,7 @@ def path(tmp_path):
 
 def go_on_elsewhere(record, tmp_path):
     """Send what waits in the record, as the next holder of the batch does."""
-    with Recorder(tmp_path / "next") as flight:
+    with FlightRecorder(tmp_path / "next") as flight:
         flight.begin(HOLDING[0], HOLDING[1] + 2, lo=0, hi=ROWS)
         Lane(flight).send([seq for seq in range(ROWS) if record.mark(seq) == RowMark.WAITING])
 
@@ -166,7 +166,7 @@ def test_a_lane_that_wakes_hears_the_answers_to_what_was_on_the_wire(path, serve
 @pytest.mark.parametrize("seed", first_of(*range(8)))
 def test_a_lane_that_never_stood_still_may_be_given_up_at_any_moment(path, tmp_path, server, seed):
     """Its owner may wake in the very moment: the flag is set while it sends as fast as it can."""
-    with lane_elsewhere(Recorder(path)):
+    with lane_elsewhere(FlightRecorder(path)):
         enough = random.Random(seed).randrange(1, ROWS // 2)
         wait_until(lambda: _handed_over(path) >= enough, 10, what=f"{enough} rows", every=0.0005)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from newsletter.delivery.ledger import claims, flight_recorder, recovery, uncertain
 from newsletter.delivery.ledger.claims import DeliveryResult, LaneEnded
-from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
+from newsletter.delivery.ledger.flight_recorder import FlightRecorder, RowMark
 from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution, SeenRow
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import beginning
@@ -51,7 +51,7 @@ class Worker:
 
     def __init__(self, name, mailing, wire, flight):
         self.name, self.mailing, self.wire, self.path = name, mailing, wire, flight
-        self.recorder = Recorder(flight)
+        self.recorder = FlightRecorder(flight)
         self.holding = None
 
     def step(self, now, answer):

@@ -22,7 +22,7 @@ from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.mail import queued_mail
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.mail.queued_mail import CLAIM_DURATION, QueuedMail, SendResult
+from newsletter.mail.queued_mail import CLAIM_DURATION, QueuedMail, SendResult, send_next_of
 from subscribers.mails import address_change, sending
 from subscribers.models import AddressChange, ConfirmationReminder, FreshLink, Pause, Subscriber, Unsent
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -190,13 +190,23 @@ def test_a_mail_of_a_worker_that_died_is_sent_by_the_next_after_the_lease(case, 
         case.send_due(NOW)
 
     sent = [
-        case.send_due(NOW + CLAIM_DURATION - MINUTE),
+        case.send_due(NOW + CLAIM_DURATION - SECOND),
         case.send_due(NOW + CLAIM_DURATION),
         case.send_due(NOW + 2 * CLAIM_DURATION),
     ]
 
     assert sent == [0, 1, 0]
     assert len(provider.accepted) == 1
+
+
+def test_a_confirmation_whose_worker_was_killed_leaves_within_a_minute(publication, provider, settings):
+    _sign_up()
+    provider.answers = [Killed()]
+    with pytest.raises(Killed):
+        sending.SIGN_UP_MAIL.send_due(NOW)
+    interval = settings.CELERY_BEAT_SCHEDULE["send confirmations that are due"]["schedule"]
+
+    assert sending.SIGN_UP_MAIL.send_due(NOW + timedelta(seconds=60 - interval)) == 1
 
 
 def test_a_server_that_falls_silent_is_hung_up_before_another_worker_sends(publication, provider, settings, stalling):
@@ -282,7 +292,7 @@ def test_a_worker_that_dies_before_the_mail_leaves_costs_nobody_his_mail(case, p
     row = case.due_rows(NOW).get()
     assert case.claim(row, NOW)  # and here it dies
 
-    assert [case.send_due(NOW + wait) for wait in (CLAIM_DURATION - MINUTE, CLAIM_DURATION, 2 * CLAIM_DURATION)] == [
+    assert [case.send_due(NOW + wait) for wait in (CLAIM_DURATION - SECOND, CLAIM_DURATION, 2 * CLAIM_DURATION)] == [
         0,
         1,
         0,
@@ -321,7 +331,7 @@ def test_whoever_asks_again_while_the_mail_is_on_its_way_is_not_overruled(public
         Subscriber.objects.update(confirmation_due_at=later, asked_times=2)
 
     monkeypatch.setattr(sending.SIGN_UP_MAIL, "hand_over", ask_again)
-    sending.send_next_signup_mail(NOW)
+    send_next_of([sending.SIGN_UP_MAIL], NOW)
 
     reader.refresh_from_db()
     assert (reader.confirmation_due_at, reader.confirmation_sent_at) == (later, None)
@@ -459,7 +469,7 @@ def test_a_mail_that_was_taken_over_is_not_given_up(publication, provider, monke
         raise SMTPDataError(450, b"busy")
 
     monkeypatch.setattr(sending.SIGN_UP_MAIL, "hand_over", slow)
-    sending.send_next_signup_mail(NOW)
+    send_next_of([sending.SIGN_UP_MAIL], NOW)
 
     reader.refresh_from_db()
     assert reader.confirmation_due_at == NOW + 2 * CLAIM_DURATION

@@ -13,7 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.operation import diagnosis, doctor_checks, serving
+from newsletter.operation import diagnosis, doctor_checks, readiness
 from newsletter.operation.models import Trouble
 from newsletter.publication import heartbeats
 from newsletter.publication.pictures import cards
@@ -132,7 +132,7 @@ def test_pending_migrations_silence_questions_that_need_them():
 def test_a_queue_without_a_folder_is_an_error(settings):
     settings.QUEUE_DIR = settings.QUEUE_DIR / "not" / "there"
 
-    assert ids(serving.queue_findings(timezone.now())) == ["queue.unreachable"]
+    assert ids(readiness.queue_findings(timezone.now())) == ["queue.unreachable"]
 
 
 @pytest.mark.servers
@@ -142,21 +142,21 @@ def test_a_redis_that_takes_no_task_is_an_error_of_the_queue_and_none_of_the_pag
     settings, redis, redis_url, fault, told
 ):
     settings.REDIS_URL = redis_url
-    assert not list(serving.queue_findings(timezone.now()))
+    assert not list(readiness.queue_findings(timezone.now()))
 
     getattr(redis, fault)()
-    found = [finding.message for finding in serving.queue_findings(timezone.now())]
-    readiness = serving.readiness()
+    found = [finding.message for finding in readiness.queue_findings(timezone.now())]
+    parts = readiness.by_part()
     redis.mend()
 
     assert found == [f"The queue cannot be used: {told}."]
-    assert readiness["queue"] == "ok"
+    assert parts["queue"] == "ok"
 
 
 def test_a_queue_that_is_not_answering_is_an_error(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
-    found = list(serving.queue_findings(timezone.now()))
+    found = list(readiness.queue_findings(timezone.now()))
 
     assert [finding.message for finding in found] == ["The queue cannot be used: ConnectionError."]
 

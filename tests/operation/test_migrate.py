@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from newsletter.operation import preparing, serving
+from newsletter.operation import preparing, readiness
 
 pytestmark = pytest.mark.django_db
 REFUSED = (
@@ -39,7 +39,7 @@ def test_a_database_that_a_former_version_left_half_way_is_refused(act, ran):
         act()
 
     assert str(refused.value) == REFUSED
-    assert not serving.is_migrated()
+    assert not readiness.is_migrated()
 
 
 def test_a_database_of_the_last_version_with_the_former_migrations_is_up_to_date():
@@ -59,4 +59,4 @@ def test_a_first_migrate_that_ended_between_two_apps_goes_on():
 
     bring_up_to_date_by_migrate()
 
-    assert serving.is_migrated()
+    assert readiness.is_migrated()

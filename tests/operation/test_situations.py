@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.operation import diagnosis, hourly_check, serving
+from newsletter.operation import diagnosis, hourly_check, readiness
 from newsletter.operation.models import NightlyBackup
 from newsletter.publication import heartbeats
 from tests.factories import make_publication
@@ -70,11 +70,11 @@ def house(in_order, settings, name_server, smtp, redis, tmp_path):
     (smtp.folder / "accept-login").touch()
     settings.MAILERS = {"default": mailer, "bulk": mailer}
     make_publication(language="en")
-    serving.log_readiness({})
+    readiness.log_readiness({})
     made = House(settings, name_server, smtp, redis, tmp_path)
     yield made
     [undo() for undo in made.restore]
-    serving.log_readiness({})
+    readiness.log_readiness({})
     redis.mend()
 
 

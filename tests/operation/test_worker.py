@@ -47,6 +47,15 @@ def test_each_task_is_put_on_the_queue_in_its_rhythm_whatever_the_date_says(sent
     assert DAILY not in sent
 
 
+def test_no_two_tasks_of_the_start_come_together(sent):
+    clock, now = Clock(), time.monotonic()
+
+    for second in range(20):
+        before = len(sent)
+        clock.tick(now + second)
+        assert len(set(sent[before:]) - {DISPATCH}) <= 1
+
+
 def test_the_rare_ones_have_their_first_turn_soon_after_a_start(sent, settings):
     clock, now = Clock(), time.monotonic()
 
@@ -92,7 +101,7 @@ def test_a_clock_without_a_queue_has_everything_done(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(clock.local_pool, "submit", lambda task: done.append(task.name))
 
-    clock.tick(time.monotonic())
+    clock.tick(time.monotonic() + 5)
 
     assert {DISPATCH, "subscribers.tasks.send_confirmations"} <= set(done)
 

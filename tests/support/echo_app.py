@@ -12,7 +12,7 @@ from typing import Any
 
 from newsletter import rsgi
 
-rsgi.UNREAD_SECONDS = 2.0
+rsgi.UNREAD_TIMEOUT_SECONDS = 2.0
 rsgi.THREAD_WAIT_SECONDS = 3.0
 MAY_GO = Event()
 HANGS = Event()  # nobody sets it

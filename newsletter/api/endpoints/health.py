@@ -6,7 +6,7 @@ from ninja import Schema
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.endpoint import ApiResponse, EndpointRouter, to_json
-from newsletter.operation import serving
+from newsletter.operation import readiness
 from newsletter.operation.models import Trouble
 
 health = EndpointRouter(tags=["health"])
@@ -29,7 +29,7 @@ class HealthOut(Schema):
 @health.reads("/health", scope="health:read", permissions=("publication.view_publication",), returns=HealthOut)
 def read_health(request: ApiRequest) -> ApiResponse:
     """Whether it is ready, part by part, and what is wrong with it."""
-    parts = serving.readiness()
+    parts = readiness.by_part()
     found = Trouble.objects.exclude(level="")
     troubles = [to_json(TroubleOut, one, id=one.finding) for one in found]
     ready = all(answer == "ok" for answer in parts.values())

@@ -35,7 +35,7 @@ class CalendarEvent:
     summary: str
 
 
-def icalendar(name: str, events: Iterable[CalendarEvent], *, domain: str, stamp: datetime) -> bytes:
+def serialize_calendar(name: str, events: Iterable[CalendarEvent], *, domain: str, stamp: datetime) -> bytes:
     """Serialize a calendar. UIDs are stable, so that programs move an event instead of adding another.
 
     stamp: the last change, so that an unchanged calendar has the same bytes.
@@ -105,7 +105,7 @@ def calendar_bytes(publication: Publication, now: datetime) -> bytes:
     shifted: datetime | None = Change.objects.filter(about=Shift._meta.label_lower).aggregate(at=Max("at"))["at"]
     approved: datetime | None = Mailing.objects.open().aggregate(at=Max("approved_at"))["at"]
     last_change = max(filter(None, [publication.updated_at, shifted, approved]))  # a removed shift is in the history
-    return icalendar(publication.name, events, domain=domain, stamp=last_change)
+    return serialize_calendar(publication.name, events, domain=domain, stamp=last_change)
 
 
 def _slot_events(publication: Publication, now: datetime) -> list[CalendarEvent]:

@@ -75,7 +75,7 @@ class FlightRecord:
         return (self.batch_id, self.token) == (batch_id, token)
 
 
-class Recorder:
+class FlightRecorder:
     """A lane's recorder. Only the holder of the lane's slot may open it.
 
     Always creates a new file that replaces the former one: a lane that was revoked because its lock file was deleted

@@ -81,7 +81,7 @@ def lock_file_inode(number: int) -> int | None:
         return None
 
 
-def flight_path(number: int) -> Path:
+def recorder_path(number: int) -> Path:
     return Path(settings.LOCK_DIR, f"slot-{number}.flight")
 
 
@@ -121,7 +121,7 @@ def _lease_over_for(time: timedelta) -> Q:
 def _revoke(batch: Batch) -> bool:
     """Take a batch from a stalled owner on this machine, if its recorder is of this batch."""
     number = batch.worker.split("/")[1]
-    record = flight_recorder.revoke(flight_path(int(number)), batch.pk, batch.token)
+    record = flight_recorder.revoke(recorder_path(int(number)), batch.pk, batch.token)
     return record is not None and _recover_unlocked(batch, record)
 
 
@@ -146,7 +146,7 @@ def recover_slot(worker: str, number: int) -> int:
     expired = {batch.pk for batch in _leased(ours & Q(lease_until__lt=Now()))}
     recovered = 0
     for batch in _leased(ours):
-        record = flight_recorder.revoke(flight_path(number), batch.pk, batch.token)
+        record = flight_recorder.revoke(recorder_path(number), batch.pk, batch.token)
         if record or batch.pk in expired:
             recovered += recover_batch(batch, record)
     return recovered
@@ -199,7 +199,7 @@ def _past_record(batch: Batch) -> FlightRecord | None:
     number = rest.partition("/")[0]
     if name != machine_id() or not number:
         return None
-    return flight_recorder.past_record(flight_path(int(number)), batch.pk, batch.token)
+    return flight_recorder.past_record(recorder_path(int(number)), batch.pk, batch.token)
 
 
 def _results_by_record(
@@ -263,7 +263,7 @@ def _holdings(batch: Batch, worker: str) -> list[Holding]:
 def _settle_holding(holding: Holding, number: int, now: datetime) -> int:
     """Settle rows by the record of their holding, or by its history: then the ledger was restored meanwhile."""
     batch, attempt = holding.batch, holding.attempt
-    path = flight_path(number)
+    path = recorder_path(number)
     known = record = flight_recorder.revoke(path, batch.pk, holding.token)
     if record is None and Restoration.objects.exists():  # a restored ledger may have given it up
         known = flight_recorder.past_record(path, batch.pk, holding.token)

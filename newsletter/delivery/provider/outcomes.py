@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from anymail import exceptions as anymail
-
+from newsletter.mail.mailers import anymail_exceptions
 from newsletter.mail.smtp_replies import RefusalReason, classify_refusal
 
 
@@ -74,6 +73,7 @@ AMAZON_REJECTIONS = {
 
 def mailer_outcome(error: Exception) -> SendOutcome:
     """Classify an exception of a mailer. Raises ProviderUnavailable or ProviderRejection."""
+    anymail = anymail_exceptions()
     match error:
         case anymail.AnymailRecipientsRefused() | anymail.AnymailInvalidAddress() | anymail.AnymailSerializationError():
             return SendOutcome(SendStatus.FAILED, reply_line(error))
@@ -86,8 +86,8 @@ def mailer_outcome(error: Exception) -> SendOutcome:
     raise error
 
 
-def api_outcome(error: anymail.AnymailAPIError) -> SendOutcome:
-    """Classify an error of an e-mail API. Raises ProviderUnavailable or ProviderRejection."""
+def api_outcome(error: Any) -> SendOutcome:
+    """Classify an AnymailAPIError. Raises ProviderUnavailable or ProviderRejection."""
     status, code, reply = error.status_code, "", reply_line(error)
     if status is None:
         if _never_connected(error.__cause__):

@@ -16,9 +16,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 
-from anymail.backends.postmark import PostmarkPayload
-from anymail.backends.resend import ResendPayload
-from anymail.exceptions import AnymailAPIError, AnymailError, AnymailUnsupportedFeature
+from django.utils.module_loading import import_string
 
 from newsletter.delivery.ledger.claims import DeliveryRow
 from newsletter.delivery.letter import rendering
@@ -40,39 +38,12 @@ from newsletter.delivery.provider.stoppable_wait import STOPPED, StopDeadline, r
 from newsletter.delivery.provider.transports import DjangoTransport, backend_factory
 from newsletter.delivery.rate import is_throttling
 from newsletter.mail import headers, salutations, tokens
+from newsletter.mail.mailers import anymail_exceptions
 from newsletter.mail.message import Mail
 from subscribers.models import Subscriber
 
 ReaderReply = SendOutcome | ProviderRejection  # for one reader
-
-
-class WholeBodyPayload:
-    """A payload with a complete body per reader, for providers without merge fields in ad-hoc bodies.
-
-    message.bodies: for each reader, the provider's body fields.
-    """
-
-    message: Any
-
-    def serialize_json(self, data: Any) -> str:
-        if isinstance(data, list):
-            data = [one | bodies for one, bodies in zip(data, self.message.bodies, strict=True)]
-        json: str = super().serialize_json(data)  # type: ignore[misc]  # of Anymail's payload, the other base class
-        return json
-
-
-class PostmarkBatch(WholeBodyPayload, PostmarkPayload):  # type: ignore[misc]  # Anymail has no types
-    pass
-
-
-class ResendBatch(WholeBodyPayload, ResendPayload):  # type: ignore[misc]  # as above
-    def __init__(self, message: Any, defaults: Any, backend: Any) -> None:
-        super().__init__(message, defaults, backend, headers={"Idempotency-Key": message.idempotency_key})
-
-
-def usual_payload(message: Any, defaults: Any, backend: Any) -> Any:
-    """Anymail's payload of a message with merge_data and merge_headers."""
-    return backend.build_message_payload(message, defaults)
+PAYLOADS = "newsletter.delivery.sending.api_payloads"  # the module
 
 
 def read_statuses(backend: Any, response: Any, payload: Any, message: Any) -> list[ReaderReply]:
@@ -94,6 +65,7 @@ class ApiProvider:
     """The batch features of one provider.
 
     limit: messages per call.
+    payload: a name in api_payloads.
     merge_field: the format of a merge field; "" if each reader gets a complete body.
     bodies: the fields for text and HTML of a complete body.
     collides: text of an author that the provider would interpret.
@@ -104,7 +76,7 @@ class ApiProvider:
     """
 
     limit: int
-    payload: Callable[[Any, Any, Any], Any] = usual_payload
+    payload: str = "usual_payload"
     merge_field: str = ""
     bodies: tuple[str, str] = ("text", "html")
     collides: re.Pattern[str] = re.compile("(?!)")
@@ -151,7 +123,7 @@ PROVIDERS = {
     # https://postmarkapp.com/support/article/1232-can-i-use-a-custom-message-id (X-PM-KeepID)
     "Postmark": ApiProvider(
         limit=500,
-        payload=PostmarkBatch,
+        payload="PostmarkBatch",
         bodies=("TextBody", "HtmlBody"),
         keeps_message_id=True,
         headers={"X-PM-KeepID": "true"},
@@ -159,7 +131,7 @@ PROVIDERS = {
     ),
     # https://resend.com/docs/api-reference/emails/send-batch-emails (100 a call)
     # https://resend.com/docs/dashboard/emails/idempotency-keys (24 hours, any string up to 256 characters)
-    "Resend": ApiProvider(limit=100, payload=ResendBatch, keeps_message_id=True, key="http"),
+    "Resend": ApiProvider(limit=100, payload="ResendBatch", keeps_message_id=True, key="http"),
 }
 
 
@@ -326,6 +298,7 @@ class ApiCourier:
         self.new_backend, self.mailing = backend_factory(alias), mailing
         self.backends: list[Any] = [self.new_backend()]  # idle
         self.provider = PROVIDERS[self.backends[0].esp_name]
+        self.new_payload = import_string(f"{PAYLOADS}.{self.provider.payload}")
         self.copies = BatchMessage(mailing, self.provider)
         self.window = self.copies.size()
         self.single = DjangoTransport(self.new_backend())
@@ -425,16 +398,17 @@ class ApiCourier:
         return reply
 
     def _post(self, message: Any, backend: Any) -> CallReply:
+        errors = anymail_exceptions()
         backend.open()
         try:
-            payload = self.provider.payload(message, backend.send_defaults, backend)
+            payload = self.new_payload(message, backend.send_defaults, backend)
             response = backend.post_to_esp(payload, message)
             return self.provider.read(backend, response, payload, message)
-        except AnymailAPIError as error:
+        except errors.AnymailAPIError as error:
             return api_outcome(error)
-        except AnymailUnsupportedFeature as error:
+        except errors.AnymailUnsupportedFeature as error:
             raise ProviderRejection(reply_line(error)) from error
-        except AnymailError as error:  # before the request: an address that Anymail cannot write
+        except errors.AnymailError as error:  # before the request: an address that Anymail cannot write
             return SendOutcome(SendStatus.FAILED, reply_line(error))
 
     def _collect(self) -> None:

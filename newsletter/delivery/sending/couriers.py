@@ -80,10 +80,10 @@ class Courier(Protocol):
     def close(self) -> None: ...
 
 
-type KnownScalers = dict[tuple[int, str], ConnectionScaler]  # by mailing and mailer, passed from lane to lane
+type ScalerCache = dict[tuple[int, str], ConnectionScaler]  # by mailing and mailer, passed from lane to lane
 
 
-def courier_for(alias: str, mailing: Mailing, scalers: KnownScalers | None = None) -> Courier:
+def courier_for(alias: str, mailing: Mailing, scalers: ScalerCache | None = None) -> Courier:
     """alias: a key of settings.MAILERS. scalers: updated, for the next courier."""
     backend, known, key = mailers[alias], {} if scalers is None else scalers, (mailing.pk, alias)
     if isinstance(backend, SmtpBackend):

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from newsletter.delivery.ledger import claims
 from newsletter.delivery.ledger.claims import DeliveryResult, DeliveryRow, LaneEnded
-from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
+from newsletter.delivery.ledger.flight_recorder import FlightRecorder, RowMark
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.provider.outcomes import (
     HandOverForbidden,
@@ -211,7 +211,7 @@ class Lane:
         mailing: Mailing,
         courier: Courier,
         *,
-        recorder: Recorder,
+        recorder: FlightRecorder,
         writer: Executor,
         worker: str,
         is_stopping: Callable[[], bool] = lambda: False,

@@ -81,7 +81,7 @@ PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF],
 
 def wake_workers() -> None:
     """Enqueue the dispatcher. Without a queue, beat does so within seconds."""
-    enqueue_on_commit(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)
+    enqueue_on_commit(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES_SECONDS)
 
 
 def moment_text(at: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from newsletter.delivery.author.icalendar_feed import CalendarEvent, icalendar
+from newsletter.delivery.author.icalendar_feed import CalendarEvent, serialize_calendar
 
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
@@ -13,7 +13,7 @@ def lines(octets):
 
 def written(name="Gipi電子報", summary="出刊", slots=(SLOT,)):
     events = [CalendarEvent(f"slot-{slot:%Y%m%d}", slot, summary) for slot in slots]
-    return icalendar(name, events, domain="news.example.org", stamp=SLOT)
+    return serialize_calendar(name, events, domain="news.example.org", stamp=SLOT)
 
 
 def test_a_slot_is_an_event_in_utc_with_an_id_that_stays():

@@ -6,7 +6,7 @@ from itertools import combinations_with_replacement
 import pytest
 
 from newsletter.delivery.ledger import flight_recorder
-from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
+from newsletter.delivery.ledger.flight_recorder import FlightRecorder, RowMark
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def path(tmp_path):
 
 
 def test_what_was_marked_is_read_back(path):
-    with Recorder(path) as flight:
+    with FlightRecorder(path) as flight:
         flight.begin(7, 3, lo=500, hi=1000)
         flight.mark(500, RowMark.SENT)
         flight.mark(501, RowMark.HANDED_OVER)
@@ -33,7 +33,7 @@ def test_what_was_marked_is_read_back(path):
 
 
 def test_a_new_batch_forgets_the_old_one(path):
-    with Recorder(path) as flight:
+    with FlightRecorder(path) as flight:
         flight.begin(7, 3, lo=0, hi=500)
         flight.mark(0, RowMark.SENT)
         flight.begin(8, 1, lo=0, hi=500)
@@ -42,7 +42,7 @@ def test_a_new_batch_forgets_the_old_one(path):
 
 
 def test_a_record_of_another_boot_does_not_count(path, monkeypatch):
-    with Recorder(path) as flight:
+    with FlightRecorder(path) as flight:
         flight.begin(7, 3, lo=0, hi=500)
 
     monkeypatch.setattr(flight_recorder, "boot_id", lambda: "another")
@@ -52,7 +52,7 @@ def test_a_record_of_another_boot_does_not_count(path, monkeypatch):
 
 def test_where_the_system_does_not_name_its_boot_no_record_counts(path, monkeypatch):
     monkeypatch.setattr(flight_recorder, "boot_id", lambda: "")
-    with Recorder(path) as flight:
+    with FlightRecorder(path) as flight:
         flight.begin(7, 3, lo=0, hi=500)
 
     assert flight_recorder.read_record(path) is None
@@ -66,14 +66,14 @@ def test_a_file_that_is_no_record_does_not_count(path, octets):
 
 
 def test_a_batch_that_is_too_large_is_refused(path):
-    with Recorder(path) as flight, pytest.raises(ValueError, match="a batch of 5000 rows is larger"):
+    with FlightRecorder(path) as flight, pytest.raises(ValueError, match="a batch of 5000 rows is larger"):
         flight.begin(7, 3, lo=0, hi=5000)
 
 
 def test_a_mark_outlives_kill_9(path):
     child = os.fork()
     if child == 0:
-        flight = Recorder(path)
+        flight = FlightRecorder(path)
         flight.begin(7, 3, lo=0, hi=500)
         flight.mark(4, RowMark.HANDED_OVER)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -83,7 +83,7 @@ def test_a_mark_outlives_kill_9(path):
 
 
 def test_its_room_on_the_disk_is_taken_before_anything_is_marked(path):
-    with Recorder(path):
+    with FlightRecorder(path):
         assert path.stat().st_blocks * 512 >= flight_recorder.HEADER_BYTES + flight_recorder.ROWS_MAX
 
 
@@ -93,7 +93,7 @@ def test_a_disk_without_room_for_all_of_it_is_an_error_of_the_system(path, free_
     resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, former[1]))
     try:
         with pytest.raises(OSError, match=r"No space left on device|File too large"):
-            Recorder(path)
+            FlightRecorder(path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, former)
 
@@ -103,7 +103,7 @@ def test_a_disk_without_room_for_all_of_it_is_an_error_of_the_system(path, free_
 
 @pytest.fixture
 def flight(path):
-    with Recorder(path) as flight:
+    with FlightRecorder(path) as flight:
         flight.begin(7, 3, lo=500, hi=1000)
         yield flight
 

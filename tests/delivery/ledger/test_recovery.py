@@ -21,7 +21,7 @@ from newsletter.delivery.ledger.claims import (
     lock_batch,
     write_results,
 )
-from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
+from newsletter.delivery.ledger.flight_recorder import FlightRecorder, RowMark
 from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.rate import RateLimiter
@@ -78,7 +78,7 @@ def test_a_copy_of_this_machine_does_not_take_what_the_other_sends(make_mailing,
     recovery.machine_id()
     shutil.copytree(settings.LOCK_DIR, tmp_path / "copy")
     batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         commit_intent(batch, [], 4, NOW)
         settings.LOCK_DIR = tmp_path / "copy"
@@ -94,7 +94,7 @@ def test_a_copy_of_this_machine_does_not_take_what_the_other_sends(make_mailing,
 def test_a_machine_that_was_cut_off_tells_what_it_knows_when_it_comes_back(make_mailing, settings, tmp_path):
     mailing = make_mailing("abcdefg")
     batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         commit_intent(batch, [], 6, NOW)
         for seq, mark in enumerate([RowMark.SENT, RowMark.FAILED, RowMark.DEFERRED, RowMark.HANDED_OVER]):
@@ -122,7 +122,7 @@ def test_a_machine_that_was_cut_off_tells_what_it_knows_when_it_comes_back(make_
 def test_the_flight_recorder_tells_row_by_row(make_mailing):
     mailing = make_mailing("abcdefg")
     batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         commit_intent(batch, [], 6, NOW)
         for seq, mark in enumerate(
@@ -148,7 +148,7 @@ def test_the_flight_recorder_tells_row_by_row(make_mailing):
 def test_rows_that_never_left_are_sent_by_the_next_lane(make_mailing, run):
     mailing, provider = make_mailing("abcd"), Provider()
     batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         commit_intent(batch, [], 4, NOW)
         flight.mark(0, RowMark.SENT)
@@ -164,7 +164,7 @@ def test_rows_that_never_left_are_sent_by_the_next_lane(make_mailing, run):
 def test_a_record_of_an_earlier_holding_says_nothing_about_this_one(make_mailing):
     mailing = make_mailing("ab")
     batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token - 1, lo=batch.lo, hi=batch.hi)
     commit_intent(batch, [], 1, NOW)
 
@@ -236,7 +236,7 @@ def frozen(make_mailing):
     """Six rows intended by a living lane: the first is sent, the second on the wire, and then it stands still."""
     mailing = make_mailing("abcdefgh")
     batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
-    with recovery.hold_slot(0), Recorder(recovery.flight_path(0)) as flight:
+    with recovery.hold_slot(0), FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         commit_intent(batch, [], 6, NOW)
         assert flight.hand_over(0)
@@ -285,7 +285,7 @@ def test_a_revoked_owner_that_wakes_answers_for_no_row_that_waits_for_another(fr
 
 def test_an_owner_that_wakes_before_its_batch_is_opened_gives_it_back_itself(frozen):
     mailing, batch, _flight = frozen
-    record = flight_recorder.revoke(recovery.flight_path(0), batch.pk, batch.token)
+    record = flight_recorder.revoke(recovery.recorder_path(0), batch.pk, batch.token)
 
     claims.release_batch(batch, [DeliveryResult(0, SENT, "250 ok"), DeliveryResult(1, SENT, "250 ok")], cursor=2)
 
@@ -418,7 +418,7 @@ def test_a_lane_that_both_machines_took_its_batch_from_tells_what_it_knows(
         recovery.sweep(slots=1)
         settings.LOCK_DIR = here
         batch = Batch.objects.get()
-        assert flight_recorder.revoke(recovery.flight_path(0), batch.pk, batch.token - 1)
+        assert flight_recorder.revoke(recovery.recorder_path(0), batch.pk, batch.token - 1)
 
     provider.on_send = stand_still
     lane_process.run_lane(0)
@@ -442,7 +442,7 @@ def test_a_lane_whose_lock_file_was_deleted_hands_over_nothing_that_another_send
     mailing, flight = unlocked
 
     assert recovery.sweep(slots=1) == 1
-    with Recorder(recovery.flight_path(0)):
+    with FlightRecorder(recovery.recorder_path(0)):
         assert flight.hand_over(2) is False
 
     assert states(mailing) == [SENT, UNCERTAIN] + [QUEUED] * 6
@@ -451,11 +451,11 @@ def test_a_lane_whose_lock_file_was_deleted_hands_over_nothing_that_another_send
 def test_a_lane_whose_lock_file_was_deleted_keeps_its_marks_apart_from_those_of_its_successor(unlocked):
     _mailing, flight = unlocked
 
-    with Recorder(recovery.flight_path(0)) as successor:
+    with FlightRecorder(recovery.recorder_path(0)) as successor:
         successor.begin(99, 1, lo=0, hi=8)
         assert flight.hand_over(2)
 
-    assert flight_recorder.read_record(recovery.flight_path(0)).marks == bytes(8)
+    assert flight_recorder.read_record(recovery.recorder_path(0)).marks == bytes(8)
 
 
 def test_a_lane_notices_that_its_lock_file_was_deleted(settings):
@@ -471,14 +471,14 @@ def test_a_lane_notices_that_its_lock_file_was_deleted(settings):
 def test_rows_that_an_owner_intended_after_it_was_looked_at_are_not_forgotten(make_mailing):
     mailing = make_mailing("abcd")
     batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         commit_intent(batch, [], 1, NOW)
         seen = Batch.objects.get(pk=batch.pk)
         commit_intent(batch, [], 2, NOW)
         assert flight.hand_over(2)
 
-        assert recovery.recover_batch(seen, flight_recorder.revoke(recovery.flight_path(0), batch.pk, batch.token))
+        assert recovery.recover_batch(seen, flight_recorder.revoke(recovery.recorder_path(0), batch.pk, batch.token))
 
     assert states(mailing) == [QUEUED, QUEUED, UNCERTAIN, QUEUED]
 

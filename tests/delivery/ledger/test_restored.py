@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from newsletter.delivery import lane_process
 from newsletter.delivery.ledger import claims, flight_recorder, recovery, restore_detection
-from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
+from newsletter.delivery.ledger.flight_recorder import FlightRecorder, RowMark
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.sending.lane import Lane
@@ -36,7 +36,7 @@ def forgotten():
 def send(mailing, provider=None, *, stop_after=99):
     """Run a lane in slot 0 of this machine."""
     provider = provider or Provider()
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         worker = f"{recovery.machine_id()}/0/x"
         is_stopping = lambda: len(provider.accepted) >= stop_after  # noqa: E731
         Lane(mailing, provider, recorder=flight, writer=InTurn(), worker=worker, is_stopping=is_stopping).run(60)
@@ -101,7 +101,7 @@ def test_what_the_recorders_know_is_counted_and_the_rest_gets_its_copy(make_mail
 def test_a_copy_that_was_on_the_wire_is_uncertain_after_a_restore(make_mailing):
     mailing = make_mailing("ab")
     batch = Batch.objects.get()
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token + 1, lo=batch.lo, hi=batch.hi)
         flight.mark(1, RowMark.HANDED_OVER)
     restore_detection.detect_restore(NOW)
@@ -116,7 +116,7 @@ def test_a_backup_of_the_very_moment_is_recovered_by_the_record_beyond_its_curso
     """The batch was leased when the backup was made: the record tells of this holding, and of more than the ledger."""
     mailing = make_mailing("abcd")
     batch = claims.claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         claims.commit_intent(batch, [], 1, NOW)
         with forgotten():
@@ -140,7 +140,7 @@ def test_a_backup_of_a_last_window_on_its_way_is_recovered_by_the_history_of_its
     mailing = make_mailing("abcd")
     batch = claims.claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
     claims.commit_intent(batch, [], 4, NOW)
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         for seq, mark in enumerate([RowMark.SENT, RowMark.FAILED, RowMark.HANDED_OVER]):
             flight.mark(seq, mark)
@@ -159,7 +159,7 @@ def test_a_backup_of_the_very_moment_is_recovered_though_another_machine_was_fir
     mailing = make_mailing("abcd")
     batch = claims.claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
     claims.commit_intent(batch, [], 4, NOW)
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         for seq, mark in enumerate([RowMark.SENT, RowMark.FAILED, RowMark.HANDED_OVER]):
             flight.mark(seq, mark)
@@ -186,7 +186,7 @@ def test_what_left_in_one_of_two_holdings_with_the_same_token_has_left(make_mail
     batch = claims.claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
     claims.commit_intent(batch, [], 4, NOW)
     waiting, sent, on_its_way = RowMark.WAITING, RowMark.SENT, RowMark.HANDED_OVER
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         for marks in ([sent, on_its_way, waiting, waiting], [waiting, sent, sent, waiting]):
             flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
             for seq, mark in enumerate(marks):
@@ -275,7 +275,7 @@ def test_a_history_that_a_power_cut_has_torn_is_read_as_far_as_it_goes(make_mail
 
 def test_the_history_of_a_slot_is_bounded(settings, monkeypatch):
     monkeypatch.setattr(flight_recorder, "HISTORY_BYTES_MAX", 100)
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         for number in range(20):
             flight.begin(number, 1, lo=0, hi=100)
             flight.mark(0, RowMark.SENT)

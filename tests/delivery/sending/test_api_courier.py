@@ -12,7 +12,7 @@ from django.core.mail import mailers
 
 from newsletter.delivery.ledger import recovery
 from newsletter.delivery.ledger.claims import DeliveryRow, claim_batch, commit_intent
-from newsletter.delivery.ledger.flight_recorder import Recorder
+from newsletter.delivery.ledger.flight_recorder import FlightRecorder
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import copy_token_maker
 from newsletter.delivery.models import Mailing
@@ -385,7 +385,7 @@ def test_rows_that_come_slowly_are_not_kept_waiting(monkeypatch):
 
 def _make_the_call(courier, batch, rows):
     """In a process of its own: what a lane does between an intent and the answer."""
-    with Recorder(recovery.flight_path(0)) as flight:
+    with FlightRecorder(recovery.recorder_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         list(courier.deliver(iter(rows), flight.hand_over))
 

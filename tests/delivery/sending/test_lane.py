@@ -409,7 +409,7 @@ def test_a_machine_in_trouble_is_left_alone_for_a_while(make_mailing, as_a_worke
     def full(_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(lane_process, "Recorder", full)
+    monkeypatch.setattr(lane_process, "FlightRecorder", full)
 
     with pytest.raises(OSError, match="No space"):
         as_a_worker()

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 
+from newsletter.mail.queued_mail import send_next_of
 from subscribers import tasks
 from subscribers.mails import address_change, sending
 from subscribers.mails.sending import change_mail
@@ -89,7 +90,7 @@ def send_until_over(provider, stranger):
     """Send whenever the mail is due; return the minutes between the tries."""
     waits, now = [], NOW
     while stranger.confirmation_due_at and not provider.accepted:
-        sending.send_next_signup_mail(now)
+        send_next_of([sending.SIGN_UP_MAIL], now)
         stranger.refresh_from_db()
         due_at = stranger.confirmation_due_at or now
         waits.append((due_at - now).total_seconds() / 60)
@@ -117,8 +118,8 @@ def test_every_try_carries_the_same_message_id(provider, stranger):
     provider.answers = [SMTPServerDisconnected("gone")]
     ids = [sending.signup_mail(stranger).message()["Message-ID"]]
 
-    sending.send_next_signup_mail(NOW)
-    sending.send_next_signup_mail(NOW + timedelta(minutes=1))
+    send_next_of([sending.SIGN_UP_MAIL], NOW)
+    send_next_of([sending.SIGN_UP_MAIL], NOW + timedelta(minutes=1))
 
     assert [message.message()["Message-ID"] for message in provider.accepted] == ids
 
@@ -127,7 +128,7 @@ def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, str
     provider.answers = [SMTPRecipientsRefused({"reader@example.org": (550, b"no reader@example.org here")})]
 
     with caplog.at_level(logging.WARNING):
-        sending.send_next_signup_mail(NOW)
+        send_next_of([sending.SIGN_UP_MAIL], NOW)
 
     stranger.refresh_from_db()
     assert (stranger.confirmation_due_at, stranger.confirmation_sent_at) == (None, None)
@@ -138,7 +139,7 @@ def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, str
 def test_an_address_that_is_refused_for_now_is_tried_again(provider, stranger):
     provider.answers = [SMTPRecipientsRefused({"reader@example.org": (450, b"greylisted")})]
 
-    sending.send_next_signup_mail(NOW)
+    send_next_of([sending.SIGN_UP_MAIL], NOW)
 
     stranger.refresh_from_db()
     assert stranger.confirmation_due_at == NOW + timedelta(minutes=1)
@@ -147,7 +148,7 @@ def test_an_address_that_is_refused_for_now_is_tried_again(provider, stranger):
 def test_the_log_names_no_address(provider, stranger, caplog):
     provider.answers = [SMTPDataError(554, b"<reader@example.org> is not liked")]
 
-    sending.send_next_signup_mail(NOW)
+    send_next_of([sending.SIGN_UP_MAIL], NOW)
 
     assert "SMTPDataError 554" in caplog.text
     assert "reader@example.org" not in caplog.text
@@ -166,7 +167,7 @@ def test_an_address_that_can_be_in_no_letter_is_let_go(provider, stranger, caplo
     Subscriber.objects.update(email="two words@example.org")
 
     with caplog.at_level(logging.WARNING):
-        assert sending.send_next_signup_mail(NOW)
+        assert send_next_of([sending.SIGN_UP_MAIL], NOW)
 
     assert Subscriber.objects.get().confirmation_due_at is None
     assert caplog.messages == [f"Sign-up {stranger.pk} cannot be answered: ValueError"]

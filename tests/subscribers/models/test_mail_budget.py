@@ -4,8 +4,10 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
+from newsletter.mail.queued_mail import send_next_of
 from subscribers import tasks
 from subscribers.mails import address_change
+from subscribers.mails.sending import SIGN_UP_MAIL
 from subscribers.models import Subscriber, address_hash
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import ConsentDetails
@@ -190,7 +192,7 @@ def test_the_tries_of_one_mail_count_once(monkeypatch, settings):
     monkeypatch.setattr("tests.subscribers.mails.test_sending.Provider.answers", [ConnectionRefusedError()] * 3)
     sign_up("reader@example.org", FORM, NOW)
 
-    went_on = [tasks.sending.send_next_signup_mail(NOW + timedelta(minutes=minutes)) for minutes in (0, 1, 2, 4)]
+    went_on = [send_next_of([SIGN_UP_MAIL], NOW + timedelta(minutes=minutes)) for minutes in (0, 1, 2, 4)]
 
     assert went_on == [False, False, False, True]
 

@@ -49,7 +49,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if mailing.send_at > now + hold:
             approving.reschedule(mailing, send_at=now, now=now, hold=hold)
-        enqueue(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)  # if it is lost, beat enqueues another within seconds
+        enqueue(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES_SECONDS)  # if it is lost, the clock enqueues another
         mailing.refresh_from_db()
         return mailing
 

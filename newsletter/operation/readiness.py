@@ -25,9 +25,10 @@ log = logging.getLogger(__name__)
 _not_ready: set[str] = set()  # parts that this process has logged as not ready
 
 
-def readiness() -> dict[str, str]:
+def by_part() -> dict[str, str]:
     """ "ok" or a short reason, for each part that pages and tasks need."""
-    refusal = _database_answer()
+    error = _database_error()
+    refusal = _reason(error) if error else ""
     migrations = "unknown" if refusal else "" if is_migrated() else "pending"
     needed = {"database": refusal or "ok", "migrations": migrations or "ok", "queue": queue_error() or "ok"}
     return needed | doctor_checks.disk_readiness() | liveness.component_readiness()
@@ -70,12 +71,6 @@ def _reason(error: Error) -> str:
     if any(phrase in words for phrase in ("authentication failed", "pg_hba.conf", "no password supplied", "role")):
         return REFUSED
     return AWAY if type(error).__name__ in {"OperationalError", "InterfaceError"} else type(error).__name__
-
-
-def _database_answer() -> str:
-    """ "" if the database answers, else a short reason."""
-    error = _database_error()
-    return "" if error is None else _reason(error)
 
 
 def database_findings(now: datetime) -> Iterator[Finding]:
