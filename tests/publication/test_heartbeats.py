@@ -3,14 +3,11 @@
 import math
 import os
 import time
-from pathlib import Path
 
 import pytest
 
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Component
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
