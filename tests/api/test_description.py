@@ -5,6 +5,7 @@ from html import unescape
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from newsletter.api import v1
 from newsletter.api.tokens import SCOPES
@@ -23,6 +24,14 @@ def test_it_is_openapi_3_1_and_needs_no_token(described):
     assert described["openapi"].startswith("3.1")
     assert described["servers"] == [{"url": "https://news.example.org"}]
     assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+def test_it_is_english_whoever_is_the_first_to_ask():
+    v1.openapi_document.cache_clear()
+    with translation.override("zh-hant"):
+        document = v1.openapi_document()
+
+    assert "see who the readers are" in document["components"]["securitySchemes"]["token"]["description"]
 
 
 def test_each_reference_leads_somewhere(described):
