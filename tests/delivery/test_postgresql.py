@@ -41,7 +41,6 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "desk/accounts/test_login_attempts",
         "delivery/models/test_replies",
         "mail/test_queued_mail",
-        "moving/site/test_site",
         "subscribers/models/test_consents",
         "subscribers/models/test_mail_budget",
         "subscribers/test_merging",

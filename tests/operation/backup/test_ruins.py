@@ -173,7 +173,7 @@ def test_after_a_kill_at_any_moment(backup, tmp_path):
     shutil.copytree(product.data, kept)
     env = product.env | {"DJANGO_SETTINGS_MODULE": "newsletter.settings"}
     seen = set()
-    for moment in range(1, 100):
+    for moment in range(1, 100, 2):  # each is a program of its own
         shutil.rmtree(product.data)
         shutil.copytree(kept, product.data)
         words = [sys.executable, "-c", KILLED, str(moment), str(path)]
