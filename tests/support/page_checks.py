@@ -55,7 +55,7 @@ def assert_accessible_wide_and_narrow(page: "Page") -> None:
         page.set_viewport_size({"width": width, "height": height})
         page.evaluate(ARRIVED)
         assert_accessible(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)
 
 
 def markup(response: HttpResponse) -> str:
