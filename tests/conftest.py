@@ -100,7 +100,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return how many processes keep the processors busy: those of exhaustive tests wait for most of their time."""
     processors = os.cpu_count() or 1
-    return 2 * processors if _is_exhaustive(config) else processors + 1
+    return 2 * processors + 1 if _is_exhaustive(config) else processors + 1
 
 
 def pytest_collection_finish() -> None:

@@ -60,28 +60,3 @@ def test_the_whole_names_commands_that_exist():
         source = told_by(name.removeprefix("benchmarks."))
 
         assert [option for option in options if option.startswith("--") and f'"{option}"' not in source] == [], run.name
-
-
-@pytest.fixture
-def counted(tmp_path, monkeypatch):
-    """Return a run that prints the number of its starts, and a folder for what it prints."""
-    (tmp_path / "counting.py").write_text(
-        "from pathlib import Path\n"
-        "count = Path(__file__).with_suffix('.txt')\n"
-        "count.write_text((count.read_text() if count.exists() else '') + '|')\n"
-        "print('started', len(count.read_text()), 'times, the other 2,000 times')\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    figures = (
-        whole.Figure("starts", r"started (\d+)", 1, peer=r"other ([\d,]+)", peer_name="the other"),
-        whole.Figure("at least", r"started (\d+)", 3, " times", at_least=True),
-    )
-    return whole.Run("counting", "counting", figures), tmp_path / "kept"
-
-
-def measured(counted, commit, capsys):
-    run, folder = counted
-    folder.mkdir(exist_ok=True)
-    whole.measure(run, folder / "counting.log", commit, None)
-    missing = whole.table([run], folder)
-    return capsys.readouterr().out.splitlines(), missing

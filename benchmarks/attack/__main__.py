@@ -7,7 +7,7 @@ servers    PostgreSQL and Redis
 proxy      what stands in front, as docs/deploy.md sets it up; `none` attacks the web server itself
 
 The installation is one of its own, in processes of its own, on loopback only; each attack is bounded. The exit code is
-1 when one did not hold. About three minutes a combination; tests/flows/test_attack.py runs the short form.
+1 when one did not hold. About three minutes a combination.
 """
 
 import argparse

@@ -74,15 +74,15 @@ def standstills(looks: Sequence[Look], least: float = SHORT_SECONDS) -> list[Sta
     return [one for one in found if one.seconds >= least]
 
 
-def blind_seconds(looks: Sequence[Look]) -> float:
-    """Return the longest time between two looks; inf if there was none."""
-    return max((after.at - before.at for before, after in pairwise(looks)), default=0 if looks else float("inf"))
+def blind_seconds(looks: Sequence[Look], seconds: float) -> float:
+    """Return the longest time without a look, in a run of so many seconds."""
+    return max((after.at - before.at for before, after in pairwise(looks)), default=seconds)
 
 
-def errors(looks: Sequence[Look], still: float = STILL_SECONDS) -> Iterable[str]:
-    """Say what is wrong with what was seen."""
+def errors(looks: Sequence[Look], seconds: float, still: float = STILL_SECONDS) -> Iterable[str]:
+    """Say what is wrong with what was seen in a run of so many seconds."""
     for one in standstills(looks, still):
         if one.is_silent(still):
             yield f"silent: {one}"
-    if (blind := blind_seconds(looks)) > BLIND_SECONDS:
+    if (blind := blind_seconds(looks, seconds)) > BLIND_SECONDS:
         yield f"nobody looked for {blind:.0f} s"

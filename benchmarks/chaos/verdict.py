@@ -61,7 +61,7 @@ class Verdict:
         self.looks = len(looks)
         self.standstills = life.standstills(looks, min(still, life.SHORT_SECONDS))
         self.silent = sum(one.is_silent(still) for one in self.standstills)
-        self.errors += life.errors(looks, still)
+        self.errors += life.errors(looks, self.seconds, still)
 
     def confirm(self, waits: Sequence[float]) -> None:
         """Fill in how long confirmations waited; where nothing stood still, that is bounded."""

@@ -101,7 +101,8 @@ def _finish(operation: JsonObject) -> None:
 
 
 def _token() -> dict[str, Any]:
-    scopes = "\n".join(f"- `{name}`: {scope.label}" for name, scope in SCOPES.items())
+    with translation.override("en"):  # as the rest of the document, whoever is the first to ask for it
+        scopes = "\n".join(f"- `{name}`: {scope.label}" for name, scope in SCOPES.items())
     text = f"A token of the desk. It may do what its scopes name and its account may:\n\n{scopes}"
     return {"type": "http", "scheme": "bearer", "bearerFormat": "nl_ and 48 hexadecimal digits", "description": text}
 

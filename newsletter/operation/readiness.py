@@ -47,7 +47,7 @@ def log_readiness(parts: Mapping[str, str]) -> None:
 
 def is_migrated() -> bool:
     executor = MigrationExecutor(connection)
-    is_too_old = replaced_migrations.is_too_old(executor.loader.applied_migrations)
+    is_too_old = replaced_migrations.way_through(executor.loader.applied_migrations)
     return not is_too_old and not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 

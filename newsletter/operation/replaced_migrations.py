@@ -7,7 +7,9 @@ from django.apps import apps
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
 
-LAST_WITH_THEM = "98338c97"  # the last commit that has them
+# The last commits that have them: what 0001 replaces, and what changed from there to the second.
+LAST_BEFORE_TABLES = "98338c97"
+LAST_BEFORE_CHANGES = "6fa1db2d"
 
 Name = tuple[str, str]  # of an app and of its migration
 
@@ -26,9 +28,13 @@ def unknown_migrations(names: Collection[Name]) -> set[Name]:
     return unknown - {name for names in replaced.values() for name in names}
 
 
-def is_too_old(applied: Collection[Name]) -> bool:
-    """Has the database applied only some of the replaced migrations?"""
-    return any(_stopped(key, names, applied) for key, names in _replaced(MigrationLoader(None).disk_migrations).items())
+def way_through(applied: Collection[Name]) -> str:
+    """The commit that must first migrate a database that has only some of the replaced migrations, or ""."""
+    replaced = _replaced(MigrationLoader(None).disk_migrations)
+    stopped = [key[1].endswith("_changes") for key, names in replaced.items() if _stopped(key, names, applied)]
+    if not stopped:
+        return ""
+    return LAST_BEFORE_CHANGES if all(stopped) else LAST_BEFORE_TABLES
 
 
 def _replaced(found: dict[Name, Migration]) -> dict[Name, list[Name]]:

@@ -29,42 +29,14 @@ def protect(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-
-    replaces = [
-        ('subscribers', '0002_tags_are_found'),
-        ('subscribers', '0003_address_changes'),
-        ('subscribers', '0004_consent_is_a_record'),
-        ('subscribers', '0005_what_is_known_of_consent'),
-        ('subscribers', '0006_the_record_only_grows'),
-        ('subscribers', '0007_links_are_bound'),
-        ('subscribers', '0010_mail_budget'),
-        ('subscribers', '0011_see_readers'),
-        ('subscribers', '0012_unsent_mail'),
-        ('subscribers', '0014_tags_have_tables'),
-        ('subscribers', '0015_tags_are_copied'),
-        ('subscribers', '0016_tags_are_a_relation'),
-        ('subscribers', '0018_welcome_due_at'),
-        ('subscribers', '0019_day_counts'),
-        ('subscribers', '0020_notes'),
-        ('subscribers', '0021_movements'),
-        ('subscribers', '0022_link_wishes'),
-        ('subscribers', '0023_acts'),
-        ('subscribers', '0024_consents_by_source'),
-        ('subscribers', '0025_notices'),
-        ('subscribers', '0026_sentences'),
-        ('subscribers', '0027_pauses'),
-        ('subscribers', '0028_confirmation_reminders'),
-        ('subscribers', '0029_heard'),
-        ('subscribers', '0030_invitations'),
-        ('subscribers', '0031_sentences_by_issue'),
-        ('subscribers', '0032_origin_counts'),
-        ('subscribers', '0033_suppressions_are_reopened'),
-    ]
-
-    initial = True
-
-    dependencies = [
-    ]
+    replaces = [('subscribers', name) for name in '''
+        0002_tags_are_found 0003_address_changes 0004_consent_is_a_record 0005_what_is_known_of_consent
+        0006_the_record_only_grows 0007_links_are_bound 0010_mail_budget 0011_see_readers 0012_unsent_mail
+        0014_tags_have_tables 0015_tags_are_copied 0016_tags_are_a_relation 0018_welcome_due_at 0019_day_counts
+        0020_notes 0021_movements 0022_link_wishes 0023_acts 0024_consents_by_source 0025_notices 0026_sentences
+        0027_pauses 0028_confirmation_reminders 0029_heard 0030_invitations 0031_sentences_by_issue 0032_origin_counts
+        0033_suppressions_are_reopened
+    '''.split()]
 
     operations = [
         migrations.CreateModel(
@@ -113,12 +85,13 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Tag',
+            name='ReaderTag',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
             ],
             options={
+                'db_table': 'subscribers_tag',
                 'verbose_name': 'tag',
                 'verbose_name_plural': 'tags',
                 'ordering': ['name'],
@@ -145,11 +118,7 @@ class Migration(migrations.Migration):
                 ('on', models.DateField(primary_key=True, serialize=False, verbose_name='day')),
                 ('readers', models.PositiveIntegerField(verbose_name='readers')),
             ],
-            options={
-                'verbose_name': 'readers of a day',
-                'verbose_name_plural': 'readers of a day',
-                'ordering': ['on'],
-            },
+            options={'verbose_name': 'readers of a day', 'verbose_name_plural': 'readers of a day', 'ordering': ['on']},
         ),
         migrations.CreateModel(
             name='LinkWish',
@@ -242,7 +211,7 @@ class Migration(migrations.Migration):
                 ('tries', models.PositiveSmallIntegerField(default=0)),
                 ('subscriber', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='address_changes', to='subscribers.subscriber')),
                 ('undone_at', models.DateTimeField(blank=True, null=True)),
-                ('token_salt', models.CharField(default=newsletter.mail.tokens.new_salt, editable=False, help_text='empty in rows whose letters left before tokens were bound to it', max_length=12)),
+                ('token_salt', models.CharField(default=newsletter.mail.tokens.new_salt, editable=False, max_length=12)),
             ],
             options={
                 'verbose_name': 'change of address',
@@ -297,10 +266,7 @@ class Migration(migrations.Migration):
                 ('tries', models.PositiveSmallIntegerField(default=0)),
                 ('subscriber', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='fresh_link', to='subscribers.subscriber')),
             ],
-            options={
-                'verbose_name': 'link that is asked for',
-                'verbose_name_plural': 'links that are asked for',
-            },
+            options={'verbose_name': 'link that is asked for', 'verbose_name_plural': 'links that are asked for'},
         ),
         migrations.CreateModel(
             name='Invitation',
@@ -366,7 +332,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('subscriber', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DB_CASCADE, related_name='taggings', to='subscribers.subscriber')),
-                ('tag', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DB_CASCADE, related_name='taggings', to='subscribers.tag')),
+                ('tag', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DB_CASCADE, related_name='taggings', to='subscribers.readertag')),
             ],
             options={
                 'default_permissions': (),
@@ -396,7 +362,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='Subscriber',
             name='tags',
-            field=models.ManyToManyField(blank=True, related_name='subscribers', through='subscribers.Tagging', to='subscribers.tag', verbose_name='tags'),
+            field=models.ManyToManyField(blank=True, related_name='subscribers', through='subscribers.Tagging', to='subscribers.readertag', verbose_name='tags'),
         ),
         migrations.RunPython(protect),
     ]

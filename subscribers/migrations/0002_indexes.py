@@ -10,7 +10,7 @@ UNASKED = [
     ("Subscriber", "address_hash", "_like"),
     ("Suppression", "address_hash", "_like"),
     ("ConsentText", "digest", "_like"),
-    ("Tag", "name", "_like"),
+    ("ReaderTag", "name", "_like"),
     ("Subscriber", "email", ""),
 ]
 

@@ -4,7 +4,6 @@ The table is compared with the OpenAPI document, so that a new endpoint needs a 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from tests.api.conftest import Program
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ROLES = ("nobody", "writer", "reader-care", "editor", "owner")
 WRITERS, EDITORS, OWNERS = ("writer", "editor", "owner"), ("editor", "owner"), ("owner",)
 CARERS = ("reader-care", "owner")

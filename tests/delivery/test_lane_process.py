@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from newsletter.delivery import lane_process, tasks
+from newsletter.delivery import lane_process, lane_wakeups, tasks
 from newsletter.delivery.lane_wakeups import wake_lanes, wake_up_waiter
 from newsletter.delivery.ledger import claims, recovery
 from newsletter.delivery.models import Batch, Mailing, RateLimitState
@@ -166,6 +166,7 @@ def test_an_error_ends_no_process(begun, bulk_smtp, process, monkeypatch, caplog
         return run(slot, after=after, scalers=scalers)
 
     monkeypatch.setattr(lane_process, "run_lane", once_in_trouble)
+    monkeypatch.setattr(lane_wakeups, "SQLITE_POLL_SECONDS", 0.2)
 
     process()
 

@@ -30,10 +30,6 @@ def _sample(shared_rows, pictures_made_once):
         yield
 
 
-def han(text: str) -> int:
-    return len(re.findall(r"[\u4e00-\u9fff]", text))
-
-
 def test_there_is_something_on_every_page():
     assert Post.objects.published(NOW).count() == 18
     assert Post.objects.drafts().count() == 1
@@ -64,21 +60,6 @@ def test_it_has_a_series_and_an_open_question_with_its_answers():
     assert Mailing.objects.get(issue=issue).html.count(f"{issue.number}/q") == 3
 
 
-def test_every_post_is_an_essay_with_an_english_address_a_summary_and_tags():
-    for post in Post.objects.published(NOW):
-        assert 550 <= han(post.body) <= 1800, post
-        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", post.words), post
-        assert 20 <= han(post.summary) <= 110, post
-        assert 1 <= post.tags.count() <= 2, post
-
-
-def test_most_posts_have_a_cover_that_says_what_it_shows():
-    covers = [post.cover for post in Post.objects.published(NOW).select_related("cover") if post.cover]
-
-    assert len(covers) == 14
-    assert all(han(cover.alt) >= 10 and cover.width == 1200 for cover in covers)
-
-
 def test_pictures_and_links_in_the_texts_lead_somewhere(client):
     bodies = "".join(Post.objects.values_list("body", flat=True))
     links, pictures = re.findall(r"\]\((/p/\S+?)\)", bodies), re.findall(r"!\[[^\]]+\]\((/media/\S+)", bodies)
@@ -90,26 +71,6 @@ def test_pictures_and_links_in_the_texts_lead_somewhere(client):
         response = client.get(address)
         response.getvalue()  # closes the file
         assert response.status_code == 200, address
-
-
-def test_the_texts_use_what_markdown_can_do_and_leave_no_mark_of_it_on_the_page():
-    pages = {post.words: post.html for post in Post.objects.published(NOW)}
-    everything = "".join(pages.values())
-    for element in ("<table", "<pre", "<blockquote", "<figcaption", "<mark>", "<ol", "<ul", 'class="footnote', "<h2"):
-        assert element in everything, element
-    for words, html in pages.items():
-        prose = re.sub(r"<(pre|code).*?</\1>", "", html, flags=re.DOTALL)
-        assert not re.search(r"\*\*|==|\[\^|\]\(|\[!", prose), words
-
-
-def test_every_issue_is_introduced_closed_and_announced():
-    for issue in Issue.objects.all():
-        assert 2 <= issue.items.count() <= 3
-        assert han(issue.introduction) >= 50, issue
-        assert han(issue.closing) >= 40, issue
-        assert 15 <= len(issue.preheader) <= 100, issue
-        assert "<!--" not in issue.introduction + issue.closing
-    assert set(IssueItem.objects.values_list("form", flat=True)) == {"full", "excerpt", "link"}
 
 
 def test_nobody_of_the_sample_waits_for_a_confirmation_or_a_welcome():

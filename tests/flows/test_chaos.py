@@ -70,17 +70,6 @@ def _lane_of(machine):
     return subprocess.Popen(["flock", "--no-fork", lock, "sleep", "60"])
 
 
-@pytest.mark.servers
-def test_a_run_whose_engine_is_dead_fails_though_every_heartbeat_is_fresh(tmp_path):
-    how = {"patience": 60, "still": 5, "is_dead": True, "forks": True}
-    verdict = run("sqlite", [], readers=READERS, folder=tmp_path / "sqlite", **how)
-
-    assert verdict.silent == 1
-    assert any(error.startswith("silent: ") and error.endswith("nothing was said") for error in verdict.errors)
-    assert any(error.startswith("the mailing does not end: ") for error in verdict.errors)
-    assert verdict.duplicates == 0
-
-
 def test_a_kill_leaves_at_most_one_copy_a_connection_uncertain():
     assert bound(Counter(lane=3, beat=2, clock=5)) == 3 * LINES
     assert bound(Counter({"lease": 1, "cut-after-data": 2})) == LINES + 2

@@ -20,7 +20,7 @@ def looks(*, until, accepted=100, could=True, said=None, since=0.0, every=3.0):
 
 
 def judged(seen):
-    verdict = Verdict("sqlite", 100, Counter(lane=1), seconds=1.0)
+    verdict = Verdict("sqlite", 100, Counter(lane=1), seconds=100.0)
     verdict.live(seen)
     return verdict
 
@@ -57,5 +57,4 @@ def test_a_mailing_that_could_not_go_on_may_stand_still():
 
 def test_a_run_that_nobody_watched_proves_nothing():
     assert judged([Look(0, 1, could=True), Look(95, 2, could=True)]).errors == ["nobody looked for 95 s"]
-    assert judged([Look(0, 1, could=True)]).errors == []  # the run was over before the second look
-    assert judged([]).errors == ["nobody looked for inf s"]
+    assert judged([]).errors == ["nobody looked for 100 s"]

@@ -83,6 +83,7 @@ def post(product, body):
     return status
 
 
+@pytest.mark.parametrize("product", ["servers"], indirect=True)
 def test_a_worker_killed_between_storing_and_applying_loses_no_event_and_applies_none_twice(product, tmp_path):
     tokens = tmp_path / "tokens"
     product.env["WEBHOOK_SECRET"] = SECRET
@@ -129,6 +130,7 @@ def returned(tokens):
     ]
 
 
+@pytest.mark.parametrize("product", ["embedded"], indirect=True)
 def test_a_mailbox_that_breaks_off_and_a_worker_that_is_killed_lose_no_mail_and_apply_none_twice(product, tmp_path):
     tokens, mailbox = tmp_path / "tokens", Mailbox()
     with imap_server(mailbox) as product.env["MAILBOX_URL"]:

@@ -84,39 +84,6 @@ def test_a_killed_worker_mails_nobody_twice_and_forgets_nobody(product, smtp):
 
 
 @pytest.mark.exhaustive
-def test_a_worker_killed_again_and_again_still_mails_everybody_once(product, smtp):
-    readers = begin_mailing(product, 400)
-
-    for count in (50, 120, 200):
-        wait_for_mails(product, smtp, count)
-        product.kill_worker()
-        product.start_worker()
-    status = wait_until_sent(product, smtp, len(readers) - 3 * CONNECTIONS)
-
-    uncertain = set(product.shell(UNCERTAIN))
-    assert smtp.copies_per_reader() == {1}
-    assert readers - smtp.readers() <= uncertain
-    assert len(uncertain) <= 3 * CONNECTIONS
-    assert status["sent"] + status["uncertain"] == status["total"] == len(readers)
-
-
-@pytest.mark.exhaustive
-def test_a_worker_that_is_asked_to_stop_leaves_nobody_uncertain(product, smtp):
-    readers = begin_mailing(product, 2_000)
-
-    wait_for_mails(product, smtp, 50)
-    product.stop_worker()
-    accepted = len(smtp.received())
-    product.start_worker()
-    status = wait_until_sent(product, smtp, len(readers))
-
-    assert accepted < len(readers), "the signal came too late to prove anything"
-    assert smtp.copies_per_reader() == {1}
-    assert smtp.readers() == readers
-    assert (status["sent"], status["uncertain"]) == (len(readers), 0)
-
-
-@pytest.mark.exhaustive
 def test_a_lock_file_that_is_deleted_in_mid_mailing_doubles_nothing(product, smtp):
     readers = begin_mailing(product, 1_500, hands=2)
 

@@ -35,12 +35,6 @@ def smtp(tmp_path):
     server.kill()
 
 
-@pytest.fixture(params=["files", "redis"])
-def product(request, make_product, smtp):
-    redis_url = request.getfixturevalue("redis_url") if request.param == "redis" else ""
-    return make_product(mail_url=smtp.url, redis_url=redis_url)
-
-
 def children(product):
     """Return the processes of the product but `up` itself: each before its parent, which may take it along."""
     up = product.running["up"].pid
@@ -79,7 +73,8 @@ def kill_each(product, smtp, names):
         wait_until(lambda address=address: smtp.to(address), left, what=told)
 
 
-def test_whatever_process_is_killed_idle_or_busy_a_confirmation_leaves_within_half_a_minute(product, smtp):
+def test_whatever_process_is_killed_idle_or_busy_a_confirmation_leaves_within_half_a_minute(make_product, smtp):
+    product = make_product(mail_url=smtp.url)
     compose_issue_1(product, {f"reader{number}@example.org" for number in range(READERS)})
     product.start()
     names = count()

@@ -56,12 +56,14 @@ def smtp(tmp_path):
     server.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def product(request, make_product, smtp):
-    if request.param == "sqlite":
-        return make_product(mail_url=smtp.url)
-    url, redis_url = request.getfixturevalue("named_postgres_url"), request.getfixturevalue("redis_url")
-    made = make_product(mail_url=smtp.url, database_url=url, redis_url=redis_url)
+@pytest.fixture
+def on_sqlite(make_product, smtp):
+    return make_product(mail_url=smtp.url)
+
+
+@pytest.fixture
+def on_postgresql(make_product, smtp, named_postgres_url, redis_url):
+    made = make_product(mail_url=smtp.url, database_url=named_postgres_url, redis_url=redis_url)
     made.env["PATH"] = environment(made)["PATH"]
     return made
 
@@ -75,13 +77,17 @@ def restore_by_command(product: Product, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "back_up", "restore"),
-    [(Product.kill, back_up_by_command, restore_by_command), (Product.stop, back_up, restore)],
+    ("engine", "end", "back_up", "restore"),
+    [
+        ("on_sqlite", Product.kill, back_up_by_command, restore_by_command),
+        ("on_postgresql", Product.stop, back_up, restore),
+    ],
     ids=["crash, by command", "stop, by hand"],
 )
 def test_after_a_restore_nobody_who_left_gets_mail_and_nobody_gets_it_twice(
-    product, smtp, tmp_path, end, back_up, restore
+    request, smtp, tmp_path, engine, end, back_up, restore
 ):
+    product = request.getfixturevalue(engine)
     smtp.hold_at(HOLD_AT)
     readers = begin_mailing(product, READERS, hands=2)
     wait_for_mails(product, smtp, 30)

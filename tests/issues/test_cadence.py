@@ -13,19 +13,6 @@ from newsletter.issues.cadence import NO_SHIFTS, Cadence, Shifts, SlotStatus
 from tests.support.exhaustive import first_of
 
 TAIPEI = ZoneInfo("Asia/Taipei")
-ZONES = [
-    "Asia/Taipei",
-    "UTC",
-    "Europe/Berlin",
-    "America/New_York",
-    "America/St_Johns",
-    "Australia/Lord_Howe",  # moves its clock by half an hour
-    "Pacific/Apia",  # had no 2011-12-30
-    "Africa/Casablanca",  # goes back for Ramadan
-    "Asia/Kathmandu",
-]
-TIMES = [time(0, 0), time(0, 30), time(2, 30), time(8, 0), time(23, 59)]
-YEARS_20 = 522  # slots of 14 days in 20 years
 
 
 def slots(anchor_on, at, *, zone, days, after, count):

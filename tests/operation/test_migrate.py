@@ -10,10 +10,12 @@ from newsletter.operation import preparing, readiness
 
 pytestmark = pytest.mark.django_db
 REFUSED = (
-    "The database is of a version before 98338c97, which alone can bring it up to date."
-    " Run manage.py migrate of 98338c97 first, then this version."
+    "The database is of a version before {commit}, which alone can bring it up to date."
+    " Run manage.py migrate of {commit} first, then this version."
 )
+CHANGES = [(app, "0002_changes") for app in ("delivery", "desk", "issues", "operation", "posts", "publication")]
 NEW_NAMES = [("desk", "0001_initial"), ("operation", "0001_initial"), ("subscribers", "0002_indexes")]
+NEW_NAMES += [*CHANGES, ("subscribers", "0003_changes")]
 
 
 def forget(*names):
@@ -31,14 +33,17 @@ def bring_up_to_date_by_migrate():
 
 
 @pytest.mark.parametrize("act", [bring_up_to_date_by_migrate, preparing.migrate_database])
-@pytest.mark.parametrize("ran", ["all but the last", "the first alone"])
-def test_a_database_that_a_former_version_left_half_way_is_refused(act, ran):
-    forget(*([("delivery", "0039_announced")] if ran == "all but the last" else former_of("delivery")))
+@pytest.mark.parametrize(
+    ("without", "commit"),
+    [("0039_announced", "98338c97"), ("all but the first", "98338c97"), ("0008_ledger_place", "6fa1db2d")],
+)
+def test_a_database_that_a_former_version_left_half_way_is_refused(act, without, commit):
+    forget(*(former_of("delivery") if without == "all but the first" else [("delivery", without)]))
 
     with pytest.raises(CommandError) as refused:
         act()
 
-    assert str(refused.value) == REFUSED
+    assert str(refused.value) == REFUSED.format(commit=commit)
     assert not readiness.is_migrated()
 
 

@@ -14,16 +14,12 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
-from kombu import Connection
-from redis import Redis
 
-from newsletter.delivery.tasks import dispatch
 from newsletter.page_cache import pages
 from newsletter.page_cache.site_version import SiteVersion
 from newsletter.page_cache.triggers import tables_shown
 from newsletter.posts.models import Post, Tag
-from newsletter.publication.task_queue import enqueue
-from newsletter.settings import REDIS_CACHE, REDIS_QUEUE
+from newsletter.settings import REDIS_CACHE
 from newsletter.wsgi_environ import ARRIVED_AT_KEY
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
@@ -308,25 +304,3 @@ def test_pages_need_no_redis(client, settings):
     with CaptureQueriesContext(connection) as context:
         client.get(post.get_absolute_url())
     assert len(context) == 1, "it is kept"
-
-
-@pytest.mark.servers
-@pytest.mark.exhaustive
-def test_whatever_pages_strangers_ask_for_a_small_redis_has_room_for_counters_and_tasks(
-    client, settings, redis, redis_url
-):
-    counted = REDIS_CACHE | {"LOCATION": redis_url}
-    settings.CACHES = settings.CACHES | {"default": counted}
-    redis.limit("24mb")
-    make_publication()
-    paths = ["/", "/feed.json", make_post().get_absolute_url(), "/icon-192.png", "/posts/?page=1"]
-
-    for number in range(1000):
-        assert client.get(f"{paths[number % len(paths)]}{'&' if number % 5 == 4 else '?'}q={number}").status_code == 200
-    client.get("/search/?q=x")
-
-    with Redis.from_url(redis_url) as connection:
-        assert [name.decode().partition("limit:")[2].partition(":")[0] for name in connection.scan_iter()] == ["search"]
-    with Connection(redis_url, transport_options=REDIS_QUEUE) as queue:
-        assert enqueue(dispatch, connection=queue)
-    redis.mend()

@@ -3,15 +3,12 @@
 import math
 import os
 import time
-from pathlib import Path
 
 import pytest
 
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Component
 from newsletter.settings import REDIS_CACHE
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)

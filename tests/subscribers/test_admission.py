@@ -16,7 +16,7 @@ from tests.factories import make_publication
 from tests.subscribers.conftest import NOW
 from tests.support.page_checks import assert_valid
 
-BUTTON, PROOF, WAIT = "I am a person, subscribe me", "A moment of work for your browser", "I can wait, subscribe me"
+BUTTON, WAIT = "I am a person, subscribe me", "I can wait, subscribe me"
 DONE = "Look into your mailbox"
 
 

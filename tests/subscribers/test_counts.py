@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from django.db import connection
 
 from subscribers import tasks
 from subscribers.models import DayCount, Movement, Subscriber, count_movements, count_readers
@@ -86,9 +85,3 @@ def test_who_came_and_left_is_counted_from_each_moment_on_and_before_the_next():
 
     assert count_movements(times) == [Movement(came=1, left=1), Movement(came=2, left=0)]
     assert count_movements([]) == []
-
-
-def _plan(sql: str) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
-        return str(cursor.fetchall())

@@ -5,14 +5,12 @@ import pytest
 from newsletter.mail import tokens
 from subscribers.models import Subscriber
 from subscribers.models.address_changes import AddressChange
-from subscribers.models.consents import ConsentDetails
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.pages.test_views import ONE_CLICK, body
 
 State = Subscriber.State
 PURPOSES = ["confirm", "unsubscribe", "preferences", "undo", "feedback"]
-OF_NOW = ConsentDetails("web:home")
 
 
 def token_of(url: str) -> str:

@@ -32,9 +32,7 @@ class ReceivedCall:
 
 @dataclass
 class Receiver:
-    """statuses: of the next responses, then `status`. hold: responses wait for this event, after the first
-    `held_after` calls.
-    """
+    """statuses: of the next responses, then `status`. hold: responses wait for this event."""
 
     url: str = ""
     status: int = 200
@@ -42,9 +40,7 @@ class Receiver:
     answer: bytes = b"thanks"
     location: str = ""
     hold: threading.Event | None = None
-    held_after: int = 0
     calls: list[ReceivedCall] = field(default_factory=list)
-    arrived: int = 0  # calls, those that it has not answered yet too
 
     def took(self) -> list[ReceivedCall]:
         """Successful calls."""
@@ -69,8 +65,7 @@ def hook_receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.arrived += 1
-            if receiver.hold is not None and receiver.arrived > receiver.held_after:
+            if receiver.hold is not None:
                 receiver.hold.wait(120)
             status = receiver.statuses.pop(0) if receiver.statuses else receiver.status
             headers = {name.lower(): value for name, value in self.headers.items()}

@@ -48,6 +48,16 @@ def assert_accessible_in_both_schemes(page: "Page") -> None:
     assert_accessible(page, only=COLOURS)
 
 
+def assert_accessible_wide_and_narrow(page: "Page") -> None:
+    """A wide page by day, and a small phone by night, on which nothing is too wide."""
+    for scheme, width, height in (("light", 1280, 900), ("dark", 320, 640)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate(ARRIVED)
+        assert_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)
+
+
 def markup(response: HttpResponse) -> str:
     """The HTML with whitespace collapsed."""
     text = re.sub(r"\s+", " ", response.content.decode())

@@ -141,11 +141,3 @@ def postgres() -> Iterator[Postgres]:
         yield server
     finally:
         server.stop()
-
-
-@pytest.fixture
-def postgres_url(postgres: Postgres) -> Iterator[str]:
-    """The URL of an empty database of this test's own."""
-    url = postgres.new_database()
-    yield url
-    postgres.drop(url)

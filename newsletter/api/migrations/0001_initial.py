@@ -4,12 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
-    initial = True
-
-    dependencies = [
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-    ]
+    dependencies = [migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
     operations = [
         migrations.CreateModel(
@@ -26,11 +21,7 @@ class Migration(migrations.Migration):
                 ('used_at', models.DateTimeField(editable=False, null=True, verbose_name='last used')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL, verbose_name='account')),
             ],
-            options={
-                'verbose_name': 'token',
-                'verbose_name_plural': 'tokens',
-                'ordering': ['-made_at', '-pk'],
-            },
+            options={'verbose_name': 'token', 'verbose_name_plural': 'tokens', 'ordering': ['-made_at', '-pk']},
         ),
         migrations.CreateModel(
             name='KeptAnswer',

@@ -1,5 +1,4 @@
 import django.db.models.deletion
-import django.db.models.expressions
 import django.utils.timezone
 import newsletter.delivery.models.reminders
 import newsletter.mail.tokens
@@ -26,51 +25,16 @@ def protect(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
+    replaces = [('delivery', name) for name in '''
+        0002_pace 0003_history 0004_segments_and_happenings 0005_deliveries_are_written_fast 0005_feedback
+        0006_rehearsals_and_reminders 0008_bound_tokens 0009_what_was_missed 0010_refusals 0011_restorations
+        0015_who_did_it 0016_unshown 0017_packs 0018_due_mail 0019_proposals 0020_moved_slots 0021_hold_ended
+        0022_breakdowns 0023_once_more 0024_hub 0025_course 0026_events 0027_mail_fetch 0028_provider_events
+        0029_restorations_of_a_backup 0030_links 0031_thinned_events 0032_withheld_texts 0033_replies 0034_quotes
+        0035_result_letters 0036_events_say_when_they_were_written 0037_paused_by_a_quote 0038_by_the_api 0039_announced
+    '''.split()]
 
-    replaces = [
-        ('delivery', '0002_pace'),
-        ('delivery', '0003_history'),
-        ('delivery', '0004_segments_and_happenings'),
-        ('delivery', '0005_deliveries_are_written_fast'),
-        ('delivery', '0005_feedback'),
-        ('delivery', '0006_rehearsals_and_reminders'),
-        ('delivery', '0008_bound_tokens'),
-        ('delivery', '0009_what_was_missed'),
-        ('delivery', '0010_refusals'),
-        ('delivery', '0011_restorations'),
-        ('delivery', '0015_who_did_it'),
-        ('delivery', '0016_unshown'),
-        ('delivery', '0017_packs'),
-        ('delivery', '0018_due_mail'),
-        ('delivery', '0019_proposals'),
-        ('delivery', '0020_moved_slots'),
-        ('delivery', '0021_hold_ended'),
-        ('delivery', '0022_breakdowns'),
-        ('delivery', '0023_once_more'),
-        ('delivery', '0024_hub'),
-        ('delivery', '0025_course'),
-        ('delivery', '0026_events'),
-        ('delivery', '0027_mail_fetch'),
-        ('delivery', '0028_provider_events'),
-        ('delivery', '0029_restorations_of_a_backup'),
-        ('delivery', '0030_links'),
-        ('delivery', '0031_thinned_events'),
-        ('delivery', '0032_withheld_texts'),
-        ('delivery', '0033_replies'),
-        ('delivery', '0034_quotes'),
-        ('delivery', '0035_result_letters'),
-        ('delivery', '0036_events_say_when_they_were_written'),
-        ('delivery', '0037_paused_by_a_quote'),
-        ('delivery', '0038_by_the_api'),
-        ('delivery', '0039_announced'),
-    ]
-
-    initial = True
-
-    dependencies = [
-        ('issues', '0001_initial'),
-        ('subscribers', '0001_initial'),
-    ]
+    dependencies = [('issues', '0001_initial'), ('subscribers', '0001_initial')]
 
     operations = [
         migrations.CreateModel(
@@ -96,7 +60,7 @@ class Migration(migrations.Migration):
                 ('content_hash', models.CharField(max_length=64)),
                 ('total', models.PositiveIntegerField(default=0, verbose_name='readers')),
                 ('issue', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mailings', to='issues.issue', verbose_name='issue')),
-                ('certified_at', models.DateTimeField(help_text='empty while what became of the copies is in no certificate', null=True)),
+                ('certified_at', models.DateTimeField(help_text='empty while its copies are to be counted by their domains', null=True)),
                 ('mailer', models.CharField(default='bulk', help_text='its name in settings.MAILERS', max_length=20)),
                 ('note', models.TextField(blank=True, help_text='what a correction corrects, in Markdown')),
                 ('segment', models.CharField(blank=True, help_text='“+tag”: its readers alone; “-tag”: all others; empty: everybody', max_length=201)),
@@ -115,7 +79,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Happening',
+            name='Alert',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('stopped', 'stopped by its provider'), ('late', 'too late to begin by itself'), ('unattended', 'no worker took it up'), ('uncertain', 'uncertain copies'), ('failing', 'many copies fail'), ('refused', 'refused by a receiver'), ('finished', 'finished'), ('announced', 'a program has scheduled it')], max_length=10)),
@@ -124,10 +88,11 @@ class Migration(migrations.Migration):
                 ('ended_at', models.DateTimeField(help_text='when a pause ended: the next one is told again', null=True)),
                 ('notified_at', models.DateTimeField(null=True)),
                 ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('mailing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='happenings', to='delivery.mailing')),
+                ('mailing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='delivery.mailing')),
                 ('due_at', models.DateTimeField(help_text='when the mail about it is due', null=True)),
             ],
             options={
+                'db_table': 'delivery_happening',
                 'ordering': ['pk'],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('mailing', 'kind'), name='the_author_is_told_once')],
             },
@@ -177,30 +142,15 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Breakdown',
             fields=[
-                ('by_domain', models.JSONField(default=dict)),
+                ('by_domain', models.JSONField(default=dict, help_text='of each name the numbers in the order of Delivery.State')),
                 ('by_verdict', models.JSONField(default=dict, help_text='failed copies by what newsletter.mail.smtp_replies says of them')),
                 ('mailing', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='breakdown', serialize=False, to='delivery.mailing')),
                 ('domains', models.JSONField(default=list, help_text='those counted by themselves, the largest first')),
                 ('settled_at', models.DateTimeField(help_text='when everything was counted of a mailing that was closed; a later certificate outdates it', null=True)),
             ],
-            options={
-                'abstract': False,
-            },
         ),
         migrations.CreateModel(
-            name='BatchBreakdown',
-            fields=[
-                ('by_domain', models.JSONField(default=dict)),
-                ('by_verdict', models.JSONField(default=dict, help_text='failed copies by what newsletter.mail.smtp_replies says of them')),
-                ('batch', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='breakdown', serialize=False, to='delivery.batch')),
-                ('seen', models.CharField(help_text="what the batch's own row said then", max_length=120)),
-            ],
-            options={
-                'abstract': False,
-            },
-        ),
-        migrations.CreateModel(
-            name='Step',
+            name='MailingStep',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField()),
@@ -211,32 +161,10 @@ class Migration(migrations.Migration):
                 ('send_at', models.DateTimeField(help_text='when the mailing is to begin, where the step says so', null=True)),
                 ('via', models.CharField(blank=True, choices=[('desk', 'on the desk'), ('letter', 'by a link in a letter'), ('command', 'from the command line'), ('api', 'by the API'), ('engine', 'by itself')], help_text='empty in rows older than this', max_length=10)),
             ],
-            options={
-                'ordering': ['pk'],
-            },
+            options={'db_table': 'delivery_step', 'ordering': ['pk']},
         ),
         migrations.CreateModel(
-            name='Certificate',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('issued_at', models.DateTimeField()),
-                ('document', models.JSONField()),
-                ('sha256', models.CharField(help_text='of the document in its canonical form', max_length=64)),
-                ('total', models.PositiveIntegerField()),
-                ('sent', models.PositiveIntegerField()),
-                ('failed', models.PositiveIntegerField()),
-                ('uncertain', models.PositiveIntegerField()),
-                ('skipped', models.PositiveIntegerField()),
-                ('mailing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='certificates', to='delivery.mailing')),
-            ],
-            options={
-                'ordering': ['pk'],
-                'constraints': [models.UniqueConstraint(fields=('mailing', 'number'), name='certificates_of_a_mailing_are_numbered'), models.CheckConstraint(condition=models.Q(('total', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('sent'), '+', models.F('failed')), '+', models.F('uncertain')), '+', models.F('skipped')))), name='every_reader_is_in_the_certificate_once')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Pace',
+            name='RateLimitState',
             fields=[
                 ('key', models.CharField(max_length=300, primary_key=True, serialize=False)),
                 ('free_at', models.FloatField(default=0, help_text='until when the line is taken')),
@@ -248,6 +176,7 @@ class Migration(migrations.Migration):
                 ('counted_on', models.DateField(help_text='the local day of a daily ceiling', null=True)),
                 ('counted', models.PositiveIntegerField(default=0, help_text='messages of that day')),
             ],
+            options={'db_table': 'delivery_pace'},
         ),
         migrations.CreateModel(
             name='CourseCopy',
@@ -274,7 +203,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Arrival',
+            name='InboundMessage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('source', models.CharField(max_length=30)),
@@ -282,7 +211,7 @@ class Migration(migrations.Migration):
                 ('body', models.BinaryField(help_text='octet by octet as it came')),
                 ('about', models.JSONField(default=dict, help_text='of a mail: its envelope; of a request: headers that matter')),
                 ('received_at', models.DateTimeField()),
-                ('state', models.CharField(choices=[('waiting', 'not read yet'), ('applied', 'read and applied'), ('unreadable', 'not understood')], default='waiting', max_length=10)),
+                ('state', models.CharField(choices=[('waiting', 'not read yet'), ('applied', 'read and applied'), ('unreadable', 'not understood'), ('unproven', 'reported by a mail that proves nothing')], default='waiting', max_length=10)),
                 ('what', models.CharField(blank=True, choices=[('bounce', 'returned mail'), ('complaint', 'complaint'), ('leaving', 'leaving by mail'), ('auto-reply', 'automatic reply'), ('challenge', 'asks us to prove that we are a person'), ('reply', 'reply by a person'), ('notice', 'notice of a mail server'), ('request', 'request of a provider'), ('unknown', 'not understood, or not all of it')], max_length=10)),
                 ('note', models.CharField(blank=True, help_text='why it was not understood, or changed nothing', max_length=500)),
                 ('applied_at', models.DateTimeField(null=True)),
@@ -290,6 +219,7 @@ class Migration(migrations.Migration):
                 ('seq', models.IntegerField(null=True)),
             ],
             options={
+                'db_table': 'delivery_arrival',
                 'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['id'], name='arrivals_to_apply'), models.Index(fields=['what', 'id'], name='arrivals_by_kind'), models.Index(fields=['applied_at'], name='arrivals_to_forget'), models.Index(condition=models.Q(('mailing_id__isnull', False)), fields=['mailing_id', 'seq'], name='arrivals_by_copy')],
                 'constraints': [models.UniqueConstraint(fields=('source', 'key'), name='nothing_arrives_twice')],
             },
@@ -351,15 +281,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='HubNotice',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('told_until', models.DateTimeField(null=True)),
-                ('failures', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(null=True)),
-            ],
-        ),
-        migrations.CreateModel(
             name='Link',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -368,12 +289,10 @@ class Migration(migrations.Migration):
                 ('words', models.CharField(blank=True, help_text='what readers see of it', max_length=200)),
                 ('mailing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='delivery.mailing')),
             ],
-            options={
-                'ordering': ['pk'],
-            },
+            options={'ordering': ['pk']},
         ),
         migrations.CreateModel(
-            name='DayCount',
+            name='LinkDayCount',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField()),
@@ -382,6 +301,7 @@ class Migration(migrations.Migration):
                 ('link', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='delivery.link')),
             ],
             options={
+                'db_table': 'delivery_daycount',
                 'constraints': [models.UniqueConstraint(fields=('link', 'day'), name='a_day_of_a_link_is_counted_once')],
             },
         ),
@@ -436,9 +356,7 @@ class Migration(migrations.Migration):
                 ('last', models.BigIntegerField(null=True)),
                 ('rows', models.BinaryField()),
             ],
-            options={
-                'indexes': [models.Index(fields=['mailing', 'first', 'last', 'batch'], name='packs_by_reader')],
-            },
+            options={'indexes': [models.Index(fields=['mailing', 'first', 'last', 'batch'], name='packs_by_reader')]},
         ),
         migrations.CreateModel(
             name='Reply',
@@ -574,11 +492,7 @@ class Migration(migrations.Migration):
                 ('copies', models.JSONField(default=list, help_text='the hardest readers, as their copies were written')),
                 ('issue', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rehearsals', to='issues.issue')),
             ],
-            options={
-                'verbose_name': 'rehearsal',
-                'verbose_name_plural': 'rehearsals',
-                'ordering': ['-pk'],
-            },
+            options={'verbose_name': 'rehearsal', 'verbose_name_plural': 'rehearsals', 'ordering': ['-pk']},
         ),
         migrations.CreateModel(
             name='Reminder',
@@ -597,7 +511,7 @@ class Migration(migrations.Migration):
                 ('issue', models.ForeignKey(null=True, on_delete=newsletter.delivery.models.reminders.keep_drafts, related_name='reminders', to='issues.issue')),
                 ('token_salt', models.CharField(default=newsletter.mail.tokens.new_salt, editable=False, help_text='empty in rows whose mail left before tokens were bound to it', max_length=12)),
                 ('detail', models.TextField(blank=True, help_text="sentences for the author, in the publication's language")),
-                ('reason', models.CharField(blank=True, choices=[('off_rhythm', 'the rhythm was moved, and this time is no slot any more'), ('untold', 'the letter to approve could not be mailed to anybody'), ('edited', 'the issue was changed after the letter to approve'), ('obstacle', 'the issue could not be sent as it was'), ('unshown', 'readers would not get everything as it was typed, and nobody has acknowledged that'), ('too_soon', 'another issue goes out, or went out, within seven days'), ('down', 'nothing was running at that time'), ('unanswered', 'nobody approved it')], max_length=10)),
+                ('reason', models.CharField(blank=True, choices=[('off_rhythm', 'the rhythm was moved, and this time is no slot any more'), ('untold', 'the letter to approve could not be mailed to anybody'), ('edited', 'the issue was changed after the letter to approve'), ('obstacle', 'the issue could not be sent as it was'), ('unshown', 'readers would not get everything as it was typed, and nobody has acknowledged that'), ('too_soon', 'another issue is too close to it'), ('down', 'nothing was running at that time'), ('unanswered', 'nobody approved it')], max_length=10)),
                 ('due_at', models.DateTimeField(help_text='when the mail is due', null=True)),
             ],
             options={
@@ -630,10 +544,7 @@ class Migration(migrations.Migration):
                 ('due_at', models.DateTimeField(help_text='when the mail is due; empty if there is none to send', null=True)),
                 ('tries', models.PositiveSmallIntegerField(default=0)),
             ],
-            options={
-                'ordering': ['pk'],
-                'default_permissions': (),
-            },
+            options={'ordering': ['pk'], 'default_permissions': ()},
         ),
         migrations.RunPython(leave_room_for_updates),
         migrations.RunPython(protect),

@@ -4,21 +4,11 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    replaces = [('desk', name) for name in '''
+        0001_failure_counts 0002_changes_of_texts 0003_work_on_readers 0004_suppression_lists 0005_moves_of_posts
+    '''.split()]
 
-    replaces = [
-        ('desk', '0001_failure_counts'),
-        ('desk', '0002_changes_of_texts'),
-        ('desk', '0003_work_on_readers'),
-        ('desk', '0004_suppression_lists'),
-        ('desk', '0005_moves_of_posts'),
-    ]
-
-    initial = True
-
-    dependencies = [
-        ('posts', '0001_initial'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-    ]
+    dependencies = [('posts', '0001_initial'), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
     operations = [
         migrations.CreateModel(
@@ -28,24 +18,7 @@ class Migration(migrations.Migration):
                 ('failures', models.PositiveSmallIntegerField()),
                 ('closes_at', models.DateTimeField(db_index=True)),
             ],
-            options={
-                'verbose_name': 'failed attempts',
-                'verbose_name_plural': 'failed attempts',
-            },
-        ),
-        migrations.CreateModel(
-            name='SavedFilter',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=40, unique=True, verbose_name='name')),
-                ('query', models.CharField(help_text='as an address line has it, its names in order', max_length=1000)),
-            ],
-            options={
-                'verbose_name': 'saved filter',
-                'verbose_name_plural': 'saved filters',
-                'ordering': ['name'],
-                'default_permissions': (),
-            },
+            options={'verbose_name': 'failed attempts', 'verbose_name_plural': 'failed attempts'},
         ),
         migrations.CreateModel(
             name='Errand',
@@ -87,10 +60,10 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('state', models.CharField(choices=[('ready', 'not begun'), ('working', 'at work'), ('tried', 'tried, nothing written yet'), ('done', 'done'), ('stopped', 'stopped'), ('failed', 'did not get any further')], default='ready', max_length=8)),
                 ('is_trial', models.BooleanField(default=True)),
-                ('stage', models.CharField(choices=[('posts', 'posts'), ('links', 'links between posts'), ('issues', 'issues of the archive')], default='posts', max_length=6)),
+                ('stage', models.CharField(choices=[('folder', 'a folder of Markdown'), ('posts', 'posts'), ('links', 'links between posts'), ('issues', 'issues of the archive')], default='folder', max_length=6)),
                 ('name', models.CharField(help_text='of the file, as its author calls it', max_length=200)),
-                ('program', models.CharField(max_length=40)),
-                ('folder', models.CharField(help_text='where its files are; empty once they are gone', max_length=40)),
+                ('program', models.CharField(blank=True, help_text='that wrote the file; empty until it was converted', max_length=40)),
+                ('folder', models.CharField(blank=True, help_text='where its files are; empty once they are gone', max_length=40)),
                 ('file', models.CharField(help_text='what the export is called there', max_length=20)),
                 ('kept', models.PositiveBigIntegerField(default=0, help_text='bytes of the file of old pages, as far as it is valid')),
                 ('site', models.CharField(blank=True, help_text='where the posts were read until now', max_length=200)),
@@ -109,7 +82,7 @@ class Migration(migrations.Migration):
                 ('lease_until', models.DateTimeField(help_text='a worker has it until then', null=True)),
                 ('worker', models.CharField(blank=True, max_length=32)),
                 ('tries', models.PositiveSmallIntegerField(default=0, help_text='turns since the last one that achieved something')),
-                ('error', models.CharField(blank=True, help_text='why it did not get any further', max_length=500)),
+                ('error', models.CharField(blank=True, help_text='why it failed', max_length=500)),
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={

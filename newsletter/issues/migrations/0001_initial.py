@@ -3,21 +3,11 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    replaces = [('issues', name) for name in '''
+        0002_corrections 0003_start_here 0004_send_issue 0005_shifts 0006_kept_texts 0007_imported_issues
+    '''.split()]
 
-    replaces = [
-        ('issues', '0002_corrections'),
-        ('issues', '0003_start_here'),
-        ('issues', '0004_send_issue'),
-        ('issues', '0005_shifts'),
-        ('issues', '0006_kept_texts'),
-        ('issues', '0007_imported_issues'),
-    ]
-
-    initial = True
-
-    dependencies = [
-        ('posts', '0001_initial'),
-    ]
+    dependencies = [('posts', '0001_initial')]
 
     operations = [
         migrations.CreateModel(
@@ -112,11 +102,7 @@ class Migration(migrations.Migration):
                 ('made_at', models.DateTimeField(verbose_name='corrected')),
                 ('issue', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='corrections', to='issues.issue')),
             ],
-            options={
-                'verbose_name': 'correction',
-                'verbose_name_plural': 'corrections',
-                'ordering': ['made_at', 'pk'],
-            },
+            options={'verbose_name': 'correction', 'verbose_name_plural': 'corrections', 'ordering': ['made_at', 'pk']},
         ),
         migrations.CreateModel(
             name='IssueItem',

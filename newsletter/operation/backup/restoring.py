@@ -132,11 +132,9 @@ def check_compatible(manifest: dict[str, Any], engine: Engine) -> None:
         raise RestoreRefused(f"the backup is of {manifest['engine']}, and DATABASE_URL leads to {engine.name}")
     if name := newer_migration(manifest["migrations"]):
         raise RestoreRefused(f"the backup is of a newer version of this program, which knows {name}: update first")
-    if replaced_migrations.is_too_old([tuple(name.split(".", 1)) for name in manifest["migrations"]]):
-        first = f"restore it with {replaced_migrations.LAST_WITH_THEM}"
-        raise RestoreRefused(
-            f"the backup is of a version before {replaced_migrations.LAST_WITH_THEM}: {first}, then start this version"
-        )
+    if commit := replaced_migrations.way_through([tuple(name.split(".", 1)) for name in manifest["migrations"]]):
+        first = f"restore it with {commit}, then start this version"
+        raise RestoreRefused(f"the backup is of a version before {commit}: {first}")
 
 
 def load_backup(reader: BackupReader, engine: Engine, restorer: FileRestorer, *, keeps_secret: bool) -> bool:

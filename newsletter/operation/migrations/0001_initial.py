@@ -2,17 +2,11 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     replaces = [
         ('operation', '0001_nightly_backups'),
         ('operation', '0002_looks_and_troubles'),
         ('operation', '0003_nightly_exports'),
         ('operation', '0004_marks_of_keys_and_what_to_do'),
-    ]
-
-    initial = True
-
-    dependencies = [
     ]
 
     operations = [
@@ -28,25 +22,7 @@ class Migration(migrations.Migration):
                 ('tried_at', models.DateTimeField(help_text='when it was loaded beside the product, to know that it works', null=True)),
                 ('trial', models.TextField(blank=True, default='', help_text='why it would not bring the product back')),
             ],
-            options={
-                'ordering': ('day',),
-                'abstract': False,
-            },
-        ),
-        migrations.CreateModel(
-            name='NightlyExport',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField(help_text="in the publication's zone", unique=True)),
-                ('begun_at', models.DateTimeField()),
-                ('made_at', models.DateTimeField(null=True)),
-                ('octets', models.PositiveBigIntegerField(default=0)),
-                ('failure', models.TextField(blank=True, default='', help_text='why it was not made')),
-            ],
-            options={
-                'ordering': ('day',),
-                'abstract': False,
-            },
+            options={'ordering': ('day',)},
         ),
         migrations.CreateModel(
             name='Look',
@@ -69,8 +45,6 @@ class Migration(migrations.Migration):
                 ('hint', models.TextField(blank=True, db_default='', default='', help_text='what to do about it')),
                 ('level', models.CharField(db_default='', default='', help_text='empty once it is over', max_length=10)),
             ],
-            options={
-                'ordering': ('since', 'pk'),
-            },
+            options={'ordering': ('since', 'pk')},
         ),
     ]

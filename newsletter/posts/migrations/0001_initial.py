@@ -53,33 +53,13 @@ def index(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
+    replaces = [('posts', name) for name in '''
+        0002_search 0003_rendering 0004_picture_sizes 0005_preview 0006_dates_of_posts 0007_created_by
+        0009_source_digest 0010_versions 0011_pictures_of_posts 0012_note_pictures 0013_web_only 0014_patterns
+        0015_unlisted 0016_search_weights 0017_thumbs 0018_old_addresses 0019_light_thumbs 0020_by_the_api
+    '''.split()]
 
-    replaces = [
-        ('posts', '0002_search'),
-        ('posts', '0003_rendering'),
-        ('posts', '0004_picture_sizes'),
-        ('posts', '0005_preview'),
-        ('posts', '0006_dates_of_posts'),
-        ('posts', '0007_created_by'),
-        ('posts', '0009_source_digest'),
-        ('posts', '0010_versions'),
-        ('posts', '0011_pictures_of_posts'),
-        ('posts', '0012_note_pictures'),
-        ('posts', '0013_web_only'),
-        ('posts', '0014_patterns'),
-        ('posts', '0015_unlisted'),
-        ('posts', '0016_search_weights'),
-        ('posts', '0017_thumbs'),
-        ('posts', '0018_old_addresses'),
-        ('posts', '0019_light_thumbs'),
-        ('posts', '0020_by_the_api'),
-    ]
-
-    initial = True
-
-    dependencies = [
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-    ]
+    dependencies = [migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
     operations = [
         migrations.CreateModel(
@@ -95,11 +75,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(editable=False, null=True)),
                 ('sizes', models.JSONField(default=dict, editable=False)),
             ],
-            options={
-                'verbose_name': 'picture',
-                'verbose_name_plural': 'pictures',
-                'ordering': ['-created_at'],
-            },
+            options={'verbose_name': 'picture', 'verbose_name_plural': 'pictures', 'ordering': ['-created_at']},
         ),
         migrations.CreateModel(
             name='Pattern',
@@ -128,10 +104,7 @@ class Migration(migrations.Migration):
                 ('word_count', models.PositiveIntegerField()),
                 ('made_at', models.DateTimeField(auto_now_add=True)),
             ],
-            options={
-                'verbose_name': 'rendering',
-                'verbose_name_plural': 'renderings',
-            },
+            options={'verbose_name': 'rendering', 'verbose_name_plural': 'renderings'},
         ),
         migrations.CreateModel(
             name='Tag',
@@ -140,11 +113,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=40, unique=True, verbose_name='name')),
                 ('slug', models.SlugField(help_text='Latin letters, digits and hyphens.', max_length=60, unique=True, verbose_name='address')),
             ],
-            options={
-                'verbose_name': 'tag',
-                'verbose_name_plural': 'tags',
-                'ordering': ['name'],
-            },
+            options={'verbose_name': 'tag', 'verbose_name_plural': 'tags', 'ordering': ['name']},
         ),
         migrations.CreateModel(
             name='Post',
@@ -217,20 +186,6 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'old addresses',
                 'ordering': ['path'],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('post__isnull', False), ('target', '')), models.Q(('post__isnull', True), models.Q(('target', ''), _negated=True)), _connector='OR'), name='an_old_address_has_one_end')],
-            },
-        ),
-        migrations.CreateModel(
-            name='MissingAddress',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(max_length=300, unique=True, verbose_name='address')),
-                ('asked', models.PositiveIntegerField(default=1, verbose_name='asked for')),
-                ('asked_on', models.DateField(verbose_name='last asked for')),
-            ],
-            options={
-                'verbose_name': 'missing page',
-                'verbose_name_plural': 'missing pages',
-                'ordering': ['-asked', 'path'],
             },
         ),
         migrations.CreateModel(

@@ -6,41 +6,13 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
-    replaces = [
-        ('publication', '0002_site_version'),
-        ('publication', '0003_format_check'),
-        ('publication', '0004_mail_look'),
-        ('publication', '0005_warm_up'),
-        ('publication', '0006_site_look'),
-        ('publication', '0007_unapproved'),
-        ('publication', '0008_bounces_to'),
-        ('publication', '0009_number_in_the_subject'),
-        ('publication', '0011_second_factor_of_owners'),
-        ('publication', '0013_security_contact'),
-        ('publication', '0014_see_mail'),
-        ('publication', '0015_changes'),
-        ('publication', '0016_calendar'),
-        ('publication', '0017_number_typed'),
-        ('publication', '0018_way_in'),
-        ('publication', '0019_welcome'),
-        ('publication', '0020_serif_headings'),
-        ('publication', '0021_feeds_and_crawlers'),
-        ('publication', '0022_reminds_unconfirmed'),
-        ('publication', '0023_course'),
-        ('publication', '0024_asks_heard'),
-        ('publication', '0025_invites'),
-        ('publication', '0026_asks_name'),
-        ('publication', '0027_the_face'),
-        ('publication', '0028_counts_links'),
-        ('publication', '0029_tells_results'),
-        ('publication', '0030_by_the_api'),
-    ]
-
-    initial = True
-
-    dependencies = [
-    ]
+    replaces = [('publication', name) for name in '''
+        0002_site_version 0003_format_check 0004_mail_look 0005_warm_up 0006_site_look 0007_unapproved 0008_bounces_to
+        0009_number_in_the_subject 0011_second_factor_of_owners 0013_security_contact 0014_see_mail 0015_changes
+        0016_calendar 0017_number_typed 0018_way_in 0019_welcome 0020_serif_headings 0021_feeds_and_crawlers
+        0022_reminds_unconfirmed 0023_course 0024_asks_heard 0025_invites 0026_asks_name 0027_the_face 0028_counts_links
+        0029_tells_results 0030_by_the_api
+    '''.split()]
 
     operations = [
         migrations.CreateModel(
@@ -53,7 +25,7 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField()),
                 ('by', models.CharField(blank=True, help_text="a user's name", max_length=150)),
                 ('via', models.CharField(choices=[('desk', 'on the desk'), ('letter', 'by a link in a letter'), ('command', 'from the command line'), ('api', 'by the API'), ('engine', 'by itself')], max_length=10)),
-                ('what', models.CharField(choices=[('added', 'added'), ('changed', 'changed'), ('published', 'published'), ('withdrawn', 'made a draft again'), ('deleted', 'deleted')], max_length=10)),
+                ('what', models.CharField(choices=[('added', 'added'), ('changed', 'changed'), ('published', 'published'), ('withdrawn', 'made a draft again'), ('deleted', 'deleted'), ('restored', 'taken out of the trash')], max_length=10)),
                 ('detail', models.JSONField(default=dict, help_text='fields: names of those that changed; put_in, taken_out, arranged: titles of posts')),
             ],
             options={
@@ -65,23 +37,23 @@ class Migration(migrations.Migration):
             name='Publication',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(default='Gipi電子報', max_length=80, verbose_name='name')),
-                ('promise', models.CharField(blank=True, default='每兩週一封信，談管理、產品與 AI。', help_text='One sentence that tells a stranger what arrives, and how often.', max_length=160, verbose_name='promise')),
+                ('name', models.CharField(default='', max_length=80, verbose_name='name')),
+                ('promise', models.CharField(blank=True, help_text='One sentence that tells a stranger what arrives, and how often.', max_length=160, verbose_name='promise')),
                 ('about', models.TextField(blank=True, help_text='Markdown. Shown on the about page.', verbose_name='about')),
-                ('author', models.CharField(default='Gipi', max_length=80, verbose_name='author')),
+                ('author', models.CharField(default='', max_length=80, verbose_name='author')),
                 ('language', models.CharField(choices=[('zh-hant', '繁體中文'), ('en', 'English')], default='zh-hant', max_length=10, verbose_name='language')),
                 ('time_zone', models.CharField(default='Asia/Taipei', max_length=64, validators=[newsletter.publication.models.validate_time_zone], verbose_name='time zone')),
-                ('sender_name', models.CharField(blank=True, help_text='Empty: the name.', max_length=80, verbose_name='sender name')),
+                ('sender_name', models.CharField(blank=True, help_text="If empty, the newsletter's name.", max_length=80, verbose_name='sender name')),
                 ('sender_email', models.EmailField(default='newsletter@example.com', max_length=254, verbose_name='sender address')),
                 ('reply_to', models.EmailField(blank=True, help_text='Empty: the sender address.', max_length=254, verbose_name='replies go to')),
                 ('postal_address', models.CharField(blank=True, help_text='Printed at the foot of every issue, as the law of many countries asks (CAN-SPAM, GDPR).', max_length=200, verbose_name='postal address')),
-                ('cadence_anchor_on', models.DateField(default=datetime.date(2025, 1, 7), help_text='A date of the rhythm; all others are counted from it.', verbose_name='first slot')),
+                ('cadence_anchor_on', models.DateField(default=datetime.date(2025, 1, 7), help_text='None is before it, and days are counted from it.', verbose_name='first slot')),
                 ('cadence_at', models.TimeField(default=datetime.time(8, 0), verbose_name='time of day')),
                 ('cadence_days', models.PositiveSmallIntegerField(default=14, verbose_name='days between issues')),
                 ('hold_minutes', models.PositiveSmallIntegerField(default=3, help_text='Between “send” and the first mail. Cancelling then reaches nobody.', verbose_name='hold in minutes')),
                 ('han_per_minute', models.PositiveSmallIntegerField(default=400, verbose_name='Chinese characters read in a minute')),
                 ('words_per_minute', models.PositiveSmallIntegerField(default=238, verbose_name='Latin words read in a minute')),
-                ('terms', models.TextField(blank=True, help_text='One a line: 數據 → 資料. What you do not write, and what you write instead.', verbose_name='terms')),
+                ('terms', models.TextField(blank=True, help_text='One a line: e-mail → email. What you do not write, and what you write instead.', verbose_name='terms')),
                 ('accent', models.CharField(default='#9a3412', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-fA-F]{6}$', 'Write a colour like #9a3412.')], verbose_name='accent colour')),
                 ('logo', models.ImageField(blank=True, upload_to='', verbose_name='logo')),
                 ('signature', models.TextField(blank=True, help_text='Markdown. Closes every issue.', verbose_name='signature')),
@@ -89,7 +61,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='changed')),
                 ('checks_off', models.JSONField(blank=True, default=list, help_text='Ticked: not looked for, in no post.', verbose_name='what the format check keeps quiet about')),
                 ('footer', models.CharField(blank=True, help_text="A sentence of your own at the foot of every mail, such as a company's name and number.", max_length=300, verbose_name='footer')),
-                ('heading_font', models.CharField(choices=[('sans', 'without serifs (黑體)'), ('serif', 'with serifs (明體)')], default='serif', help_text='In the mails.', max_length=10, verbose_name='headings')),
+                ('heading_font', models.CharField(choices=[('sans', 'without serifs'), ('serif', 'with serifs')], default='serif', help_text='In the mails.', max_length=10, verbose_name='headings')),
                 ('look', models.CharField(choices=[('letter', 'plain letter'), ('magazine', 'magazine'), ('digest', 'digest')], default='letter', max_length=10, verbose_name='look of the mails')),
                 ('warm_up_from', models.DateField(blank=True, help_text='The first day on which a new sender address sends. It begins with 200 mails a day and grows by a half every day, so that mailbox providers get to know it; what is over leaves on the next day. Empty: no ceiling.', null=True, verbose_name='warming up since')),
                 ('takes_readers', models.BooleanField(default=True, help_text='Without the tick, forms say that sign-up is closed.', verbose_name='new readers may sign up')),
@@ -101,11 +73,11 @@ class Migration(migrations.Migration):
                 ('owners_need_second_factor', models.BooleanField(default=False, help_text='An owner who has none is asked for it after logging in, and can do nothing else on the desk until then.', verbose_name='owners need a second factor')),
                 ('calendar_salt', models.CharField(blank=True, editable=False, max_length=32, verbose_name='link of the calendar')),
                 ('holiday_country', models.CharField(blank=True, default='TW', help_text='The two letters of a country, such as TW or JP. Empty: the calendar knows no holidays.', max_length=2, validators=[newsletter.publication.models.validate_country], verbose_name='holidays of')),
-                ('number_typed_above', models.PositiveIntegerField(default=1000, help_text='Readers. Whoever schedules an issue to more of them on the desk types its number first, so that no single press sends it.', verbose_name='number typed above')),
+                ('number_typed_above', models.PositiveIntegerField(default=1000, help_text='Then no single press on the desk sends an issue.', verbose_name='ask for the issue number above this many readers')),
                 ('refuses_throwaway', models.BooleanField(default=False, help_text='Addresses at domains whose mailboxes end after some minutes, by a list of some ten thousand. The form says so, and asks for another.', verbose_name='refuse throw-away addresses')),
                 ('welcome', models.TextField(blank=True, help_text='Markdown. How the letter to a new reader begins. Empty: the words that the preview shows.', verbose_name='welcome')),
                 ('welcome_question', models.CharField(blank=True, help_text='Closes that letter, to be answered by a reply: what do you hope to read here? Empty: none.', max_length=200, verbose_name='one question')),
-                ('crawlers', models.CharField(choices=[('read', 'nothing: they may read what everybody may read'), ('no-training', 'not for training; assistants and search engines may read'), ('none', 'no artificial intelligence at all')], db_default='read', default='read', help_text='A request, not a lock: those who want to be polite keep to it.', max_length=12, verbose_name='to crawlers of AI companies robots.txt says')),
+                ('crawlers', models.CharField(choices=[('read', 'nothing: they may read what everybody may read'), ('no-training', 'not for training; assistants and search engines may read'), ('none', 'no AI crawlers')], db_default='read', default='read', help_text='A request, not a lock: those who want to be polite keep to it.', max_length=12, verbose_name='to crawlers of AI companies robots.txt says')),
                 ('hub', models.URLField(blank=True, db_default='', help_text='Feed readers that know WebSub are told of a new post or issue within a minute, instead of asking every hour. Public hubs: https://pubsubhubbub.appspot.com/ or https://websubhub.com/hub. Empty: none.', validators=[django.core.validators.URLValidator(['https'])], verbose_name='WebSub hub')),
                 ('reminds_unconfirmed', models.BooleanField(default=False, help_text='One mail, two days after the sign-up, with the same link. The privacy page says so.', verbose_name='remind who has not confirmed')),
                 ('course', models.JSONField(blank=True, default=list, help_text='numbers of issues', verbose_name='first letters')),

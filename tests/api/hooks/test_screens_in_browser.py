@@ -1,6 +1,5 @@
 """The pages of webhooks in a real browser: no barrier by day or night, nothing too wide, made and tested by keys."""
 
-import os
 import threading
 
 import pytest
@@ -12,7 +11,7 @@ from newsletter.api.hooks import worker
 from newsletter.api.hooks.models import Call, Hook
 from tests.desk.conftest import desk as desk  # noqa: PLC0414 - fixtures of the tests of the desk
 from tests.desk.conftest import server as server  # noqa: PLC0414 - the same
-from tests.support.page_checks import assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible_wide_and_narrow
 
 pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 
@@ -29,34 +28,20 @@ def work():
     thread.join()
 
 
-def look_at(page, name):
-    page.set_viewport_size({"width": 1280, "height": 900})
-    assert_accessible_in_both_schemes(page)
-    if folder := os.environ.get("SHOTS"):
-        page.screenshot(path=f"{folder}/{name}-1280-dark.png", full_page=True)
-        page.emulate_media(color_scheme="light")
-        page.screenshot(path=f"{folder}/{name}-1280-light.png", full_page=True)
-        page.set_viewport_size({"width": 375, "height": 800})
-        page.screenshot(path=f"{folder}/{name}-375-light.png", full_page=True)
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320, name
-    page.emulate_media(color_scheme="light")
-
-
 def test_an_author_makes_a_webhook_by_keys_and_sees_what_was_answered(desk, server, receiver):
     desk.goto(server.url + reverse("admin:webhooks"))
-    look_at(desk, "empty")
+    assert_accessible_wide_and_narrow(desk)
     desk.get_by_role("link", name="New webhook").press("Enter")
     desk.get_by_label("Address", exact=True).fill("http://hooks.example.org/in")
     desk.get_by_role("button", name="Make it, and show its secret").press("Enter")
     assert "begins with https://" in desk.get_by_role("main").inner_text()
-    look_at(desk, "form")
+    assert_accessible_wide_and_narrow(desk)
     desk.get_by_label("Address", exact=True).fill(receiver.url)
     desk.get_by_label("A reader has left").press("Space")
     desk.get_by_role("button", name="Make it, and show its secret").press("Enter")
     secret = desk.get_by_role("region", name="Secret", exact=True).inner_text().strip()
     assert secret.startswith("whsec_")
-    look_at(desk, "secret")
+    assert_accessible_wide_and_narrow(desk)
 
     desk.get_by_role("button", name="Send a test").press("Enter")
     work()
@@ -78,8 +63,8 @@ def test_an_author_makes_a_webhook_by_keys_and_sees_what_was_answered(desk, serv
     desk.reload()
     desk.locator("summary", has_text="Answer 200").click()
     assert "thanks" in desk.get_by_role("main").inner_text()
-    look_at(desk, "hook")
+    assert_accessible_wide_and_narrow(desk)
     desk.get_by_role("link", name="Delete").click()
-    look_at(desk, "delete")
+    assert_accessible_wide_and_narrow(desk)
     desk.goto(server.url + reverse("admin:webhooks"))
-    look_at(desk, "list")
+    assert_accessible_wide_and_narrow(desk)

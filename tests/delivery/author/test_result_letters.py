@@ -5,9 +5,10 @@ from email import message_from_bytes, policy
 from html.parser import HTMLParser
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 
-from newsletter.delivery import results
+from newsletter.delivery import results, tasks
 from newsletter.delivery.author import result_letters
 from newsletter.delivery.models import Mailing, ResultLetter
 from newsletter.delivery.results import FollowedLink
@@ -67,6 +68,15 @@ def test_the_letter_comes_72_hours_after_the_last_copy_and_once(box):
 
     assert before == []
     assert at == again == later == ["Three days later: #7 第 7 期"]
+
+
+def test_the_wake_up_for_the_author_brings_it(box):
+    sent(7, NOW)
+
+    with time_machine.travel(AFTER):
+        tasks.tell_author()
+
+    assert "Three days later: #7 第 7 期" in [mail["Subject"] for mail in mails(box)]
 
 
 def test_a_clock_that_jumps_ahead_and_back_brings_no_second_letter(box):

@@ -19,10 +19,9 @@ from newsletter.mail import logs, tokens
 from tests.delivery.conftest import NOW
 from tests.factories import make_publication
 
-BOOK, PAPER, THIRD, SHOWN = (
+BOOK, PAPER, SHOWN = (
     "https://books.example/lever?a=1&b=2",
     "https://papers.example/x",
-    "https://third.example/",
     "https://shown.example/page",
 )
 OWN = re.compile(r"https://news\.example\.org/r/\w+/")

@@ -13,7 +13,6 @@ from django.utils import translation
 
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
 from newsletter.desk.issues.copies import PER_PAGE
@@ -79,10 +78,6 @@ def open_actions(page) -> list[str]:
 
 
 # --- How fast it goes ---
-
-
-def steps(*told: tuple[str, int]) -> list[MailingStep]:
-    return [MailingStep(what=what, at=NOW + timedelta(seconds=seconds)) for what, seconds in told]
 
 
 def test_a_look_at_the_figures_costs_six_queries(desk, sending, django_assert_num_queries):

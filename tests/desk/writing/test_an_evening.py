@@ -11,7 +11,7 @@ from newsletter.publication.pictures.uploads import prepare_picture
 from tests.desk.test_autosave import ADD, body, change, composing, until, until_stored, write
 from tests.publication.pictures.test_uploads import picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 SENTENCE = "這一句寫的是槓桿與支點，以及為什麼要先寫結論。"
 PARAGRAPH = SENTENCE * 9 + "\n\n"
 PARTS = 24  # paragraphs, of more than 5,000 characters together

@@ -9,7 +9,11 @@ from newsletter.posts.models import Image, Post
 from newsletter.publication.pictures.uploads import prepare_picture
 from tests.desk.test_autosave import until
 from tests.publication.pictures.test_uploads import picture
-from tests.support.page_checks import assert_accessible, assert_accessible_in_both_schemes
+from tests.support.page_checks import (
+    assert_accessible,
+    assert_accessible_in_both_schemes,
+    assert_accessible_wide_and_narrow,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -169,11 +173,8 @@ def test_a_picture_of_the_typed_text_can_be_the_cover_and_any_other_of_the_libra
 def test_the_library_and_the_cover_have_no_barrier_and_fit_a_small_phone(images, editor, server, post):
     paths = (reverse("admin:posts_image_changelist"), reverse("admin:posts_image_change", args=[images[0].pk]))
     for path in (*paths, reverse("admin:posts_image_add")):
-        editor.set_viewport_size({"width": 1280, "height": 900})
         editor.goto(server.url + path)
-        assert_accessible_in_both_schemes(editor)
-        editor.set_viewport_size({"width": 320, "height": 640})
-        assert editor.evaluate("document.documentElement.scrollWidth") <= 320, path
+        assert_accessible_wide_and_narrow(editor)
     editor.goto(server.url + reverse("admin:posts_post_change", args=[post.pk]))
     editor.click("[data-aside=tab-details]")
     assert_accessible_in_both_schemes(editor)

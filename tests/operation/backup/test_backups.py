@@ -108,14 +108,11 @@ def test_a_day_of_a_backup(product, tmp_path):
 
 
 @pytest.mark.exhaustive
-def test_a_burnt_machine(product, make_product, tmp_path, request):
+@pytest.mark.parametrize("product", ["postgresql"], indirect=True)
+def test_a_burnt_machine(product, make_product, tmp_path, migrated_postgres):
     token, path = product.shell(FILL), tmp_path / "one.tar"
     product.command("backup", str(path))
-    options = {}
-    if product.env["DATABASE_URL"]:
-        postgres = request.getfixturevalue("migrated_postgres")
-        options["database_url"] = postgres.new_database()
-    other = make_product(is_new=True, **options)
+    other = make_product(is_new=True, database_url=migrated_postgres.new_database())
     other.env["PATH"] = product.env["PATH"]
 
     other.command("restore", str(path))
@@ -136,6 +133,7 @@ def test_a_burnt_machine(product, make_product, tmp_path, request):
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("product", ["postgresql"], indirect=True)
 def test_a_backup_that_cannot_be_loaded_leaves_all_as_it_was(product, tmp_path):
     """The archive is whole, its dump is not one: loading fails after what was there was put aside."""
     token, path = product.shell(FILL), tmp_path / "one.tar"
@@ -155,15 +153,12 @@ def test_a_backup_that_cannot_be_loaded_leaves_all_as_it_was(product, tmp_path):
 
 
 @pytest.mark.exhaustive
-def test_a_restore_that_fails_halfway_leaves_an_empty_machine_empty(product, make_product, tmp_path, request):
+def test_a_restore_that_fails_halfway_leaves_an_empty_machine_empty(make_product, tmp_path):
     """The database is loaded, then the disk takes no picture: what is loaded is not locked yet, so it may not stay."""
-    token, path = product.shell(FILL), tmp_path / "one.tar"
+    product, path = make_product(), tmp_path / "one.tar"
+    token = product.shell(FILL)
     product.command("backup", str(path))
-    options = {}
-    if product.env["DATABASE_URL"]:
-        options["database_url"] = request.getfixturevalue("migrated_postgres").new_database()
-    other = make_product(is_new=True, **options)
-    other.env["PATH"] = product.env["PATH"]
+    other = make_product(is_new=True)
     other.data.mkdir(parents=True, exist_ok=True)
     (other.data / "media").write_bytes(b"a file where a folder belongs")
 

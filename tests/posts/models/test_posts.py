@@ -7,7 +7,6 @@ from tests.factories import PUBLISHED_AT, make_post
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
-NOW = PUBLISHED_AT + DAY
 
 
 def test_published_posts_are_those_with_a_date_that_has_come_newest_first():

@@ -10,7 +10,6 @@ from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.address_changes import AddressChange
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
-from tests.subscribers.mails.test_sending import Provider
 from tests.support.letters import links_in_html, links_in_text
 
 State = Subscriber.State
@@ -26,13 +25,6 @@ def subscriber():
 def change(subscriber):
     address_change.request_change(subscriber, NEW, NOW)
     return AddressChange.objects.get()
-
-
-@pytest.fixture
-def provider(settings):
-    settings.MAILERS = {"default": {"BACKEND": "tests.subscribers.mails.test_sending.Provider"}}
-    Provider.answers, Provider.accepted = [], []
-    return Provider
 
 
 # --- Asking ---

@@ -18,7 +18,6 @@ from tests.subscribers.pages.test_views import body
 from tests.support.letters import link_to, links_in_html, links_in_text
 
 State = Subscriber.State
-PAGES = ["confirm", "unsubscribe", "preferences", "undo"]
 
 
 @pytest.fixture

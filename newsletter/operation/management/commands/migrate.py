@@ -8,7 +8,7 @@ from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
 from newsletter.operation import preparing
-from newsletter.operation.replaced_migrations import LAST_WITH_THEM, is_too_old
+from newsletter.operation.replaced_migrations import way_through
 
 
 class Command(migrate.Command):
@@ -18,9 +18,9 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         applied = MigrationRecorder(connections[options["database"]]).applied_migrations()
-        if is_too_old(applied):
+        if commit := way_through(applied):
             raise CommandError(
-                f"The database is of a version before {LAST_WITH_THEM}, which alone can bring it up to date."
-                f" Run manage.py migrate of {LAST_WITH_THEM} first, then this version."
+                f"The database is of a version before {commit}, which alone can bring it up to date."
+                f" Run manage.py migrate of {commit} first, then this version."
             )
         super().handle(*args, **options)
