@@ -12,7 +12,7 @@ from django.utils import timezone
 from newsletter.delivery import tasks
 from newsletter.delivery.models import Mailing
 from newsletter.desk import demo
-from newsletter.issues.models import Issue, IssueItem, StartingPoint
+from newsletter.issues.models import Issue, StartingPoint
 from newsletter.posts.models import Post, Series, Tag
 from subscribers.mails import sending
 from subscribers.models import Subscriber
