@@ -47,7 +47,8 @@ class Person:
 
     def press(self, selector: str) -> None:
         self.presses.append(selector)
-        self.page.locator(selector).locator("visible=true").first.click()
+        target = self.page.locator(selector).locator("visible=true").first
+        target.tap() if self.page.viewport_size["width"] < 400 else target.click()
 
     def go(self, selector: str, url: str) -> None:
         self.press(selector)
@@ -69,7 +70,12 @@ class Person:
 def people(request, browser):
     """The author and two readers."""
     language, width = request.param.split()
-    options = {"locale": language, "timezone_id": "Asia/Taipei", "viewport": {"width": int(width), "height": 800}}
+    options = {
+        "locale": language,
+        "timezone_id": "Asia/Taipei",
+        "viewport": {"width": int(width), "height": 800},
+        "has_touch": True,
+    }
     profiles = [browser.new_context(**options) for _ in range(3)]
     presses: list[str] = []
     for profile in profiles:
@@ -142,6 +148,9 @@ def subscribe(reader, address, smtp):
     reader.look()
     reader.type(email=address)
     reader.go("form.signup [type=submit]", "**/subscribe/")
+    if reader.page.locator("[name=person]").count():
+        reader.press("main form [type=submit]")
+        reader.page.locator("[name=person]").wait_for(state="detached")
     reader.follow(link_to("/confirm/", smtp.wait_for(address).text))
     reader.press("main form [type=submit]")
     reader.look()
@@ -150,8 +159,8 @@ def subscribe(reader, address, smtp):
 def send(author, title):
     author.go("a[href='/admin/']", "**/admin/")
     author.go("[data-step=left_out]", "**/issue/add/")
-    author.press(f'button:text-is("{title}")')
-    author.page.locator(".saving-said").wait_for()
+    with author.page.expect_response("**/rehearsal/dot/"):  # it is saved, and its buttons are those of an issue
+        author.press(f'button:text-is("{title}")')
     author.look()
     author.press("[name=_send]")
     author.page.locator("dialog[open] [name=when]").first.wait_for()
