@@ -123,6 +123,7 @@ class DeskFacts:
     new_number: int = 1
     readers: int | None = None
     lacks_sender: bool = False
+    lacks_mail_server: bool = False
     has_sent: bool = False
     posts: int = 0
     published: int = 0
@@ -239,6 +240,10 @@ def scheduled(facts: DeskFacts, now: datetime) -> Words:
 
 def sender(facts: DeskFacts, now: datetime) -> Words:
     return _("Mails need a sender first: an address of your own."), _("Set the sender")
+
+
+def mail_server(facts: DeskFacts, now: datetime) -> Words:
+    return _("No mail server yet: nothing reaches your readers."), _("Enter a mail server")
 
 
 def no_post(facts: DeskFacts, now: datetime) -> Words:
@@ -384,7 +389,7 @@ def _last_result(facts: DeskFacts) -> LastResult:
 
 ADD, PUBLISH, WRITE = "posts.add_post", "posts.publish_post", "posts.change_post"
 BEGIN, COMPOSE, SEND, WATCH = "issues.add_issue", "issues.change_issue", "issues.send_issue", "delivery.view_mailing"
-SETTINGS, READERS = "publication.change_publication", "subscribers.see_readers"
+SETTINGS, READERS, OWN = "publication.change_publication", "subscribers.see_readers", "auth.change_user"
 type StepTarget = tuple[str, tuple[int, ...], str]  # URL name, arguments, fragment
 NEW_POST: StepTarget = ("posts_post_add", (), "")
 
@@ -461,6 +466,7 @@ STEP_RULES: tuple[StepRule, ...] = (
     StepRule("no_post", (ADD,), lambda f, _: f.posts == 0, no_post, _new_post),
     StepRule("first_draft", (WRITE,), has_only_drafts, first_draft, _draft),
     StepRule("sender", (SETTINGS,), lambda f, _: f.lacks_sender, sender, SENDER),
+    StepRule("mail_server", (OWN,), lambda f, _: f.lacks_mail_server, mail_server, _at("settings_mail")),
     StepRule("left_out", (COMPOSE,), lambda f, _: f.newly > 0 and f.issue is not None, left_out, EDIT_ISSUE),
     StepRule("left_out", (BEGIN,), lambda f, _: f.newly > 0 and f.issue is None, left_out, NEW_ISSUE),
     StepRule("scheduled", (WATCH,), is_underway("scheduled"), scheduled, _mailing),
@@ -543,8 +549,8 @@ CHECKLIST_RULES: tuple[ChecklistRule, ...] = (
     ChecklistRule(
         gettext_lazy("Set the sender"),
         gettext_lazy("The address that your letters come from. It needs a domain of your own."),
-        frozenset({"sender"}),
-        lambda facts: not facts.lacks_sender,
+        frozenset({"sender", "mail_server"}),
+        lambda facts: not (facts.lacks_sender or facts.lacks_mail_server),
     ),
     ChecklistRule(
         gettext_lazy("Put it into an issue"),

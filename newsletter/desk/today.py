@@ -28,6 +28,7 @@ from newsletter.desk.next_step import (
     COMPOSE,
     DONE,
     NEW_POST,
+    OWN,
     PUBLISH,
     READERS,
     SEND,
@@ -98,6 +99,7 @@ def load_desk_data(user: Any, now: datetime) -> DeskData:
         new_number=new_number,
         readers=readers.mailable if readers else None,
         lacks_sender=_lacks_sender(now, has_sent=has_sent),
+        lacks_mail_server=not (has_sent or mail_url()),
         has_sent=has_sent,
         **_posts(user, now),
         **counts,
@@ -247,7 +249,6 @@ class VisibleProblem:
     url: str
 
 
-OWNERS = "auth.change_user"
 SENDER, MAIL_SERVER = "admin:settings_sender", "admin:settings_mail"
 WAITING = ("admin:subscribers_subscriber_changelist", (), "?state=pending")
 REMEDIES: dict[str, Remedy] = {
@@ -256,8 +257,8 @@ REMEDIES: dict[str, Remedy] = {
     "data_place.empty": Remedy(
         gettext_lazy("Name the place"), SETTINGS, "admin:settings_letter", tail="#id_data_place"
     ),
-    "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), OWNERS, MAIL_SERVER),
-    "mail.unreadable": Remedy(gettext_lazy("Enter it anew"), OWNERS, MAIL_SERVER),
+    "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), OWN, MAIL_SERVER),
+    "mail.unreadable": Remedy(gettext_lazy("Enter it anew"), OWN, MAIL_SERVER),
     "mail.waiting": Remedy(gettext_lazy("See who waits"), READERS, *WAITING),
     "mail.given_up": Remedy(gettext_lazy("See who waits"), READERS, *WAITING),
     "mailing.paused": Remedy(gettext_lazy("Go on or cancel"), WATCH, "admin:mailing", (ABOUT,)),
@@ -274,6 +275,7 @@ REMEDIES: dict[str, Remedy] = {
 
 COVERED_BY_STEP = {
     "sender.made_up": "sender",
+    "mail.outbox": "mail_server",
     "mailing.paused": "paused",
 }  # by finding: key of the step that says the same
 

@@ -18,7 +18,7 @@ from newsletter.operation.accounts import author
 from newsletter.operation.backup_findings import restore_findings
 from newsletter.operation.findings import ERROR, INFO, WARNING, Check, Finding
 from newsletter.operation.models import Trouble
-from newsletter.operation.senders import dns_findings, sender_findings, subject_findings
+from newsletter.operation.senders import dns_findings, sender_findings
 from newsletter.operation.undelivered import (
     lost_mail_findings,
     mailbox_findings,
@@ -181,7 +181,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     *(doctor_checks.clock_skew_findings, doctor_checks.static_file_findings, doctor_checks.card_font_findings),
     *(worker_findings, liveness.silence_findings, account_findings, site_url_findings, proxy_findings),
     *(unsubscribe_url_findings, doctor_checks.generated_key_findings, doctor_checks.changed_key_findings),
-    *(debug_findings, outbox_findings, doctor_checks.smtp_login_findings, sender_findings, subject_findings),
+    *(debug_findings, outbox_findings, doctor_checks.smtp_login_findings, sender_findings),
     *(dns_findings, postal_address_findings, data_place_findings, mailing_findings),
     *(liveness.stalled_mailing_findings, uncertain_delivery_findings, restore_findings),
     *(backup_findings.nightly_backup_findings, backup_findings.bucket_findings, backup_findings.no_backup_findings),

@@ -1,7 +1,7 @@
 """Email authentication of the sender: SPF, DKIM, DMARC, MX and PTR.
 
 `gather_facts` queries once within a bounded time; the rest is pure: SenderFacts in, findings out. An unanswered query
-is "not known", never an error. Requirements of large receivers are in receivers.py.
+is "not known", never an error.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.utils import translation
 from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
 
@@ -31,7 +30,6 @@ from newsletter.mail.email_authentication import (
     reverse_name,
     takes_mail,
 )
-from newsletter.mail.message import shouting_letters
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.publication.mail_server import bulk_mail_url, mail_url
 from newsletter.publication.models import Publication
@@ -196,7 +194,6 @@ class SenderFacts:
     domain: str
     address: str
     way: MailRoute
-    site_is_https: bool
     keys: tuple[dkim_signing.DkimKey, ...]
     reads_returns: bool  # bounces by mail are processed
     has_provider_reports: bool  # webhooks of the service are processed
@@ -220,7 +217,6 @@ def gather_facts(ask: Lookup) -> SenderFacts:
         domain=domain,
         address=publication.sender_email,
         way=way,
-        site_is_https=urlsplit(settings.SITE_URL).scheme == "https",
         keys=keys,
         reads_returns=bool(settings.MAILBOX_URL and publication.bounces_to),
         has_provider_reports=bool(settings.WEBHOOK_SECRET),
@@ -311,22 +307,6 @@ def sender_findings(now: datetime) -> Iterator[Finding]:
         yield Finding(level, "sender.mailbox", message, hint)
 
 
-def subject_findings(now: datetime) -> Iterator[Finding]:
-    """Check the subject of the confirmation mail for all capitals."""
-    publication = Publication.objects.current()
-    with translation.override(publication.language):
-        subject = _("Please confirm: %(name)s") % {"name": publication.name}
-    if letters := shouting_letters(subject):
-        message = _(
-            "Some spam filters take “%(subject)s” for shouting: all its Latin letters are capitals (%(letters)s)."
-        )
-        hint = _(
-            "A name with a small letter or no space mends that. "
-            "SpamAssassin adds 0.5 points to confirmations, welcomes and changes of address."
-        )
-        yield Finding(INFO, "sender.capitals", message % {"subject": subject, "letters": letters}, hint)
-
-
 # --- A row for each kind of record ---
 
 
@@ -356,8 +336,7 @@ def dns_findings(now: datetime) -> Iterator[Finding]:
     found = [one for record in dns_rows(facts) for one in record.findings]
     yield from [one for one in found if one.id == DNS_AWAY][:1]
     yield from (one for one in found if one.id != DNS_AWAY)
-    yield from encryption_findings(facts)
-    yield from _unread_bounce_findings(facts)
+    yield from route_findings(facts)
 
 
 def dns_rows(facts: SenderFacts) -> Iterator[DnsRecord]:
@@ -575,17 +554,6 @@ def _bounce_domain_findings(facts: SenderFacts, bounces: BounceDomain) -> Iterat
         yield Finding(WARNING, "bounces.no_mx", message, _("Publish an MX record that names a mail server."))
 
 
-def _unread_bounce_findings(facts: SenderFacts) -> Iterator[Finding]:
-    """Bounces and complaints are not processed."""
-    if not (facts.reads_returns or facts.has_provider_reports):
-        message = _("Nobody reads what comes back: addresses that die later, and complaints, stay unknown.")
-        hint = _(
-            "Set MAILBOX_URL and an address for bounces: docs/deploy.md. Letters then have a second address to leave "
-            "by, for which Apple Mail shows its button, and receivers can send complaints there."
-        )
-        yield Finding(INFO, "returns.unread", message, hint)
-
-
 def _ptr(facts: SenderFacts) -> Iterator[Finding]:
     """PTR of our own mail server: receivers reject one without forward-confirmed reverse DNS."""
     if isinstance(facts.reverse, DnsUnavailable):
@@ -599,9 +567,17 @@ def _ptr(facts: SenderFacts) -> Iterator[Finding]:
             yield Finding(WARNING, "ptr.differs", message % values, hint)
 
 
-def encryption_findings(facts: SenderFacts) -> Iterator[Finding]:
+def route_findings(facts: SenderFacts) -> Iterator[Finding]:
+    """Whether mails leave encrypted, and whether bounces and complaints are processed."""
     way = facts.way
     if way.is_smtp and not way.is_encrypted and not way.is_in_house:
         message = _("Mails travel to %s in the open.") % way.host
         hint = _("Write smtp+tls:// or smtps:// in MAIL_URL, and see that the server sends on with TLS.")
         yield Finding(WARNING, "tls.off", message, hint)
+    if not (facts.reads_returns or facts.has_provider_reports):
+        message = _("Nobody reads what comes back: addresses that die later, and complaints, stay unknown.")
+        hint = _(
+            "Set MAILBOX_URL and an address for bounces: docs/deploy.md. Letters then have a second address to leave "
+            "by, for which Apple Mail shows its button, and receivers can send complaints there."
+        )
+        yield Finding(INFO, "returns.unread", message, hint)

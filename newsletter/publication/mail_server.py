@@ -12,7 +12,7 @@ from django.utils.crypto import salted_hmac
 from newsletter.mail import safe_http
 
 CACHE_KEY, CACHE_SECONDS = "mail-server", 2  # so late a process sees a change
-PORTS = frozenset({25, 465, 587, 2465, 2525, 2587, 443, 8443})  # of SMTP, and of APIs
+PORTS = frozenset({25, 465, 587, 2465, 2525, 2587})  # of SMTP
 UNREADABLE_URL = "smtp://unreadable.invalid"  # no host has this name: mail waits, and does not end in the outbox
 
 

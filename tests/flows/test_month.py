@@ -49,7 +49,7 @@ class Author:
 
     def today(self) -> str:
         """Go to the first page by its word, and return the key of its step."""
-        self.page.get_by_role("link", name="Today", exact=True).click()
+        self.page.get_by_role("link", name="Today", exact=True).first.click()
         return self.page.locator("[data-step]").get_attribute("data-step")
 
     def follow(self, step: str) -> None:

@@ -9,12 +9,8 @@ import pytest
 from django.utils import timezone, translation
 
 from newsletter.mail import dkim_signing, email_authentication, mailers
-from newsletter.mail.message import shouting_letters
 from newsletter.operation import senders
-from newsletter.operation.receivers import REGISTRATIONS, SOURCES
 from newsletter.operation.senders import SERVICES, mail_service_of
-from subscribers.mails.sending import signup_mail
-from subscribers.models import Subscriber
 from tests.factories import make_publication
 from tests.support.dns import quoted
 from tests.support.rsa_keys import private_key, public_key
@@ -409,21 +405,6 @@ def test_a_mailbox_for_everybody_is_told_with_what_to_do(settings):
     assert told.hint == "Set the sender address in Settings, Sender; it needs a domain of your own."
 
 
-@pytest.mark.parametrize(
-    ("name", "letters"),
-    [("PM 讀書會", "PM"), ("PM讀書會", ""), ("Gipi 電子報", "")],
-)
-def test_a_name_that_makes_a_subject_look_like_shouting_is_told(name, letters):
-    make_publication(name=name, language="zh-hant")
-
-    told = [finding.message for finding in senders.subject_findings(timezone.now())]
-
-    subject = signup_mail(Subscriber(pk=1, email="reader@example.net")).subject
-    assert shouting_letters(subject) == letters
-    expected = f"Some spam filters take “{subject}” for shouting: all its Latin letters are capitals ({letters})."
-    assert told == ([expected] if letters else [])
-
-
 # --- Mail services, and the guide ---
 
 
@@ -448,7 +429,7 @@ def test_a_service_is_known_by_its_smtp_server(host, name):
     assert (service.name if service else None) == name
 
 
-def test_the_guide_names_the_findings_services_and_receivers_that_there_are():
+def test_the_guide_names_the_findings_and_services_that_there_are():
     guide = (ROOT / "docs" / "deliverability.md").read_text()
     named = set(re.findall(r"`([a-z_]+\.[a-z0-9_]+)`", guide))
     written = "".join(file.read_text() for file in (ROOT / "newsletter" / "operation").rglob("*.py"))
@@ -457,5 +438,5 @@ def test_the_guide_names_the_findings_services_and_receivers_that_there_are():
 
     assert named <= set(re.findall(r'"([a-z_]+\.[a-z0-9_]+)"', written))
     assert yielded <= named
-    for url in [*SOURCES.values(), *(one.url for one in REGISTRATIONS), *(one.page for one in SERVICES.values())]:
+    for url in [one.page for one in SERVICES.values()]:
         assert url in guide

@@ -32,6 +32,8 @@ from newsletter.publication.mail_server import UNREADABLE_URL, MailServer, may_c
 TRIAL = "mail_trial"  # in the session: the steps of the trial that was saved
 SMTP, TLS, STARTTLS, OPEN = "smtp", "smtps", "smtp+tls", "smtp"
 PORTS = {TLS: 465, STARTTLS: 587, OPEN: 25}
+# Of services with a second address, which is entered as an option or as the server.
+API_HOSTS = {"api.eu.mailgun.net", "api.eu.sparkpost.com", "go1.unisender.ru", "go2.unisender.ru"}
 DOTS = {messages.SUCCESS: "good", messages.WARNING: "warn", messages.ERROR: "bad"}
 # By what they need: a key alone, or more.
 WITH_USER = {"ses", *(name for name, one in PROVIDERS.items() if one.password_option)}
@@ -137,16 +139,27 @@ class MailServerForm(CleanTextForm, forms.Form):
 def check_address(entry: dict[str, Any]) -> None:
     """Raise ValidationError unless mail may be sent there."""
     options = entry["OPTIONS"]
-    url = f"smtp://{options['host']}:{options['port']}" if "host" in options else options.get("api_url", "")
-    if not url:
-        return  # the address of the service itself
+    if api_url := options.get("api_url"):
+        _check_api(urlsplit(api_url).hostname)
+    elif "host" in options:
+        _check_smtp(options["host"], options["port"])
+
+
+def _check_api(host: str | None) -> None:
+    """Only known services: another one could redirect a request into a private network."""
+    if host not in API_HOSTS and not settings.PRIVATE_MAIL_SERVERS:
+        message = _("%s is no address of a service: allow it by PRIVATE_MAIL_SERVERS=1 in the environment.")
+        raise ValidationError(message % host)
+
+
+def _check_smtp(host: str, port: int) -> None:
+    """The address of now: over TLS the certificate checks each later one."""
     try:
-        parts = urlsplit(url)
-        safe_http.resolve_allowed(parts, may_connect)
+        safe_http.resolve_allowed(urlsplit(f"smtp://{host}:{port}"), may_connect)
     except ValueError:
         raise ValidationError(_("This is no address of a server.")) from None
     except safe_http.RequestBlocked as blocked:
-        raise ValidationError(_refusal(blocked, parts.hostname or "")) from None
+        raise ValidationError(_refusal(blocked, host)) from None
 
 
 def _refusal(blocked: safe_http.RequestBlocked, host: str) -> str:

@@ -22,9 +22,8 @@ from newsletter.mail import dkim_signing, headers, letters, outbox
 from newsletter.mail.email_authentication import Resolver
 from newsletter.mail.mailers import provider_host
 from newsletter.mail.message import Mail, build_automatic_mail
-from newsletter.operation import receivers, senders
-from newsletter.operation.findings import ERROR, INFO, WARNING
-from newsletter.operation.receivers import RequirementState
+from newsletter.operation import senders
+from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.senders import DnsRecord
 from newsletter.publication.models import Publication
 
@@ -71,12 +70,6 @@ def _sent(mail: Mail, entry: Mapping[str, Any]) -> SendOutcome:
 
 
 ORDER = {INFO: 1, WARNING: 2, ERROR: 3}
-DOTS = {RequirementState.HOLDS: "good", RequirementState.MISSING: "warn", RequirementState.UNKNOWN: ""}
-STATES: dict[RequirementState, Promise] = {
-    RequirementState.HOLDS: pgettext_lazy("rule", "holds"),
-    RequirementState.MISSING: pgettext_lazy("rule", "not met"),
-    RequirementState.UNKNOWN: pgettext_lazy("rule", "not to be seen from here"),
-}
 
 
 class TestMailForm(forms.Form):
@@ -88,13 +81,6 @@ class RecordRow:
     record: DnsRecord
     dot: str
     state: Promise | str
-
-
-@dataclass(frozen=True)
-class RuleRow:
-    asked: receivers.Requirement
-    dot: str
-    state: Promise
 
 
 @require_safe
@@ -110,28 +96,23 @@ def dns_page(request: HttpRequest) -> HttpResponse:
         "findings": list(senders.sender_findings(now)),
     }
     if context["is_asked"]:
-        context |= _asked()
+        context |= _asked(context["findings"])
     return render(request, "desk/settings/dns.html", admin.site.each_context(request) | context)
 
 
-def _asked() -> dict[str, Any]:
+def _asked(found: list[Finding]) -> dict[str, Any]:
     try:
         facts = senders.gather_facts(Resolver())
     except dkim_signing.InvalidKey as error:
         return {"findings": [senders.bad_key_finding(error)]}
     rows = [_row(record) for record in senders.dns_rows(facts)]
     return {
+        "findings": [*found, *(one for one in senders.route_findings(facts) if one.level != INFO)],
         "rows": rows,
         "is_open": any(row.dot in {"bad", "warn"} for row in rows),
         "service": facts.way.service,
-        "rules": [_rule(one) for one in receivers.requirements(facts)],
-        "sources": receivers.SOURCES,
-        "registrations": receivers.registrations(facts),
+        "is_own_server": facts.way.is_own_server,
     }
-
-
-def _rule(asked: receivers.Requirement) -> RuleRow:
-    return RuleRow(asked, DOTS[asked.verdict.state], STATES[asked.verdict.state])
 
 
 def _row(record: DnsRecord) -> RecordRow:

@@ -108,17 +108,8 @@ def test_nobody_asks_for_a_made_up_domain(owner, name_server):
     assert "an address nobody owns" in response.text
 
 
-def test_what_receivers_ask_for_is_shown_with_what_mends_it(owner, name_server):
-    del name_server.records["_dmarc.gipi.tw", "TXT"]
-
-    response = owner.get(DNS)
-    rules = {rule.asked.what: str(rule.state) for rule in response.context["rules"]}
-
-    assert rules["A DMARC record, p=none at the least"] == "not met"
-    assert rules["SPF that passes"] == "holds"
-    assert rules["Fewer than 0.3 % complaints, better 0.1 %"] == "not to be seen from here"
-    assert "https://support.google.com/a/answer/81126" in response.text
-    assert "https://postmaster.google.com/" in response.text
+def test_the_places_where_senders_register_are_linked(owner):
+    assert "https://postmaster.google.com/" in owner.get(DNS).text
 
 
 def test_the_page_of_the_mail_service_about_its_records_is_linked(owner, settings):

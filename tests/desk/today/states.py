@@ -97,7 +97,7 @@ def _language() -> str:
 
 STATES: dict[str, tuple[Callable[[datetime], object], str]] = {  # by name, with the key of the step of its owner
     "empty": (empty, "no_post"),
-    "begun": (begun, "left_out"),
+    "begun": (begun, "mail_server"),
     "shown": (shown, "rehearsal"),
     "composed": (composed, "subject"),
     "scheduled": (scheduled, "scheduled"),

@@ -60,6 +60,11 @@ CASES = [  # facts, the sentence and the button, as the author reads them
         "信還沒有寄件人，先設定一個你自己的信箱。",
         "設定寄件人",
     ),
+    (
+        FIRST | {"posts": 1, "published": 1, "newly": 1, "newest": "甲", "lacks_mail_server": True},
+        "還沒有郵件伺服器，信寄不到讀者手上。",
+        "設定郵件伺服器",
+    ),
     (FIRST | {"posts": 1, "draft": TITLED}, "〈題〉還是草稿，發布後就能放進第 1 期。", "繼續寫"),
     ({"newly": 1, "newest": "甲", "left_out": 4}, "〈甲〉已經發布，還沒放進任何一期。", "編第 42 期"),
     (
@@ -240,6 +245,7 @@ everything = st.builds(
     new_number=counts,
     readers=st.none() | counts,
     lacks_sender=st.booleans(),
+    lacks_mail_server=st.booleans(),
     has_sent=st.booleans(),
     posts=st.integers(0, 1),
     published=st.integers(0, 1),

@@ -150,7 +150,8 @@ def test_a_published_post_that_no_issue_has_is_named_whatever_the_step_is(owner)
     assert "Published, and in no issue yet" in content(page)
 
 
-def test_a_post_that_was_published_after_the_issue_was_saved_is_the_next_step(owner):
+def test_a_post_that_was_published_after_the_issue_was_saved_is_the_next_step(owner, settings):
+    settings.MAIL_URL = "smtp://mail.gipi.tw"
     make_publication(sender_email="letter@gipi.tw")
     now = timezone.now()
     issue = make_issue(make_post(), subject="")
@@ -168,7 +169,8 @@ def test_a_post_that_was_published_after_the_issue_was_saved_is_the_next_step(ow
 # --- The issue ---
 
 
-def test_a_rehearsal_counts_until_something_is_changed(owner):
+def test_a_rehearsal_counts_until_something_is_changed(owner, settings):
+    settings.MAIL_URL = "smtp://mail.gipi.tw"
     make_publication(sender_email="letter@gipi.tw")
     post = make_post()
     issue, now = make_issue(post), timezone.now()
