@@ -195,7 +195,7 @@ def test_a_letter_that_is_too_large_is_an_error_with_advice(publication):
 
     assert remark.level == "error"
     assert remark.hint == "Set post 1 to excerpt."
-    assert remark.text == "137 KB of the 102 KB that Gmail shows"
+    assert remark.text == "136 KB of the 102 KB that Gmail shows"
 
 
 def test_links_to_others_are_kept_for_later(publication):
