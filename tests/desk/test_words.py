@@ -28,7 +28,7 @@ AWKWARD = re.compile(
 # Names, and what has no Chinese word: everything else of three letters or more is English left over.
 KNOWN = re.compile(
     r"\b(?:Gipi|Markdown|CSV|JPEG|PNG|GIF|WebP|SMTP|DNS|SPF|DKIM|DMARC|App|Esc|Ctrl|Mac|Command|Chrome|Linux|HTML|RFC"
-    r"|API|Obsidian|Ghost|Substack|WordPress|CAN-SPAM|GDPR|Token|TOKEN|Asia|English|Gmail|Yahoo|AI|ICS|TW|JP|https?|security\.txt|well-known|UTC|KB|MB|(?:MAILBOX|BACKUP)_URL"
+    r"|API|Obsidian|Ghost|Substack|WordPress|CAN-SPAM|GDPR|Token|TOKEN|Asia|English|Gmail|Microsoft|Yahoo|AI|ICS|TW|JP|https?|security\.txt|well-known|UTC|KB|MB|(?:MAILBOX|BACKUP)_URL"
     r"|png|locmem|Webhook|editor|Seen at|Seen version)\b"  # the label of a field that is not shown; the name of a role
 )
 IGNORED = re.compile(
