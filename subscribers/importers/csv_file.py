@@ -17,18 +17,50 @@ from typing import BinaryIO, Final, TextIO
 from django.utils.translation import gettext as _
 
 from subscribers import exporting
-from subscribers.importers.columns import NO_CHOICES, ColumnError, Columns, column_key
+from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, Columns, column_key
 from subscribers.importers.rows import InvalidRow, ReaderRow, Rejected, RowReader
 
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 UTF16_BOMS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
-ENCODING_NAMES: Final = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp950": "Big5"}
+NATIONAL: Final = ("cp950", "cp932", "gb18030")  # Excel in Taiwan, Japan and China, without a mark
+WESTERN: Final = "cp1252"
+ENCODING_NAMES: Final = {
+    "utf-8-sig": "UTF-8",
+    **dict.fromkeys(("utf-16", "utf-16-le", "utf-16-be"), "UTF-16"),
+    WESTERN: "Windows-1252",
+    "cp950": "Big5",
+    "cp932": "Shift JIS",
+    "gb18030": "GB 18030",
+}
+# Three letters with accents in a row are in no western name: the file is no text, or of another country.
+NOT_WESTERN: Final = re.compile(rb"[\x80-\xff]{3}")
 SEP_LINE: Final = re.compile(r"sep=([,;\t])\s*")
-# First octets of the frequent characters of Big5. Those of other encodings make rare ones in nearly every name.
-BIG5_FREQUENT: Final = range(0xA4, 0xC7)
-PIECE: Final = 1 << 20
-SAMPLE: Final = 10_000  # octets, or characters
+# Characters that stand in many names and texts of Taiwan and of China.
+COMMON_CHARACTERS: Final = frozenset(
+    "王李张張刘劉陈陳杨楊赵趙黄黃周吴吳徐孙孫胡朱高林何郭马馬罗羅梁宋郑鄭谢謝韩韓唐冯馮于董萧蕭程曹袁邓鄧许許傅沈"
+    "曾彭吕呂苏蘇卢盧蒋蔣蔡贾賈丁魏薛叶葉阎閻余潘杜戴夏钟鍾汪田任姜范方石姚谭譚廖邹鄒熊金陆陸郝孔白崔康毛邱秦江史"
+    "顾顧侯邵孟龙龍万萬段雷钱錢汤湯尹黎易常武乔喬贺賀赖賴龚龔文欧歐阳陽伟偉芳娜秀英敏静靜丽麗强強磊军軍洋勇艳艷杰"
+    "傑娟涛濤明超兰蘭霞平刚剛桂小红紅玉华華建国國志辉輝鹏鵬宇浩然子涵欣怡雨佳梓轩軒思雅婷雪梅琳晓曉东東海波斌俊飞"
+    "飛凯凱亮春峰玲燕萍丹凤鳳洁潔莉晨安宁寧家美慧天一心诗詩琪嘉新立成永德雯豪君淑惠婉宜冠廷宗翰柏承恩品妤彥哲佩珊"
+    "筑瑜昱智健育信銘铭鈺钰慈瑞蓉珍鴻鸿裕慶庆賢贤仁義义勝胜榮荣昌的是不我有人在他这這个個们們中来來上大為为和地到"
+    "以说說時时要就出会會可也你对對生能而那得於着著下自之年过過發发后後作里裡用道行所種种事多經经去法學学如都同現"
+    "现当當沒没動动面起看定分还還進进好部其些主樣样理她本前開开但因只從从想实實日者意無无力它與与長长把機机十民第"
+    "公此已工使情性知全三又關关點点正業业外將将兩两間间由問问很最重並并物手應应向頭头體体相見见被利二等產产或己身"
+    "果加西月話话合回特代內内表化老給给世位次度門门先通教原聲声提比員员解水名真論论處处走各入幾几口認认條条系氣气"
+    "題题活更別别打女變变四神總总電电數数少報报結结反受目太量再感務务做接必場场件計计管期市直資资命山指統统區区保"
+    "至形社便空治展科司五基眼書书非聽听界達达光放難难且權权象完設设式色路記记南住告類类求北邊边該该交規规取格望覺"
+    "觉術术領领共確确傳传師师觀观清今切院讓让識识候帶带導导運运"
+)
+# The first octets of less rare characters: the first levels of Big5 and GB 2312.
+FIRST_LEVELS: Final = {"big5": (b"\xa4", b"\xc7"), "gb2312": (b"\xb0", b"\xd8")}
 HAN_SIGN: Final = re.compile("[\u3400-\u9fff]")
+KANA_SIGN: Final = re.compile("[\u3040-\u30ff]")
+WESTERN_QUOTES: Final = "‘’“”–—…"  # in Windows-1252
+# Measured on made files of four names and more: none of Taiwan or China was read wrongly, one in 20 was refused.
+COMMONNESS_MARGIN: Final = 0.5  # of commonness, between the best encoding and the next one
+COMMONNESS_MIN: Final = {WESTERN: 0, "cp932": 1.5, "cp950": 2.2, "gb18030": 2.2}  # below it stands Korean or Russian
+PIECE: Final = 1 << 20
+SAMPLE: Final = 10_000  # octets
 # How files begin that are no tables: JSON, XML and HTML, ZIP, PDF, and Word of old.
 FOREIGN_PREFIXES: Final = (b"{", b"[", b"<", b"PK\x03\x04", b"PK\x05\x06", b"%PDF", b"\xd0\xcf\x11\xe0")
 
@@ -50,18 +82,61 @@ def encoding_of(path: Path) -> str:
         raise TableError(_("This is no table of readers. Posts move in under Settings, “Move in”."))
     if first[:2] in UTF16_BOMS:
         return "utf-16"
-    if b"\0" not in first and _decodes(path, "utf-8-sig"):
-        return "utf-8-sig"
-    if b"\0" not in first and _decodes(path, "cp950") and _is_frequent_big5(path):  # Excel in Taiwan
-        return "cp950"
-    raise TableError(_("It is not certain how the file is encoded. Save it as “CSV UTF-8” and try again."))
+    if b"\0" in first:
+        return _utf_16(path, first)
+    return "utf-8-sig" if _decodes(path, "utf-8-sig") else _national(path, first)
 
 
-def _is_frequent_big5(path: Path) -> bool:
-    with path.open(encoding="cp950", newline="") as file:
-        lines = (line for line in iter(partial(file.readline, PIECE), "") if not line.isascii())
-        signs = HAN_SIGN.findall("".join(islice(lines, 500))[:SAMPLE])
-    return 10 * sum(sign.encode("cp950")[0] in BIG5_FREQUENT for sign in signs) >= 9 * len(signs) > 0
+def _utf_16(path: Path, first: bytes) -> str:
+    """Byte order of UTF-16 without a mark, by where the zero bytes of ASCII characters stand."""
+    encoding = "utf-16-le" if first[1::2].count(0) > first[::2].count(0) else "utf-16-be"
+    if "@" not in first.decode(encoding, errors="ignore") or not _decodes(path, encoding):
+        raise TableError(
+            _("The file looks like UTF-16 and cannot be read as such. Save it as “CSV UTF-8” and try again.")
+        )
+    return encoding
+
+
+def _national(path: Path, first: bytes) -> str:
+    """The encoding that makes known column names, or else the most common characters."""
+    sample = _sample(path)
+    with path.open("rb") as file:
+        is_western = not any(NOT_WESTERN.search(line) for line in iter(partial(file.readline, PIECE), b""))
+    candidates = (WESTERN, *NATIONAL) if is_western else NATIONAL
+    fitting = [encoding for encoding in candidates if _decodes(path, encoding)]
+    scores = sorted(((_known_names(first, one), _commonness(sample, one), one) for one in fitting), reverse=True)
+    names, commonness, encoding = scores[0] if scores else (0, 0.0, "")
+    _names, other, _encoding = next((one for one in scores[1:] if one[0] == names), (0, 0.0, ""))
+    if not names and (commonness < COMMONNESS_MIN.get(encoding, 1) or commonness - other < COMMONNESS_MARGIN):
+        raise TableError(_("It is not certain how the file is encoded. Save it as “CSV UTF-8” and try again."))
+    return encoding
+
+
+def _sample(path: Path) -> bytes:
+    with path.open("rb") as file:
+        lines = (line for line in iter(partial(file.readline, PIECE), b"") if not line.isascii())
+        return b"".join(islice(lines, 500))[:SAMPLE]
+
+
+def _known_names(first: bytes, encoding: str) -> int:
+    """Count column names beyond ASCII that are known, in this encoding."""
+    line, delimiter, _lines = first_line(io.StringIO(first.decode(encoding, errors="replace"), newline=""))
+    heading = next(csv.reader([line], delimiter=delimiter), [])
+    return sum(column_key(name) in FIELD_OF for name in heading if not name.isascii())
+
+
+def _commonness(octets: bytes, encoding: str) -> float:
+    """Mean commonness of the characters: of two encodings that decode, the wrong one gives rare ones."""
+    signs = [sign for sign in octets.decode(encoding, errors="ignore") if sign > "\x7f"]
+    # Of rare characters most files here are Taiwan's.
+    return sum(map(_is_common, signs)) / len(signs) + 0.6 * (encoding == "cp950") if signs else 0
+
+
+def _is_common(sign: str) -> int:
+    if HAN_SIGN.match(sign):
+        levels = sum(low <= sign.encode(name, "ignore") < high for name, (low, high) in FIRST_LEVELS.items())
+        return levels + 2 * (sign in COMMON_CHARACTERS)
+    return 4 if KANA_SIGN.match(sign) or sign in WESTERN_QUOTES or (sign < "\u0250" and sign.isalpha()) else 0
 
 
 def _decodes(path: Path, encoding: str) -> bool:

@@ -188,8 +188,9 @@ def test_a_program_is_known_by_its_heading_and_its_states_are_understood(file, p
     ("content", "encoding"),
     [
         ("電子郵件;姓名;狀態\na@x.tw;許功蓋;已退訂\n", "cp950"),
-        ("メールアドレス,名前,購読状態\na@x.tw,山田,配信停止\n", "utf-8"),
-        ("电子邮件,姓名,状态\na@x.tw,刘海,已退订\n", "utf-8"),
+        ("メールアドレス,名前,購読状態\na@x.tw,山田,配信停止\n", "cp932"),
+        ("电子邮件,姓名,状态\na@x.tw,刘海,已退订\n", "gb18030"),
+        ("E-Mail-Adresse;Vorname;Nachname;Status\na@x.tw;Jürgen;Groß;abgemeldet\n", "cp1252"),
         ("E-Mail-Adresse;Vorname;Nachname;Status\na@x.tw;Jürgen;Groß;abgemeldet\n", "utf-8"),
         ("電子郵件\t姓名\t狀態\na@x.tw\t小明\t取消訂閱\n", "utf-16"),
     ],
@@ -201,9 +202,38 @@ def test_the_encoding_and_the_language_of_a_heading_are_found_out(file, content,
     assert row.name in {"許功蓋", "山田", "刘海", "Jürgen Groß", "小明"}
 
 
+@pytest.mark.parametrize("name", ["王小明", "李芳", "陈静", "欧阳", "张伟 李娜", "刘海"])
+@pytest.mark.parametrize("heading", ["email,name", "E-Mail,Name,note"])
+def test_a_short_file_of_china_is_not_read_as_one_of_taiwan(file, heading, name):
+    content = f"{heading}\na@x.tw,{name}{',' * (heading.count(',') - 1)}\n"
+    _program, (row,) = read(file(content.encode("gb18030")), {heading.split(",")[0]: "email"})
+
+    assert row.name == name
+    assert encoding_of(file(content.encode("gb18030"))) == "gb18030"
+
+
 @pytest.mark.parametrize("name", ["陳怡君", "王小明", "林志豪", "許功蓋", "李芳", "歐陽"])
-def test_a_short_file_of_taiwan_is_read_as_big5(file, name):
+def test_a_short_file_of_taiwan_is_not_read_as_one_of_china(file, name):
     assert encoding_of(file(f"email,name\na@x.tw,{name}\n".encode("cp950"))) == "cp950"
+
+
+@pytest.mark.parametrize("name", ["山田太郎", "さくら", "ﾔﾏﾀﾞ", "中村"])
+def test_a_short_file_of_japan_is_read_as_such(file, name):
+    assert encoding_of(file(f"email,name\na@x.tw,{name} タロウ\n".encode("cp932"))) == "cp932"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("heading", ["email,name", "電子郵件,姓名"])
+def test_utf_16_without_a_mark_is_read(file, heading, encoding):
+    with csv_file.opened(file(f"{heading}\na@x.tw,小明\n".encode(encoding))) as table:
+        ((row, _cells),) = table.rows_and_cells()
+
+    assert (row.email, row.name, table.dialect) == ("a@x.tw", "小明", "UTF-16, commas")
+
+
+def test_utf_16_that_cannot_be_read_is_called_so(file):
+    with pytest.raises(FileError, match=r"^The file looks like UTF-16 and cannot be read as such\."):
+        encoding_of(file("email,name\na@x.tw,小明\n".encode("utf-16-le")[:-1]))
 
 
 def test_the_states_of_curated_are_understood(file):
@@ -230,12 +260,11 @@ def test_a_name_that_takes_in_a_reader_stops_the_import(file, name):
 @pytest.mark.parametrize(
     ("name", "encoding"),
     [
-        ("王小明\nb@x.tw,张伟", "gb18030"),
-        ("张疹齐", "gb18030"),
-        ("山田太郎", "cp932"),
+        ("张疹齐", "gb18030"),  # as probable in Big5
+        ("龙凤", "gb18030"),
+        ("김민수", "cp949"),
+        ("김민수\nb@x.tw,이영희\nc@x.tw,박지훈\nd@x.tw,최서연", "cp949"),
         ("Иванов", "cp1251"),
-        ("Jürgen", "cp1252"),
-        ("小明", "utf-16-le"),
     ],
 )
 def test_an_encoding_that_is_not_certain_is_refused(file, name, encoding):
@@ -243,10 +272,16 @@ def test_an_encoding_that_is_not_certain_is_refused(file, name, encoding):
         encoding_of(file(f"email,name\na@x.tw,{name}\n".encode(encoding)))
 
 
-def test_the_first_name_beyond_ascii_may_stand_far_below(file):
+@pytest.mark.parametrize("name", ["O’Brien", "“Jürgen”", "Zoë – Labs"])
+def test_signs_of_western_print_are_not_taken_for_japanese(file, name):
+    assert encoding_of(file(f"email,name\na@x.tw,{name}\n".encode("cp1252"))) == "cp1252"
+
+
+@pytest.mark.parametrize(("name", "encoding"), [("张伟", "gb18030"), ("林志豪", "cp950"), ("山田太郎 さくら", "cp932")])
+def test_the_first_name_beyond_ascii_may_stand_far_below(file, name, encoding):
     rows = "".join(f"reader{number}@example.org,\n" for number in range(1000))
 
-    assert encoding_of(file(f"email,name\n{rows}a@x.tw,林志豪\n".encode("cp950"))) == "cp950"
+    assert encoding_of(file(f"email,name\n{rows}a@x.tw,{name}\n".encode(encoding))) == encoding
 
 
 def test_what_is_no_text_is_of_no_encoding(file):
