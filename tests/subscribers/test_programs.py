@@ -225,14 +225,14 @@ def test_a_short_file_of_japan_is_read_as_such(file, name):
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("heading", ["email,name", "電子郵件,姓名"])
 def test_utf_16_without_a_mark_is_read(file, heading, encoding):
-    with csv_file.opened(file(f"{heading}\na@x.tw,小明\n".encode(encoding))) as table:
+    with csv_file.open_table(file(f"{heading}\na@x.tw,小明\n".encode(encoding))) as table:
         ((row, _cells),) = table.rows_and_cells()
 
     assert (row.email, row.name, table.dialect) == ("a@x.tw", "小明", "UTF-16, commas")
 
 
 def test_utf_16_that_cannot_be_read_is_called_so(file):
-    with pytest.raises(FileError, match=r"^The file looks like UTF-16 and cannot be read as such\."):
+    with pytest.raises(TableError, match=r"^The file looks like UTF-16 and cannot be read as such\."):
         encoding_of(file("email,name\na@x.tw,小明\n".encode("utf-16-le")[:-1]))
 
 
