@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
@@ -62,20 +61,6 @@ class HookForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]  # gen
                 _("Write an address that begins with https://, without a password, at port 443 or 8443.")
             )
         return url
-
-
-class SinceForm(CleanTextForm, forms.Form):
-    since = forms.DateTimeField(
-        label=_("Since"), widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-    )
-
-    def __init__(self, *args: Any, zone: ZoneInfo | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.zone = zone
-
-    def clean_since(self) -> datetime:
-        since: datetime = self.cleaned_data["since"]
-        return since.replace(tzinfo=self.zone)
 
 
 CALLS_SHOWN = 50
@@ -167,7 +152,7 @@ def webhook(request: HttpRequest, pk: int) -> HttpResponse:
         "secret": hook.secret if is_new else "",
         "is_replaced": len(hook.keys(now)) > 1,
         "old_for": OLD_SECRET_FOR.days * 24,
-        "since": SinceForm(initial={"since": timezone.localtime(now - timedelta(days=1), _zone())}),
+        "since": f"{timezone.localtime(now - timedelta(days=1), _zone()):%Y-%m-%dT%H:%M}",
         "kept_days": CALL_RETENTION.days,
     }
     return _page(request, "hook", str(hook), context)
@@ -226,11 +211,12 @@ def _switch_off(request: HttpRequest, hook: Hook, now: datetime) -> None:
 
 
 def _replay_since(request: HttpRequest, hook: Hook, now: datetime) -> None:
-    form = SinceForm(request.POST, zone=_zone())
-    if not form.is_valid():
+    try:
+        since = datetime.fromisoformat(request.POST.get("since", "")).replace(tzinfo=_zone())
+    except ValueError:
         messages.error(request, gettext("Nothing is sent again: write a day and a time."))
         return
-    count = hook_actions.replay_since(hook, form.cleaned_data["since"])
+    count = hook_actions.replay_since(hook, since)
     text = ngettext("%s call is made once more.", "%s calls are made once more.", count)
     messages.success(request, text % count)
 

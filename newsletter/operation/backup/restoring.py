@@ -25,7 +25,7 @@ from newsletter import server
 from newsletter.delivery.ledger import restore_detection
 from newsletter.operation import replaced_migrations
 from newsletter.operation.backup import databases
-from newsletter.operation.backup.archive import BackupReader, open_archive, open_dump
+from newsletter.operation.backup.archive import BackupReader, DamagedBackup, EncryptionError, open_archive, open_dump
 from newsletter.operation.backup.databases import DatabaseUnusable, Engine, PostgreSQLEngine, SQLiteEngine
 from newsletter.operation.backup.making import SECRET_NAME, FileRestorer, merge_lines
 from newsletter.operation.preparing import newer_migration
@@ -159,6 +159,9 @@ PAGES_CHECKED = ("/", "/issues/", "/posts/", "/subscribe/")
 
 class DrillFailed(Exception):
     """The backup would not restore the product; the message says why."""
+
+
+BACKUP_ERRORS = (OSError, DamagedBackup, DrillFailed, RestoreRefused, EncryptionError, DatabaseUnusable)
 
 
 @dataclass(frozen=True)

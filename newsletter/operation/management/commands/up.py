@@ -10,13 +10,11 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
-from newsletter.limits.circuit_breaker import redis_errors
 from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
 from newsletter.operation.backup import restoring
@@ -24,8 +22,6 @@ from newsletter.operation.programs import LockNote, Program, address
 from newsletter.operation.supervisor import AlreadyInUse, Child, Supervisor, free_port
 from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
-
-ALARM_CACHE_KEY = "silence-is-reported"  # only one machine reports
 
 
 class Command(BaseCommand):
@@ -112,27 +108,10 @@ class Alarm:
     def check(self) -> None:
         if self.process and self.process.poll() is not None:
             self.process = None
-        if (is_due := liveness.is_alarm_due()) and not self.is_on and _is_first():
+        if (is_due := liveness.is_alarm_due()) and not self.is_on:
             command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "report_silence"]
             self.process = subprocess.Popen(command)  # noqa: S603  # ours
-        if self.is_on and not is_due:
-            _end_alarm()
         self.is_on = is_due
-
-
-def _is_first() -> bool:
-    """Has no other `up` reported the silence? Many machines may share one database and Redis."""
-    try:
-        return cache.add(ALARM_CACHE_KEY, True, 2 * liveness.ALARM_SECONDS)
-    except redis_errors():
-        return True
-
-
-def _end_alarm() -> None:
-    try:
-        cache.delete(ALARM_CACHE_KEY)
-    except redis_errors():
-        return  # it ends by itself
 
 
 def _free_port(host: str, port: int) -> int:
