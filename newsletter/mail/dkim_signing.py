@@ -23,12 +23,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from django.conf import settings
 
-# RFC 6376 section 5.4.1, RFC 8058 section 4: both List-Unsubscribe headers must be covered, RFC 9477 section 3.1.
+# RFC 6376 section 5.4.1, RFC 8058 section 4: both List-Unsubscribe headers must be covered.
 # A name listed once more than the mail has it cannot be added in transit (oversigning, section 8.15).
 SIGNED_FIELD_NAMES = (
     *("from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type"),
     *("list-id", "list-unsubscribe", "list-unsubscribe-post", "list-help", "list-owner", "list-post", "list-archive"),
-    *("archived-at", "feedback-id", "precedence", "auto-submitted", "cfbl-address"),
+    *("archived-at", "feedback-id", "precedence", "auto-submitted"),
 )
 OVERSIGNED_FIELD_NAMES = (
     *("from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type"),

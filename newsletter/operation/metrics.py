@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Count, F, Min, Q, Sum
+from django.db.models import Count, F, Min, Sum
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -180,17 +179,6 @@ def arrivals(now: datetime) -> Iterator[Metric]:
     yield gauge("arrivals_waiting_seconds", "Since the oldest of these arrived.", _age(waiting["at"], now))
 
 
-def webhooks(now: datetime) -> Iterator[Metric]:
-    """Webhook calls. The hooks app is above this one: no import."""
-    hooks, calls = (apps.get_model("hooks", name)._default_manager for name in ("Hook", "Call"))
-    waiting = calls.filter(state="waiting", hook__off="").aggregate(number=Count("pk"), at=Min("at"))
-    yield gauge("webhook_calls_waiting", "Calls of webhooks that nobody has taken yet.", waiting["number"])
-    yield gauge("webhook_calls_waiting_seconds", "Since the oldest of these happened.", _age(waiting["at"], now))
-    states = {"failing": Q(off="", failures__gt=0), "off": ~Q(off="") & ~Q(off="author")}
-    found = hooks.aggregate(**{name: Count("pk", filter=condition) for name, condition in states.items()})
-    yield labelled_gauge("webhooks", "Webhooks that take nothing, and those switched off for it.", "state", found)
-
-
 def queue(now: datetime) -> Iterator[Metric]:
     length = readiness.queue_length()
     if length is not None:
@@ -218,7 +206,7 @@ def _age(since: datetime | None, now: datetime) -> float:
 
 
 METRIC_SOURCES: tuple[MetricSource, ...] = (
-    *(database, mailings, replies, lanes, readers, arrivals, webhooks, queue, nights, troubles),
+    *(database, mailings, replies, lanes, readers, arrivals, queue, nights, troubles),
 )
 
 

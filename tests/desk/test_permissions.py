@@ -76,7 +76,6 @@ TABLE: dict[str, str] = {
     "outbox/<slug:name>/": MAIL,
     "outbox/<slug:name>/text/": MAIL,
     "outbox/<slug:name>/headers/": MAIL,
-    "outbox/<slug:name>/source/": MAIL,
     "outbox/<slug:name>/html/": MAIL,
     "outbox/<slug:name>/mail.eml": MAIL,
     "admin/": STAFF,
@@ -491,7 +490,7 @@ class Opened:
 
 A_HANDFUL = (
     *("admin/", "admin/settings/sender/", "admin/posts/post/", "admin/issues/issue/", "admin/subscribers/subscriber/"),
-    *("admin/issues/issue/<int:pk>/send/", "admin/auth/user/add/", "outbox/<slug:name>/source/"),
+    *("admin/issues/issue/<int:pk>/send/", "admin/auth/user/add/", "outbox/<slug:name>/headers/"),
 )
 
 
