@@ -162,7 +162,7 @@ FOUNDATION_CHECKS: tuple[Check, ...] = (
 BLOCKING_IDS = frozenset(
     {
         *("data_dir.read_only", "data_dir.full", "queue.unreachable"),
-        *("database.unreachable", "database.missing", "database.refused", "database.migrations"),
+        *("database.unreachable", "database.migrations"),
     }
 )
 ALL_CHECKS: tuple[Check, ...] = (

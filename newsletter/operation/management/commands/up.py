@@ -1,6 +1,5 @@
 """The whole product in one command, or some of its programs: prepare, then supervise."""
 
-import os
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -65,7 +64,6 @@ class Command(BaseCommand):
             on_check=Alarm().check,
         ).run()
         self._say("Stopped.")
-        _drop_unwritable()
 
     def _prepare(self, *, has_web: bool, demo: bool) -> None:
         """Report each step: a first start takes seconds."""
@@ -85,17 +83,6 @@ class Command(BaseCommand):
         with suppress(OSError):  # stdout is closed or its disk is full: continue
             self.stdout.write(line)
             self.stdout.flush()
-
-
-def _drop_unwritable() -> None:
-    """Avoid an error at exit when stdout is closed.
-
-    Source: https://docs.python.org/3/library/signal.html#note-on-sigpipe
-    """
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Alarm:
