@@ -1,7 +1,7 @@
 """The doctor: a table of checks that yield findings."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -191,10 +191,14 @@ DESK_CHECKS: tuple[Check, ...] = (
 
 def run_checks(now: datetime) -> list[Finding]:
     """All findings, most severe first. Takes seconds if a service does not answer."""
-    broken = _run(FOUNDATION_CHECKS, now)
-    ends_here = not BLOCKING_IDS.isdisjoint(finding.id for finding in broken)
-    findings = broken if ends_here else [*broken, *_run(ALL_CHECKS, now)]
+    findings = _run(FOUNDATION_CHECKS, now)
+    findings += _run(ALL_CHECKS, now) if are_complete(findings) else []
     return sorted(findings, key=lambda finding: [ERROR, WARNING, INFO].index(finding.level))
+
+
+def are_complete(findings: Sequence[Finding]) -> bool:
+    """Did, or can, all checks run? Otherwise a missing finding does not mean that all is well."""
+    return BLOCKING_IDS.isdisjoint(finding.id for finding in findings)
 
 
 def author_findings(now: datetime) -> list[Finding]:

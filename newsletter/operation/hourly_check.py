@@ -7,7 +7,7 @@ problem begins and one when it ends; /metrics shows current ones.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -72,7 +72,7 @@ def _update_problems(found: Sequence[Finding], now: datetime, *, is_first: bool)
         if trouble.told_at is None and is_first and finding.level != ERROR:
             trouble.told_at = now  # not reported: initial setup
         trouble.save()
-    if _is_complete(found):
+    if diagnosis.are_complete(found):
         _end_problems([trouble for trouble in known.values() if trouble.level])
 
 
@@ -113,11 +113,6 @@ def _mail_changes(now: datetime) -> HealthChanges:
     if changes and addresses:
         mail.mailers["default"].send_messages([build_health_mail(changes, addresses, now)])
     return changes
-
-
-def _is_complete(found: Iterable[Finding]) -> bool:
-    """Did all checks run? Otherwise missing findings do not mean "well again"."""
-    return diagnosis.BLOCKING_IDS.isdisjoint(finding.id for finding in found)
 
 
 def build_health_mail(changes: HealthChanges, addresses: list[str], now: datetime) -> Mail:

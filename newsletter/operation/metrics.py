@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.models import Count, F, Min, Sum
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
@@ -42,9 +42,11 @@ class MetricsCollector:
         ready = readiness.by_part()
         states = {part: float(answer == "ok") for part, answer in ready.items()}
         yield labelled_gauge("ready", "Whether a part is as /readyz wants it.", "part", states)
-        seconds = _database_seconds()
-        yield gauge("database_up", "Whether the database answers.", int(seconds is not None))
-        if seconds is None or ready["migrations"] != "ok":
+        begun = time.perf_counter()
+        is_up = readiness.database_error() is None
+        seconds = time.perf_counter() - begun
+        yield gauge("database_up", "Whether the database answers.", int(is_up))
+        if ready["migrations"] != "ok" or not is_up:
             return
         yield gauge("database_seconds", "Time of one small query.", seconds)
         for question in METRIC_SOURCES:
@@ -64,11 +66,8 @@ def labelled_gauge(name: str, words: str, label: str, values: Mapping[str, float
 
 
 def _parts() -> Iterator[Metric]:
-    now, ages = time.monotonic(), {}
-    for part in heartbeats.Component:
-        at = heartbeats.last_beat(part, anywhere=True)
-        if at is not None:
-            ages[part.value] = now - at
+    beats = {part.value: heartbeats.last_beat(part, anywhere=True) for part in heartbeats.Component}
+    ages = {part: time.monotonic() - at for part, at in beats.items() if at is not None}
     yield labelled_gauge(
         "part_age_seconds", "Since a part last did its work, on this machine or another.", "part", ages
     )
@@ -79,27 +78,16 @@ def _disk() -> Iterator[Metric]:
     yield gauge("disk_free_bytes", "Free bytes where DATA_DIR is.", free)
 
 
-def _database_seconds() -> float | None:
-    begun = time.perf_counter()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return None
-    return time.perf_counter() - begun
-
-
 def database(now: datetime) -> Iterator[Metric]:
-    table = Delivery._meta.db_table
     if connection.vendor == "sqlite":
-        size, copies = Path(settings.DATABASES["default"]["NAME"]), None
-        yield gauge("database_bytes", "Size of the database.", size.stat().st_size if size.exists() else 0)
+        file = Path(settings.DATABASES["default"]["NAME"])
+        yield gauge("database_bytes", "Size of the database.", file.stat().st_size if file.exists() else 0)
         return
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_database_size(current_database()), pg_total_relation_size(%s::regclass),"
             " (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())",
-            [table],
+            [Delivery._meta.db_table],
         )
         whole, copies, connections = cursor.fetchone()
     yield gauge("database_bytes", "Size of the database.", whole)
@@ -152,10 +140,7 @@ def replies(now: datetime) -> Iterator[Metric]:
 
 def lanes(now: datetime) -> Iterator[Metric]:
     held = Batch.objects.filter(state=Batch.State.LEASED).values_list("worker", flat=True)
-    machines: dict[str, float] = {}
-    for worker in held:
-        machine = worker.partition("/")[0]
-        machines[machine] = machines.get(machine, 0) + 1
+    machines = Counter(worker.partition("/")[0] for worker in held)
     yield labelled_gauge("batches_leased", "Batches that a worker holds, by its machine.", "machine", machines)
     free = Batch.objects.ready(now).filter(mailing__in=Mailing.objects.ready(now)).count()
     yield gauge("batches_free", "Batches that a worker may take now.", free)

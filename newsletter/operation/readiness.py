@@ -9,13 +9,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from newsletter.limits.circuit_breaker import redis_errors
-from newsletter.operation import doctor_checks, liveness, preparing, replaced_migrations
+from newsletter.operation import doctor_checks, liveness, preparing
 from newsletter.operation.findings import ERROR, Finding
 
 ERROR_TEXT_MAX = 200  # characters of a server's message
@@ -26,8 +25,8 @@ _not_ready: set[str] = set()  # parts that this process has logged as not ready
 
 def by_part() -> dict[str, str]:
     """ "ok" or a short reason, for each part that pages and tasks need."""
-    error = _database_error()
-    migrations = "unknown" if error else "ok" if is_migrated() else "pending"
+    error = database_error()
+    migrations = "unknown" if error else "ok" if preparing.is_migrated() else "pending"
     needed = {"database": "away" if error else "ok", "migrations": migrations, "queue": queue_error() or "ok"}
     return needed | doctor_checks.disk_readiness() | liveness.component_readiness()
 
@@ -43,13 +42,7 @@ def log_readiness(parts: Mapping[str, str]) -> None:
     _not_ready.update(wrong)
 
 
-def is_migrated() -> bool:
-    executor = MigrationExecutor(connection)
-    is_too_old = replaced_migrations.way_through(executor.loader.applied_migrations)
-    return not is_too_old and not executor.migration_plan(executor.loader.graph.leaf_nodes())
-
-
-def _database_error() -> Error | None:
+def database_error() -> Error | None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -59,7 +52,7 @@ def _database_error() -> Error | None:
 
 
 def database_findings(now: datetime) -> Iterator[Finding]:
-    error = _database_error()
+    error = database_error()
     if error is not None:
         text = " ".join(str(error).split())[:ERROR_TEXT_MAX].rstrip(".")
         hint = _("Look at DATABASE_URL and DATABASE_PASSWORD, and whether the server runs.")
@@ -69,7 +62,7 @@ def database_findings(now: datetime) -> Iterator[Finding]:
         message = _("The database keeps text as %s, not as UTF-8: signs that you write cannot be stored.") % encoding
         hint = _("Make a database with the encoding UTF8, and bring a backup back into it.")
         yield Finding(ERROR, "database.encoding", message, hint)
-    if not is_migrated():
+    if not preparing.is_migrated():
         hint = _("Run manage.py migrate; manage.py up does it at every start.")
         yield Finding(ERROR, "database.migrations", _("The database is older than the program."), hint)
 

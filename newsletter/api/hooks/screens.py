@@ -14,8 +14,8 @@ from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from newsletter.api.hooks import hook_actions, http_calls, tasks
-from newsletter.api.hooks.models import CALL_RETENTION, EVENT_CHOICES, HOOKS_MAX, Call, Hook
+from newsletter.api.hooks import http_calls, tasks
+from newsletter.api.hooks.models import CALL_RETENTION, EVENT_CHOICES, HOOKS_MAX, Call, Hook, HookEventType
 from newsletter.api.hooks.signing import OLD_SECRET_FOR
 from newsletter.desk import permissions
 from newsletter.publication.changes import Change
@@ -177,7 +177,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 def rotate(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
     permissions.require_fresh_proof(request)
-    hook_actions.rotate_secret(hook, timezone.now())
+    hook.rotate(timezone.now())
     request.session[NEW_HOOK_SESSION_KEY] = hook.pk
     return redirect("admin:webhook", pk)
 
@@ -196,17 +196,17 @@ def _send_test(request: HttpRequest, hook: Hook, now: datetime) -> None:
     if hook.off:
         messages.error(request, gettext("It is switched off: nothing is sent. Switch it on first."))
         return
-    hook_actions.send_test(hook, now)
+    hook.send_test(now)
     messages.success(request, gettext("A test is on its way. Load this page again in some seconds for the answer."))
 
 
 def _switch_on(request: HttpRequest, hook: Hook, now: datetime) -> None:
-    hook_actions.switch_on(hook, now)
+    hook.switch_on(now)
     messages.success(request, gettext("It is on: what waits is sent now. What happened while it was off is not told."))
 
 
 def _switch_off(request: HttpRequest, hook: Hook, now: datetime) -> None:
-    hook_actions.switch_off(hook)
+    hook.switch_off()
     messages.success(request, gettext("It is off: what waits stays, and what happens meanwhile is not kept for it."))
 
 
@@ -216,7 +216,7 @@ def _replay_since(request: HttpRequest, hook: Hook, now: datetime) -> None:
     except ValueError:
         messages.error(request, gettext("Nothing is sent again: write a day and a time."))
         return
-    count = hook_actions.replay_since(hook, since)
+    count = hook.calls.filter(at__gte=since).exclude(event=HookEventType.TEST).exclude(about=None).replay()
     text = ngettext("%s call is made once more.", "%s calls are made once more.", count)
     messages.success(request, text % count)
 
@@ -232,7 +232,7 @@ ACTIONS: dict[str, Callable[[HttpRequest, Hook, datetime], None]] = {
 @require_POST
 def replay(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     call = get_object_or_404(Call, pk=number, hook=pk)
-    if hook_actions.replay_call(call):
+    if Call.objects.filter(pk=call.pk).replay():
         messages.success(request, gettext("It is made once more, with the same id."))
         enqueue_on_commit(tasks.call_hooks)
     else:
