@@ -24,5 +24,5 @@ class Command(BaseCommand):
             raise CommandError(f"{name} would not bring the newsletter back: {error}") from error
         self.stdout.write(
             f"{name} would bring the newsletter back: {tried.rows:,} rows, {tried.files:,} files, "
-            f"{len(tried.pages)} pages looked at, {tried.seconds:.0f} s"
+            f"{len(restoring.PAGES_CHECKED)} pages looked at, {tried.seconds:.0f} s"
         )
