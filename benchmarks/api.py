@@ -20,10 +20,12 @@ from tests.support.product import Product
 PIECE = 1 << 16
 TOKEN = """
 from django.contrib.auth.models import User
-from newsletter.api import tokens
+from newsletter.api.models import Token
+from newsletter.api.tokens import set_secret
 
-owner = User.objects.create_superuser("gipi")
-answer = tokens.create_token(owner, "benchmark", ["readers:export", "readers:read"])[1]
+token = Token(user=User.objects.create_superuser("gipi"), name="benchmark")
+answer = set_secret(token, ["readers:export", "readers:read"])
+token.save()
 """
 
 

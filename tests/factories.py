@@ -1,5 +1,6 @@
 """Rows that tests need, each with just enough to be valid; every field may be named."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.core.cache import caches
 
+from newsletter.api.models import Token
+from newsletter.api.tokens import set_secret
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import COUNTER_OF_STATE
 from newsletter.issues.models import Issue, IssueItem
@@ -90,3 +93,11 @@ def make_helper(*roles: str, name: str = "", **fields: Any) -> User:
     helper = User.objects.create_user(name, **({"is_staff": True} | fields))
     helper.groups.set(Group.objects.filter(name__in=roles))
     return helper
+
+
+def make_token(user: User, scopes: Iterable[str], **fields: Any) -> tuple[Token, str]:
+    """Return a token and its secret."""
+    token = Token(**{"user": user, "name": "Obsidian"} | fields)
+    secret = set_secret(token, scopes)
+    token.save()
+    return token, secret

@@ -119,9 +119,8 @@ def _again(row: KeptAnswer, key: str, now: datetime) -> IdempotencyClaim | HttpR
     is_given_up = abs(now - row.claimed_at) >= CLAIM_TTL
     same = KeptAnswer.objects.filter(pk=row.pk, claimed_at=row.claimed_at, status__isnull=True)
     if not is_given_up or not same.update(claimed_at=now):
-        raise Problem("conflict", _("A request with this Idempotency-Key is being worked on."), headers=_SOON)
+        raise Problem(
+            "conflict", _("A request with this Idempotency-Key is being worked on."), headers={"Retry-After": "5"}
+        )
     row.claimed_at = now
     return IdempotencyClaim(row, key)
-
-
-_SOON = {"Retry-After": "5"}

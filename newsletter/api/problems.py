@@ -32,69 +32,39 @@ class ProblemKind:
 
 
 PROBLEM_KINDS: dict[str, ProblemKind] = {
-    "malformed": ProblemKind(
-        400, gettext_lazy("The request cannot be read"), gettext_lazy("The body is no JSON in UTF-8, or not whole.")
-    ),
-    "key-missing": ProblemKind(
-        400,
-        gettext_lazy("There is no Idempotency-Key"),
-        gettext_lazy("Send one of your own with each POST, up to 200 characters: asked again, it is done once."),
-    ),
-    "unauthorized": ProblemKind(
-        401,
-        gettext_lazy("There is no token that opens this"),
-        gettext_lazy("Send “Authorization: Bearer nl_…”. The token may have ended, or its account been closed."),
-    ),
-    "forbidden": ProblemKind(
-        403,
-        gettext_lazy("The token does not open this"),
-        gettext_lazy("The token lacks a scope, or its account a right."),
-    ),
-    "not-found": ProblemKind(
-        404, gettext_lazy("There is nothing here"), gettext_lazy("Look at the address and at the number.")
-    ),
-    "method": ProblemKind(
-        405, gettext_lazy("That is not done here"), gettext_lazy("The header “Allow” says what may be asked.")
-    ),
-    "conflict": ProblemKind(
-        409, gettext_lazy("This cannot be done now"), gettext_lazy("What was asked does not fit how things stand.")
-    ),
-    "changed": ProblemKind(
-        412,
-        gettext_lazy("It was changed meanwhile"),
-        gettext_lazy("Nothing was done. Read it again, and send its new ETag in “If-Match”."),
-    ),
-    "too-large": ProblemKind(
-        413, gettext_lazy("That is too much at once"), gettext_lazy("The body is larger than is taken.")
-    ),
-    "media-type": ProblemKind(
-        415, gettext_lazy("The body is of another kind"), gettext_lazy("Send it as the documentation says.")
-    ),
-    "invalid": ProblemKind(
-        422, gettext_lazy("Something in it is not valid"), gettext_lazy("“errors” says what, and where it stands.")
-    ),
-    "key-used": ProblemKind(
-        422,
-        gettext_lazy("The Idempotency-Key was used for something else"),
-        gettext_lazy("It came with another body before. Make a new key for a new request."),
-    ),
-    "etag-missing": ProblemKind(
-        428,
-        gettext_lazy("There is no If-Match"),
-        gettext_lazy("Read it first and send its ETag in “If-Match”, so that no change of others is lost."),
-    ),
-    "too-many": ProblemKind(
-        429, gettext_lazy("Too many requests"), gettext_lazy("The header “Retry-After” says when there may be more.")
-    ),
-    "failure": ProblemKind(
-        500,
-        gettext_lazy("Something failed here"),
-        gettext_lazy("It is in our log under “request”. Ask again with the same Idempotency-Key."),
-    ),
-    "unavailable": ProblemKind(
-        503, gettext_lazy("The database does not answer"), gettext_lazy("Nothing was done. Ask again in a moment.")
-    ),
-}
+    "malformed": ProblemKind(400, gettext_lazy("The request cannot be read"),
+        gettext_lazy("The body is no JSON in UTF-8, or not whole.")),
+    "key-missing": ProblemKind(400, gettext_lazy("There is no Idempotency-Key"),
+        gettext_lazy("Send one of your own with each POST, up to 200 characters: asked again, it is done once.")),
+    "unauthorized": ProblemKind(401, gettext_lazy("There is no token that opens this"),
+        gettext_lazy("Send “Authorization: Bearer nl_…”. The token may have ended, or its account been closed.")),
+    "forbidden": ProblemKind(403, gettext_lazy("The token does not open this"),
+        gettext_lazy("The token lacks a scope, or its account a right.")),
+    "not-found": ProblemKind(404, gettext_lazy("There is nothing here"),
+        gettext_lazy("Look at the address and at the number.")),
+    "method": ProblemKind(405, gettext_lazy("That is not done here"),
+        gettext_lazy("The header “Allow” says what may be asked.")),
+    "conflict": ProblemKind(409, gettext_lazy("This cannot be done now"),
+        gettext_lazy("What was asked does not fit how things stand.")),
+    "changed": ProblemKind(412, gettext_lazy("It was changed meanwhile"),
+        gettext_lazy("Nothing was done. Read it again, and send its new ETag in “If-Match”.")),
+    "too-large": ProblemKind(413, gettext_lazy("That is too much at once"),
+        gettext_lazy("The body is larger than is taken.")),
+    "media-type": ProblemKind(415, gettext_lazy("The body is of another kind"),
+        gettext_lazy("Send it as the documentation says.")),
+    "invalid": ProblemKind(422, gettext_lazy("Something in it is not valid"),
+        gettext_lazy("“errors” says what, and where it stands.")),
+    "key-used": ProblemKind(422, gettext_lazy("The Idempotency-Key was used for something else"),
+        gettext_lazy("It came with another body before. Make a new key for a new request.")),
+    "etag-missing": ProblemKind(428, gettext_lazy("There is no If-Match"),
+        gettext_lazy("Read it first and send its ETag in “If-Match”, so that no change of others is lost.")),
+    "too-many": ProblemKind(429, gettext_lazy("Too many requests"),
+        gettext_lazy("The header “Retry-After” says when there may be more.")),
+    "failure": ProblemKind(500, gettext_lazy("Something failed here"),
+        gettext_lazy("It is in our log under “request”. Ask again with the same Idempotency-Key.")),
+    "unavailable": ProblemKind(503, gettext_lazy("The database does not answer"),
+        gettext_lazy("Nothing was done. Ask again in a moment.")),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

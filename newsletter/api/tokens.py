@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -47,14 +46,6 @@ SCOPES: dict[str, Scope] = {
 
 SCHEME_MARK = "nl_"  # recognisable for secret scanners
 SECRET_MAX = 200  # characters of a header that are looked at
-
-
-def create_token(user: User, name: str, scopes: Iterable[str], **fields: Any) -> tuple[Token, str]:
-    """A new token and its secret, which is not stored. fields: networks, ends_at."""
-    row = Token(user=user, name=name, **fields)
-    secret = set_secret(row, scopes)
-    row.save()
-    return row, secret
 
 
 def set_secret(row: Token, scopes: Iterable[str]) -> str:

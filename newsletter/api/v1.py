@@ -78,7 +78,9 @@ def openapi_document() -> JsonObject:
     }
     made["servers"] = [{"url": settings.SITE_URL}]
     for _path, _method, operation in operations(made):
-        _finish(operation)
+        if scope := operation.get("x-scope"):
+            operation["security"] = [{"token": [scope]}]
+        operation["responses"] = {str(status): one for status, one in operation["responses"].items()}
     components = made["components"]
     components["schemas"] = dict(sorted(components["schemas"].items())) | {"Problem": PROBLEM}
     components["headers"] = HEADERS
@@ -92,17 +94,8 @@ def operations(made: JsonObject) -> list[tuple[str, str, JsonObject]]:
     return [(path, method, one[method]) for path, one in paths.items() for method in METHODS if method in one]
 
 
-def _finish(operation: JsonObject) -> None:
-    scope = operation.pop("x-scope", "")
-    if scope:
-        operation["security"] = [{"token": [scope]}]
-        operation["x-scope"] = scope
-    operation["responses"] = {str(status): one for status, one in operation["responses"].items()}
-
-
 def _token() -> dict[str, Any]:
-    with translation.override("en"):  # as the rest of the document, whoever is the first to ask for it
-        scopes = "\n".join(f"- `{name}`: {scope.label}" for name, scope in SCOPES.items())
+    scopes = "\n".join(f"- `{name}`: {scope.label}" for name, scope in SCOPES.items())
     text = f"A token of the desk. It may do what its scopes name and its account may:\n\n{scopes}"
     return {"type": "http", "scheme": "bearer", "bearerFormat": "nl_ and 48 hexadecimal digits", "description": text}
 

@@ -44,7 +44,6 @@ def list_headers(
     unsubscribe_url: str,
     *,
     unsubscribe_address: str = "",
-    complaints_to: str = "",
     web_url: str = "",
     feedback: str = "",
 ) -> dict[str, str]:
@@ -53,7 +52,6 @@ def list_headers(
     unsubscribe_url: absolute URL; a POST to it must unsubscribe at once. The one-click header needs https (RFC 8058).
         At most 74 characters, because some relays fold longer lines.
     unsubscribe_address: unsubscribes the sender of a mail, for clients without one-click, such as Apple Mail.
-    complaints_to: the address for complaint feedback (RFC 9477).
     web_url: absolute URL of this issue on the web (RFC 5064).
     feedback: see `feedback_id`.
     """
@@ -69,14 +67,8 @@ def list_headers(
         "List-Archive": f"<{mailing_list.archive_url}>",
         "Archived-At": f"<{web_url}>" if web_url else "",
         "Feedback-ID": feedback,
-        "CFBL-Address": f"{complaints_to}; report=arf" if complaints_to else "",
     }
     return {name: validate_header(name, value) for name, value in fields.items() if value}
-
-
-def is_at_domain_of(address: str, other: str) -> bool:
-    domain, of = (punycode(one.rpartition("@")[2]).lower() for one in (address, other))
-    return domain == of or domain.endswith(f".{of}")
 
 
 def feedback_id(mailing_id: int | str, kind: str, *, domain: str) -> str:

@@ -17,10 +17,7 @@ from newsletter.mail import dkim_signing
 from newsletter.mail import headers as fields
 
 ADDRESS_FIELDS = {"from", "to", "cc", "reply-to", "sender"}
-VERBATIM_FIELDS = {
-    *("message-id", "feedback-id", "archived-at", "precedence", "auto-submitted", "date", "mime-version"),
-    "cfbl-address",
-}
+VERBATIM_FIELDS = {"message-id", "feedback-id", "archived-at", "precedence", "auto-submitted", "date", "mime-version"}
 OWN_FIELDS = {
     *("from", "to", "cc", "bcc", "reply-to", "subject", "mime-version", "content-type"),
     "content-transfer-encoding",

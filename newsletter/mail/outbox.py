@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage as ParsedMessage
-from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -88,7 +87,7 @@ def read_summary(directory: Path, name: str) -> MailSummary:
         sender=_display_addresses(mail, "From"),
         to=_display_addresses(mail, "To"),
         subject=str(mail.get("Subject", "")),
-        sent_at=_sent_at(mail, name),
+        sent_at=getattr(mail["Date"], "datetime", None) or _stored_at(name),
     )
 
 
@@ -112,14 +111,11 @@ def _parse(octets: bytes) -> ParsedMessage:
     return message_from_bytes(octets, policy=email.policy.default)
 
 
+def _stored_at(name: str) -> datetime:
+    return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+
+
 def _display_addresses(mail: ParsedMessage, field: str) -> str:
     """Names and addresses for display, without RFC 5322 quoting."""
     people = getattr(mail.get(field), "addresses", ())
     return ", ".join(f"{one.display_name} <{one.addr_spec}>" if one.display_name else one.addr_spec for one in people)
-
-
-def _sent_at(mail: ParsedMessage, name: str) -> datetime:
-    try:
-        return parsedate_to_datetime(str(mail["Date"])).astimezone(UTC)
-    except (TypeError, ValueError):
-        return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)

@@ -108,11 +108,6 @@ def mail_headers(request: HttpRequest, directory: Path, name: str) -> HttpRespon
     return _tab(request, directory, name, "headers", fields=outbox.header_fields(outbox.read_mail(directory, name)))
 
 
-@outbox_view
-def mail_source(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return _tab(request, directory, name, "source", text=outbox.read_mail(directory, name).decode("ascii", "replace"))
-
-
 @csp_override(MAIL_CSP)
 @xframe_options_sameorigin
 @outbox_view

@@ -1,7 +1,7 @@
 """The doctor: a table of checks that yield findings."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.mail.tokens import TOKEN_LENGTH_MAX
 from newsletter.operation import backup_findings, doctor_checks, liveness, readiness
 from newsletter.operation.accounts import author
 from newsletter.operation.backup_findings import restore_findings
@@ -33,7 +32,6 @@ from newsletter.publication.models import Publication
 
 SILENT_SECONDS = 180  # a task may take a minute
 LATE_AFTER = timedelta(minutes=5)  # beat runs every few seconds: after this no worker is there
-HEADER_URL_LENGTH_MAX = 74  # longer ones are encoded by Python's e-mail package, and clients show no button
 
 
 # --- The worker ---
@@ -84,15 +82,6 @@ def proxy_findings(now: datetime) -> Iterator[Finding]:
         message = _("%s is https, but no proxy is trusted: every page would redirect to itself.")
         hint = _("Set TRUSTED_PROXIES=1 if one proxy ends TLS in front of the web server.")
         yield Finding(WARNING, "proxies.untrusted", message % settings.SITE_URL, hint)
-
-
-def unsubscribe_url_findings(now: datetime) -> Iterator[Finding]:
-    longest = len(f"{settings.SITE_URL}/unsubscribe//") + TOKEN_LENGTH_MAX
-    if longest > HEADER_URL_LENGTH_MAX:
-        message = _("Links to unsubscribe may have %(length)d characters; up to %(max)d are safe in a header.")
-        hint = _("Use a shorter host name in SITE_URL if you can.")
-        sizes = {"length": longest, "max": HEADER_URL_LENGTH_MAX}
-        yield Finding(INFO, "unsubscribe_url.long", message % sizes, hint)
 
 
 def debug_findings(now: datetime) -> Iterator[Finding]:
@@ -161,7 +150,7 @@ def last_check_findings(now: datetime) -> Iterator[Finding]:
 
 SLOW_CHECK_IDS = (
     *("mail.away", "mail.login", "mail.unsupported", "mail.certificate", "dkim.", "spf.", "dmarc.", "secret."),
-    *("media.", "locks.", "outbox.", "backups.", "data_dir.", "static.", "cards."),
+    *("media.", "locks.", "outbox.", "backups.", "data_dir.", "static."),
 )
 
 FOUNDATION_CHECKS: tuple[Check, ...] = (
@@ -173,14 +162,13 @@ FOUNDATION_CHECKS: tuple[Check, ...] = (
 BLOCKING_IDS = frozenset(
     {
         *("data_dir.read_only", "data_dir.full", "queue.unreachable"),
-        *("database.unreachable", "database.missing", "database.refused", "database.migrations"),
+        *("database.unreachable", "database.migrations"),
     }
 )
 ALL_CHECKS: tuple[Check, ...] = (
-    *(doctor_checks.folder_findings, doctor_checks.picture_bucket_findings, doctor_checks.journal_findings),
-    *(doctor_checks.clock_skew_findings, doctor_checks.static_file_findings, doctor_checks.card_font_findings),
-    *(worker_findings, liveness.silence_findings, account_findings, site_url_findings, proxy_findings),
-    *(unsubscribe_url_findings, doctor_checks.generated_key_findings, doctor_checks.changed_key_findings),
+    *(doctor_checks.folder_findings, doctor_checks.picture_bucket_findings, doctor_checks.clock_skew_findings),
+    *(doctor_checks.static_file_findings, worker_findings, liveness.silence_findings, account_findings),
+    *(site_url_findings, proxy_findings, doctor_checks.generated_key_findings, doctor_checks.changed_key_findings),
     *(debug_findings, outbox_findings, doctor_checks.smtp_login_findings, sender_findings),
     *(dns_findings, postal_address_findings, data_place_findings, mailing_findings),
     *(liveness.stalled_mailing_findings, uncertain_delivery_findings, restore_findings),
@@ -203,10 +191,14 @@ DESK_CHECKS: tuple[Check, ...] = (
 
 def run_checks(now: datetime) -> list[Finding]:
     """All findings, most severe first. Takes seconds if a service does not answer."""
-    broken = _run(FOUNDATION_CHECKS, now)
-    ends_here = not BLOCKING_IDS.isdisjoint(finding.id for finding in broken)
-    findings = broken if ends_here else [*broken, *_run(ALL_CHECKS, now)]
+    findings = _run(FOUNDATION_CHECKS, now)
+    findings += _run(ALL_CHECKS, now) if are_complete(findings) else []
     return sorted(findings, key=lambda finding: [ERROR, WARNING, INFO].index(finding.level))
+
+
+def are_complete(findings: Sequence[Finding]) -> bool:
+    """Did, or can, all checks run? Otherwise a missing finding does not mean that all is well."""
+    return BLOCKING_IDS.isdisjoint(finding.id for finding in findings)
 
 
 def author_findings(now: datetime) -> list[Finding]:

@@ -31,7 +31,6 @@ from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look
 from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
-from newsletter.publication.pictures.cards import Card, FontUnusable
 from newsletter.publication.pictures.storages import media
 
 WARNING_FREE_BYTES = 500 * 1024**2
@@ -119,16 +118,6 @@ def _unusable(name: str, folder: Path, error: OSError) -> Finding:
     return Finding(ERROR, f"{name}.read_only", message, hint)
 
 
-def journal_findings(now: datetime) -> Iterator[Finding]:
-    if connection.vendor != "sqlite":
-        return
-    with connection.cursor() as cursor:
-        (mode,) = cursor.execute("PRAGMA journal_mode").fetchone()
-    if mode not in {"wal", "memory"}:
-        message = _("SQLite keeps its journal as “%s” instead of WAL: pages wait while mail is sent.") % mode
-        yield Finding(WARNING, "database.wal", message, _("Keep DATA_DIR on a local disk, not on a network one."))
-
-
 def clock_skew_findings(now: datetime) -> Iterator[Finding]:
     if connection.vendor != "postgresql":
         return  # SQLite has no clock of its own
@@ -144,15 +133,6 @@ def static_file_findings(now: datetime) -> Iterator[Finding]:
     if not (settings.STATIC_ROOT / "staticfiles.json").exists():
         hint = _("Run manage.py collectstatic; manage.py up does it by itself.")
         yield Finding(ERROR, "static.missing", _("The style sheets have not been collected."), hint)
-
-
-def card_font_findings(now: datetime) -> Iterator[Finding]:
-    try:
-        Card("題", name="", detail="", accent="#000000").png()
-    except FontUnusable as error:
-        message = _("The font of the pictures beside links cannot be read: %s.") % error
-        hint = _("Install the newsletter's files again; other sites show no picture for your pages until then.")
-        yield Finding(ERROR, "cards.font", message, hint)
 
 
 SMTP_TIMEOUT_SECONDS = 10.0

@@ -7,22 +7,21 @@ problem begins and one when it ends; /metrics shows current ones.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.conf import settings
 from django.core import mail
 from django.db import transaction
-from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from newsletter.delivery.author.alerts import sender_addresses
-from newsletter.mail import headers, letters
 from newsletter.mail.mailers import mailer_errors
-from newsletter.mail.message import Mail, build_automatic_mail
+from newsletter.mail.message import Mail
 from newsletter.operation import diagnosis, doctor_checks
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
+from newsletter.operation.liveness import build_author_mail
 from newsletter.operation.models import Look, Trouble
 from newsletter.publication.models import Publication
 
@@ -73,7 +72,7 @@ def _update_problems(found: Sequence[Finding], now: datetime, *, is_first: bool)
         if trouble.told_at is None and is_first and finding.level != ERROR:
             trouble.told_at = now  # not reported: initial setup
         trouble.save()
-    if _is_complete(found):
+    if diagnosis.are_complete(found):
         _end_problems([trouble for trouble in known.values() if trouble.level])
 
 
@@ -116,21 +115,8 @@ def _mail_changes(now: datetime) -> HealthChanges:
     return changes
 
 
-def _is_complete(found: Iterable[Finding]) -> bool:
-    """Did all checks run? Otherwise missing findings do not mean "well again"."""
-    return diagnosis.BLOCKING_IDS.isdisjoint(finding.id for finding in found)
-
-
 def build_health_mail(changes: HealthChanges, addresses: list[str], now: datetime) -> Mail:
-    """In the publication's language."""
     publication = Publication.objects.current()
     with translation.override(publication.language):
-        words = (
-            translation.gettext("%s needs somebody") if changes.wrong else translation.gettext("%s: it is well again")
-        )
-        url = settings.SITE_URL + reverse("admin:index")
-        context = {"publication": publication, "news": changes, "url": url}
-        letter = letters.render("troubles", words % publication.name, context, base_url=settings.SITE_URL)
-    domain = publication.sender_email.rpartition("@")[2]
-    message_id = headers.message_id("troubles", int(now.timestamp()), domain=domain)
-    return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+        words = _("%s needs somebody") if changes.wrong else _("%s: it is well again")
+        return build_author_mail("troubles", words % publication.name, {"news": changes}, addresses, now)

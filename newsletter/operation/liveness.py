@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core import mail
@@ -68,12 +69,16 @@ def mail_author(now: datetime) -> int:
 
 
 def build_silence_mail(findings: Sequence[Finding], addresses: list[str], now: datetime) -> Mail:
-    """In the publication's language."""
     publication = Publication.objects.current()
     with translation.override(publication.language):
-        url = settings.SITE_URL + reverse("admin:index")
         subject = _("%s does not work as it should") % publication.name
-        context = {"publication": publication, "findings": findings, "url": url}
-        letter = letters.render("silence", subject, context, base_url=settings.SITE_URL)
-    message_id = headers.message_id("silence", int(now.timestamp()), domain=publication.sender_email.rpartition("@")[2])
+        return build_author_mail("silence", subject, {"findings": findings}, addresses, now)
+
+
+def build_author_mail(name: str, subject: str, context: dict[str, Any], addresses: list[str], now: datetime) -> Mail:
+    """In the active language. name: of the template, and in the Message-ID."""
+    publication = Publication.objects.current()
+    context |= {"publication": publication, "url": settings.SITE_URL + reverse("admin:index")}
+    letter = letters.render(name, subject, context, base_url=settings.SITE_URL)
+    message_id = headers.message_id(name, int(now.timestamp()), domain=publication.sender_email)
     return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from django.apps import apps
 from django.conf import settings
-from django.db import DatabaseError, connection
-from django.db.models import Count, F, Min, Q, Sum
+from django.db import connection
+from django.db.models import Count, F, Min, Sum
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -43,9 +42,11 @@ class MetricsCollector:
         ready = readiness.by_part()
         states = {part: float(answer == "ok") for part, answer in ready.items()}
         yield labelled_gauge("ready", "Whether a part is as /readyz wants it.", "part", states)
-        seconds = _database_seconds()
-        yield gauge("database_up", "Whether the database answers.", int(seconds is not None))
-        if seconds is None or ready["migrations"] != "ok":
+        begun = time.perf_counter()
+        is_up = readiness.database_error() is None
+        seconds = time.perf_counter() - begun
+        yield gauge("database_up", "Whether the database answers.", int(is_up))
+        if ready["migrations"] != "ok" or not is_up:
             return
         yield gauge("database_seconds", "Time of one small query.", seconds)
         for question in METRIC_SOURCES:
@@ -65,11 +66,8 @@ def labelled_gauge(name: str, words: str, label: str, values: Mapping[str, float
 
 
 def _parts() -> Iterator[Metric]:
-    now, ages = time.monotonic(), {}
-    for part in heartbeats.Component:
-        at = heartbeats.last_beat(part, anywhere=True)
-        if at is not None:
-            ages[part.value] = now - at
+    beats = {part.value: heartbeats.last_beat(part, anywhere=True) for part in heartbeats.Component}
+    ages = {part: time.monotonic() - at for part, at in beats.items() if at is not None}
     yield labelled_gauge(
         "part_age_seconds", "Since a part last did its work, on this machine or another.", "part", ages
     )
@@ -80,27 +78,16 @@ def _disk() -> Iterator[Metric]:
     yield gauge("disk_free_bytes", "Free bytes where DATA_DIR is.", free)
 
 
-def _database_seconds() -> float | None:
-    begun = time.perf_counter()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return None
-    return time.perf_counter() - begun
-
-
 def database(now: datetime) -> Iterator[Metric]:
-    table = Delivery._meta.db_table
     if connection.vendor == "sqlite":
-        size, copies = Path(settings.DATABASES["default"]["NAME"]), None
-        yield gauge("database_bytes", "Size of the database.", size.stat().st_size if size.exists() else 0)
+        file = Path(settings.DATABASES["default"]["NAME"])
+        yield gauge("database_bytes", "Size of the database.", file.stat().st_size if file.exists() else 0)
         return
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_database_size(current_database()), pg_total_relation_size(%s::regclass),"
             " (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())",
-            [table],
+            [Delivery._meta.db_table],
         )
         whole, copies, connections = cursor.fetchone()
     yield gauge("database_bytes", "Size of the database.", whole)
@@ -153,10 +140,7 @@ def replies(now: datetime) -> Iterator[Metric]:
 
 def lanes(now: datetime) -> Iterator[Metric]:
     held = Batch.objects.filter(state=Batch.State.LEASED).values_list("worker", flat=True)
-    machines: dict[str, float] = {}
-    for worker in held:
-        machine = worker.partition("/")[0]
-        machines[machine] = machines.get(machine, 0) + 1
+    machines = Counter(worker.partition("/")[0] for worker in held)
     yield labelled_gauge("batches_leased", "Batches that a worker holds, by its machine.", "machine", machines)
     free = Batch.objects.ready(now).filter(mailing__in=Mailing.objects.ready(now)).count()
     yield gauge("batches_free", "Batches that a worker may take now.", free)
@@ -178,17 +162,6 @@ def arrivals(now: datetime) -> Iterator[Metric]:
     waiting = InboundMessage.objects.waiting().aggregate(number=Count("pk"), at=Min("received_at"))
     yield gauge("arrivals_waiting", "Events and mails that were stored and not applied yet.", waiting["number"])
     yield gauge("arrivals_waiting_seconds", "Since the oldest of these arrived.", _age(waiting["at"], now))
-
-
-def webhooks(now: datetime) -> Iterator[Metric]:
-    """Webhook calls. The hooks app is above this one: no import."""
-    hooks, calls = (apps.get_model("hooks", name)._default_manager for name in ("Hook", "Call"))
-    waiting = calls.filter(state="waiting", hook__off="").aggregate(number=Count("pk"), at=Min("at"))
-    yield gauge("webhook_calls_waiting", "Calls of webhooks that nobody has taken yet.", waiting["number"])
-    yield gauge("webhook_calls_waiting_seconds", "Since the oldest of these happened.", _age(waiting["at"], now))
-    states = {"failing": Q(off="", failures__gt=0), "off": ~Q(off="") & ~Q(off="author")}
-    found = hooks.aggregate(**{name: Count("pk", filter=condition) for name, condition in states.items()})
-    yield labelled_gauge("webhooks", "Webhooks that take nothing, and those switched off for it.", "state", found)
 
 
 def queue(now: datetime) -> Iterator[Metric]:
@@ -218,7 +191,7 @@ def _age(since: datetime | None, now: datetime) -> float:
 
 
 METRIC_SOURCES: tuple[MetricSource, ...] = (
-    *(database, mailings, replies, lanes, readers, arrivals, webhooks, queue, nights, troubles),
+    *(database, mailings, replies, lanes, readers, arrivals, queue, nights, troubles),
 )
 
 

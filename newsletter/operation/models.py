@@ -1,7 +1,6 @@
 """Nightly backups, and problems found by the doctor."""
 
 from datetime import date, datetime, timedelta
-from typing import Self
 
 from django.db import IntegrityError, models, transaction
 
@@ -11,17 +10,18 @@ CHECK_INTERVAL = timedelta(hours=1)
 CLAIM_TTL = timedelta(hours=2)  # a claim without result expires after this
 
 
-class Nightly(models.Model):
-    """A nightly job: the row of a day shows that it runs, that it is done, or why it failed."""
+class NightlyBackup(models.Model):
+    """The row of a day shows that its backup is being made, that it is made, or why not."""
 
     day = models.DateField(unique=True, help_text="in the publication's zone")
     begun_at = models.DateTimeField()
     made_at = models.DateTimeField(null=True)
     octets = models.PositiveBigIntegerField(default=0)
     failure = models.TextField(blank=True, default="", help_text="why it was not made")
+    tried_at = models.DateTimeField(null=True, help_text="when it was loaded beside the product, to know that it works")
+    trial = models.TextField(blank=True, default="", help_text="why it would not bring the product back")
 
     class Meta:
-        abstract = True
         ordering = ("day",)
 
     def __str__(self) -> str:
@@ -29,31 +29,23 @@ class Nightly(models.Model):
 
     @classmethod
     def held(cls, day: date, now: datetime) -> bool:
-        """Is the day's job running or done? A claim expires after CLAIM_TTL."""
-        return cls._default_manager.filter(day=day).exclude(cls._dead(now)).exists()
+        """Is the day's backup being made, or made? A claim expires after CLAIM_TTL."""
+        return cls.objects.filter(day=day).exclude(cls._dead(now)).exists()
 
     @classmethod
-    def claim(cls, day: date, now: datetime) -> Self | None:
-        """Claim the day's job; None if another process has it, or it is done."""
+    def claim(cls, day: date, now: datetime) -> "NightlyBackup | None":
+        """Claim the day's backup; None if another process has it, or it is made."""
         try:
             with transaction.atomic():
-                return cls._default_manager.create(day=day, begun_at=now)
+                return cls.objects.create(day=day, begun_at=now)
         except IntegrityError:
-            taken = cls._default_manager.filter(cls._dead(now), day=day).update(begun_at=now)
-            return cls._default_manager.get(day=day) if taken else None
+            taken = cls.objects.filter(cls._dead(now), day=day).update(begun_at=now)
+            return cls.objects.get(day=day) if taken else None
 
     @staticmethod
     def _dead(now: datetime) -> models.Q:
         ahead = models.Q(begun_at__gt=now)  # a wrong clock
         return (models.Q(begun_at__lt=now - CLAIM_TTL) | ahead) & models.Q(made_at=None)
-
-
-class NightlyBackup(Nightly):
-    tried_at = models.DateTimeField(null=True, help_text="when it was loaded beside the product, to know that it works")
-    trial = models.TextField(blank=True, default="", help_text="why it would not bring the product back")
-
-    class Meta(Nightly.Meta):
-        pass
 
 
 class Look(models.Model):

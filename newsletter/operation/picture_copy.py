@@ -1,9 +1,10 @@
 """Copy pictures between files and a bucket. Removes nothing."""
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import batched
 
 from newsletter.publication.pictures.storages import READ_AHEAD, MediaStore
 
@@ -23,24 +24,10 @@ def copy_pictures(source: MediaStore, target: MediaStore, say: Callable[[int, in
     """
     wanted, there = source.picture_sizes(), target.picture_sizes()
     missing = [name for name, size in wanted.items() if there.get(name) != size]
-    for done in _all_put(source.contents(missing), target):
-        say(len(wanted) - len(missing) + done, len(wanted))
-    return CopyResult(len(missing), len(wanted))
-
-
-def _all_put(contents: Iterable[tuple[str, bytes]], target: MediaStore) -> Iterator[int]:
-    """Upload in parallel, and yield the number done after each; holds only those in progress in memory."""
-    done, waiting = 0, set[Future[None]]()
+    done = len(wanted) - len(missing)
     with ThreadPoolExecutor(READ_AHEAD, "pictures") as pool:
-        for name, octets in contents:
-            waiting.add(pool.submit(target.put, name, BytesIO(octets)))
-            if len(waiting) >= READ_AHEAD:
-                ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for one in ended:
-                    one.result()
-                    done += 1
-                    yield done
-        for one in waiting:
-            one.result()
-            done += 1
-            yield done
+        for some in batched(source.contents(missing), READ_AHEAD, strict=False):  # no more are in memory
+            for _put in pool.map(lambda one: target.put(one[0], BytesIO(one[1])), some):
+                done += 1
+                say(done, len(wanted))
+    return CopyResult(len(missing), len(wanted))

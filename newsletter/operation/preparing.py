@@ -100,8 +100,13 @@ def missing_tables_hint() -> str:
     """A hint if the database is not migrated, else ""."""
     if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
         return NO_TABLES
+    return "" if is_migrated() else NO_TABLES
+
+
+def is_migrated() -> bool:
     executor = MigrationExecutor(connection)
-    return NO_TABLES if executor.migration_plan(executor.loader.graph.leaf_nodes()) else ""
+    is_too_old = replaced_migrations.way_through(executor.loader.applied_migrations)
+    return not is_too_old and not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
 def non_utf8_encoding() -> str:

@@ -9,16 +9,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from newsletter.limits.circuit_breaker import redis_errors
-from newsletter.operation import doctor_checks, liveness, preparing, replaced_migrations
+from newsletter.operation import doctor_checks, liveness, preparing
 from newsletter.operation.findings import ERROR, Finding
 
-AWAY, MISSING, REFUSED = "away", "missing", "refused"
 ERROR_TEXT_MAX = 200  # characters of a server's message
 
 log = logging.getLogger(__name__)
@@ -27,10 +25,9 @@ _not_ready: set[str] = set()  # parts that this process has logged as not ready
 
 def by_part() -> dict[str, str]:
     """ "ok" or a short reason, for each part that pages and tasks need."""
-    error = _database_error()
-    refusal = _reason(error) if error else ""
-    migrations = "unknown" if refusal else "" if is_migrated() else "pending"
-    needed = {"database": refusal or "ok", "migrations": migrations or "ok", "queue": queue_error() or "ok"}
+    error = database_error()
+    migrations = "unknown" if error else "ok" if preparing.is_migrated() else "pending"
+    needed = {"database": "away" if error else "ok", "migrations": migrations, "queue": queue_error() or "ok"}
     return needed | doctor_checks.disk_readiness() | liveness.component_readiness()
 
 
@@ -45,13 +42,7 @@ def log_readiness(parts: Mapping[str, str]) -> None:
     _not_ready.update(wrong)
 
 
-def is_migrated() -> bool:
-    executor = MigrationExecutor(connection)
-    is_too_old = replaced_migrations.way_through(executor.loader.applied_migrations)
-    return not is_too_old and not executor.migration_plan(executor.loader.graph.leaf_nodes())
-
-
-def _database_error() -> Error | None:
+def database_error() -> Error | None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -60,44 +51,20 @@ def _database_error() -> Error | None:
     return None
 
 
-def _reason(error: Error) -> str:
-    """A short reason for /readyz: the message itself may name an account.
-
-    A failed connection has no SQLSTATE, only libpq's text.
-    """
-    words = str(error)
-    if "does not exist" in words and "database" in words and "role" not in words:
-        return MISSING
-    if any(phrase in words for phrase in ("authentication failed", "pg_hba.conf", "no password supplied", "role")):
-        return REFUSED
-    return AWAY if type(error).__name__ in {"OperationalError", "InterfaceError"} else type(error).__name__
-
-
 def database_findings(now: datetime) -> Iterator[Finding]:
-    error = _database_error()
+    error = database_error()
     if error is not None:
-        yield _unusable(error)
+        text = " ".join(str(error).split())[:ERROR_TEXT_MAX].rstrip(".")
+        hint = _("Look at DATABASE_URL and DATABASE_PASSWORD, and whether the server runs.")
+        yield Finding(ERROR, "database.unreachable", _("The database does not answer: %s.") % text, hint)
         return
     if encoding := preparing.non_utf8_encoding():
         message = _("The database keeps text as %s, not as UTF-8: signs that you write cannot be stored.") % encoding
         hint = _("Make a database with the encoding UTF8, and bring a backup back into it.")
         yield Finding(ERROR, "database.encoding", message, hint)
-    if not is_migrated():
+    if not preparing.is_migrated():
         hint = _("Run manage.py migrate; manage.py up does it at every start.")
         yield Finding(ERROR, "database.migrations", _("The database is older than the program."), hint)
-
-
-def _unusable(error: Error) -> Finding:
-    reason, text = _reason(error), " ".join(str(error).split())[:ERROR_TEXT_MAX].rstrip(".")
-    if reason == MISSING:
-        message = _("The database server answers, but it has no such database: %s.") % text
-        return Finding(ERROR, "database.missing", message, _("Create it, or mend the name in DATABASE_URL."))
-    if reason == REFUSED:
-        message = _("The database server does not let us in: %s.") % text
-        hint = _("Look at user and password in DATABASE_URL, and at DATABASE_PASSWORD.")
-        return Finding(ERROR, "database.refused", message, hint)
-    hint = _("Look at DATABASE_URL, and whether the server runs.")
-    return Finding(ERROR, "database.unreachable", _("The database does not answer: %s.") % text, hint)
 
 
 def queue_error(*, writes: bool = False) -> str:

@@ -68,70 +68,36 @@ class MailService:
 
 # By scheme of the mail URL: newsletter/mail/mailers.py, PROVIDERS. Looked up on 2026-11-28.
 SERVICES = {
-    "brevo": MailService(
-        "Brevo",
-        "https://help.brevo.com/hc/en-us/articles/17286219877778",
-        ("brevo1", "brevo2", "mail"),
-        ("smtp-relay.brevo.com",),
-    ),
-    "mailersend": MailService(
-        "MailerSend", "https://www.mailersend.com/blog/dns-records", ("mlsend2", "mlsend"), ("smtp.mailersend.net",)
-    ),
-    "mailgun": MailService(
-        "Mailgun",
+    "brevo": MailService("Brevo", "https://help.brevo.com/hc/en-us/articles/17286219877778",
+        ("brevo1", "brevo2", "mail"), ("smtp-relay.brevo.com",)),
+    "mailersend": MailService("MailerSend", "https://www.mailersend.com/blog/dns-records",
+        ("mlsend2", "mlsend"), ("smtp.mailersend.net",)),
+    "mailgun": MailService("Mailgun",
         "https://documentation.mailgun.com/docs/mailgun/user-manual/domains/domains-verify",
-        ("pdk1", "pdk2", "mx", "k1", "smtp", "pic", "mailo", "krs"),
-        ("smtp.mailgun.org", "smtp.eu.mailgun.org"),
-    ),
-    "mailjet": MailService(
-        "Mailjet",
+        ("pdk1", "pdk2", "mx", "k1", "smtp", "pic", "mailo", "krs"), ("smtp.mailgun.org", "smtp.eu.mailgun.org")),
+    "mailjet": MailService("Mailjet",
         "https://www.mailjet.com/blog/deliverability/mailjet-dmarcbis-is-dead-long-live-dmarc/",
-        ("mailjet",),
-        ("in-v3.mailjet.com",),
-    ),
-    "mailtrap": MailService(
-        "Mailtrap",
-        "https://docs.mailtrap.io/email-api-smtp/setup/sending-domain",
-        ("rwmt1", "rwmt2"),
-        ("live.smtp.mailtrap.io", "bulk.smtp.mailtrap.io"),
-    ),
-    "mandrill": MailService(
-        "Mandrill",
-        "https://mailchimp.com/developer/transactional/docs/authentication-delivery/",
-        ("mte1", "mte2"),
-        ("smtp.mandrillapp.com",),
-    ),
+        ("mailjet",), ("in-v3.mailjet.com",)),
+    "mailtrap": MailService("Mailtrap", "https://docs.mailtrap.io/email-api-smtp/setup/sending-domain",
+        ("rwmt1", "rwmt2"), ("live.smtp.mailtrap.io", "bulk.smtp.mailtrap.io")),
+    "mandrill": MailService("Mandrill", "https://mailchimp.com/developer/transactional/docs/authentication-delivery/",
+        ("mte1", "mte2"), ("smtp.mandrillapp.com",)),
     "postal": MailService("Postal", "https://docs.postalserver.io/getting-started/dns-configuration"),
-    "postmark": MailService(
-        "Postmark",
-        "https://postmarkapp.com/blog/introducing-full-dmarc-support-with-custom",
-        hosts=("smtp.postmarkapp.com", "smtp-broadcasts.postmarkapp.com"),
-    ),
-    "resend": MailService(
-        "Resend", "https://resend.com/docs/dashboard/domains/custom-return-path", ("resend",), ("smtp.resend.com",)
-    ),
-    "scaleway": MailService(
-        "Scaleway",
+    "postmark": MailService("Postmark", "https://postmarkapp.com/blog/introducing-full-dmarc-support-with-custom",
+        hosts=("smtp.postmarkapp.com", "smtp-broadcasts.postmarkapp.com")),
+    "resend": MailService("Resend", "https://resend.com/docs/dashboard/domains/custom-return-path",
+        ("resend",), ("smtp.resend.com",)),
+    "scaleway": MailService("Scaleway",
         "https://www.scaleway.com/en/docs/transactional-email/how-to/authenticate-domain",
-        hosts=("smtp.tem.scaleway.com",),
-        include="include:_spf.tem.scaleway.com",
-    ),
-    "sendgrid": MailService(
-        "SendGrid",
-        "https://support.sendgrid.com/hc/en-us/articles/21415314709147",
-        ("s1", "s2"),
-        ("smtp.sendgrid.net",),
-    ),
-    "ses": MailService(
-        "Amazon SES", "https://docs.aws.amazon.com/ses/latest/dg/mail-from.html", hosts=(".amazonaws.com",)
-    ),
-    "sparkpost": MailService(
-        "SparkPost",
-        "https://support.sparkpost.com/docs/tech-resources/custom-bounce-domain",
-        hosts=("smtp.sparkpostmail.com", "smtp.eu.sparkpostmail.com"),
-    ),
+        hosts=("smtp.tem.scaleway.com",), include="include:_spf.tem.scaleway.com"),
+    "sendgrid": MailService("SendGrid", "https://support.sendgrid.com/hc/en-us/articles/21415314709147",
+        ("s1", "s2"), ("smtp.sendgrid.net",)),
+    "ses": MailService("Amazon SES", "https://docs.aws.amazon.com/ses/latest/dg/mail-from.html",
+        hosts=(".amazonaws.com",)),
+    "sparkpost": MailService("SparkPost", "https://support.sparkpost.com/docs/tech-resources/custom-bounce-domain",
+        hosts=("smtp.sparkpostmail.com", "smtp.eu.sparkpostmail.com")),
     "unisender-go": MailService("Unisender Go", "https://docs.unione.io/en/", ("us",)),
-}
+}  # fmt: skip
 
 
 def mail_service_of(host: str) -> MailService | None:

@@ -1,6 +1,5 @@
 """Celery tasks: the nightly backup, and the hourly check."""
 
-import os
 import subprocess
 import sys
 
@@ -12,28 +11,23 @@ from django.utils import timezone
 from newsletter.operation.backup import nightly as backups
 from newsletter.operation.models import Look
 
-# Subprocesses of this process; polled at the next task.
-_backup_processes: list["subprocess.Popen[bytes]"] = []
-_check_processes: list["subprocess.Popen[bytes]"] = []
+_processes: dict[str, "subprocess.Popen[bytes]"] = {}  # the last one of this process, by command
 
 
 @shared_task(ignore_result=True)
 def back_up() -> None:
     """Copy departures; start the due backup in a subprocess: it may take many minutes."""
     backups.store_departures()
-    _backup_processes[:] = [process for process in _backup_processes if process.poll() is None]
-    now = timezone.now()
-    if not _backup_processes and backups.is_backup_due(now):
-        _backup_processes.append(_run_command("backup", "--nightly"))
+    if not _is_running("backup") and backups.is_backup_due(timezone.now()):
+        _run_command("backup", "--nightly")
 
 
 @shared_task(ignore_result=True)
 def examine() -> None:
     """Start the due hourly check in a subprocess: it waits for unresponsive servers."""
     _update_statistics()
-    _check_processes[:] = [process for process in _check_processes if process.poll() is None]
-    if Look.is_due(timezone.now()) and not _check_processes:
-        _check_processes.append(_run_command("doctor", "--mail"))
+    if not _is_running("doctor") and Look.is_due(timezone.now()):
+        _run_command("doctor", "--mail")
 
 
 def _update_statistics() -> None:
@@ -46,6 +40,10 @@ def _update_statistics() -> None:
             cursor.execute("PRAGMA optimize=0x10002")
 
 
-def _run_command(*words: str) -> "subprocess.Popen[bytes]":
+def _is_running(name: str) -> bool:
+    return name in _processes and _processes[name].poll() is None
+
+
+def _run_command(*words: str) -> None:
     command = ["nice", sys.executable, str(settings.BASE_DIR / "manage.py"), *words]
-    return subprocess.Popen(command, env=os.environ, start_new_session=True)  # noqa: S603  # our own command
+    _processes[words[0]] = subprocess.Popen(command, start_new_session=True)  # noqa: S603  # our own command

@@ -8,10 +8,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from newsletter.api import tokens
 from newsletter.api.tokens import SCOPES
 from newsletter.operation.accounts.roles import EDITOR
-from tests.factories import make_helper, make_publication
+from tests.factories import make_helper, make_publication, make_token
 
 ROOT = "/api/v1"
 
@@ -21,7 +20,7 @@ class Program:
 
     def __init__(self, user: Any, *scopes: str, **fields: Any) -> None:
         self.user = user
-        self.token, self.secret = tokens.create_token(user, "Obsidian", scopes or SCOPES, **fields)
+        self.token, self.secret = make_token(user, scopes or SCOPES, **fields)
         self.client, self.count = Client(), 0
 
     def ask(

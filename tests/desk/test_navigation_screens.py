@@ -7,7 +7,6 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.api import tokens
 from newsletter.api.tokens import SCOPES
 from newsletter.delivery.models import Answer, Reply
 from newsletter.delivery.planning import approving
@@ -15,7 +14,7 @@ from newsletter.issues.models import StartingPoint
 from newsletter.posts.models import Image, Pattern, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Sentence, Suppression, address_hash
-from tests.factories import make_issue, make_post, make_subscriber
+from tests.factories import make_issue, make_post, make_subscriber, make_token
 from tests.support.page_checks import assert_accessible_wide_and_narrow
 
 pytestmark = pytest.mark.browser
@@ -72,7 +71,7 @@ def screens(desk) -> list[str]:
         ),
         reverse("admin:issues_kepttext_add"),
         *(reverse(f"admin:posts_tag_{name}", args=[tag]) for name in ("change", "delete", "history")),
-        reverse("admin:api_token_change", args=[tokens.create_token(User.objects.get(), "Obsidian", SCOPES)[0].pk]),
+        reverse("admin:api_token_change", args=[make_token(User.objects.get(), SCOPES)[0].pk]),
         *(
             reverse(f"admin:{name}_add")
             for name in ("api_token", "issues_startingpoint", "subscribers_suppression", "posts_image")

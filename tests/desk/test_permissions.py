@@ -23,7 +23,6 @@ from django.test import Client, override_settings
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
-from newsletter.api import tokens
 from newsletter.api.hooks.models import Call, Hook
 from newsletter.api.models import Token
 from newsletter.delivery.ledger import breakdown
@@ -44,7 +43,7 @@ from newsletter.posts.models import Image, Pattern, Post, Redirect, Revision, Se
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.events.test_reply_storing import FILE
-from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber, make_token
 from tests.support.page_checks import markup
 from tests.support.second_factor import expire_proof
 
@@ -76,7 +75,6 @@ TABLE: dict[str, str] = {
     "outbox/<slug:name>/": MAIL,
     "outbox/<slug:name>/text/": MAIL,
     "outbox/<slug:name>/headers/": MAIL,
-    "outbox/<slug:name>/source/": MAIL,
     "outbox/<slug:name>/html/": MAIL,
     "outbox/<slug:name>/mail.eml": MAIL,
     "admin/": STAFF,
@@ -292,7 +290,7 @@ def _world() -> World:
         "auth/user": make_helper().pk,
         "auth/group": Group.objects.get(name="editor").pk,
         "posts/post": own.pk,
-        "api/token": tokens.create_token(helpers["writer"], "Obsidian", ["posts:read"])[0].pk,
+        "api/token": make_token(helpers["writer"], ["posts:read"])[0].pk,
         "posts/tag": tag.pk,
         "posts/series": Series.objects.create(title="慢工作", slug="slow").pk,
         "posts/redirect": Redirect.objects.create(path="/old", target="/posts/").pk,
@@ -491,7 +489,7 @@ class Opened:
 
 A_HANDFUL = (
     *("admin/", "admin/settings/sender/", "admin/posts/post/", "admin/issues/issue/", "admin/subscribers/subscriber/"),
-    *("admin/issues/issue/<int:pk>/send/", "admin/auth/user/add/", "outbox/<slug:name>/source/"),
+    *("admin/issues/issue/<int:pk>/send/", "admin/auth/user/add/", "outbox/<slug:name>/headers/"),
 )
 
 

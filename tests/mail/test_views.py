@@ -12,7 +12,7 @@ from tests.support.page_checks import markup
 
 pytestmark = pytest.mark.django_db
 HTML = "<!DOCTYPE html><html><head><title>x</title></head><body><a href='https://e.x/'>看</a></body></html>"
-PAGES = ["outbox_mail", "outbox_text", "outbox_headers", "outbox_source", "outbox_frame", "outbox_file"]
+PAGES = ["outbox_mail", "outbox_text", "outbox_headers", "outbox_frame", "outbox_file"]
 
 
 @pytest.fixture(autouse=True)

@@ -194,7 +194,7 @@ def test_the_task_starts_one_look_in_a_process_of_its_own(monkeypatch):
         def poll(self):
             return None
 
-    monkeypatch.setattr(tasks, "_check_processes", [])
+    monkeypatch.setattr(tasks, "_processes", {})
     monkeypatch.setattr(tasks.subprocess, "Popen", Begun)
 
     tasks.examine()

@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from newsletter.operation import preparing, readiness
+from newsletter.operation import preparing
 
 pytestmark = pytest.mark.django_db
 REFUSED = (
@@ -44,7 +44,7 @@ def test_a_database_that_a_former_version_left_half_way_is_refused(act, without,
         act()
 
     assert str(refused.value) == REFUSED.format(commit=commit)
-    assert not readiness.is_migrated()
+    assert not preparing.is_migrated()
 
 
 def test_a_database_of_the_last_version_with_the_former_migrations_is_up_to_date():
@@ -64,4 +64,4 @@ def test_a_first_migrate_that_ended_between_two_apps_goes_on():
 
     bring_up_to_date_by_migrate()
 
-    assert readiness.is_migrated()
+    assert preparing.is_migrated()

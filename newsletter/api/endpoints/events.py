@@ -15,19 +15,9 @@ from subscribers.models import Subscriber
 events = EndpointRouter(tags=["events"])
 SCANNED_MAX = 50_000  # rows scanned per page
 Kind = Literal[
-    "sent",
-    "delivered",
-    "deferred",
-    "bounced",
-    "rejected",
-    "failed",
-    "complained",
-    "unsubscribed",
-    "autoresponded",
-    "opened",
-    "clicked",
-    "unknown",
-]
+    "sent", "delivered", "deferred", "bounced", "rejected", "failed", "complained", "unsubscribed", "autoresponded",
+    "opened", "clicked", "unknown",
+]  # fmt: skip
 
 
 class EventOut(Schema):

@@ -109,7 +109,7 @@ class IssueQuery(PageQuery):
 def list_issues(request: ApiRequest, wanted: Query[IssueQuery]) -> ApiResponse:
     """A page of issues, the highest number first."""
     found = _with_json_fields(wanted.among(Issue.objects.all()))
-    page = paginate(found, by=("number",), limit=wanted.limit, cursor=wanted.cursor)
+    page = paginate(found, by="number", limit=wanted.limit, cursor=wanted.cursor)
     return page_response([_to_json(issue) for issue in page.rows], page.next)
 
 

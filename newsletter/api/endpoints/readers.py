@@ -12,15 +12,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import Page, PageOf, PageQuery, decode_cursor, encode_cursor, paginate
-from newsletter.api.endpoint import (
-    ApiResponse,
-    EndpointRouter,
-    PathId,
-    check_if_match,
-    etag_of,
-    page_response,
-    to_json,
-)
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_json
 from newsletter.api.problems import Problem, form_problem
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.desk.readers.reader_actions import NOT_DONE, READER_ACTIONS, done

@@ -11,15 +11,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import (
-    ApiResponse,
-    EndpointRouter,
-    PathId,
-    check_if_match,
-    etag_of,
-    page_response,
-    to_json,
-)
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_json
 from newsletter.api.endpoints.readers import SEE
 from newsletter.api.problems import Problem, form_problem
 from subscribers import author_actions

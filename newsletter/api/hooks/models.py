@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.api.hooks import signing
+from newsletter.publication.changes import Change
 
 
 class HookEventType(models.TextChoices):
@@ -100,6 +101,25 @@ class Hook(models.Model):
         self.old_secret, self.old_secret_until = self.secret, now + signing.OLD_SECRET_FOR
         self.secret = signing.new_secret()
         self.save(update_fields=["secret", "old_secret", "old_secret_until"])
+        Change.objects.log(Change.Action.CHANGED, [self], {"fields": ["secret"]})
+
+    def switch_off(self) -> None:
+        """Stop calls. Pending ones stay; events meanwhile are not recorded."""
+        if Hook.objects.filter(pk=self.pk, off="").update(off=Hook.Off.AUTHOR):
+            Change.objects.log(Change.Action.CHANGED, [self], {"fields": ["off"]})
+
+    def switch_on(self, now: datetime) -> None:
+        """Resume pending calls at once. Events while it was off stay unrecorded."""
+        values = {"off": "", "failures": 0, "failing_since": None, "retry_at": None}
+        if Hook.objects.filter(pk=self.pk).exclude(off="").update(**values):
+            self.events.update(since=now)
+            Change.objects.log(Change.Action.CHANGED, [self], {"fields": ["off"]})
+
+    @transaction.atomic
+    def send_test(self, now: datetime) -> None:
+        """Send a test before all pending calls. It is not retried; success ends the hook's backoff."""
+        call = Call.objects.create(hook=self, event=HookEventType.TEST, at=now)
+        Hook.objects.filter(pk=self.pk).update(retry_at=None, test=call.pk)
 
     def subscribe_to(self, events: Iterable[str], now: datetime) -> None:
         """Subscribe to exactly these events; to new ones from now on."""
@@ -138,6 +158,11 @@ class CallQuerySet(models.QuerySet["Call"]):
 
     def about_reader(self, number: int) -> "CallQuerySet":
         return self.filter(event__in=READER_EVENTS, about=number)
+
+    def replay(self) -> int:
+        """Repeat those that can be, with the same ids; return how many."""
+        possible = self.filter(state__in=Call.REPLAYABLE_STATES).exclude(about=None, event__startswith="reader.")
+        return possible.update(state=Call.State.WAITING, settled_at=None)
 
     def next_of(self, hook: Hook) -> "Call | None":
         """The next call: a test first, else the oldest."""

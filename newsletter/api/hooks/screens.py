@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
@@ -15,8 +14,8 @@ from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from newsletter.api.hooks import hook_actions, http_calls, tasks
-from newsletter.api.hooks.models import CALL_RETENTION, EVENT_CHOICES, HOOKS_MAX, Call, Hook
+from newsletter.api.hooks import http_calls, tasks
+from newsletter.api.hooks.models import CALL_RETENTION, EVENT_CHOICES, HOOKS_MAX, Call, Hook, HookEventType
 from newsletter.api.hooks.signing import OLD_SECRET_FOR
 from newsletter.desk import permissions
 from newsletter.publication.changes import Change
@@ -62,20 +61,6 @@ class HookForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]  # gen
                 _("Write an address that begins with https://, without a password, at port 443 or 8443.")
             )
         return url
-
-
-class SinceForm(CleanTextForm, forms.Form):
-    since = forms.DateTimeField(
-        label=_("Since"), widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-    )
-
-    def __init__(self, *args: Any, zone: ZoneInfo | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.zone = zone
-
-    def clean_since(self) -> datetime:
-        since: datetime = self.cleaned_data["since"]
-        return since.replace(tzinfo=self.zone)
 
 
 CALLS_SHOWN = 50
@@ -167,7 +152,7 @@ def webhook(request: HttpRequest, pk: int) -> HttpResponse:
         "secret": hook.secret if is_new else "",
         "is_replaced": len(hook.keys(now)) > 1,
         "old_for": OLD_SECRET_FOR.days * 24,
-        "since": SinceForm(initial={"since": timezone.localtime(now - timedelta(days=1), _zone())}),
+        "since": f"{timezone.localtime(now - timedelta(days=1), _zone()):%Y-%m-%dT%H:%M}",
         "kept_days": CALL_RETENTION.days,
     }
     return _page(request, "hook", str(hook), context)
@@ -192,7 +177,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 def rotate(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
     permissions.require_fresh_proof(request)
-    hook_actions.rotate_secret(hook, timezone.now())
+    hook.rotate(timezone.now())
     request.session[NEW_HOOK_SESSION_KEY] = hook.pk
     return redirect("admin:webhook", pk)
 
@@ -211,26 +196,27 @@ def _send_test(request: HttpRequest, hook: Hook, now: datetime) -> None:
     if hook.off:
         messages.error(request, gettext("It is switched off: nothing is sent. Switch it on first."))
         return
-    hook_actions.send_test(hook, now)
+    hook.send_test(now)
     messages.success(request, gettext("A test is on its way. Load this page again in some seconds for the answer."))
 
 
 def _switch_on(request: HttpRequest, hook: Hook, now: datetime) -> None:
-    hook_actions.switch_on(hook, now)
+    hook.switch_on(now)
     messages.success(request, gettext("It is on: what waits is sent now. What happened while it was off is not told."))
 
 
 def _switch_off(request: HttpRequest, hook: Hook, now: datetime) -> None:
-    hook_actions.switch_off(hook)
+    hook.switch_off()
     messages.success(request, gettext("It is off: what waits stays, and what happens meanwhile is not kept for it."))
 
 
 def _replay_since(request: HttpRequest, hook: Hook, now: datetime) -> None:
-    form = SinceForm(request.POST, zone=_zone())
-    if not form.is_valid():
+    try:
+        since = datetime.fromisoformat(request.POST.get("since", "")).replace(tzinfo=_zone())
+    except ValueError:
         messages.error(request, gettext("Nothing is sent again: write a day and a time."))
         return
-    count = hook_actions.replay_since(hook, form.cleaned_data["since"])
+    count = hook.calls.filter(at__gte=since).exclude(event=HookEventType.TEST).exclude(about=None).replay()
     text = ngettext("%s call is made once more.", "%s calls are made once more.", count)
     messages.success(request, text % count)
 
@@ -246,7 +232,7 @@ ACTIONS: dict[str, Callable[[HttpRequest, Hook, datetime], None]] = {
 @require_POST
 def replay(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     call = get_object_or_404(Call, pk=number, hook=pk)
-    if hook_actions.replay_call(call):
+    if Call.objects.filter(pk=call.pk).replay():
         messages.success(request, gettext("It is made once more, with the same id."))
         enqueue_on_commit(tasks.call_hooks)
     else:

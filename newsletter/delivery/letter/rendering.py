@@ -251,18 +251,6 @@ def unsubscribe_address(token: str) -> str:
     return headers.return_path(bounces_to, token) if bounces_to and settings.MAILBOX_URL else ""
 
 
-def complaints_to(mailing: Mailing) -> str:
-    """The address for complaints (RFC 9477); "" without a mailbox, or if the header would be ignored.
-
-    Section 3.1: at another domain than the sender's it needs a second signature. Reports identify the delivery by its
-    Message-ID.
-    """
-    bounces_to = Publication.objects.current().bounces_to
-    if not settings.MAILBOX_URL or not bounces_to or not headers.is_at_domain_of(bounces_to, mailing.sender_email):
-        return ""
-    return headers.ascii_address(bounces_to)
-
-
 def html_and_text(mailing: Mailing) -> tuple[str, str]:
     """HTML and text of a mailing with its date; the reader's own placeholders remain.
 
@@ -317,6 +305,5 @@ def _list_headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, .
         values["unsubscribe_url"],
         web_url=settings.SITE_URL + mailing.issue.get_absolute_url(),
         unsubscribe_address=unsubscribe_address(values["unsubscribe_token"]),
-        complaints_to=complaints_to(mailing),
         feedback=headers.feedback_id(mailing.issue.number, mailing.kind, domain=domain),
     ) | {"Message-ID": headers.message_id("issue", *ids, domain=domain)}

@@ -202,7 +202,7 @@ def _add_cover(writer: EpubWriter) -> None:
     try:
         writer.add_picture(COVER_FILE, cover.png())
     except FontUnusable as error:
-        logger.error("The cover of a book cannot be drawn: %s", error)  # noqa: TRY400 - `doctor` reports the rest
+        logger.error("The cover of a book cannot be drawn: %s", error)  # noqa: TRY400 - it says all
 
 
 def _title_page(contents: YearContents, facts: BookMetadata) -> BookChapter:

@@ -5,7 +5,6 @@ from datetime import tzinfo
 from pathlib import Path, PurePosixPath
 
 from newsletter.moving.converters import buttondown, ghost, markdown_folder, medium, substack, wordpress
-from newsletter.moving.converters.addresses import PICTURES
 from newsletter.moving.converters.converter import Converter
 from newsletter.moving.converters.files import Files, InArchive, InFolder, Rejected
 from newsletter.moving.converters.wordpress import FEED
@@ -21,9 +20,6 @@ CONVERTERS: tuple[type[Converter], ...] = (
 )
 READERS = "it is a list of readers; readers have an import of their own"
 PAGE = "it is a page of HTML, not an export"
-DOCUMENT = "it is a document, not an export"
-ONLY_PICTURES = "it has pictures and no texts"
-THEME = "it is a theme, not an export"
 EMPTY = "it is empty"
 HEAD = 4_096  # bytes that are looked at
 _PAGE = re.compile(rb"\s*(?:<!doctype\s+html|<html)", re.IGNORECASE)
@@ -33,7 +29,6 @@ _READERS = re.compile(  # a head with a column of addresses, in English or Chine
     rb"(?:[\w ]{0,20}e-?mail|\xe9\x9b\xbb\xe5\xad\x90\xe9\x83\xb5\xe4\xbb\xb6)",
     re.IGNORECASE,
 )
-_DOCUMENTS = (b"%PDF", b"\xd0\xcf\x11\xe0", b"{\\rtf")
 
 
 def files_at(path: Path) -> Files:
@@ -61,8 +56,6 @@ def detected(path: Path, zone: tzinfo, site: str = "") -> Converter:
 def _describe_file(head: bytes) -> str:
     if not head.strip():
         return EMPTY
-    if head.startswith(_DOCUMENTS):
-        return DOCUMENT
     if _PAGE.match(head):
         return PAGE
     if _FEED.search(head):
@@ -71,16 +64,7 @@ def _describe_file(head: bytes) -> str:
 
 
 def _describe_files(files: Files) -> str:
-    paths = [PurePosixPath(name) for name in files.names]
-    endings, own = {path.suffix.lower() for path in paths}, {path.name for path in paths}
-    if not paths:
+    endings = {PurePosixPath(name).suffix.lower() for name in files.names}
+    if not endings:
         return EMPTY
-    if "[Content_Types].xml" in own or "mimetype" in own:
-        return DOCUMENT
-    if endings <= PICTURES:
-        return ONLY_PICTURES
-    if ".hbs" in endings or own & {"functions.php", "theme.toml", "theme.yaml"}:
-        return THEME
-    if endings <= {".csv", ".tsv", ".xlsx"}:
-        return READERS
-    return PAGE if ".html" in endings else ""
+    return READERS if endings <= {".csv", ".tsv", ".xlsx"} else PAGE if ".html" in endings else ""

@@ -24,7 +24,7 @@ SETTINGS_MAX = 200_000  # bytes
 # Files of a repository or of a program that are no texts of an author, wherever they lie at the top.
 IGNORED_STEMS = {"readme", "license", "licence", "contributing", "changelog", "code_of_conduct", "security"}
 IGNORED_FOLDERS = {
-    *("node_modules", "vendor", "public", "_site", "themes", "scaffolds", "archetypes", "_layouts", "_includes"),
+    *("node_modules", "vendor", "public", "_site", "themes", "scaffolds", "archetypes", "_layouts", "_includes")
 }
 # By program: files one of which it keeps beside the texts. The first that fits counts.
 PROGRAMS: tuple[tuple[str, tuple[str, ...]], ...] = (

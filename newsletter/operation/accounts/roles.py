@@ -32,10 +32,7 @@ _MODELS: dict[str, dict[str, tuple[str, ...]]] = {
         "delivery.mailing": ("view",),
     },
     WRITER: {"posts.post": ("view", "add", "change"), "posts.image": ("view", "add")},
-    READER_CARE: {
-        "subscribers.subscriber": _ALL,
-        "subscribers.suppression": ("view", "add", "change"),
-    },
+    READER_CARE: {"subscribers.subscriber": _ALL, "subscribers.suppression": ("view", "add", "change")},
 }
 _FURTHER = {READER_CARE: ("subscribers.see_readers", "publication.see_mail")}
 

@@ -92,10 +92,7 @@ def _raise_failure(program: str, code: int, errors: IO[bytes]) -> None:
 
 
 # Without owner: the role has another name in another installation.
-NO_OWNER_OPTIONS = [
-    "--no-owner",
-    "--no-privileges",
-]
+NO_OWNER_OPTIONS = ["--no-owner", "--no-privileges"]
 
 
 @dataclass(frozen=True)

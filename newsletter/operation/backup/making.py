@@ -6,7 +6,7 @@ Pictures of a bucket are stored as if they were files: one backup restores every
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -167,7 +167,7 @@ def make_backup(path: Path, now: datetime, *, key: str | None = None) -> BackupR
             else f"a name in {ENCRYPTED_SUFFIX} asks for encryption: set BACKUP_AGE_KEY to a public key of age"
         )
     began = time.monotonic()
-    with _atomic_file(path) as file, _encrypted(file, key) as stream:
+    with _atomic_file(path) as file, encrypting(file, key) if key else nullcontext(file) as stream:
         rows = _write_members(stream, path.parent, now)
     return BackupResult(path, path.stat().st_size, time.monotonic() - began, rows)
 
@@ -189,10 +189,6 @@ def _manifest(engine: databases.Engine, rows: dict[str, int], now: datetime) -> 
     migrations = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
     made_at = now.astimezone(UTC).isoformat(timespec="seconds")
     return {"form": MANIFEST_VERSION, "made_at": made_at, "engine": engine.name, "rows": rows, "migrations": migrations}
-
-
-def _encrypted(file: IO[bytes], key: str) -> AbstractContextManager[IO[bytes]]:
-    return encrypting(file, key) if key else nullcontext(file)
 
 
 @contextmanager

@@ -14,14 +14,12 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.author.alerts import sender_addresses
-from newsletter.mail import headers, letters
-from newsletter.mail.message import Mail, build_automatic_mail
+from newsletter.mail.message import Mail
 from newsletter.operation.backup import making, restoring
-from newsletter.operation.backup.archive import DamagedBackup, EncryptionError
-from newsletter.operation.backup.databases import DatabaseUnusable
-from newsletter.operation.backup.restoring import RestoreRefused
+from newsletter.operation.backup.restoring import BACKUP_ERRORS
 from newsletter.operation.backup.stores import DEPARTURES_PREFIX, BackupStore, backup_store
-from newsletter.operation.models import Nightly, NightlyBackup
+from newsletter.operation.liveness import build_author_mail
+from newsletter.operation.models import NightlyBackup
 from newsletter.publication.models import Publication
 
 BACKUP_TIME = time(3, 30)  # in the publication's zone, when it is quiet
@@ -68,17 +66,16 @@ def days_to_remove(days: Iterable[date]) -> set[date]:
 
 
 log = logging.getLogger(__name__)
-BACKUP_ERRORS = (OSError, DamagedBackup, restoring.DrillFailed, RestoreRefused, EncryptionError, DatabaseUnusable)
 
 
 def is_backup_due(now: datetime) -> bool:
-    day = due_day(NightlyBackup, now) if settings.BACKUP_URL else None
+    day = due_day(now) if settings.BACKUP_URL else None
     return day is not None and not NightlyBackup.held(day, now)
 
 
 def make_due_backup(now: datetime) -> NightlyBackup | None:
     """Make the due backup unless another process does; remove old ones; test it if none was tested this month."""
-    store, day = backup_store(settings.BACKUP_URL), due_day(NightlyBackup, now)
+    store, day = backup_store(settings.BACKUP_URL), due_day(now)
     if store is None or day is None or not (row := NightlyBackup.claim(day, now)):
         return None
     name = file_name(day, is_encrypted=bool(settings.BACKUP_AGE_KEY))
@@ -119,9 +116,9 @@ def remove_old_backups(store: BackupStore) -> list[str]:
     return old
 
 
-def due_day(work: type[Nightly], now: datetime) -> date | None:
+def due_day(now: datetime) -> date | None:
     local = timezone.localtime(now, Publication.objects.current().zone)
-    return due_on(local, work._default_manager.exclude(made_at=None).values_list("day", flat=True))
+    return due_on(local, NightlyBackup.objects.exclude(made_at=None).values_list("day", flat=True))
 
 
 def _test_backup(row: NightlyBackup, store: BackupStore, name: str, now: datetime) -> None:
@@ -156,10 +153,5 @@ def _mail_author(subject: str, line: str, now: datetime) -> None:
 
 
 def build_backup_mail(subject: str, line: str, addresses: list[str], now: datetime) -> Mail:
-    """In the publication's language."""
-    publication = Publication.objects.current()
-    context = {"publication": publication, "line": line, "title": subject}
-    with translation.override(publication.language):
-        letter = letters.render("backup", subject, context, base_url=settings.SITE_URL)
-    message_id = headers.message_id("backup", int(now.timestamp()), domain=publication.sender_email.rpartition("@")[2])
-    return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+    with translation.override(Publication.objects.current().language):
+        return build_author_mail("backup", subject, {"line": line, "title": subject}, addresses, now)

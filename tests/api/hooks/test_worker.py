@@ -8,7 +8,7 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from newsletter.api.hooks import hook_actions, http_calls, tasks, worker
+from newsletter.api.hooks import http_calls, tasks, worker
 from newsletter.api.hooks.models import Call, Hook, HookEventType
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.posts.models import Post
@@ -61,7 +61,7 @@ def test_a_receiver_is_told_in_order_and_can_verify_it(receiver, make_hook, sett
 def test_while_a_secret_is_replaced_both_sign_for_a_day(receiver, make_hook):
     hook = make_hook(receiver.url)
     old = hook.secret
-    hook_actions.rotate_secret(hook, timezone.now())
+    hook.rotate(timezone.now())
     leave(make_subscriber())
     work()
     with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1), tick=True):
@@ -154,7 +154,7 @@ def test_after_three_days_in_vain_it_is_switched_off_and_its_calls_stay(receiver
     assert Call.objects.waiting().count() == 1
 
     receiver.status = 200
-    hook_actions.switch_on(hook, timezone.now())
+    hook.switch_on(timezone.now())
     work()
     assert len(receiver.took()) == 1
 
@@ -351,7 +351,7 @@ def test_after_a_restore_the_past_is_held_back_and_can_be_sent_by_hand(receiver,
         leave(late := make_subscriber())
         work()
         assert named(receiver.calls) == [late.pk]
-        assert hook_actions.replay_since(hook, timezone.now() - timedelta(hours=1)) == 3
+        assert hook.calls.all().replay() == 3
         work()
 
     assert named(receiver.calls[1:]) == [readers[0].pk, readers[1].pk, late.pk]
@@ -363,13 +363,13 @@ def test_a_test_overtakes_what_waits_and_is_tried_once(receiver, make_hook):
     receiver.status = 500
     leave(make_subscriber())
     work()
-    hook_actions.send_test(hook, timezone.now())
+    hook.send_test(timezone.now())
     receiver.statuses = [500]
     work()
     assert Call.objects.get(event=HookEventType.TEST).state == Call.State.FAILED
 
     receiver.status = 200
-    hook_actions.send_test(hook, timezone.now())
+    hook.send_test(timezone.now())
     work()
 
     assert [call.said["type"] for call in receiver.took()] == ["webhook.test", "reader.left"]

@@ -211,44 +211,6 @@ def test_a_reader_may_leave_by_mail_where_a_mailbox_is_read(make_mailing, settin
     assert CompiledMailing(mailing).difference(mailing) == ""
 
 
-@pytest.mark.parametrize(
-    ("sender", "bounces_to", "mailbox", "asked"),
-    [
-        ("news@example.org", "bounces@example.org", "pipe:", "bounces@example.org; report=arf"),
-        ("news@example.org", "bounces@In.Example.org", "pipe:", "bounces@In.Example.org; report=arf"),
-        ("news@新聞.tw", "bounces@新聞.tw", "pipe:", "bounces@xn--efvv70d.tw; report=arf"),
-        ("news@mail.example.org", "bounces@example.org", "pipe:", None),  # RFC 9477: it needs another signature
-        ("news@example.org", "bounces@badexample.org", "pipe:", None),
-        ("news@example.org", "bounces@example.org", "", None),
-        ("news@example.org", "", "pipe:", None),
-    ],
-)
-def test_receivers_are_asked_for_complaints_where_they_are_read_and_would_count(
-    make_mailing, settings, sender, bounces_to, mailbox, asked
-):
-    settings.MAILBOX_URL = mailbox
-    make_publication(bounces_to=bounces_to, sender_email=sender)
-    mailing = make_mailing("a")
-
-    data = CompiledMailing(mailing).envelope(proof_rows(mailing)[0]).data
-
-    assert message_from_bytes(data)["CFBL-Address"] == asked
-    assert CompiledMailing(mailing).difference(mailing) == ""
-
-
-def test_the_address_for_complaints_is_signed(make_mailing, settings, tmp_path):
-    settings.MAILBOX_URL = "pipe:"
-    settings.DKIM_DIR = tmp_path
-    (tmp_path / "2026.ed25519").write_bytes(b64encode(bytes(range(32))))
-    make_publication(bounces_to="bounces@news.example.org", sender_email="news@news.example.org")
-    mailing = make_mailing("a")
-
-    data = CompiledMailing(mailing).envelope(proof_rows(mailing)[0]).data
-
-    signed = "".join(message_from_bytes(data)["DKIM-Signature"].split()).lower()
-    assert "cfbl-address" in signed.partition("h=")[2].partition(";")[0].split(":")
-
-
 def test_the_first_the_last_the_nameless_and_the_longest_name_are_looked_at(make_mailing):
     mailing = make_mailing("abcdef")
     Subscriber.objects.exclude(email="c@example.org").update(name="Ann")

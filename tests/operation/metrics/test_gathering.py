@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from newsletter.api.hooks.models import Call, Hook
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, InboundMessage, Mailing
 from newsletter.delivery.planning import approving, beginning
@@ -147,23 +146,6 @@ def test_what_was_stored_and_not_applied_yet():
     facts = told()
 
     assert (facts["arrivals_waiting",], facts["arrivals_waiting_seconds",]) == (1, 30)
-
-
-def test_calls_that_wait_and_webhooks_that_take_nothing():
-    on, failing, _gone, off = (
-        Hook.objects.create(url="https://hooks.example.org/", created_at=NOW, **fields)
-        for fields in ({}, {"failures": 2}, {"off": "gone"}, {"off": "author"})
-    )
-    for hook in (on, failing, off):
-        for hours in (1, 2):
-            Call.objects.create(hook=hook, event="reader.left", at=NOW - timedelta(hours=hours))
-    Call.objects.create(hook=on, event="reader.left", at=NOW - timedelta(days=1), state="sent")
-
-    facts = told()
-
-    assert facts["webhook_calls_waiting",] == 4
-    assert facts["webhook_calls_waiting_seconds",] == 2 * 3600
-    assert (facts["webhooks", "failing"], facts["webhooks", "off"]) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ type Value = str | list[str]
 
 HEAD_MAX = 20_000  # characters; front matter is some lines
 _YAML = re.compile(
-    r"\A---[ \t]*(?:yaml|yml)?[ \t]*\n(?P<head>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)",
-    re.DOTALL | re.MULTILINE,
+    r"\A---[ \t]*(?:yaml|yml)?[ \t]*\n(?P<head>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
 )
 # Hexo takes a head that only ends with a rule, if its first lines are keys.
 _OPEN = re.compile(

@@ -7,9 +7,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone, translation
 
 from newsletter.operation.backup import making
-from newsletter.operation.backup.archive import EncryptionError
-from newsletter.operation.backup.databases import DatabaseUnusable
 from newsletter.operation.backup.nightly import make_due_backup
+from newsletter.operation.backup.restoring import BACKUP_ERRORS
 from newsletter.publication.models import Publication
 
 
@@ -18,13 +17,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument(
-            "path",
-            nargs="?",
-            metavar="PATH",
-            type=Path,
-            help="NAME.tar, or NAME.tar.age if encrypted",
-        )
+        name = "NAME.tar, or NAME.tar.age if encrypted"
+        which.add_argument("path", nargs="?", metavar="PATH", type=Path, help=name)
         which.add_argument("--nightly", action="store_true", help="the one that is due, to BACKUP_URL")
 
     def handle(self, *args: Any, path: Path | None, nightly: bool, **options: Any) -> None:
@@ -44,7 +38,7 @@ class Command(BaseCommand):
     def _now(self, path: Path) -> None:
         try:
             made = making.make_backup(path, timezone.now())
-        except (OSError, EncryptionError, DatabaseUnusable) as error:
+        except BACKUP_ERRORS as error:
             raise CommandError(f"No backup was made: {error}") from error
         size, rows = filesizeformat(made.octets), sum(made.rows.values())
         self.stdout.write(f"{path}: {size}, {rows:,} rows, {made.seconds:.0f} s")

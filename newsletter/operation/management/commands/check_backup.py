@@ -5,9 +5,6 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from newsletter.operation.backup import restoring
-from newsletter.operation.backup.archive import DamagedBackup, EncryptionError
-from newsletter.operation.backup.databases import DatabaseUnusable
-from newsletter.operation.backup.restoring import RestoreRefused
 from newsletter.operation.backup.stores import open_backup, without_credentials
 
 
@@ -23,16 +20,9 @@ class Command(BaseCommand):
         try:
             with open_backup(path) as file:
                 tried = restoring.drill(file, identity=identity)
-        except (
-            DamagedBackup,
-            restoring.DrillFailed,
-            OSError,
-            RestoreRefused,
-            EncryptionError,
-            DatabaseUnusable,
-        ) as error:
+        except restoring.BACKUP_ERRORS as error:
             raise CommandError(f"{name} would not bring the newsletter back: {error}") from error
         self.stdout.write(
             f"{name} would bring the newsletter back: {tried.rows:,} rows, {tried.files:,} files, "
-            f"{len(tried.pages)} pages looked at, {tried.seconds:.0f} s"
+            f"{len(restoring.PAGES_CHECKED)} pages looked at, {tried.seconds:.0f} s"
         )

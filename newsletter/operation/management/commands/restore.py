@@ -9,8 +9,6 @@ from django.utils import timezone
 
 from newsletter.operation import programs
 from newsletter.operation.backup import restoring
-from newsletter.operation.backup.archive import DamagedBackup, EncryptionError
-from newsletter.operation.backup.databases import DatabaseUnusable
 from newsletter.operation.backup.stores import open_backup
 from newsletter.operation.supervisor import AlreadyInUse
 
@@ -30,14 +28,7 @@ class Command(BaseCommand):
                 found = restoring.restore_backup(file, timezone.now(), identity=identity, replace=replace)
         except AlreadyInUse as holder:
             raise CommandError(f"Nothing was restored: the newsletter is running ({holder}). Stop it first.") from None
-        except (
-            DatabaseError,
-            DamagedBackup,
-            OSError,
-            restoring.RestoreRefused,
-            EncryptionError,
-            DatabaseUnusable,
-        ) as error:
+        except (DatabaseError, *restoring.BACKUP_ERRORS) as error:
             raise CommandError(f"Nothing was restored: {error}") from error
         lines = [f"Restored the backup of {found.made_at:%Y-%m-%d %H:%M} UTC: {sum(found.rows.values()):,} rows"]
         lines[0] += f", {found.files:,} files."

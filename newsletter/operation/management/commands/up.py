@@ -1,6 +1,5 @@
 """The whole product in one command, or some of its programs: prepare, then supervise."""
 
-import os
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -10,13 +9,11 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
-from newsletter.limits.circuit_breaker import redis_errors
 from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
 from newsletter.operation.backup import restoring
@@ -24,8 +21,6 @@ from newsletter.operation.programs import LockNote, Program, address
 from newsletter.operation.supervisor import AlreadyInUse, Child, Supervisor, free_port
 from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
-
-ALARM_CACHE_KEY = "silence-is-reported"  # only one machine reports
 
 
 class Command(BaseCommand):
@@ -69,7 +64,6 @@ class Command(BaseCommand):
             on_check=Alarm().check,
         ).run()
         self._say("Stopped.")
-        _drop_unwritable()
 
     def _prepare(self, *, has_web: bool, demo: bool) -> None:
         """Report each step: a first start takes seconds."""
@@ -91,17 +85,6 @@ class Command(BaseCommand):
             self.stdout.flush()
 
 
-def _drop_unwritable() -> None:
-    """Avoid an error at exit when stdout is closed.
-
-    Source: https://docs.python.org/3/library/signal.html#note-on-sigpipe
-    """
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 class Alarm:
     """Mails the author once about each lasting silence, in a subprocess: `up` waits for no mail server."""
 
@@ -112,27 +95,10 @@ class Alarm:
     def check(self) -> None:
         if self.process and self.process.poll() is not None:
             self.process = None
-        if (is_due := liveness.is_alarm_due()) and not self.is_on and _is_first():
+        if (is_due := liveness.is_alarm_due()) and not self.is_on:
             command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "report_silence"]
             self.process = subprocess.Popen(command)  # noqa: S603  # ours
-        if self.is_on and not is_due:
-            _end_alarm()
         self.is_on = is_due
-
-
-def _is_first() -> bool:
-    """Has no other `up` reported the silence? Many machines may share one database and Redis."""
-    try:
-        return cache.add(ALARM_CACHE_KEY, True, 2 * liveness.ALARM_SECONDS)
-    except redis_errors():
-        return True
-
-
-def _end_alarm() -> None:
-    try:
-        cache.delete(ALARM_CACHE_KEY)
-    except redis_errors():
-        return  # it ends by itself
 
 
 def _free_port(host: str, port: int) -> int:

@@ -1,6 +1,0 @@
-from django.apps import AppConfig
-
-
-class MovingConfig(AppConfig):
-    name = "newsletter.moving"
-    label = "moving"
