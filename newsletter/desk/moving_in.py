@@ -71,16 +71,16 @@ class TrialForm(forms.Form):
 
 
 State = PostImport.State
-DOTS: dict[str, str] = {State.WORKING: "wait", State.TRIED: "warn", State.STOPPED: "warn"}
-DOTS |= {State.DONE: "good", State.FAILED: "bad"}
-OUTCOMES: dict[str, Promise] = {
+STATE_DOTS: dict[str, str] = {State.WORKING: "wait", State.TRIED: "warn", State.STOPPED: "warn"}
+STATE_DOTS |= {State.DONE: "good", State.FAILED: "bad"}
+OUTCOME_LABELS: dict[str, Promise] = {
     "created": pgettext_lazy("of posts", "new"),
     "updated": pgettext_lazy("of posts", "changed"),
     "unchanged": pgettext_lazy("of posts", "as they were"),
     "rejected": pgettext_lazy("of posts", "left out"),
 }
 TEXTS_AT_ONCE = 20  # texts of the account on a page
-PATIENCE = timedelta(minutes=1)  # without a worker, after which the page says so
+WORKER_DELAY_MAX = timedelta(minutes=1)  # without a worker, after which the page says so
 
 
 def import_context(found: PostImport, now: datetime, page: str = "", form: TrialForm | None = None) -> dict[str, Any]:
@@ -92,9 +92,9 @@ def import_context(found: PostImport, now: datetime, page: str = "", form: Trial
     return {
         "found": found,
         "form": form or TrialForm(initial={"site": found.site, "fetches": found.fetches}),
-        "dot": DOTS.get(found.state, ""),
+        "dot": STATE_DOTS.get(found.state, ""),
         "what_it_is": count_labels(found),
-        "ends": [(label, counts[name]) for name, label in OUTCOMES.items() if counts.get(name)],
+        "ends": [(label, counts[name]) for name, label in OUTCOME_LABELS.items() if counts.get(name)],
         "totals": count_rows(found.totals) if has_account else [],
         "texts": texts,
         "listed": [entry_context(row) for row in texts] if texts else [],
@@ -129,7 +129,7 @@ def count_rows(totals: dict[str, list[int]]) -> list[CountChange]:
 
 def _has_no_worker(found: PostImport, now: datetime) -> bool:
     """No worker has taken it up: all are busy or stopped, or one was killed."""
-    due = found.lease_until or (found.begun_at and found.begun_at + PATIENCE)
+    due = found.lease_until or (found.begun_at and found.begun_at + WORKER_DELAY_MAX)
     return found.is_at_work and due is not None and due < now
 
 
@@ -138,8 +138,8 @@ def entry_context(row: PostImportEntry) -> dict[str, Any]:
     return explain(entry) | {"row": row, "things": entry.changed_counts}
 
 
-LATEST = 10
-PIECE = 1 << 20  # bytes
+IMPORTS_SHOWN = 10
+CHUNK_BYTES = 1 << 20  # bytes
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -151,8 +151,8 @@ def upload(request: HttpRequest) -> HttpResponse:
             return _take_in(request, form.cleaned_data["file"])
         except TableError as error:
             form.add_error("file", str(error))
-    latest = PostImport.objects.all()[:LATEST]
-    context = {"form": form, "imports": [(one, DOTS.get(one.state, "")) for one in latest]}
+    latest = PostImport.objects.all()[:IMPORTS_SHOWN]
+    context = {"form": form, "imports": [(one, STATE_DOTS.get(one.state, "")) for one in latest]}
     return page(request, "upload", context, status=400 if form.is_bound else 200)
 
 
@@ -160,7 +160,7 @@ def _take_in(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
     """Keep an export of posts; a list of readers is handed to the import of readers."""
     if importing.is_reader_list(file):
         return importing.hand_over(request, file)
-    pieces = iter(lambda: file.read(PIECE), b"")
+    pieces = iter(lambda: file.read(CHUNK_BYTES), b"")
     found = posts.take_in(one_line(file.name or ""), pieces, user=request.user, now=timezone.now())
     return redirect("admin:move_in_import", found.pk)
 

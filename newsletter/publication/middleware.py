@@ -114,10 +114,10 @@ class PolicyMiddleware(ContentSecurityPolicyMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         answer: HttpResponse = super().process_response(request, response)
         policy = answer.headers.get(CSP.HEADER_ENFORCE, "")
-        if stylesheet.SHEET_HASH_PLACEHOLDER in policy:
+        if stylesheet.STYLE_HASH_PLACEHOLDER in policy:
             sheet = getattr(request, "sheet", "")
-            found = policy.replace(stylesheet.SHEET_HASH_PLACEHOLDER, stylesheet.hash_source(sheet) if sheet else "")
-            found = found.replace(stylesheet.SCRIPT_HASH_PLACEHOLDER, stylesheet.INLINE_SCRIPT_HASH)
+            found = policy.replace(stylesheet.STYLE_HASH_PLACEHOLDER, stylesheet.csp_hash(sheet) if sheet else "")
+            found = found.replace(stylesheet.SCRIPT_HASH_PLACEHOLDER, stylesheet.SCRIPT_CSP_HASH)
             answer.headers[str(CSP.HEADER_ENFORCE)] = found.replace(" ;", ";")
         return answer
 

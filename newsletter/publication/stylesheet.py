@@ -23,14 +23,14 @@ from newsletter.mail.colours import (
 )
 
 
-def hash_source(inline: str) -> str:
+def csp_hash(inline: str) -> str:
     """The CSP source of an inline script or style sheet (CSP Level 3, section 2.3.1)."""
     return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"
 
 
 DEFAULT_THEME = "letter"
 STATIC_DIR = Path(__file__).parent.parent / "static"
-SURFACES = ("paper", "raised", "code")  # backgrounds of the accent
+SURFACE_NAMES = ("paper", "raised", "code")  # backgrounds of the accent
 # In the head of every page: applies the stored colour scheme without a flash, and loads site.js after the page, which
 # does not depend on it.
 INLINE_SCRIPT = (
@@ -39,9 +39,9 @@ INLINE_SCRIPT = (
     'const{src}=document.currentScript.dataset;addEventListener("load",()=>'
     'document.head.append(Object.assign(document.createElement("script"),{src})))'
 )
-INLINE_SCRIPT_HASH = hash_source(INLINE_SCRIPT)
+SCRIPT_CSP_HASH = csp_hash(INLINE_SCRIPT)
 # Placeholders in settings.SECURE_CSP for INLINE_SCRIPT_HASH and the hash of the page's sheet.
-SCRIPT_HASH_PLACEHOLDER, SHEET_HASH_PLACEHOLDER = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
+SCRIPT_HASH_PLACEHOLDER, STYLE_HASH_PLACEHOLDER = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
 
 RULE = re.compile(r"(@media[^{]+)\{((?:[^{}]+\{[^{}]*\})*)\}|([^{}]+)(\{[^{}]*\})")
 COMMA = re.compile(r",(?![^()]*(?:\([^()]*\)[^()]*)*\))")  # between selectors
@@ -64,7 +64,7 @@ def icon_colours(accent: str) -> tuple[str, str]:
 
 def _accent_colours(accent: str, theme: str) -> tuple[Colour, Colour]:
     """The accent in both schemes, readable on each surface of the theme."""
-    surfaces = [theme_palette(theme)[name] for name in SURFACES]
+    surfaces = [theme_palette(theme)[name] for name in SURFACE_NAMES]
     darkest = min((parse_hex(surface.light) for surface in surfaces), key=luminance)
     lightest = max((parse_hex(surface.dark) for surface in surfaces), key=luminance)
     light, dark = accent_pair(accent)

@@ -29,9 +29,9 @@ from subscribers.importers.packed import csv_pieces
 from subscribers.models import Suppression
 
 CONSENT_LENGTH = 150  # characters; the line of the record begins with the day
-SAMPLES = 3
+SAMPLE_ROWS = 3
 UNDECIDED = "?"
-FIELDS: Final[dict[str, Promise]] = {
+FIELD_LABELS: Final[dict[str, Promise]] = {
     "email": gettext_lazy("address"),
     "name": pgettext_lazy("of a column", "name"),
     "first_name": pgettext_lazy("of a column", "first name"),
@@ -48,9 +48,9 @@ FIELDS: Final[dict[str, Promise]] = {
     "refuses_mail": gettext_lazy("refuses mail: yes or no"),
     KEPT: gettext_lazy("keep it in a note"),
 }
-HEAD = 4_096  # bytes that are looked at
-TABLES = (".csv", ".tsv", ".xlsx")
-RIGHTS = ("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
+HEAD_BYTES = 4_096  # bytes that are looked at
+TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx")
+IMPORT_PERMISSIONS = ("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
 Kind, Reason = Errand.Kind, Suppression.Reason
 
 
@@ -152,10 +152,10 @@ def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: s
     """Keep a file that was sent; raise TableError for what is no table, and keep nothing of what fails."""
     errand = prepare_import(one_line(file.name or ""), options, user=user, now=timezone.now(), kind=kind)
     try:
-        errand.total = files.keep(errand, files.GIVEN, csv_pieces(file))
-        path, reason = files.path_of(errand, files.GIVEN), options.get("reason", "")
+        errand.total = files.keep(errand, files.UPLOADED_FILE, csv_pieces(file))
+        path, reason = files.path_of(errand, files.UPLOADED_FILE), options.get("reason", "")
         with csv_file.open_table(path, reason=reason, is_checked=True) as table:
-            table.samples(SAMPLES)
+            table.samples(SAMPLE_ROWS)
             if reason:
                 table.check_columns()
     except BaseException:
@@ -168,15 +168,15 @@ def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: s
 
 def is_reader_list(file: "UploadedFile[Any]") -> bool:
     """A table of readers. One of mails has a subject in its heading; a .txt needs an address."""
-    name, head = (file.name or "").lower(), file.read(HEAD)
+    name, head = (file.name or "").lower(), file.read(HEAD_BYTES)
     file.seek(0)
-    is_table = name.endswith(TABLES) or (name.endswith(".txt") and b"@" in head)
+    is_table = name.endswith(TABLE_SUFFIXES) or (name.endswith(".txt") and b"@" in head)
     return is_table and b"subject" not in head.partition(b"\n")[0]
 
 
 def hand_over(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
     """Keep a list of readers that was dropped where posts move in, and go on with it here. Raises TableError."""
-    if missing := [right for right in RIGHTS if not request.user.has_perm(right)]:
+    if missing := [right for right in IMPORT_PERMISSIONS if not request.user.has_perm(right)]:
         raise PermissionDenied(missing[0])
     return redirect("admin:reader_import_consent", _keep(file, {"consent": ""}, request.user).pk)
 
@@ -199,8 +199,8 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
     if not errand.options["consent"]:
         return redirect("admin:reader_import_consent", pk)
     try:
-        with csv_file.open_table(files.path_of(errand, files.GIVEN), is_checked=True) as table:
-            samples = table.samples(SAMPLES)
+        with csv_file.open_table(files.path_of(errand, files.UPLOADED_FILE), is_checked=True) as table:
+            samples = table.samples(SAMPLE_ROWS)
     except OSError:
         return _page(request, "import_gone", {}, status=404)
     found = columns_of(table, samples, request.POST if is_posted else errand.chosen)
@@ -209,7 +209,13 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
         if errand.begin(timezone.now(), Errand.State.TRYING, chosen={column.name: column.field for column in found}):
             enqueue_on_commit(tasks.work_on_errands)
         return redirect("admin:reader_errand", errand.pk)
-    context = {"errand": errand, "columns": found, "fields": FIELDS.items(), "first_rows": samples, "problem": problem}
+    context = {
+        "errand": errand,
+        "columns": found,
+        "fields": FIELD_LABELS.items(),
+        "first_rows": samples,
+        "problem": problem,
+    }
     context |= {"encoding": table.encoding, "program": table.columns.program.name}
     return _page(request, "columns", context, status=400 if problem else 200)
 
@@ -221,7 +227,7 @@ def columns_of(table: Table, samples: list[list[str]], chosen: Any) -> list[Colu
         if key := column_key(name):
             cells = [row[number][:60] for row in samples if row[number : number + 1] and row[number].strip()]
             field = chosen.get(f"column-{number}", chosen.get(name))
-            if field not in {*FIELDS, LEFT_OUT}:
+            if field not in {*FIELD_LABELS, LEFT_OUT}:
                 field = table.columns.program.field_of(key)
             found.setdefault(key, Column(number, name, cells, UNDECIDED if field is None else field))
     return list(found.values())

@@ -22,7 +22,7 @@ from newsletter.desk.models import Errand
 from newsletter.publication import changes
 from subscribers import author_actions
 from subscribers.addresses import one_line
-from subscribers.author_actions import ActionContext, ActionResult, ResultCounts
+from subscribers.author_actions import ActionContext, ReaderActionResult, ResultCounts
 from subscribers.forms import PAUSE_DAYS_MAX
 from subscribers.models import Note, ReaderTag, Subscriber, Suppression
 from subscribers.models.consents import REASON_LENGTH
@@ -122,7 +122,7 @@ BULK_FORMS: dict[str, type[ActionReasonForm] | type[EmptyForm]] = {
 # --- Acts ---
 
 
-LIFTS = ("lift", "ask_back", "reopen")
+LIFTING_ACTIONS = ("lift", "ask_back", "reopen")
 
 
 class OwnTagForm(ActionReasonForm):
@@ -193,7 +193,7 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
     "lift": ReaderAction(
         gettext_lazy("Let the address be mailed again"),
         ActionReasonForm,
-        lambda pk, _form, occasion: author_actions.lift([pk], occasion),
+        lambda pk, _form, occasion: author_actions.lift_suppression([pk], occasion),
         gettext_lazy("The address may be mailed again."),
         is_grave=True,
         right=permissions.LIFT_SUPPRESSION,
@@ -213,12 +213,12 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
         right=permissions.LIFT_SUPPRESSION,
     ),
 }
-NOT_DONE: Final[dict[ActionResult, Promise]] = {
-    ActionResult.ALREADY: gettext_lazy("It was so already; nothing was changed."),
-    ActionResult.NO_READER: gettext_lazy("They have not confirmed, or have left; nothing was changed."),
-    ActionResult.LONGER: gettext_lazy("They are paused for longer already; nothing was changed."),
-    ActionResult.TODAY: gettext_lazy("Three mails went to this mailbox today already; try again tomorrow."),
-    ActionResult.FULL: gettext_lazy("They have so many tags that no other fits; nothing was changed."),
+NOT_DONE_TEXTS: Final[dict[ReaderActionResult, Promise]] = {
+    ReaderActionResult.ALREADY: gettext_lazy("It was so already; nothing was changed."),
+    ReaderActionResult.NO_READER: gettext_lazy("They have not confirmed, or have left; nothing was changed."),
+    ReaderActionResult.LONGER: gettext_lazy("They are paused for longer already; nothing was changed."),
+    ReaderActionResult.TODAY: gettext_lazy("Three mails went to this mailbox today already; try again tomorrow."),
+    ReaderActionResult.FULL: gettext_lazy("They have so many tags that no other fits; nothing was changed."),
 }
 
 
@@ -240,7 +240,7 @@ def offered_actions(reader: Subscriber, user: Any) -> Iterator[OfferedAction]:
         "resume": reader.state == Subscriber.State.PAUSED,
         "unsubscribe": reader.state != Subscriber.State.UNSUBSCRIBED,
         "suppress": barred is None,
-    } | {name: name == way_back for name in LIFTS}
+    } | {name: name == way_back for name in LIFTING_ACTIONS}
     for name, act in READER_ACTIONS.items():
         if makes_sense[name] and user.has_perms(act.needed_permissions):
             form = act.form(auto_id=f"{name}-%s")
@@ -283,10 +283,10 @@ def done(reader: Subscriber, act: ReaderAction, form: ActionReasonForm) -> Resul
 
 
 def _report(request: HttpRequest, act: ReaderAction, ends: ResultCounts) -> None:
-    if ends[ActionResult.DONE]:
+    if ends[ReaderActionResult.DONE]:
         messages.success(request, str(act.done))
     else:
-        messages.info(request, str(NOT_DONE[next(iter(ends))]))
+        messages.info(request, str(NOT_DONE_TEXTS[next(iter(ends))]))
 
 
 # --- Notes ---

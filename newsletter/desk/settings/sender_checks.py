@@ -69,7 +69,7 @@ def _sent(mail: Mail, entry: Mapping[str, Any]) -> SendOutcome:
         transport.close()
 
 
-ORDER = {INFO: 1, WARNING: 2, ERROR: 3}
+LEVEL_ORDER = {INFO: 1, WARNING: 2, ERROR: 3}
 
 
 class TestMailForm(forms.Form):
@@ -96,11 +96,11 @@ def dns_page(request: HttpRequest) -> HttpResponse:
         "findings": list(senders.sender_findings(now)),
     }
     if context["is_asked"]:
-        context |= _asked(context["findings"])
+        context |= _dns_context(context["findings"])
     return render(request, "desk/settings/dns.html", admin.site.each_context(request) | context)
 
 
-def _asked(found: list[Finding]) -> dict[str, Any]:
+def _dns_context(found: list[Finding]) -> dict[str, Any]:
     try:
         facts = senders.gather_facts(Resolver())
     except dkim_signing.InvalidKey as error:
@@ -116,7 +116,7 @@ def _asked(found: list[Finding]) -> dict[str, Any]:
 
 
 def _row(record: DnsRecord) -> RecordRow:
-    worst = max((one.level for one in record.findings), key=lambda level: ORDER[level], default="")
+    worst = max((one.level for one in record.findings), key=lambda level: LEVEL_ORDER[level], default="")
     if worst == ERROR:
         return RecordRow(record, "bad", pgettext_lazy("record", "wrong"))
     if worst == WARNING:

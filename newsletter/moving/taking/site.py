@@ -251,7 +251,7 @@ def _value(field: Field, heading: Sequence[str]) -> Callable[[list[str]], Any]:
     """A function that takes a row and returns the value of `field`."""
     if field.attname not in heading:
         return lambda _line: field.get_default()
-    index, value = heading.index(field.attname), sheets.reader(field)
+    index, value = heading.index(field.attname), sheets.cell_parser(field)
     return lambda line: value(line[index])
 
 
