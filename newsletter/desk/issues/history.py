@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -21,15 +21,7 @@ from newsletter.issues.search import index_issue
 from newsletter.mail.mailers import OUTBOX_NAME
 from newsletter.posts.json_saves import StaleText, is_autosave
 from newsletter.posts.storing import was_logged_recently
-from newsletter.publication.audit import (
-    HistoryEntry,
-    TrashAdmin,
-    actor_text,
-    change_rows,
-    history_rows,
-    keys_of,
-    newest_first,
-)
+from newsletter.publication.audit import HistoryEntry, TrashAdmin, actor_text
 from newsletter.publication.changes import Via
 
 
@@ -64,7 +56,6 @@ def change_detail(fields: Iterable[str], form: IssueForm, formsets: Iterable[Any
     return {name: values for name, values in found.items() if values}
 
 
-STEP_SOURCE, ANSWER_SOURCE, MISSED_SOURCE = "step", "answer", "missed"  # sources of entries, besides audit.CHANGE
 ANSWER_TEXTS = {
     Reminder.Response.MOVED: gettext_lazy("Put off by a week"),
     Reminder.Response.SKIPPED: gettext_lazy("The slot was skipped"),
@@ -88,23 +79,18 @@ class AuditedIssueAdmin(TrashAdmin):
         if not (is_text and is_autosave(request) and was_logged_recently(obj)):
             super().log_change(request, obj, message)
 
-    def history_rows_of(self, request: HttpRequest, obj: Issue) -> QuerySet[Any]:  # type: ignore[override]  # obj is an Issue here
-        changes = change_rows(obj)
+    def history_of(self, request: HttpRequest, obj: Issue) -> list[HistoryEntry]:  # type: ignore[override]  # obj is an Issue here
+        changes = super().history_of(request, obj)
         if not request.user.has_perm("delivery.view_mailing"):
-            return newest_first(changes)
-        steps = history_rows(MailingStep.objects.filter(mailing__issue=obj), "at", STEP_SOURCE)
-        letters = Reminder.objects.filter(issue=obj)
-        answers = history_rows(letters.filter(answer__in=ANSWER_TEXTS), "answered_at", ANSWER_SOURCE)
-        missed = history_rows(letters.filter(kind=Reminder.Kind.MISSED), "at", MISSED_SOURCE)
-        return newest_first(changes.union(steps, answers, missed, all=True))
-
-    def entries_by_key(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], HistoryEntry]:
-        steps = MailingStep.objects.filter(pk__in=keys_of(rows, STEP_SOURCE)).select_related("mailing")
-        letters = Reminder.objects.in_bulk([*keys_of(rows, ANSWER_SOURCE), *keys_of(rows, MISSED_SOURCE)])
-        found = super().entries_by_key(rows)
-        found |= {(STEP_SOURCE, one.pk): step_entry(one) for one in steps.defer("mailing__html", "mailing__text")}
-        found |= {(ANSWER_SOURCE, key): _answer_entry(letters[key]) for key in keys_of(rows, ANSWER_SOURCE)}
-        return found | {(MISSED_SOURCE, key): _missed_entry(letters[key]) for key in keys_of(rows, MISSED_SOURCE)}
+            return changes
+        steps = MailingStep.objects.filter(mailing__issue=obj).select_related("mailing").order_by("-pk")
+        reminders = Reminder.objects.filter(issue=obj)
+        return [
+            *(step_entry(step) for step in steps.defer("mailing__html", "mailing__text")),
+            *(_missed_entry(reminder) for reminder in reminders.filter(kind=Reminder.Kind.MISSED)),
+            *changes,
+            *(_answer_entry(reminder) for reminder in reminders.filter(answer__in=ANSWER_TEXTS)),
+        ]
 
 
 # --- Entry texts ---
