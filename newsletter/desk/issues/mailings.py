@@ -31,6 +31,7 @@ from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, SEND_AT_ONCE, maile
 from newsletter.desk.issues.composer import issue_page
 from newsletter.desk.templatetags.calendar_days import days_until
 from newsletter.desk.templatetags.figures import thousands
+from newsletter.issues.models import Issue
 
 LIVELY, SOON, IDLE = 1.5, 5, 60  # seconds between polls
 State = Mailing.State
@@ -148,7 +149,7 @@ def lead_sentence(mailing: Mailing, counts: MailingCounts, now: datetime, reader
 
     readers: who would get it now; 0 if unknown.
     """
-    what = mailing_title(mailing.issue.number, is_correction=mailing.kind == Mailing.Kind.CORRECTION)
+    what = mailing_title(mailing)
     if mailing.state == State.SCHEDULED:
         return _scheduled(mailing, what, now, readers)
     if mailing.state == State.PAUSED:
@@ -164,10 +165,16 @@ def lead_sentence(mailing: Mailing, counts: MailingCounts, now: datetime, reader
     return format_html(sentences[State(mailing.state)], what=what, sent=sent, total=total)
 
 
-def mailing_title(number: int, *, is_correction: bool) -> str:
-    """The beginning of a sentence about a mailing."""
-    words = _("The correction of issue %(number)s") if is_correction else _("Issue %(number)s")
-    return words % {"number": number}
+def issue_title(issue: Issue) -> str:
+    """The beginning of a sentence."""
+    return _("Issue %(number)s") % {"number": issue.number}
+
+
+def mailing_title(mailing: Mailing) -> str:
+    """The beginning of a sentence."""
+    if mailing.kind != Mailing.Kind.CORRECTION:
+        return issue_title(mailing.issue)
+    return _("The correction of issue %(number)s") % {"number": mailing.issue.number}
 
 
 def _counted(name: str, count: int) -> SafeString:
@@ -202,7 +209,6 @@ def script_messages() -> Iterator[tuple[str, str]]:
     yield "rate", _("{n} a second")
     yield "minutes-left", _("about {n} min left")
     yield "soon", _("less than a minute left")
-    yield "changed", _("Now it is {state}. What can be done now is shown once the buttons are left alone.")
     yield "away", _("The desk does not answer. The figures are those of {time}; this page goes on trying by itself.")
     yield "back", _("The desk answers again.")
     yield "logged-out", _("The figures are those of {time}: this page may not ask any more. Load it again.")
