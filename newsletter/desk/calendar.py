@@ -28,8 +28,6 @@ from newsletter.issues import cadence, public_holidays, schedule
 from newsletter.issues.cadence import DAY, Cadence, Shifts, Slot, SlotStatus
 from newsletter.issues.models import HolidayAnswer, Issue, Shift
 from newsletter.issues.schedule import NOTE_LENGTH
-from newsletter.publication.audit import actor_text
-from newsletter.publication.changes import Change
 from newsletter.publication.forms import CleanTextForm
 from newsletter.publication.models import Publication
 
@@ -325,8 +323,6 @@ class VacationForm(CleanTextForm, forms.Form):
 # --- Screens ---
 
 
-LINES = 8  # of the log
-ABOUT = [Shift._meta.label_lower, HolidayAnswer._meta.label_lower]
 ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -356,15 +352,9 @@ def show(request: HttpRequest, year: int | None = None) -> HttpResponse:
         "ahead": upcoming_slots(publication, now) if shown == this_year else [],
         "questions": schedule.open_questions(publication, now, get_language() or ""),
         "vacations": Shift.objects.vacations().filter(last_on__gte=timezone.localtime(now, publication.zone).date()),
-        "lines": _lines(),
         "publication": publication,
     }
     return _page(request, "year", context)
-
-
-def _lines() -> list[tuple[Change, str]]:
-    done = Change.objects.filter(about__in=ABOUT).order_by("-pk")[:LINES]
-    return [(change, actor_text(change.by, change.via)) for change in done]
 
 
 # --- A slot ---

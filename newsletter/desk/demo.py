@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from django.core.cache import caches
 from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db.models import F, Q
 
 from newsletter.delivery.models import Answer, Batch, Delivery, Event, Mailing, Quote, Reply
 from newsletter.delivery.models.mailing import Alert, MailingStep
@@ -237,14 +237,6 @@ def _mail(issue: Issue, slot: datetime) -> None:
     mailing.refresh_from_db()
     add_delivery_events(mailing, slot)
     add_feedback(mailing, slot)
-
-
-def count_contents(now: datetime) -> dict[str, int]:
-    posts = Post.objects.aggregate(
-        published=Count("pk", filter=Q(published_at__lte=now)), drafts=Count("pk", filter=Q(published_at=None))
-    )
-    issues = {"sent": Issue.objects.archived().count(), "next": Issue.objects.unsent().count()}
-    return posts | issues | {"readers": Subscriber.objects.count()}
 
 
 # --- What came of the issues after they had left ---

@@ -110,29 +110,11 @@ COMMON_ZONES: dict[str, Promise] = {
 }
 
 
-OTHERS = _("Others")
-REGIONS: dict[str, Promise] = {
-    "Africa": _("Africa"),
-    "America": _("The Americas"),
-    "Asia": _("Asia"),
-    "Atlantic": _("The Atlantic"),
-    "Australia": _("Australia"),
-    "Europe": _("Europe"),
-    "Indian": _("The Indian Ocean"),
-    "Pacific": _("The Pacific"),
-}
-
-
 def zone_groups() -> list[tuple[Promise, list[tuple[str, Promise | str]]]]:
-    """Choices of all zones by region; names without a region, such as GB and ROC, are legacy and left out."""
-    groups: dict[Promise, list[tuple[str, Promise | str]]] = {_("Often chosen"): list(COMMON_ZONES.items())}
-    groups |= {label: [] for label in (*REGIONS.values(), OTHERS)}
-    for name in sorted(zoneinfo.available_timezones() - COMMON_ZONES.keys()):
-        region, _slash, place = name.partition("/")
-        if place:
-            shown = place if region in REGIONS else name
-            groups[REGIONS.get(region, OTHERS)].append((name, shown.replace("_", " ").replace("/", ", ")))
-    return list(groups.items())
+    """Choices of all zones; names without a region, such as GB and ROC, are legacy and left out."""
+    names = sorted(name for name in zoneinfo.available_timezones() - COMMON_ZONES.keys() if "/" in name)
+    others: list[tuple[str, Promise | str]] = [(name, name.replace("_", " ")) for name in names]
+    return [(_("Often chosen"), list(COMMON_ZONES.items())), (_("Others"), others)]
 
 
 class PublicationForm(CleanTextModelForm):

@@ -11,7 +11,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.csp import CSP
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -39,6 +38,7 @@ from newsletter.delivery.sending_days import free_slots
 from newsletter.desk.audiences import segment_choices, segment_label
 from newsletter.desk.auto_rehearsal import audience_remarks
 from newsletter.desk.forms import TestCopyForm
+from newsletter.desk.settings.publication import PAGE_CSP, without_script
 from newsletter.desk.settings.sender_checks import send_mail_now
 from newsletter.desk.tasks import look_outside
 from newsletter.issues.annotations import attach_reading_minutes
@@ -76,7 +76,6 @@ NEVER_DARK, ALWAYS_DARK = "@media (max-width: 0)", "@media (min-width: 0)"
 # The composer shows the letter's head itself, to be edited.
 HIDDEN_HEAD = ".masthead, .number, h1 { display: none !important } .sheet .body { padding-top: 4px !important }"
 BELOW_SUBJECT = f"<style>{HIDDEN_HEAD}</style></head>"
-PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
 
 
 def wake_workers() -> None:
@@ -161,7 +160,7 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     older, newer = neighbours(issue)
     around = {"older": older, "newer": newer}
     beside = {"corrections": issue.corrections.all(), "quotes": issue.quotes.all()}
-    return render(request, "issues/issue.html", {"issue": issue} | around | beside)
+    return render(without_script(request), "issues/issue.html", {"issue": issue} | around | beside)
 
 
 # --- What the page of an issue shows beside its fields ---

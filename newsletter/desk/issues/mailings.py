@@ -263,7 +263,8 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime, steps: Steps) ->
         "result": result,
         "step": steps(request.user, now)["step"] if result else None,
         "links": followed_links(found) if found.counts_links and found.planned_at else (),
-        "reasons": _reasons(found, breakdown),
+        # Not while it is being sent: polling updates numbers only.
+        "reasons": [] if found.state == State.SENDING else copies.failure_reasons(breakdown),
         "can_be_corrected": may_send and found.state == Mailing.State.SENT and can_be_corrected(found.issue),
         "domains": copies.domain_rows(breakdown),
         "domain_columns": [label for _name, label in copies.COLUMNS.values()],
@@ -281,11 +282,6 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime, steps: Steps) ->
         "in_question": rules.undecided_dead(found),
         "called_dead": rules.count_dead(found),
     }
-
-
-def _reasons(found: Mailing, breakdown: Breakdown | None) -> list[copies.FailureReason]:
-    """Empty while it is being sent: polling updates numbers only."""
-    return [] if found.state == Mailing.State.SENDING else copies.failure_reasons(breakdown)
 
 
 def _withheld_at(found: Mailing) -> datetime | None:

@@ -144,7 +144,13 @@ def preview(request: HttpRequest, kind: str) -> HttpResponse:
 
 @csp_override(PAGE_CSP)
 def site_page(request: HttpRequest) -> HttpResponse:
-    return render_home(request)
+    return render_home(without_script(request))
+
+
+def without_script(request: HttpRequest) -> HttpRequest:
+    """For a page in a sandboxed frame: the browser would log the script that it blocks."""
+    request.runs_script = False  # type: ignore[attr-defined]  # read by context_processors.publication
+    return request
 
 
 @csp_override(MAIL_CSP)

@@ -117,20 +117,11 @@ class OwnersOnlyAdmin(PlainDeleteAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": self.list_title} | (extra_context or {}))
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
+    def _may_use(self, request: HttpRequest, obj: Any = None) -> bool:
         return _is_of_owner(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_of_owner(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return _is_of_owner(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_of_owner(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_of_owner(request)
+    has_module_permission = has_view_permission = has_add_permission = _may_use
+    has_change_permission = has_delete_permission = _may_use
 
 
 class AccountAdmin(OwnersOnlyAdmin):
