@@ -22,7 +22,7 @@ from subscribers.models.tags import TAGS_LENGTH_MAX, ReaderTag, Tagging, join_ta
 State = Subscriber.State
 
 
-class ActionResult(StrEnum):
+class ReaderActionResult(StrEnum):
     """The result of an action for one reader."""
 
     DONE = "done"
@@ -47,7 +47,7 @@ class ActionContext:
         return ConsentDetails(f"by the author: {self.reason}" if self.reason else "by the author")
 
 
-type ResultCounts = Counter[ActionResult]
+type ResultCounts = Counter[ReaderActionResult]
 type ReaderIds = Collection[int]
 
 
@@ -88,7 +88,7 @@ def retag(reader: Subscriber, names: list[str], context: ActionContext) -> None:
 
 def pause(readers: ReaderIds, until: datetime, context: ActionContext) -> ResultCounts:
     """Pause active and paused readers; a longer pause stays."""
-    states = _states(readers)
+    states = _lock_states(readers)
     found = [pk for pk, (state, _until) in states.items() if state in {State.ACTIVE, State.PAUSED}]
     longer = [pk for pk in found if (ends := states[pk][1]) and states[pk][0] == State.PAUSED and ends >= until]
     paused = sorted(set(found) - set(longer))
@@ -100,7 +100,7 @@ def pause(readers: ReaderIds, until: datetime, context: ActionContext) -> Result
 
 
 def resume(readers: ReaderIds, context: ActionContext) -> ResultCounts:
-    states = _states(readers)
+    states = _lock_states(readers)
     paused = [pk for pk, (state, _until) in states.items() if state == State.PAUSED]
     if paused:
         _rows(paused).update(state=State.ACTIVE, paused_until=None)
@@ -136,7 +136,7 @@ def suppress(readers: ReaderIds, context: ActionContext) -> ResultCounts:
     return _counts(done=len(new), already=len(rows) - len(new))
 
 
-def lift(readers: ReaderIds, context: ActionContext) -> ResultCounts:
+def lift_suppression(readers: ReaderIds, context: ActionContext) -> ResultCounts:
     """Delete manual suppressions; a restore does not bring them back."""
     locked = _lock(readers)
     hashes = dict(_rows(locked).order_by("pk").values_list("address_hash", "pk"))
@@ -181,14 +181,14 @@ def _rows(readers: ReaderIds) -> SubscriberQuerySet:
     return Subscriber.objects.filter(pk__in=readers)
 
 
-def _states(readers: ReaderIds) -> dict[int, tuple[str, datetime | None]]:
+def _lock_states(readers: ReaderIds) -> dict[int, tuple[str, datetime | None]]:
     rows = _rows(readers).order_by("pk").select_for_update(no_key=True)
     return {pk: (state, until) for pk, state, until in rows.values_list("pk", "state", "paused_until")}
 
 
 def _lock(readers: ReaderIds) -> list[int]:
     """Lock the existing readers until the transaction ends; ids ascending."""
-    return list(_states(readers))
+    return list(_lock_states(readers))
 
 
 def _record_act(readers: Iterable[int], what: Act.Action, context: ActionContext, detail: str = "") -> None:
@@ -197,7 +197,7 @@ def _record_act(readers: Iterable[int], what: Act.Action, context: ActionContext
 
 
 def _counts(**numbers: int) -> ResultCounts:
-    return Counter({ActionResult(name.replace("_", "-")): number for name, number in numbers.items() if number})
+    return Counter({ReaderActionResult(name.replace("_", "-")): number for name, number in numbers.items() if number})
 
 
 def add_suppression(suppression: Suppression) -> None:

@@ -117,7 +117,9 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         now = timezone.now()
-        context |= issues_context(request.user, now) | listing.list_context(request.GET.get(listing.YEAR, ""), now)
+        context |= issues_context(request.user, now) | listing.list_context(
+            request.GET.get(listing.YEAR_PARAMETER, ""), now
+        )
         context |= {"has_trash": self.has_trash_permission(request)}
         context |= {"has_add_permission": self.has_add_permission(request), "opts": self.opts}
         return TemplateResponse(request, "desk/issues.html", self.admin_site.each_context(request) | context)

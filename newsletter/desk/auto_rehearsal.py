@@ -20,7 +20,7 @@ from newsletter.publication.models import Publication
 
 IDLE_TIME = timedelta(seconds=30)  # since the last change
 ISSUES_MAX = 3  # drafts, the lowest numbers first
-KEPT = 20  # rehearsals of one issue
+REHEARSALS_KEPT = 20  # rehearsals of one issue
 LOOKED_SECONDS = 24 * 3600  # how long a save without effect is remembered
 
 
@@ -31,7 +31,7 @@ def rehearse_idle_draft(now: datetime) -> Rehearsal | None:
     """
     if _is_one_running(now):
         return None
-    for issue in _rested(now):
+    for issue in _idle_drafts(now):
         mailing = unsaved_mailing(issue, "", now)
         if found := _claim(issue, rehearsal_digest(mailing.content_hash, ""), now):
             report = rehearse(mailing, now)
@@ -46,7 +46,7 @@ def _is_one_running(now: datetime) -> bool:
     return Rehearsal.objects.filter(finished_at__isnull=True, told_at__gt=now - STUCK_AFTER).exists()
 
 
-def _rested(now: datetime) -> Iterator[Issue]:
+def _idle_drafts(now: datetime) -> Iterator[Issue]:
     """Drafts with posts that changed after their last rehearsal, and not just now.
 
     Compares times only; a change that the letter does not show is looked at once.
@@ -71,7 +71,9 @@ def _claim(issue: Issue, digest: str, now: datetime) -> Rehearsal | None:
         latest = Rehearsal.objects.latest_of(issue)
         if _is_one_running(now) or (latest and latest.digest == digest):
             return None
-        former = Rehearsal.objects.filter(issue=issue).order_by("-pk").values_list("pk", flat=True)[KEPT - 1 :]
+        former = (
+            Rehearsal.objects.filter(issue=issue).order_by("-pk").values_list("pk", flat=True)[REHEARSALS_KEPT - 1 :]
+        )
         Rehearsal.objects.filter(pk__in=list(former)).delete()
         return Rehearsal.objects.create(issue=issue, digest=digest, started_at=now, told_at=now)
 

@@ -251,8 +251,8 @@ def _upcoming_slot(
 # --- Forms ---
 
 
-FARTHEST = timedelta(days=60)  # from its regular day
-LONGEST = timedelta(days=366)
+MOVE_DISTANCE_MAX = timedelta(days=60)  # from its regular day
+VACATION_MAX = timedelta(days=366)
 
 
 class MoveForm(forms.Form):
@@ -271,7 +271,7 @@ class MoveForm(forms.Form):
 
     def clean_day(self) -> date:
         day: date = self.cleaned_data["day"]
-        if abs(day - self.slot.day) > FARTHEST:
+        if abs(day - self.slot.day) > MOVE_DISTANCE_MAX:
             raise ValidationError(gettext_lazy("This is more than 60 days from its place in the rhythm."))
         if self.shifts.is_away(day):
             raise ValidationError(gettext_lazy("This day is in a vacation."))
@@ -315,7 +315,7 @@ class VacationForm(CleanTextForm, forms.Form):
             self.add_error("last_on", gettext_lazy("The last day is before the first."))
         elif last_on and last_on < self.today:
             self.add_error("last_on", gettext_lazy("These days have passed."))
-        elif first_on and last_on and last_on - first_on > LONGEST:
+        elif first_on and last_on and last_on - first_on > VACATION_MAX:
             self.add_error("last_on", gettext_lazy("At most a year."))
         return cleaned
 
@@ -323,7 +323,7 @@ class VacationForm(CleanTextForm, forms.Form):
 # --- Screens ---
 
 
-ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
+allow_get_and_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
@@ -378,7 +378,7 @@ def _slot(publication: Publication, text: str, now: datetime) -> Slot:
     return found
 
 
-@ask_and_act
+@allow_get_and_post
 def slot(request: HttpRequest, day: str) -> HttpResponse:
     publication, now = Publication.objects.fresh(), timezone.now()
     found = _slot(publication, day, now)
@@ -417,7 +417,7 @@ def restore(request: HttpRequest, day: str) -> HttpResponse:
 # --- Vacation ---
 
 
-@ask_and_act
+@allow_get_and_post
 def vacation(request: HttpRequest) -> HttpResponse:
     publication, now = Publication.objects.fresh(), timezone.now()
     form = VacationForm(request.POST or None, today=timezone.localtime(now, publication.zone).date())
@@ -468,7 +468,7 @@ def holiday(request: HttpRequest, day: str) -> HttpResponse:
 # --- The link for calendar programs ---
 
 
-@ask_and_act
+@allow_get_and_post
 def link(request: HttpRequest) -> HttpResponse:
     """Show the secret URL. POST replaces it; the old one stops working."""
     if request.method == "POST":

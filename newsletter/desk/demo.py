@@ -42,7 +42,7 @@ FIRST_READERS = 7  # before the first issue
 A_DAY, SECONDS_10 = timedelta(days=1), timedelta(seconds=10)
 SENT_STATE, FAILED = Delivery.State.SENT, Delivery.State.FAILED
 MAILBOX_FULL = "552 5.2.2 Mailbox full"
-LAST = datetime.max.replace(tzinfo=UTC)
+LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 
 class NotEmptyError(Exception):
@@ -145,26 +145,26 @@ def _slots_before(publication: Publication, now: datetime) -> list[datetime]:
 
 
 @dataclass(frozen=True)
-class Texts(PostFolder):
+class SamplePosts(PostFolder):
     """The texts of the sample; each appears on its day, and links to others as `/post/words`."""
 
     dates: dict[str, datetime]
 
     def read_post(self, name: str) -> PostFile:
         file = super().read_post(name)
-        links = {f"/post/{words}": SOURCE + words for words in map(_words_of, self.names)}
-        return replace(file, date=self.dates.get(_words_of(name)), links=links)
+        links = {f"/post/{words}": SOURCE + words for words in map(_slug_of, self.names)}
+        return replace(file, date=self.dates.get(_slug_of(name)), links=links)
 
 
-def _words_of(name: str) -> str:
+def _slug_of(name: str) -> str:
     return PurePosixPath(name).stem
 
 
 def _write_posts(samples: list[SampleIssue]) -> None:
     dates = {words: sample.published_at(n) for sample in samples for n, (words, _form) in enumerate(sample.posts)}
     read = PostFolder.at(DATA)
-    names = sorted(read.names, key=lambda name: (dates.get(_words_of(name), LAST), name))
-    texts = Texts(DATA, read.account, names, read.zone, dates)
+    names = sorted(read.names, key=lambda name: (dates.get(_slug_of(name), LAST_MOMENT), name))
+    texts = SamplePosts(DATA, read.account, names, read.zone, dates)
     for step in steps(texts, set()):
         step.write()
     texts.links().mend(texts.readable())

@@ -117,10 +117,10 @@ def _rows(rows: Iterable[FindingRow], wide: list[int]) -> Iterable[dict[str, Any
         }
 
 
-SHOWN = 5
-LOOKED_AT = 15  # results, which include issues
+POSTS_SHOWN = 5
+RESULTS_SEARCHED = 15  # results, which include issues
 QUERY_MAX = 80  # characters
-ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\[]"})  # would end a link's text
+ESCAPE_TABLE = str.maketrans({mark: f"\\{mark}" for mark in "\\[]"})  # would end a link's text
 
 
 @require_GET
@@ -135,12 +135,12 @@ def linkable_posts(request: HttpRequest) -> JsonResponse:
     known = Post.objects.listed(now) | Post.objects.visible_to(request.user).published(now)
     public = known.exclude(pk=int(own) if own.isdecimal() and len(own) < 19 else 0).defer("body")
     if query:
-        results = search(query, now=now, limit=LOOKED_AT, finds_unlisted=True).results
+        results = search(query, now=now, limit=RESULTS_SEARCHED, finds_unlisted=True).results
         keys = [one.key for one in results if one.kind == "post"]
         found = public.in_bulk(keys)
-        chosen = [found[key] for key in keys if key in found][:SHOWN]
+        chosen = [found[key] for key in keys if key in found][:POSTS_SHOWN]
     else:
-        chosen = list(public[:SHOWN])
+        chosen = list(public[:POSTS_SHOWN])
     return JsonResponse({"posts": [_post_json(post) for post in chosen]})
 
 
@@ -153,6 +153,6 @@ def kept_texts(request: HttpRequest) -> JsonResponse:
 
 def _post_json(post: Post) -> dict[str, str]:
     """when: the day on which it was published."""
-    words, published_at = post.title.translate(ESCAPED), timezone.localtime(post.published_at)
+    words, published_at = post.title.translate(ESCAPE_TABLE), timezone.localtime(post.published_at)
     markdown = f"[{words}]({post.get_absolute_url()})"
     return {"title": post.title, "markdown": markdown, "when": date_format(published_at)}

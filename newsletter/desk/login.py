@@ -29,7 +29,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from newsletter.desk import permissions, tasks
 from newsletter.desk.accounts import login_attempts, passkeys, security_alerts, sessions
-from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT, SecondFactorStage
+from newsletter.desk.accounts.sessions import IS_NEW_KEY, PROVEN_AT_KEY, SecondFactorStage
 from newsletter.desk.forms import CodeForm, PasswordForm
 from newsletter.limits import client_ip, rate_limits
 from newsletter.operation.accounts import second_factors
@@ -37,9 +37,9 @@ from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 
 TRIES_MAX = 5  # wrong proofs in a row until the session ends
-TRIES = "desk_proof_tries"  # in the session
+TRIES_KEY = "desk_proof_tries"  # in the session
 PROOF_PREFIX = "_proof"  # distinguishes the proof's fields from those of the original request
-SENDER = ("sender_name", "sender_email", "reply_to", "bounces_to")
+SENDER_FIELDS = ("sender_name", "sender_email", "reply_to", "bounces_to")
 
 
 # --- What asks for it ---
@@ -56,7 +56,7 @@ def _when_posted(request: HttpRequest) -> bool:
 def _when_sender_changes(request: HttpRequest) -> bool:
     """When a POST changes sender or reply addresses; not for the postal address."""
     posted, now = request.POST, Publication.objects.current()
-    changes = any(name in posted and posted[name].strip() != getattr(now, name) for name in SENDER)
+    changes = any(name in posted and posted[name].strip() != getattr(now, name) for name in SENDER_FIELDS)
     return changes and not has_fresh_proof(request)
 
 
@@ -68,7 +68,7 @@ def _when_second_factor_changes(request: HttpRequest) -> bool:
 
 def _when_browser_is_new(request: HttpRequest) -> bool:
     """For a browser that is new to the account and has not proved its user since."""
-    return request.method == "POST" and bool(request.session.get(IS_NEW)) and not has_fresh_proof(request)
+    return request.method == "POST" and bool(request.session.get(IS_NEW_KEY)) and not has_fresh_proof(request)
 
 
 # By URL name: views that need re-authentication although no permission of theirs does. Readers: permissions.py.
@@ -83,7 +83,7 @@ PROOF_CONDITIONS: dict[str, Callable[[HttpRequest], bool]] = {
     "issue_correct": _when_browser_is_new,
     "mailing_at_once": _when_browser_is_new,
 }
-INTO_TRASH = {"posts_post_delete", "issues_issue_delete"}  # one press brings back what they take away
+TRASH_VIEWS = {"posts_post_delete", "issues_issue_delete"}  # one press brings back what they take away
 PROOF_CONDITIONS_BY_AFFIX: tuple[tuple[str, str, Callable[[HttpRequest], bool]], ...] = (
     ("", "_delete", _when_posted),
     ("factor_", "", _always),
@@ -92,7 +92,7 @@ PROOF_CONDITIONS_BY_AFFIX: tuple[tuple[str, str, Callable[[HttpRequest], bool]],
 
 def is_proof_needed(request: HttpRequest) -> bool:
     name = getattr(request.resolver_match, "url_name", None) or ""
-    if name in INTO_TRASH:
+    if name in TRASH_VIEWS:
         return False
     if not has_fresh_proof(request) and any(map(permissions.needs_proof, permissions.permissions_used_by(request))):
         return True
@@ -108,8 +108,8 @@ def has_fresh_proof(request: HttpRequest) -> bool:
 
 def mark_proven(request: HttpRequest) -> None:
     """Mark the session as freshly authenticated, and its browser as known."""
-    request.session[PROVEN_AT], request.session[IS_NEW] = timezone.now().timestamp(), False
-    request.session.pop(TRIES, None)
+    request.session[PROVEN_AT_KEY], request.session[IS_NEW_KEY] = timezone.now().timestamp(), False
+    request.session.pop(TRIES_KEY, None)
 
 
 # --- Asking ---
@@ -122,7 +122,7 @@ def ask_for_proof(request: HttpRequest, go_on: Callable[[], HttpResponse]) -> Ht
     if form.is_valid() and is_proven(request, user, form):
         mark_proven(request)
         return _resume(request, go_on)
-    if request.session.get(TRIES, 0) >= TRIES_MAX:
+    if request.session.get(TRIES_KEY, 0) >= TRIES_MAX:
         logout(request)
         messages.error(request, _("Too many wrong answers: you were logged out."))
         return redirect("admin:login")
@@ -177,14 +177,14 @@ def _is_passkey(request: HttpRequest, user: User, form: Form) -> bool:
 def _is_password(request: HttpRequest, user: User, form: Form) -> bool:
     if authenticate(request, username=user.get_username(), password=form.cleaned_data["password"]) == user:
         return True
-    request.session[TRIES] = request.session.get(TRIES, 0) + 1
+    request.session[TRIES_KEY] = request.session.get(TRIES_KEY, 0) + 1
     form.add_error("password", _("This is not your password."))
     return False
 
 
 def _refuse(request: HttpRequest, user: User) -> None:
     """Count a failure in the session and among failed logins, which are logged."""
-    request.session[TRIES] = request.session.get(TRIES, 0) + 1
+    request.session[TRIES_KEY] = request.session.get(TRIES_KEY, 0) + 1
     login_attempts.record_failure(request, user.get_username(), "code")
 
 
@@ -327,7 +327,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     user, form = stage.login.user, CodeForm(request.POST or None)
     if form.is_valid() and is_proven(request, user, form):
         return _finish(request, stage, form)
-    if request.session.get(TRIES, 0) >= TRIES_MAX:
+    if request.session.get(TRIES_KEY, 0) >= TRIES_MAX:
         return _turn_away(request, user)
     context = {"title": _("Second factor"), "form": form, "has_passkey": _takes_passkey(request, user)}
     return render(request, "desk/second_factor.html", {**admin.site.each_context(request), **context})

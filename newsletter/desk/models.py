@@ -14,7 +14,7 @@ from newsletter.mail.queued_mail import CLOCK_SLACK
 from newsletter.publication.changes import NAME_LENGTH, TITLE_MAX, Change
 
 FILES_LIFETIME = timedelta(days=1)  # files with addresses in them
-EXPORTS_KEPT = timedelta(days=7)  # uploads with posts
+EXPORTS_LIFETIME = timedelta(days=7)  # uploads with posts
 
 
 class FailureCount(models.Model):
@@ -49,7 +49,7 @@ class JobQuerySet(models.QuerySet[Any]):
         return self.filter(old).exclude(folder="").exclude(state__in=self.model.ACTIVE_STATES)
 
 
-class Lost(Exception):
+class JobLost(Exception):
     """The worker has lost the job: it was stopped, or its lease has ended."""
 
 
@@ -106,7 +106,7 @@ class Job(models.Model):
         """Renew the lease and store the progress. Raises Lost."""
         mine = type(self).objects.filter(pk=self.pk, state=self.state, worker=self.worker)
         if not mine.update(lease_until=now + self.LEASE, **values):
-            raise Lost
+            raise JobLost
 
     def end(self, now: datetime) -> None:
         """Mark it as done; a dry run as tried."""
@@ -209,7 +209,7 @@ class PostImport(Job):
 
     ACTIVE_STATES = (State.WORKING,)
     KEPT, LEASE, SUBDIR = (
-        EXPORTS_KEPT,
+        EXPORTS_LIFETIME,
         timedelta(minutes=3),
         "imports",
     )  # fetching many pictures for one post takes long

@@ -81,33 +81,33 @@ class TrialForm(forms.Form):
 
 
 State = PostImport.State
-DOTS: dict[str, str] = {
+STATE_DOTS: dict[str, str] = {
     State.WORKING: "wait",
     State.TRIED: "warn",
     State.DONE: "good",
     State.STOPPED: "warn",
     State.FAILED: "bad",
 }
-OUTCOMES: dict[str, Promise] = {
+OUTCOME_LABELS: dict[str, Promise] = {
     "created": pgettext_lazy("of posts", "new"),
     "updated": pgettext_lazy("of posts", "changed"),
     "unchanged": pgettext_lazy("of posts", "as they were"),
     "rejected": pgettext_lazy("of posts", "left out"),
 }
 TEXTS_AT_ONCE = 20  # texts of the account on a page
-PATIENCE = timedelta(minutes=1)  # without a worker, after which the page says so
+WORKER_DELAY_MAX = timedelta(minutes=1)  # without a worker, after which the page says so
 
 
-def facts(found: PostImport, now: datetime, page: str = "", form: TrialForm | None = None) -> dict[str, Any]:
+def import_context(found: PostImport, now: datetime, page: str = "", form: TrialForm | None = None) -> dict[str, Any]:
     counts = found.counts
     has_account = bool(counts) and not found.is_at_work
     texts = _texts(found, page) if has_account else None
     return {
         "found": found,
         "form": form or TrialForm(initial={"site": found.site, "fetches": found.fetches}),
-        "dot": DOTS.get(found.state, ""),
-        "what_it_is": kinds(found),
-        "ends": [(label, counts[name]) for name, label in OUTCOMES.items() if counts.get(name)],
+        "dot": STATE_DOTS.get(found.state, ""),
+        "what_it_is": kind_counts(found),
+        "ends": [(label, counts[name]) for name, label in OUTCOME_LABELS.items() if counts.get(name)],
         "totals": rows_of(found.totals) if has_account else [],
         "texts": texts,
         "listed": [text_of(row) for row in texts] if texts else [],
@@ -122,7 +122,7 @@ def facts(found: PostImport, now: datetime, page: str = "", form: TrialForm | No
     }
 
 
-def kinds(found: PostImport) -> list[str]:
+def kind_counts(found: PostImport) -> list[str]:
     counts = found.counts
     if not counts:
         return [ngettext("%d text", "%d texts", found.total) % found.total] if found.total else []
@@ -143,7 +143,11 @@ def rows_of(totals: dict[str, list[int]]) -> list[ThingCount]:
 def _has_no_worker(found: PostImport, now: datetime) -> bool:
     """No worker has taken it up: all are busy or stopped, or one was killed."""
     begun = found.lease_until or found.begun_at
-    return found.is_at_work and begun is not None and begun < now - (PATIENCE if not found.lease_until else timedelta())
+    return (
+        found.is_at_work
+        and begun is not None
+        and begun < now - (WORKER_DELAY_MAX if not found.lease_until else timedelta())
+    )
 
 
 def _texts(found: PostImport, page: str) -> Any:
@@ -160,8 +164,8 @@ def text_of(row: PostImportEntry) -> dict[str, Any]:
 # --- Pages ---
 
 
-LATEST = 10
-PIECE = 1 << 20  # bytes
+IMPORTS_SHOWN = 10
+CHUNK_BYTES = 1 << 20  # bytes
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -173,8 +177,8 @@ def upload(request: HttpRequest) -> HttpResponse:
             return _taken_in(request, form.cleaned_data["file"])
         except FileError as error:
             form.add_error("file", str(error))
-    latest = PostImport.objects.all()[:LATEST]
-    context = {"form": form, "imports": [(one, DOTS.get(one.state, "")) for one in latest]}
+    latest = PostImport.objects.all()[:IMPORTS_SHOWN]
+    context = {"form": form, "imports": [(one, STATE_DOTS.get(one.state, "")) for one in latest]}
     return page(request, "upload", context, status=400 if form.is_bound else 200)
 
 
@@ -182,7 +186,7 @@ def _taken_in(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
     """Keep an export of posts; a list of readers is handed to the import of readers."""
     if importing.is_list(file):
         return importing.hand_over(request, file)
-    pieces = iter(lambda: file.read(PIECE), b"")
+    pieces = iter(lambda: file.read(CHUNK_BYTES), b"")
     found = posts.take_in(one_line(file.name or ""), pieces, user=request.user, now=timezone.now())
     return redirect("admin:move_in_import", found.pk)
 
@@ -193,14 +197,16 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _shown(request: HttpRequest, found: PostImport, form: TrialForm | None = None, status: int = 200) -> HttpResponse:
-    return page(request, "import", facts(found, timezone.now(), request.GET.get("page", ""), form), status=status)
+    return page(
+        request, "import", import_context(found, timezone.now(), request.GET.get("page", ""), form), status=status
+    )
 
 
 @require_safe
 def moving(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with the part of the page that moves, for live.js."""
     found = get_object_or_404(PostImport, pk=pk)
-    return render(request, "desk/moving_in/_import.html", facts(found, timezone.now()))
+    return render(request, "desk/moving_in/_import.html", import_context(found, timezone.now()))
 
 
 @require_POST

@@ -18,7 +18,7 @@ from django.utils.translation import pgettext_lazy
 TODAY, WRITING, ISSUES, READERS, CALENDAR, SETTINGS = (
     *("today", "writing", "issues", "readers", "calendar", "settings"),
 )
-LABELS: dict[str, Promise] = {
+SECTION_LABELS: dict[str, Promise] = {
     TODAY: pgettext_lazy("desk", "Today"),
     WRITING: pgettext_lazy("desk", "Writing"),
     ISSUES: pgettext_lazy("desk", "Issues"),
@@ -27,7 +27,7 @@ LABELS: dict[str, Promise] = {
     SETTINGS: pgettext_lazy("desk", "Settings"),
 }
 # Pages of each section; the section links to the first. "app.model" is an admin list, "admin:…" a URL name.
-PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
+SECTION_PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
     WRITING: (
         ("posts.post", _("Posts")),
         ("posts.image", _("Pictures")),
@@ -66,14 +66,14 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
     ),
 }
 # Settings that are rarely changed: folded on the overview, and behind one tab.
-RARE = frozenset(key for key, _label in PAGES[SETTINGS][8:])
+RARE_PAGES = frozenset(key for key, _label in SECTION_PAGES[SETTINGS][8:])
 FEW_PAGES = 6  # fit on a phone; larger sections link to their overview instead
 # Pages shown as tabs of another page: by URL name, the page and the tab's label.
-TABS = {
+PAGE_TABS = {
     "admin:reader_replies": ("admin:reader_sentences", _("Replies")),
     "admin:reader_quotes": ("admin:reader_sentences", _("Quotes")),
 }
-SCREENS = {TODAY: "admin:index", CALENDAR: "admin:calendar", SETTINGS: "admin:settings"}
+SECTION_VIEWS = {TODAY: "admin:index", CALENDAR: "admin:calendar", SETTINGS: "admin:settings"}
 # Sections of paths whose first part is not a section itself.
 SECTION_OF_PATH = {
     "": TODAY,
@@ -103,12 +103,12 @@ class NavLink:
 def section_links(request: HttpRequest, site: AdminSite) -> list[NavLink]:
     """The sections that the user may open; each links to its first allowed page."""
     current = section_of(request.path, site)
-    found = ((name, _address(name, request, site)) for name in LABELS)
-    return [NavLink(name, LABELS[name], url, name == current) for name, url in found if url]
+    found = ((name, _address(name, request, site)) for name in SECTION_LABELS)
+    return [NavLink(name, SECTION_LABELS[name], url, name == current) for name, url in found if url]
 
 
 def page_links(word: str, request: HttpRequest, site: AdminSite) -> list[NavLink]:
-    here = {request.path, *(reverse(key) for tab, (key, _label) in TABS.items() if reverse(tab) == request.path)}
+    here = {request.path, *(reverse(key) for tab, (key, _label) in PAGE_TABS.items() if reverse(tab) == request.path)}
     return [NavLink(key, label, url, url in here) for key, label, url in _pages_under(word, request, site)]
 
 
@@ -118,20 +118,20 @@ def sibling_links(request: HttpRequest, site: AdminSite) -> list[NavLink]:
     if len(links) < 2 or not any(link.is_current for link in links):
         return []
     often, rare = split_rare(links)
-    more = NavLink("more", _("More"), reverse(SCREENS[SETTINGS]) + "#more", is_current=False)
+    more = NavLink("more", _("More"), reverse(SECTION_VIEWS[SETTINGS]) + "#more", is_current=False)
     return [*often, *(link for link in rare if link.is_current), *([more] if rare else [])]
 
 
 def split_rare(links: list[NavLink]) -> tuple[list[NavLink], list[NavLink]]:
-    return [link for link in links if link.name not in RARE], [link for link in links if link.name in RARE]
+    return [link for link in links if link.name not in RARE_PAGES], [link for link in links if link.name in RARE_PAGES]
 
 
 def overview_link(request: HttpRequest, site: AdminSite) -> NavLink | None:
     """The section's own overview page; None where it has few pages, or no overview."""
     word = section_of(request.path, site) or ""
-    if word not in SCREENS or len(sibling_links(request, site)) <= FEW_PAGES:
+    if word not in SECTION_VIEWS or len(sibling_links(request, site)) <= FEW_PAGES:
         return None
-    return NavLink(word, LABELS[word], _address(word, request, site), is_current=False)
+    return NavLink(word, SECTION_LABELS[word], _address(word, request, site), is_current=False)
 
 
 def parent_link(request: HttpRequest, site: AdminSite) -> NavLink | None:
@@ -140,14 +140,14 @@ def parent_link(request: HttpRequest, site: AdminSite) -> NavLink | None:
     pages = page_links(current or "", request, site)
     if current is None or request.path in {_address(current, request, site), *(page.url for page in pages)}:
         return None
-    for tab, (page, label) in TABS.items():
+    for tab, (page, label) in PAGE_TABS.items():
         if request.path == reverse(tab) and page in {one.name for one in pages}:
             return None
         if request.path.startswith(reverse(tab)) and may_open(request, tab):
             return NavLink(tab, label, reverse(tab), is_current=False)
     if list_above := next((page for page in pages if request.path.startswith(page.url)), None):
         return list_above
-    return NavLink(current, LABELS[current], _address(current, request, site), is_current=False)
+    return NavLink(current, SECTION_LABELS[current], _address(current, request, site), is_current=False)
 
 
 def section_of(path: str, site: AdminSite) -> str | None:
@@ -157,7 +157,7 @@ def section_of(path: str, site: AdminSite) -> str | None:
         return None
     part, _slash, rest = path.removeprefix(root).partition("/")
     room = f"{part}/{rest.partition('/')[0]}"
-    return part if part in LABELS else SECTION_OF_PATH.get(room) or SECTION_OF_PATH.get(part)
+    return part if part in SECTION_LABELS else SECTION_OF_PATH.get(room) or SECTION_OF_PATH.get(part)
 
 
 def may_open(request: HttpRequest, name: str) -> bool:
@@ -174,16 +174,16 @@ def model_admin_of(key: str, site: AdminSite) -> Any:
 
 
 def _address(word: str, request: HttpRequest, site: AdminSite) -> str:
-    if word not in SCREENS:
+    if word not in SECTION_VIEWS:
         return next((url for _key, _label, url in _pages_under(word, request, site)), "")
     try:
-        return reverse(SCREENS[word]) if may_open(request, SCREENS[word]) else ""
+        return reverse(SECTION_VIEWS[word]) if may_open(request, SECTION_VIEWS[word]) else ""
     except NoReverseMatch:  # not registered
         return ""
 
 
 def _pages_under(word: str, request: HttpRequest, site: AdminSite) -> Iterator[tuple[str, Promise, str]]:
-    for key, label in PAGES.get(word, ()):
+    for key, label in SECTION_PAGES.get(word, ()):
         if options := model_admin_of(key, site):
             if options.has_view_or_change_permission(request):
                 yield key, label, reverse(f"{site.name}:{key.replace('.', '_')}_changelist")

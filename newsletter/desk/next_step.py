@@ -20,7 +20,7 @@ from newsletter.desk.templatetags.figures import thousands
 from newsletter.posts.models import Post
 from subscribers.models import ReaderCounts
 
-BREAKS = ("，", "。", "；", "：", ", ", ". ", "; ", ": ")  # where a long sentence may be broken
+CLAUSE_MARKS = ("，", "。", "；", "：", ", ", ". ", "; ", ": ")  # where a long sentence may be broken
 
 
 def day(at: datetime, zone: ZoneInfo, now: datetime) -> str:
@@ -56,7 +56,7 @@ def reader_count_text(count: int) -> str:
 
 def phrases(sentence: str) -> list[tuple[str, str]]:
     """Clauses of a sentence, each with the space behind it: preferred places for line breaks."""
-    for mark in BREAKS:
+    for mark in CLAUSE_MARKS:
         sentence = sentence.replace(mark, f"{mark}\n")
     return [(part.strip(), " " if part.endswith(" ") else "") for part in sentence.split("\n") if part.strip()]
 
@@ -145,7 +145,7 @@ def is_fresh_result(facts: DeskFacts, now: datetime) -> bool:
 # --- What each step says ---
 
 
-ADVICE = {  # by the cause of a pause
+PAUSE_ADVICE = {  # by the cause of a pause
     "author": gettext_lazy("Go on, or cancel what is left?"),
     "late": gettext_lazy("Its time has passed; choose another one."),
     "provider": gettext_lazy("The mail server refuses it; read its answer, mend that, then go on."),
@@ -153,7 +153,7 @@ ADVICE = {  # by the cause of a pause
     "addresses": gettext_lazy("The mail server calls too many addresses dead; look at them, then go on."),
     "error": gettext_lazy("The program failed; its reason stands on the page."),
 }
-BUTTONS = {
+PAUSE_BUTTONS = {
     "author": gettext_lazy("Go on or cancel"),
     "late": gettext_lazy("Choose a time"),
     "provider": gettext_lazy("Read the answer"),
@@ -161,32 +161,32 @@ BUTTONS = {
     "addresses": gettext_lazy("Look at the addresses"),
     "error": gettext_lazy("Read the reason"),
 }
-REHEARSALS = {  # by its status
+REHEARSAL_TEXTS = {  # by its status
     "none": (gettext_lazy("not rehearsed yet"), gettext_lazy("Rehearse")),
     "running": (gettext_lazy("being rehearsed now"), gettext_lazy("See the rehearsal")),
     "stuck": (gettext_lazy("the rehearsal has come to a stop"), gettext_lazy("Rehearse again")),
     "outdated": (gettext_lazy("changed since it was rehearsed"), gettext_lazy("Rehearse again")),
 }
-type Words = tuple[str, str]  # sentence, label of the button
+type StepText = tuple[str, str]  # sentence, label of the button
 
 
-def paused(facts: DeskFacts, now: datetime) -> Words:
+def paused(facts: DeskFacts, now: datetime) -> StepText:
     has_begun = facts.mailing.planned_at is not None
     sentence = (
         _("%(what)s stands still: %(sent)s of %(total)s are sent.")
         if has_begun
         else _("%(what)s stands still: nobody has it yet.")
     ) % _progress(facts)
-    cause = facts.mailing.paused_by if facts.mailing.paused_by in ADVICE else Mailing.Cause.AUTHOR
-    return _("%(sentence)s %(todo)s") % {"sentence": sentence, "todo": ADVICE[cause]}, str(BUTTONS[cause])
+    cause = facts.mailing.paused_by if facts.mailing.paused_by in PAUSE_ADVICE else Mailing.Cause.AUTHOR
+    return _("%(sentence)s %(todo)s") % {"sentence": sentence, "todo": PAUSE_ADVICE[cause]}, str(PAUSE_BUTTONS[cause])
 
 
-def sending(facts: DeskFacts, now: datetime) -> Words:
+def sending(facts: DeskFacts, now: datetime) -> StepText:
     sentence = _("%(what)s is being sent: %(sent)s of %(total)s have left.")
     return sentence % _progress(facts), _("See how far it is")
 
 
-def held(facts: DeskFacts, now: datetime) -> Words:
+def held(facts: DeskFacts, now: datetime) -> StepText:
     mailing = facts.mailing
     if mailing.send_at <= now:
         sentence = _("%(what)s begins within seconds: its time has come.")
@@ -196,7 +196,7 @@ def held(facts: DeskFacts, now: datetime) -> Words:
     return sentence % {"what": mailing_title(mailing), "time": time}, _("Watch or cancel")
 
 
-def scheduled(facts: DeskFacts, now: datetime) -> Words:
+def scheduled(facts: DeskFacts, now: datetime) -> StepText:
     mailing = facts.mailing
     to_all = mailing.kind == Mailing.Kind.ISSUE and not mailing.segment
     going = _going(facts, mailing_title(mailing), mailing.send_at, now, to_all=to_all)
@@ -204,20 +204,20 @@ def scheduled(facts: DeskFacts, now: datetime) -> Words:
     return sentence % {"going": going, "wait": wait(mailing.send_at, facts.zone, now)}, _("See what is scheduled")
 
 
-def sender(facts: DeskFacts, now: datetime) -> Words:
+def sender(facts: DeskFacts, now: datetime) -> StepText:
     return _("Mails need a sender first: an address of your own."), _("Set the sender")
 
 
-def no_post(facts: DeskFacts, now: datetime) -> Words:
+def no_post(facts: DeskFacts, now: datetime) -> StepText:
     return _("There is no post yet. Everything begins with the first one."), _("Write the first post")
 
 
-def first_draft(facts: DeskFacts, now: datetime) -> Words:
+def first_draft(facts: DeskFacts, now: datetime) -> StepText:
     sentence = _("“%(title)s” is a draft. Once published, it can go into issue %(number)s.")
     return sentence % {"title": _draft_title(facts), "number": facts.next_number}, _("Go on writing")
 
 
-def left_out(facts: DeskFacts, now: datetime) -> Words:
+def left_out(facts: DeskFacts, now: datetime) -> StepText:
     others = facts.newly - 1
     if others:
         sentence = ngettext(
@@ -232,7 +232,7 @@ def left_out(facts: DeskFacts, now: datetime) -> Words:
     return sentence % values, button % {"number": facts.next_number}
 
 
-def empty_with_posts(facts: DeskFacts, now: datetime) -> Words:
+def empty_with_posts(facts: DeskFacts, now: datetime) -> StepText:
     sentence = ngettext(
         "%(going)s. It is empty, and %(count)s post is in no issue.",
         "%(going)s. It is empty, and %(count)s posts are in no issue.",
@@ -241,40 +241,40 @@ def empty_with_posts(facts: DeskFacts, now: datetime) -> Words:
     return sentence % {"going": _issue_goes(facts, now), "count": thousands(facts.left_out_count)}, _("Choose posts")
 
 
-def empty_with_draft(facts: DeskFacts, now: datetime) -> Words:
+def empty_with_draft(facts: DeskFacts, now: datetime) -> StepText:
     sentence = _("%(going)s. It is empty; “%(title)s” is a draft.")
     return sentence % {"going": _issue_goes(facts, now), "title": _draft_title(facts)}, _("Go on writing")
 
 
-def empty(facts: DeskFacts, now: datetime) -> Words:
+def empty(facts: DeskFacts, now: datetime) -> StepText:
     return _("%(going)s. It is empty.") % {"going": _issue_goes(facts, now)}, _("Write a post")
 
 
-def subject(facts: DeskFacts, now: datetime) -> Words:
+def subject(facts: DeskFacts, now: datetime) -> StepText:
     sentence = _("%(going)s. Missing: %(what)s.")
     return sentence % {"going": _issue_goes(facts, now), "what": _("a subject")}, _("Write the subject")
 
 
-def rehearsal(facts: DeskFacts, now: datetime) -> Words:
+def rehearsal(facts: DeskFacts, now: datetime) -> StepText:
     if facts.rehearsal == RehearsalStatus.FAULTY:
         what = ngettext("the rehearsal found %(count)s error", "the rehearsal found %(count)s errors", facts.errors)
         standing, button = what % {"count": thousands(facts.errors)}, _("See what to mend")
     else:
-        standing, button = map(str, REHEARSALS[facts.rehearsal])
+        standing, button = map(str, REHEARSAL_TEXTS[facts.rehearsal])
     return _("%(going)s: %(standing)s.") % {"going": _issue_goes(facts, now), "standing": standing}, button
 
 
-def schedule(facts: DeskFacts, now: datetime) -> Words:
+def schedule(facts: DeskFacts, now: datetime) -> StepText:
     return _("%(going)s, once you schedule it.") % {"going": _issue_goes(facts, now)}, _("Schedule it")
 
 
-def begin(facts: DeskFacts, now: datetime) -> Words:
+def begin(facts: DeskFacts, now: datetime) -> StepText:
     sentence = _("The next slot is %(when)s, %(wait)s. No issue is put together for it yet.")
     button = _("Compose issue %(number)s") % {"number": facts.next_number}
     return sentence % _slot(facts, now), button
 
 
-def result(facts: DeskFacts, now: datetime) -> Words:
+def result(facts: DeskFacts, now: datetime) -> StepText:
     missed = missed_copies(facts.result)
     readers = reader_count_text(counted_copies(facts.result, "sent"))
     values = {"number": facts.result.issue.number, "readers": readers, "missed": thousands(missed)}
@@ -286,21 +286,21 @@ def result(facts: DeskFacts, now: datetime) -> Words:
     return sentence % values, _("See the result")
 
 
-def draft(facts: DeskFacts, now: datetime) -> Words:
+def draft(facts: DeskFacts, now: datetime) -> StepText:
     sentence = _("The next slot is %(when)s, %(wait)s. “%(title)s” is a draft.")
     return sentence % (_slot(facts, now) | {"title": _draft_title(facts)}), _("Go on writing")
 
 
-def write(facts: DeskFacts, now: datetime) -> Words:
+def write(facts: DeskFacts, now: datetime) -> StepText:
     return _("The next slot is %(when)s, %(wait)s. No post waits for it.") % _slot(facts, now), _("Write a post")
 
 
-def readers(facts: DeskFacts, now: datetime) -> Words:
+def readers(facts: DeskFacts, now: datetime) -> StepText:
     count = facts.readers or 0
     return _("%(readers)s would get an issue now.") % {"readers": reader_count_text(count)}, _("See the readers")
 
 
-def rest(facts: DeskFacts, now: datetime) -> Words:
+def rest(facts: DeskFacts, now: datetime) -> StepText:
     return _("Nothing here waits for you."), _("Your account")
 
 
@@ -334,9 +334,14 @@ def _draft_title(facts: DeskFacts) -> str:
 # --- The table ---
 
 
-ADD, PUBLISH, WRITE = "posts.add_post", "posts.publish_post", "posts.change_post"
-BEGIN, COMPOSE, SEND, WATCH = "issues.add_issue", "issues.change_issue", "issues.send_issue", "delivery.view_mailing"
-SETTINGS, READERS = "publication.change_publication", "subscribers.see_readers"
+ADD_POST, PUBLISH_POST, CHANGE_POST = "posts.add_post", "posts.publish_post", "posts.change_post"
+ADD_ISSUE, CHANGE_ISSUE, SEND_ISSUE, VIEW_MAILING = (
+    "issues.add_issue",
+    "issues.change_issue",
+    "issues.send_issue",
+    "delivery.view_mailing",
+)
+CHANGE_SETTINGS, SEE_READERS = "publication.change_publication", "subscribers.see_readers"
 type StepTarget = tuple[str, tuple[int, ...], str]  # URL name, arguments, fragment
 NEW_POST: StepTarget = ("posts_post_add", (), "")
 
@@ -368,7 +373,7 @@ class StepRule:
     key: str
     needs: tuple[str, ...]
     applies: Condition
-    says: Callable[[DeskFacts, datetime], Words]
+    says: Callable[[DeskFacts, datetime], StepText]
     leads: Callable[[DeskFacts], StepTarget]
 
 
@@ -392,37 +397,41 @@ def _issue_page(name: str, anchor: str = "") -> Callable[[DeskFacts], StepTarget
     return lambda facts: (name, (facts.issue.pk,), anchor)
 
 
-NEW_ISSUE, SENDER = _page("issues_issue_add"), _page("settings_sender", "id_sender_email")
-EDIT_ISSUE, SUBJECT = _issue_page("issues_issue_change"), _issue_page("issues_issue_change", "id_subject")
-REHEARSAL, SCHEDULE = _issue_page("issue_rehearsal"), _issue_page("issue_send")
+NEW_ISSUE_PAGE, SENDER_PAGE = _page("issues_issue_add"), _page("settings_sender", "id_sender_email")
+ISSUE_PAGE, SUBJECT_FIELD = _issue_page("issues_issue_change"), _issue_page("issues_issue_change", "id_subject")
+REHEARSAL_PAGE, SCHEDULE_PAGE = _issue_page("issue_rehearsal"), _issue_page("issue_send")
 
 STEP_RULES: tuple[StepRule, ...] = (
-    StepRule("paused", (WATCH,), is_open(Mailing.State.PAUSED), paused, _mailing),
-    StepRule("sending", (WATCH,), is_open(Mailing.State.SENDING), sending, _mailing),
-    StepRule("held", (WATCH,), is_held, held, _mailing),
-    StepRule("no_post", (ADD,), lambda f, _: f.posts == 0, no_post, lambda _: NEW_POST),
-    StepRule("first_draft", (WRITE,), has_only_drafts, first_draft, _draft),
-    StepRule("sender", (SETTINGS,), lambda f, _: f.lacks_sender, sender, SENDER),
-    StepRule("left_out", (COMPOSE,), lambda f, _: f.newly > 0 and f.issue is not None, left_out, EDIT_ISSUE),
-    StepRule("left_out", (BEGIN,), lambda f, _: f.newly > 0 and f.issue is None, left_out, NEW_ISSUE),
-    StepRule("scheduled", (WATCH,), is_open(Mailing.State.SCHEDULED), scheduled, _mailing),
-    StepRule("empty", (COMPOSE,), lambda f, _: is_empty(f) and f.left_out_count > 0, empty_with_posts, EDIT_ISSUE),
-    StepRule("empty", (COMPOSE, WRITE), lambda f, _: is_empty(f) and f.draft is not None, empty_with_draft, _draft),
-    StepRule("empty", (COMPOSE, ADD), lambda f, _: is_empty(f), empty, lambda _: NEW_POST),
-    StepRule("subject", (COMPOSE,), lambda f, _: lacks_subject(f), subject, SUBJECT),
-    StepRule("rehearsal", (SEND,), lambda f, _: is_composed(f) and f.rehearsal != REHEARSED, rehearsal, REHEARSAL),
-    StepRule("schedule", (SEND,), lambda f, _: is_composed(f), schedule, SCHEDULE),
-    StepRule("result", (WATCH,), is_fresh_result, result, _result),
-    StepRule("draft", (WRITE,), lambda f, _: f.draft is not None, draft, _draft),
-    StepRule("write", (ADD,), lambda _facts, _now: True, write, lambda _: NEW_POST),
-    StepRule("readers", (READERS,), lambda _facts, _now: True, readers, _page("subscribers_subscriber_changelist")),
+    StepRule("paused", (VIEW_MAILING,), is_open(Mailing.State.PAUSED), paused, _mailing),
+    StepRule("sending", (VIEW_MAILING,), is_open(Mailing.State.SENDING), sending, _mailing),
+    StepRule("held", (VIEW_MAILING,), is_held, held, _mailing),
+    StepRule("no_post", (ADD_POST,), lambda f, _: f.posts == 0, no_post, lambda _: NEW_POST),
+    StepRule("first_draft", (CHANGE_POST,), has_only_drafts, first_draft, _draft),
+    StepRule("sender", (CHANGE_SETTINGS,), lambda f, _: f.lacks_sender, sender, SENDER_PAGE),
+    StepRule("left_out", (CHANGE_ISSUE,), lambda f, _: f.newly > 0 and f.issue is not None, left_out, ISSUE_PAGE),
+    StepRule("left_out", (ADD_ISSUE,), lambda f, _: f.newly > 0 and f.issue is None, left_out, NEW_ISSUE_PAGE),
+    StepRule("scheduled", (VIEW_MAILING,), is_open(Mailing.State.SCHEDULED), scheduled, _mailing),
+    StepRule("empty", (CHANGE_ISSUE,), lambda f, _: is_empty(f) and f.left_out_count > 0, empty_with_posts, ISSUE_PAGE),
+    StepRule(
+        "empty", (CHANGE_ISSUE, CHANGE_POST), lambda f, _: is_empty(f) and f.draft is not None, empty_with_draft, _draft
+    ),
+    StepRule("empty", (CHANGE_ISSUE, ADD_POST), lambda f, _: is_empty(f), empty, lambda _: NEW_POST),
+    StepRule("subject", (CHANGE_ISSUE,), lambda f, _: lacks_subject(f), subject, SUBJECT_FIELD),
+    StepRule(
+        "rehearsal", (SEND_ISSUE,), lambda f, _: is_composed(f) and f.rehearsal != REHEARSED, rehearsal, REHEARSAL_PAGE
+    ),
+    StepRule("schedule", (SEND_ISSUE,), lambda f, _: is_composed(f), schedule, SCHEDULE_PAGE),
+    StepRule("result", (VIEW_MAILING,), is_fresh_result, result, _result),
+    StepRule("draft", (CHANGE_POST,), lambda f, _: f.draft is not None, draft, _draft),
+    StepRule("write", (ADD_POST,), lambda _facts, _now: True, write, lambda _: NEW_POST),
+    StepRule("readers", (SEE_READERS,), lambda _facts, _now: True, readers, _page("subscribers_subscriber_changelist")),
     StepRule("rest", (), lambda _facts, _now: True, rest, _page("account")),
 )
 
 ISSUE_STEPS = {"paused", "sending", "held", "left_out", "scheduled", "empty", "subject", "rehearsal", "schedule"}
 ISSUE_STEP_RULES: tuple[StepRule, ...] = (
     *(row for row in STEP_RULES if row.key in ISSUE_STEPS),
-    StepRule("begin", (BEGIN,), lambda f, _: f.issue is None, begin, NEW_ISSUE),
+    StepRule("begin", (ADD_ISSUE,), lambda f, _: f.issue is None, begin, NEW_ISSUE_PAGE),
 )
 
 
@@ -510,7 +519,7 @@ CHECKLIST_RULES: tuple[ChecklistRule, ...] = (
 
 def checklist(facts: DeskFacts, step: NextStep, now: datetime) -> list[ChecklistItem]:
     """The checklist to the first issue; empty once one is sent, and for users who may not send it."""
-    if facts.has_sent or not facts.may(SEND):
+    if facts.has_sent or not facts.may(SEND_ISSUE):
         return []
     slot = _("The next slot is %(when)s; any other time will do, too.")
     last_hint = slot % {"when": moment(facts.slot, facts.zone, now)}

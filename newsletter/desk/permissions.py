@@ -24,7 +24,7 @@ OPEN_DESK, MANAGE_ACCOUNTS = (
     "open_desk",
     "manage_accounts",
 )  # not Django permissions: `is_staff`, and owners only
-LABELS: dict[str, Promise | str] = {
+PERMISSION_LABELS: dict[str, Promise | str] = {
     OPEN_DESK: _("open the desk"),
     MANAGE_ACCOUNTS: _("manage accounts and roles"),
     "posts.publish_post": _("publish posts, and work on those of others"),
@@ -33,7 +33,7 @@ LABELS: dict[str, Promise | str] = {
     "subscribers.export_readers": _("take the list of readers away as a file"),
     "publication.see_mail": _("read the mails in the outbox"),
 }
-VERBS = {
+VERB_LABELS = {
     "view": _("look at: %(what)s"),
     "add": _("add: %(what)s"),
     "change": _("change: %(what)s"),
@@ -47,7 +47,7 @@ EXPORT_READERS, SUPPRESS, LIFT_SUPPRESSION = (
 )
 NEEDING_PROOF = {EXPORT_READERS, SUPPRESS, "api.add_token"}  # a token has its creator's permissions for months
 VERBS_NEEDING_PROOF = {"delete", "erase"}  # of permissions, and of the actions of a list
-SCREENS = {"changelist": "view", "history": "view", "add": "add", "change": "change", "delete": "delete"}
+VERB_OF_SCREEN = {"changelist": "view", "history": "view", "add": "add", "change": "change", "delete": "delete"}
 
 
 class ProofNeeded(Exception):
@@ -94,11 +94,11 @@ def requires(*permissions: str) -> Callable[[Callable[..., HttpResponseBase]], C
 
 def permission_label(permission: str) -> str:
     """For display: "change: posts"."""
-    if permission in LABELS:
-        return str(LABELS[permission])
+    if permission in PERMISSION_LABELS:
+        return str(PERMISSION_LABELS[permission])
     room, codename = permission.split(".")
     verb, model = codename.split("_", 1)
-    return str(VERBS[verb]) % {"what": apps.get_model(room, model)._meta.verbose_name_plural}
+    return str(VERB_LABELS[verb]) % {"what": apps.get_model(room, model)._meta.verbose_name_plural}
 
 
 def forbidden_page(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -124,7 +124,7 @@ def _named_by(exception: Exception) -> str:
     """The permission that our own views put into PermissionDenied; Django's carry none."""
     named = str(exception.args[0]) if exception.args else ""
     verb = named.partition(".")[2].partition("_")[0]
-    return named if named in LABELS or verb in VERBS else ""
+    return named if named in PERMISSION_LABELS or verb in VERB_LABELS else ""
 
 
 def _asked_by(request: HttpRequest) -> str:
@@ -152,9 +152,9 @@ def _stock_screen(request: HttpRequest) -> tuple[Any, str]:
     """The ModelAdmin and the permission's verb of a stock screen; else None, ""."""
     name = (request.resolver_match and request.resolver_match.url_name) or ""
     of_model, _line, screen = name.rpartition("_")
-    for model in apps.get_models() if screen in SCREENS else ():
+    for model in apps.get_models() if screen in VERB_OF_SCREEN else ():
         if of_model == f"{model._meta.app_label}_{model._meta.model_name}" and admin.site.is_registered(model):
-            return admin.site.get_model_admin(model), SCREENS[screen]
+            return admin.site.get_model_admin(model), VERB_OF_SCREEN[screen]
     return None, ""
 
 

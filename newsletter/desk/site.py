@@ -74,7 +74,7 @@ MAILING_SCREENS: tuple[Screen, ...] = (
 )
 CARE = permissions.requires("subscribers.see_readers", "subscribers.change_subscriber")
 BAR = permissions.requires("subscribers.see_readers", "subscribers.change_subscriber", permissions.SUPPRESS)
-BRING = permissions.requires(*importing.RIGHTS)
+BRING = permissions.requires(*importing.IMPORT_PERMISSIONS)
 COMPOSE_QUOTES = permissions.requires("subscribers.see_readers", "subscribers.change_subscriber", "issues.change_issue")
 READER_SCREENS: tuple[Screen, ...] = (
     ("note/", CARE(reader_actions.write_note), "reader_note"),

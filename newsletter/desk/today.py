@@ -21,17 +21,17 @@ from newsletter.desk import chart, next_step
 from newsletter.desk.issues.mailings import wait_text
 from newsletter.desk.next_issue import unscheduled_issues
 from newsletter.desk.next_step import (
-    ADD,
-    BEGIN,
-    COMPOSE,
+    ADD_ISSUE,
+    ADD_POST,
+    CHANGE_ISSUE,
+    CHANGE_POST,
+    CHANGE_SETTINGS,
     DONE,
     NEW_POST,
-    PUBLISH,
-    READERS,
-    SEND,
-    SETTINGS,
-    WATCH,
-    WRITE,
+    PUBLISH_POST,
+    SEE_READERS,
+    SEND_ISSUE,
+    VIEW_MAILING,
     DeskFacts,
     NextStep,
     checklist,
@@ -50,8 +50,8 @@ from newsletter.publication.models import Publication
 from subscribers import growth
 from subscribers.models import DayCount, ReaderCounts, cached_reader_counts
 
-DRAFTS, OPEN, LEFT_OUT = 4, 10, 4  # rows that are fetched of each
-PRESSING = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
+DRAFTS_SHOWN, MAILINGS_SHOWN, LEFT_OUT_SHOWN = 4, 10, 4  # rows that are fetched of each
+STATE_ORDER = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
 
 
 def load_desk_facts(user: Any, now: datetime) -> DeskFacts:
@@ -59,12 +59,12 @@ def load_desk_facts(user: Any, now: datetime) -> DeskFacts:
     # The facts are the same for everybody; permissions decide what is shown.
     open_mailings, sent = _open_mailings(), last_mailings()
     has_sent = bool(sent) or Mailing.objects.filter(planned_at__isnull=False).exists()
-    issue = _next_issue() if COMPOSE in rights or SEND in rights else None
+    issue = _next_issue() if CHANGE_ISSUE in rights or SEND_ISSUE in rights else None
     rehearsal = Rehearsal.objects.latest_of(issue) if issue else None
     drafts = _drafts(user) if "posts.view_post" in rights else []
-    may_change = [post for post in drafts if PUBLISH in rights or post.created_by_id == user.pk]
+    may_change = [post for post in drafts if PUBLISH_POST in rights or post.created_by_id == user.pk]
     counts, left_out = _find_left_out(now, issue, sent) if "issues.view_issue" in rights else ({}, [])
-    readers = cached_reader_counts(now) if SEND in rights or READERS in rights else None
+    readers = cached_reader_counts(now) if SEND_ISSUE in rights or SEE_READERS in rights else None
     new_number = next_number()
     return DeskFacts(
         rights=rights,
@@ -79,7 +79,7 @@ def load_desk_facts(user: Any, now: datetime) -> DeskFacts:
         posts=int(Post.objects.visible_to(user).order_by().exists()),
         published=int(Post.objects.published(now).exists()),
         **counts,
-        draft=may_change[0] if may_change and WRITE in rights else None,
+        draft=may_change[0] if may_change and CHANGE_POST in rights else None,
         issue=issue,
         rehearsal=_rehearsal_status(rehearsal, issue, publication, now),
         errors=sum(remark["level"] == ERROR for remark in rehearsal.remarks) if rehearsal else 0,
@@ -87,15 +87,15 @@ def load_desk_facts(user: Any, now: datetime) -> DeskFacts:
         result=sent[0] if sent else None,
         drafts=drafts,
         left_out=left_out,
-        open_mailings=open_mailings if WATCH in rights else [],
-        last_mailings=sent if WATCH in rights else [],
+        open_mailings=open_mailings if VIEW_MAILING in rights else [],
+        last_mailings=sent if VIEW_MAILING in rights else [],
         reader_counts=readers,
     )
 
 
 def _open_mailings() -> list[Mailing]:
-    latest = list(mailings_with_counts().open().order_by("send_at", "pk")[:OPEN])
-    return sorted(latest, key=lambda one: (PRESSING.index(Mailing.State(one.state)), one.send_at))
+    latest = list(mailings_with_counts().open().order_by("send_at", "pk")[:MAILINGS_SHOWN])
+    return sorted(latest, key=lambda one: (STATE_ORDER.index(Mailing.State(one.state)), one.send_at))
 
 
 def _next_issue() -> Issue | None:
@@ -114,7 +114,7 @@ def _rehearsal_status(latest: Rehearsal | None, issue: Any, publication: Publica
 
 def _drafts(user: Any) -> list[Post]:
     drafts = Post.objects.visible_to(user).drafts().defer("summary")
-    return attach_renderings(drafts.prefetch_related("issues")[:DRAFTS])
+    return attach_renderings(drafts.prefetch_related("issues")[:DRAFTS_SHOWN])
 
 
 def _find_left_out(now: datetime, issue: Issue | None, sent: list[Mailing]) -> tuple[dict[str, int], list[Post]]:
@@ -123,7 +123,7 @@ def _find_left_out(now: datetime, issue: Issue | None, sent: list[Mailing]) -> t
     waiting = in_no_issue(Post.objects.published(now))
     newly = Count("pk", filter=Q(published_at__gt=since)) if since else Count("pk")
     counts = waiting.order_by().aggregate(left_out_count=Count("pk"), newly=newly)
-    return counts, list(waiting.only("title", "published_at")[:LEFT_OUT])
+    return counts, list(waiting.only("title", "published_at")[:LEFT_OUT_SHOWN])
 
 
 def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
@@ -134,7 +134,7 @@ def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
 # --- What is wrong ---
 
 
-ABOUT = -1  # placeholder for Finding.about in `args`
+ROW_OF_FINDING = -1  # placeholder for Finding.about in `args`
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Remedy:
     tail: str = ""
 
     def url(self, finding: Finding) -> str:
-        args = [finding.about if arg == ABOUT else arg for arg in self.args]
+        args = [finding.about if arg == ROW_OF_FINDING else arg for arg in self.args]
         return reverse(self.name, args=args) + self.tail
 
 
@@ -163,28 +163,32 @@ class VisibleProblem:
     url: str
 
 
-OWNERS = "auth.change_user"
+CHANGE_USERS = "auth.change_user"
 SENDER, MAIL_SERVER = "admin:settings_sender", "admin:settings_mail"
-WAITING = ("admin:subscribers_subscriber_changelist", (), "?state=pending")
+PENDING_READERS = ("admin:subscribers_subscriber_changelist", (), "?state=pending")
 REMEDIES: dict[str, Remedy] = {
-    "sender.made_up": Remedy(gettext_lazy("Set the sender"), SETTINGS, SENDER, tail="#id_sender_email"),
-    "postal_address.empty": Remedy(gettext_lazy("Fill in the address"), SETTINGS, SENDER, tail="#id_postal_address"),
-    "data_place.empty": Remedy(
-        gettext_lazy("Name the place"), SETTINGS, "admin:settings_letter", tail="#id_data_place"
+    "sender.made_up": Remedy(gettext_lazy("Set the sender"), CHANGE_SETTINGS, SENDER, tail="#id_sender_email"),
+    "postal_address.empty": Remedy(
+        gettext_lazy("Fill in the address"), CHANGE_SETTINGS, SENDER, tail="#id_postal_address"
     ),
-    "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), OWNERS, MAIL_SERVER),
-    "mail.unreadable": Remedy(gettext_lazy("Enter it anew"), OWNERS, MAIL_SERVER),
-    "mail.waiting": Remedy(gettext_lazy("See who waits"), READERS, *WAITING),
-    "mail.given_up": Remedy(gettext_lazy("See who waits"), READERS, *WAITING),
-    "mailing.paused": Remedy(gettext_lazy("Go on or cancel"), WATCH, "admin:mailing", (ABOUT,)),
-    "mailing.late": Remedy(gettext_lazy("Open the mailing"), WATCH, "admin:mailing", (ABOUT,)),
-    "mailing.stands_still": Remedy(gettext_lazy("Open the mailing"), WATCH, "admin:mailing", (ABOUT,)),
-    "mailing.refused_addresses": Remedy(gettext_lazy("Look at the addresses"), WATCH, "admin:mailing", (ABOUT,)),
-    "result_letter.waiting": Remedy(gettext_lazy("See the result"), WATCH, "admin:mailing", (ABOUT,)),
-    "mailing.uncertain": Remedy(gettext_lazy("Choose the mailing"), WATCH, "admin:delivery_mailing_changelist"),
-    "webhook.off": Remedy(gettext_lazy("See its answers"), SETTINGS, "admin:webhook", (ABOUT,)),
-    "webhook.failing": Remedy(gettext_lazy("See its answers"), SETTINGS, "admin:webhook", (ABOUT,)),
-    "database.restored": Remedy(gettext_lazy("Read and decide"), SEND, "admin:restored"),
+    "data_place.empty": Remedy(
+        gettext_lazy("Name the place"), CHANGE_SETTINGS, "admin:settings_letter", tail="#id_data_place"
+    ),
+    "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), CHANGE_USERS, MAIL_SERVER),
+    "mail.unreadable": Remedy(gettext_lazy("Enter it anew"), CHANGE_USERS, MAIL_SERVER),
+    "mail.waiting": Remedy(gettext_lazy("See who waits"), SEE_READERS, *PENDING_READERS),
+    "mail.given_up": Remedy(gettext_lazy("See who waits"), SEE_READERS, *PENDING_READERS),
+    "mailing.paused": Remedy(gettext_lazy("Go on or cancel"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
+    "mailing.late": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
+    "mailing.stands_still": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
+    "mailing.refused_addresses": Remedy(
+        gettext_lazy("Look at the addresses"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)
+    ),
+    "result_letter.waiting": Remedy(gettext_lazy("See the result"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
+    "mailing.uncertain": Remedy(gettext_lazy("Choose the mailing"), VIEW_MAILING, "admin:delivery_mailing_changelist"),
+    "webhook.off": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook", (ROW_OF_FINDING,)),
+    "webhook.failing": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook", (ROW_OF_FINDING,)),
+    "database.restored": Remedy(gettext_lazy("Read and decide"), SEND_ISSUE, "admin:restored"),
 }
 
 
@@ -199,10 +203,10 @@ def visible_problems(facts: DeskFacts, step: NextStep, now: datetime) -> list[Vi
 
     What the next step says already is left out, except why a mailing is paused.
     """
-    if facts.may(SETTINGS):
+    if facts.may(CHANGE_SETTINGS):
         found = diagnosis.author_findings(now)
     else:
-        found = diagnosis.editor_findings(now) if facts.may(SEND) else []
+        found = diagnosis.editor_findings(now) if facts.may(SEND_ISSUE) else []
     said = [one for one in found if _is_said(one, step)]
     reasons = [VisibleProblem(one.level, one.message, "", "", "") for one in said if one.about]
     return [*reasons, *(_shown(one, facts) for one in found if one not in said)]
@@ -216,7 +220,7 @@ def _is_said(finding: Finding, step: NextStep) -> bool:
 
 def _shown(finding: Finding, facts: DeskFacts) -> VisibleProblem:
     cure = REMEDIES.get(finding.id)
-    if cure is None or not facts.may(cure.right) or (ABOUT in cure.args and not finding.about):
+    if cure is None or not facts.may(cure.right) or (ROW_OF_FINDING in cure.args and not finding.about):
         return VisibleProblem(finding.level, finding.message, finding.hint, "", "")
     return VisibleProblem(finding.level, finding.message, finding.hint, str(cure.words), cure.url(finding))
 
@@ -224,8 +228,8 @@ def _shown(finding: Finding, facts: DeskFacts) -> VisibleProblem:
 # --- The page ---
 
 
-SLOTS = 3
-SEE, CARE = "subscribers.see_readers", "subscribers.change_subscriber"
+SLOTS_SHOWN = 3
+SEE_READERS, CHANGE_READERS = "subscribers.see_readers", "subscribers.change_subscriber"
 HELPFUL = Feedback.Rating.HELPFUL
 
 
@@ -260,19 +264,19 @@ def today_context(user: Any, now: datetime) -> dict[str, Any]:
         "checklist": items,
         "done": sum(item.standing == DONE for item in items),
         "left": sum(item.standing != DONE for item in items),
-        "offers_move": bool(items) and not facts.posts and facts.may(PUBLISH) and facts.may(ADD),
-        "offers_new_post": facts.may(ADD) and not items and step.place != NEW_POST,
+        "offers_move": bool(items) and not facts.posts and facts.may(PUBLISH_POST) and facts.may(ADD_POST),
+        "offers_new_post": facts.may(ADD_POST) and not items and step.place != NEW_POST,
         "troubles": visible_problems(facts, step, now),
         "left_out": _left_out(facts, now),
         "left_out_more": thousands(left_out_more) if left_out_more else "",
-        "puts_into": facts.issue if facts.may(COMPOSE) else None,
-        "begins_issue": facts.issue is None and facts.may(COMPOSE) and facts.may(BEGIN),
+        "puts_into": facts.issue if facts.may(CHANGE_ISSUE) else None,
+        "begins_issue": facts.issue is None and facts.may(CHANGE_ISSUE) and facts.may(ADD_ISSUE),
         "last": _last(facts, now) if facts.last_mailings else None,
         "drafts": [_draft(post, facts, now) for post in facts.drafts],
         "upcoming": _upcoming(facts, now) if facts.may("issues.view_issue") and not items else [],
-        "questions": _questions(now) if facts.may(SEND) and not items else [],
+        "questions": _questions(now) if facts.may(SEND_ISSUE) and not items else [],
         "readers": _readers(facts.reader_counts, facts, now) if facts.reader_counts else None,
-        "replies": Reply.objects.to_answer().count() if facts.may(SEE) and facts.may(CARE) else 0,
+        "replies": Reply.objects.to_answer().count() if facts.may(SEE_READERS) and facts.may(CHANGE_READERS) else 0,
     }
 
 
@@ -308,7 +312,7 @@ def _draft(post: Any, facts: DeskFacts, now: datetime) -> DeskRow:
     return DeskRow(
         title=post.title or _("Without a title"),
         about=" · ".join(about),
-        url=_post_url(post) if facts.may(WRITE) else "",
+        url=_post_url(post) if facts.may(CHANGE_POST) else "",
     )
 
 
@@ -366,15 +370,15 @@ def _figures(mailing: Mailing, answers: dict[tuple[int, str], int]) -> list[Desk
 
 def _upcoming(facts: DeskFacts, now: datetime) -> list[DeskRow]:
     """Mailings in progress, then scheduled ones and free slots by day, with the next issue in the first slot."""
-    slots = free_slots(Publication.objects.current(), now, SLOTS)
+    slots = free_slots(Publication.objects.current(), now, SLOTS_SHOWN)
     later = facts.new_number if facts.issue else facts.new_number + 1
-    numbers = [facts.next_number, *range(later, later + SLOTS)]
+    numbers = [facts.next_number, *range(later, later + SLOTS_SHOWN)]
     lines = [
         DeskRow(number=number, title=next_step.day(slot, facts.zone, now), end=next_step.wait(slot, facts.zone, now))
         for number, slot in zip(numbers, slots, strict=False)
     ]
     if facts.issue:
-        url = reverse("admin:issues_issue_change", args=[facts.issue.pk]) if facts.may(COMPOSE) else ""
+        url = reverse("admin:issues_issue_change", args=[facts.issue.pk]) if facts.may(CHANGE_ISSUE) else ""
         lines[0] = replace(lines[0], about=_composed(facts), url=url)
     shown = [(one.send_at, _on_its_way(one, facts, now)) for one in facts.open_mailings]
     pressing = sum(one.state != Mailing.State.SCHEDULED for one in facts.open_mailings)  # these stand first
@@ -398,7 +402,7 @@ def _on_its_way(mailing: Mailing, facts: DeskFacts, now: datetime) -> DeskRow:
         title=next_step.moment(mailing.send_at, facts.zone, now),
         about=" · ".join(filter(None, [str(mailing.get_state_display()), kind, mailing.subject])),
         end=left if is_scheduled else "",
-        url=reverse("admin:mailing", args=[mailing.pk]) if facts.may(WATCH) else "",
+        url=reverse("admin:mailing", args=[mailing.pk]) if facts.may(VIEW_MAILING) else "",
     )
 
 

@@ -35,7 +35,7 @@ from newsletter.posts.json_saves import (
     PUBLISH,
     UPDATE,
     JsonSaveAdmin,
-    StaleText,
+    StaleTextError,
     document_name,
     is_autosave,
     wants_json,
@@ -523,7 +523,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         try:
             with transaction.atomic():
                 act()
-        except StaleText:
+        except StaleTextError:
             messages.error(request, _("Somebody has saved this post just now. Nothing was changed: look at it again."))
         else:
             messages.success(request, text)

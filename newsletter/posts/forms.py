@@ -19,7 +19,7 @@ from newsletter.mail.characters import nfc
 from newsletter.posts.json_saves import AUTOSAVE_FIELD, CHANGED_ELSEWHERE, PUBLISH, UPDATE
 from newsletter.posts.models import BODY_MAX, SERIES_TITLE_MAX, TAG_NAME_MAX, Image, Post, Series, parse_tag_names
 from newsletter.posts.text.measures import slug_from_title
-from newsletter.publication.forms import ONE_LINE, CleanTextForm
+from newsletter.publication.forms import ONE_LINE_ATTRIBUTE, CleanTextForm
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import unavailable_message
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_picture_with_wide
@@ -160,7 +160,7 @@ class TitleTextarea(forms.Textarea):
     """One line of text that wraps on a phone. title.js handles Enter; without it, a line break becomes a space."""
 
     def __init__(self) -> None:
-        super().__init__({"rows": 1, ONE_LINE: "", "enterkeyhint": "done"})
+        super().__init__({"rows": 1, ONE_LINE_ATTRIBUTE: "", "enterkeyhint": "done"})
 
 
 class VersionInput(forms.HiddenInput):

@@ -27,7 +27,7 @@ SAVED_DOCUMENTS = "desk_saved_documents"  # session key: primary keys by documen
 SAVED_MAX = 20
 
 
-class StaleText(Exception):
+class StaleTextError(Exception):
     """Somebody else has saved between reading and writing."""
 
 
@@ -65,7 +65,7 @@ class JsonSaveAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             request.POST = posted  # type: ignore[assignment]  # the stubs know no setter
         try:
             return self._respond(request, object_id, form_url, extra_context)
-        except StaleText:  # again: now validation sees the other save, and the form keeps the typed text
+        except StaleTextError:  # again: now validation sees the other save, and the form keeps the typed text
             return self._respond(request, object_id, form_url, extra_context)
 
     def _respond(self, request: HttpRequest, object_id: str | None, form_url: str, extra_context: Any) -> Any:

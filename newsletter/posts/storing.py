@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from newsletter.posts.forms import PostForm
-from newsletter.posts.json_saves import StaleText
+from newsletter.posts.json_saves import StaleTextError
 from newsletter.posts.models import Post, Revision, Series, Tag, WorkingCopy, parse_tag_names
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.models.revisions import COPIED_FIELDS
@@ -35,12 +35,12 @@ def store_text(post: Post, form: PostForm, *, update_live: bool, save_row: Calla
     stored = Post.objects.filter(pk=post.pk).first() if post.pk else None
     form.set_series()
     if stored:
-        record_versions(stored, post.pending_copy, now)
+        record_revisions(stored, post.pending_copy, now)
     if stored and not update_live and stored.is_published(now) and post.is_published(now):
         if {"place", *UNVERSIONED_FIELDS} & set(form.changed_data):
             fields = {name: getattr(post, name) for name in ("planned_at", *UNVERSIONED_FIELDS)}
             Post.objects.filter(pk=post.pk).update(**fields, updated_at=now)
-        _raise_if_stale(WorkingCopy.objects.store(post, form.cleaned_data["tag_names_typed"], now=now))
+        _require_stored(WorkingCopy.objects.store(post, form.cleaned_data["tag_names_typed"], now=now))
     else:
         _store(post, save_row, now)
     Revision.objects.record(post.pk, post, at=now)
@@ -52,14 +52,14 @@ def store_text(post: Post, form: PostForm, *, update_live: bool, save_row: Calla
 
 def _store(post: Post, save_row: Callable[[], None], now: datetime) -> None:
     if post.pk:
-        _raise_if_stale(WorkingCopy.objects.discard(post))
+        _require_stored(WorkingCopy.objects.discard(post))
         same = Post.objects.filter(pk=post.pk, updated_at=post.updated_at)
-        _raise_if_stale(same.update(updated_at=now) > 0)
+        _require_stored(same.update(updated_at=now) > 0)
     try:
         with transaction.atomic():
             save_row()
     except IntegrityError as error:  # two requests make the first save of the same form
-        raise StaleText from error
+        raise StaleTextError from error
 
 
 def store_relations(form: PostForm) -> None:
@@ -96,7 +96,7 @@ def _apply_copy(copy: WorkingCopy) -> None:
     index_post(post)
 
 
-def record_versions(stored: Post, pending: WorkingCopy | None, now: datetime) -> None:
+def record_revisions(stored: Post, pending: WorkingCopy | None, now: datetime) -> None:
     """Record the stored text as a version before it is overwritten; a published one is marked to be kept."""
     if stored.is_published(now):
         Revision.objects.mark([stored], what="published", at=stored.published_at or now)
@@ -110,13 +110,13 @@ def restore_version(post: Post, version: Revision, now: datetime) -> None:
     post: with its working copy overlaid. On a published post the working copy is changed.
     """
     stored = Post.objects.get(pk=post.pk)
-    record_versions(stored, post.pending_copy, now)
+    record_revisions(stored, post.pending_copy, now)
     tags = post.pending_copy.tag_names if post.pending_copy else "、".join(stored.tags.values_list("name", flat=True))
     post.title, post.summary, post.body = version.title, version.summary, version.body
     if stored.is_published(now):
-        _raise_if_stale(WorkingCopy.objects.store(post, tags, now=now))
+        _require_stored(WorkingCopy.objects.store(post, tags, now=now))
     else:
-        _raise_if_stale(WorkingCopy.objects.discard(post))
+        _require_stored(WorkingCopy.objects.discard(post))
         post.save()
         post.tags.set(Tag.objects.get_or_create_named(parse_tag_names(tags)))
         index_post(post)
@@ -127,15 +127,15 @@ def restore_version(post: Post, version: Revision, now: datetime) -> None:
 def discard_working_copy(post: Post, now: datetime) -> None:
     """Delete the working copy of a published post; its text stays a version."""
     stored = Post.objects.get(pk=post.pk)
-    record_versions(stored, post.pending_copy, now)
-    _raise_if_stale(WorkingCopy.objects.discard(post))
+    record_revisions(stored, post.pending_copy, now)
+    _require_stored(WorkingCopy.objects.discard(post))
     post.update_picture_links()
     Revision.objects.record(post.pk, stored, at=now)
 
 
-def _raise_if_stale(is_stored: bool) -> None:
+def _require_stored(is_stored: bool) -> None:
     if not is_stored:
-        raise StaleText
+        raise StaleTextError
 
 
 def was_logged_recently(row: Model) -> bool:

@@ -195,7 +195,12 @@ class TrashAdmin(AuditedAdmin):
         if not self.has_delete_permission(request):
             raise PermissionDenied
         rows = trash.in_trash(self.model)
-        context = {"title": _("Trash"), "opts": self.opts, "rows": rows[:TRASH_SHOWN], "days": trash.KEPT.days}
+        context = {
+            "title": _("Trash"),
+            "opts": self.opts,
+            "rows": rows[:TRASH_SHOWN],
+            "days": trash.TRASH_LIFETIME.days,
+        }
         return TemplateResponse(request, "admin/trash.html", self.admin_site.each_context(request) | context)
 
     def put_back(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -10,7 +10,7 @@ from newsletter.publication.models import Publication
 
 def publication(request: HttpRequest) -> dict[str, object]:
     current = Publication.objects.current()
-    request.sheet_hash = stylesheet.css_csp_hash(current.accent, current.theme)  # type: ignore[attr-defined]  # for ContentSecurityPolicy, in PolicyMiddleware
+    request.sheet_hash = stylesheet.style_csp_hash(current.accent, current.theme)  # type: ignore[attr-defined]  # for ContentSecurityPolicy, in PolicyMiddleware
     return {
         "publication": current,
         "look_url": f"{reverse('publication:look')}?v={stylesheet.css_version(current.accent, current.theme)}",

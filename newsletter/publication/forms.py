@@ -25,13 +25,21 @@ from newsletter.publication.models import Publication
 from newsletter.publication.pictures.icons import square_crop, with_halo
 from newsletter.publication.pictures.storages import media, unavailable_message
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_picture
-from newsletter.publication.rhythm import DATES, RULE, WEEKDAY_OF_CODE, WHICH, RuleKind, date_choices, split_rule
+from newsletter.publication.rhythm import (
+    DATE_CODES,
+    RULE_PATTERN,
+    WEEK_LABELS,
+    WEEKDAY_OF_CODE,
+    RuleKind,
+    date_choices,
+    split_rule,
+)
 
 LOGO_WIDTH_MAX = 640  # pixels: sharp at 320 on a dense screen
 HOLD_MINUTES_MAX = 24 * 60
 DAYS_MIN, DAYS_MAX = 7, 366
-RHYTHMS = {7: _("Every week"), 14: _("Every two weeks"), 28: _("Every four weeks")}  # offered at the setup
-COUNTRIES = {
+RHYTHM_LABELS = {7: _("Every week"), 14: _("Every two weeks"), 28: _("Every four weeks")}  # offered at the setup
+COMMON_COUNTRIES = {
     "TW": _("Taiwan"),
     "HK": _("Hong Kong"),
     "JP": _("Japan"),
@@ -48,7 +56,7 @@ COUNTRIES = {
 }
 
 
-ONE_LINE = "data-one-line"  # marks a growing textarea that holds one line
+ONE_LINE_ATTRIBUTE = "data-one-line"  # marks a growing textarea that holds one line
 
 
 class CleanTextForm(forms.BaseForm):
@@ -68,7 +76,7 @@ class CleanTextForm(forms.BaseForm):
         for name, field in self.fields.items():
             key = self.add_prefix(name)
             if isinstance(field, forms.CharField) and isinstance(data.get(key), str):
-                has_lines = isinstance(field.widget, forms.Textarea) and ONE_LINE not in field.widget.attrs
+                has_lines = isinstance(field.widget, forms.Textarea) and ONE_LINE_ATTRIBUTE not in field.widget.attrs
                 data[key] = _lines(data[key]) if has_lines else single_line(data[key])
         return data
 
@@ -167,10 +175,10 @@ class LookForm(PublicationForm):
 
     def clean_logo(self) -> Any:
         """Prepare the picture, with a halo; its name is a hash of its content."""
-        return _prepared(self.cleaned_data["logo"], "logo", with_halo)
+        return _prepare_upload(self.cleaned_data["logo"], "logo", with_halo)
 
     def clean_face(self) -> Any:
-        return _prepared(self.cleaned_data["face"], "face", square_crop)
+        return _prepare_upload(self.cleaned_data["face"], "face", square_crop)
 
     def clean(self) -> dict[str, Any]:
         """Store the files if all fields are valid; a storage error becomes a field error."""
@@ -185,7 +193,7 @@ class LookForm(PublicationForm):
         return cleaned
 
 
-def _prepared(chosen: Any, name: str, change: Callable[[bytes], bytes]) -> Any:
+def _prepare_upload(chosen: Any, name: str, change: Callable[[bytes], bytes]) -> Any:
     """Prepare an upload; the former file, or False to clear it, is returned unchanged."""
     if not isinstance(chosen, UploadedFile):
         return chosen
@@ -217,7 +225,7 @@ class SignupSettingsForm(PublicationForm):
     gift = forms.FileField(
         label=_("a gift"),
         required=False,
-        widget=GiftInput({"accept": ",".join(gifts.TYPES)}),
+        widget=GiftInput({"accept": ",".join(gifts.GIFT_TYPES)}),
         help_text=_(
             "PDF, EPUB, MP3 or M4A, at most 20 MB. The welcome links to it, for each reader by a link of their own; it "
             "is counted how often it was fetched, not by whom."
@@ -253,8 +261,8 @@ def countries() -> list[tuple[Any, Any]]:
     """Choices of countries that the library `holidays` knows, COUNTRIES first."""
     known = import_module("holidays.registry").COUNTRIES.values()  # slow import: see issues/public_holidays.py
     names = {code: re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name) for name, code, *_more in known}
-    others = sorted((code, f"{code} {name}") for code, name in names.items() if code not in COUNTRIES)
-    return [("", _("no holidays")), *COUNTRIES.items(), (_("Others"), others)]
+    others = sorted((code, f"{code} {name}") for code, name in names.items() if code not in COMMON_COUNTRIES)
+    return [("", _("no holidays")), *COMMON_COUNTRIES.items(), (_("Others"), others)]
 
 
 class RuleForm(PublicationForm):
@@ -272,7 +280,7 @@ class RuleForm(PublicationForm):
     on_second_date = forms.ChoiceField(
         label=_("and on"), choices=lambda: [("", _("no other date")), *date_choices()], required=False
     )
-    which = forms.ChoiceField(label=_("which one"), choices=list(WHICH.items()), required=False)
+    which = forms.ChoiceField(label=_("which one"), choices=list(WEEK_LABELS.items()), required=False)
     weekday = forms.ChoiceField(label=_("weekday"), choices=list(WEEKDAY_OF_CODE.items()), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -314,11 +322,11 @@ class RuleForm(PublicationForm):
                 "weekdays",
                 _("Choose one day or more, and leave one free."),
             ),
-            RuleKind.DATE: ([date for date in DATES if date in dates], "on_date", _("Choose a date.")),
+            RuleKind.DATE: ([date for date in DATE_CODES if date in dates], "on_date", _("Choose a date.")),
             RuleKind.WEEKDAY: ([f"{cleaned.get('which')}{cleaned.get('weekday')}"], "weekday", _("Choose a weekday.")),
         }[kind]
         rule = f"{kind}={','.join(days)}"
-        if RULE.fullmatch(rule):
+        if RULE_PATTERN.fullmatch(rule):
             cleaned["cadence_rule"] = rule
         else:
             self.add_error(field, message)
@@ -354,7 +362,7 @@ class RhythmForm(PublicationForm):
     """The rhythm in three plain questions. The first slot is the next day of that name."""
 
     cadence_days = forms.TypedChoiceField(
-        label=_("How often"), choices=list(RHYTHMS.items()), coerce=int, initial=14, widget=forms.RadioSelect
+        label=_("How often"), choices=list(RHYTHM_LABELS.items()), coerce=int, initial=14, widget=forms.RadioSelect
     )
     weekday = forms.TypedChoiceField(label=_("Day of the week"), choices=list(WEEKDAYS.items()), coerce=int, initial=1)
 
@@ -398,7 +406,7 @@ class SetupForm(RhythmForm):
             **RhythmForm.Meta.widgets,
             "name": forms.TextInput({"autocomplete": "off", "autofocus": True}),
             "author": forms.TextInput({"autocomplete": "name"}),
-            "promise": forms.Textarea({"rows": 2, ONE_LINE: True}),
+            "promise": forms.Textarea({"rows": 2, ONE_LINE_ATTRIBUTE: True}),
         }
         labels = {
             "name": _("Name of the newsletter"),

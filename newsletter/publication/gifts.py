@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 GIFT_BYTES = 20 * 1024**2
 STEM_MAX = 80  # characters
-TYPES = {
+GIFT_TYPES = {
     ".pdf": "application/pdf",
     ".epub": "application/epub+zip",
     ".mp3": "audio/mpeg",

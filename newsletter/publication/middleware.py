@@ -100,9 +100,9 @@ class PolicyMiddleware(ContentSecurityPolicyMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         answer: HttpResponse = super().process_response(request, response)
         policy = answer.headers.get(CSP.HEADER_ENFORCE, "")
-        if stylesheet.SHEET_HASH_PLACEHOLDER in policy:
-            found = policy.replace(stylesheet.SHEET_HASH_PLACEHOLDER, getattr(request, "sheet_hash", ""))
-            found = found.replace(stylesheet.SCRIPT_HASH_PLACEHOLDER, stylesheet.INLINE_SCRIPT_HASH)
+        if stylesheet.STYLE_HASH_PLACEHOLDER in policy:
+            found = policy.replace(stylesheet.STYLE_HASH_PLACEHOLDER, getattr(request, "sheet_hash", ""))
+            found = found.replace(stylesheet.SCRIPT_HASH_PLACEHOLDER, stylesheet.SCRIPT_CSP_HASH)
             answer.headers[str(CSP.HEADER_ENFORCE)] = found.replace(" ;", ";")
         return answer
 

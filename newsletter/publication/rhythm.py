@@ -17,20 +17,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
 WEEKDAY_OF_CODE = dict(zip(("MO", "TU", "WE", "TH", "FR", "SA", "SU"), WEEKDAYS.values(), strict=True))
-WHICH = {
+WEEK_LABELS = {
     "1": pgettext_lazy("weekday of a month", "first"),
     "2": pgettext_lazy("weekday of a month", "second"),
     "3": pgettext_lazy("weekday of a month", "third"),
     "4": pgettext_lazy("weekday of a month", "fourth"),
     "-1": pgettext_lazy("weekday of a month", "last"),
 }
-LAST_DAY, DATES = "-1", [*map(str, range(1, 29)), "-1"]
+LAST_DAY, DATE_CODES = "-1", [*map(str, range(1, 29)), "-1"]
 
-_CODE, _DATE = f"({'|'.join(WEEKDAY_OF_CODE)})", f"({'|'.join(DATES)})"
-RULE = re.compile(
+_CODE, _DATE = f"({'|'.join(WEEKDAY_OF_CODE)})", f"({'|'.join(DATE_CODES)})"
+RULE_PATTERN = re.compile(
     rf"FREQ=WEEKLY;BYDAY={_CODE}(,{_CODE}){{0,5}}"
     rf"|FREQ=MONTHLY;BYMONTHDAY={_DATE}(,{_DATE})?"
-    rf"|FREQ=MONTHLY;BYDAY=({'|'.join(WHICH)}){_CODE}"
+    rf"|FREQ=MONTHLY;BYDAY=({'|'.join(WEEK_LABELS)}){_CODE}"
 )
 
 
@@ -42,7 +42,7 @@ class RuleKind(models.TextChoices):
 
 
 def validate_rule(rule: str) -> None:
-    if not RULE.fullmatch(rule):
+    if not RULE_PATTERN.fullmatch(rule):
         raise ValidationError(_("%(rule)s is not a rhythm."), params={"rule": rule})
 
 
@@ -63,7 +63,7 @@ def rhythm_text(days: int, rule: str) -> str:
         return _("every month on the %(dates)s") % {"dates": _series(map(date_text, parts))}
     which, weekday = parts[0][:-2], parts[0][-2:]
     return _("on the %(which)s %(weekday)s of every month") % {
-        "which": WHICH[which],
+        "which": WEEK_LABELS[which],
         "weekday": WEEKDAY_OF_CODE[weekday],
     }
 
@@ -75,7 +75,7 @@ def date_text(day: str) -> str:
 
 
 def date_choices() -> list[tuple[str, str]]:
-    return [(day, date_text(day)) for day in DATES]
+    return [(day, date_text(day)) for day in DATE_CODES]
 
 
 def _series(names: Iterable[str]) -> str:

@@ -21,14 +21,14 @@ from newsletter.mail.colours import (
 )
 
 
-def _hash_source(inline: str) -> str:
+def _csp_hash(inline: str) -> str:
     """The CSP source of an inline script or style sheet (CSP Level 3, section 2.3.1)."""
     return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"
 
 
 DEFAULT_THEME = "letter"
 STATIC_DIR = Path(__file__).parent.parent / "static"
-SURFACES = ("paper", "raised", "code")  # backgrounds of the accent
+SURFACE_NAMES = ("paper", "raised", "code")  # backgrounds of the accent
 # In the head of every page: applies the stored colour scheme without a flash, and loads site.js after the page, which
 # does not depend on it.
 INLINE_SCRIPT = (
@@ -37,9 +37,9 @@ INLINE_SCRIPT = (
     'const{src}=document.currentScript.dataset;addEventListener("load",()=>'
     'document.head.append(Object.assign(document.createElement("script"),{src})))'
 )
-INLINE_SCRIPT_HASH = _hash_source(INLINE_SCRIPT)
+SCRIPT_CSP_HASH = _csp_hash(INLINE_SCRIPT)
 # Placeholders in settings.SECURE_CSP for INLINE_SCRIPT_HASH and the current `css_csp_hash`.
-SCRIPT_HASH_PLACEHOLDER, SHEET_HASH_PLACEHOLDER = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
+SCRIPT_HASH_PLACEHOLDER, STYLE_HASH_PLACEHOLDER = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
 
 
 @cache
@@ -56,7 +56,7 @@ def icon_colours(accent: str) -> tuple[str, str]:
 
 def _accent_colours(accent: str, theme: str) -> tuple[Colour, Colour]:
     """The accent in both schemes, readable on each surface of the theme."""
-    surfaces = [theme_palette(theme)[name] for name in SURFACES]
+    surfaces = [theme_palette(theme)[name] for name in SURFACE_NAMES]
     darkest = min((parse_hex(surface.light) for surface in surfaces), key=luminance)
     lightest = max((parse_hex(surface.dark) for surface in surfaces), key=luminance)
     light, dark = accent_pair(accent)
@@ -95,6 +95,6 @@ def css_version(accent: str, theme: str = DEFAULT_THEME) -> str:
 
 
 @lru_cache(maxsize=8)
-def css_csp_hash(accent: str, theme: str = DEFAULT_THEME) -> str:
+def style_csp_hash(accent: str, theme: str = DEFAULT_THEME) -> str:
     """The CSP source of the inlined style sheet."""
-    return _hash_source(full_css(accent, theme))
+    return _csp_hash(full_css(accent, theme))

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from newsletter.publication.changes import Change
 
-KEPT = timedelta(days=30)
+TRASH_LIFETIME = timedelta(days=30)
 
 
 class OutOfTrash[M: models.Model](models.Manager[M]):
@@ -38,4 +38,4 @@ def put_back(row: Any) -> None:
 
 
 def expired(model: Any) -> Any:
-    return in_trash(model).filter(trashed_at__lte=timezone.now() - KEPT).order_by()
+    return in_trash(model).filter(trashed_at__lte=timezone.now() - TRASH_LIFETIME).order_by()

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from newsletter.api.models import Token
-from newsletter.desk.accounts.sessions import PROVEN_AT
+from newsletter.desk.accounts.sessions import PROVEN_AT_KEY
 from newsletter.operation.accounts.roles import EDITOR, WRITER
 from newsletter.publication.changes import Change
 from tests.api.conftest import Program
@@ -129,7 +129,7 @@ def test_networks_are_kept_in_one_spelling(log_in):
 def test_a_fresh_proof_is_asked_for_before_a_token_is_made(log_in):
     client = log_in(make_helper(EDITOR))
     session = client.session
-    session[PROVEN_AT] = 0
+    session[PROVEN_AT_KEY] = 0
     session.save()
 
     page = _make(client)

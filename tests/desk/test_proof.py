@@ -184,7 +184,7 @@ def test_a_form_for_a_password_or_an_account_asks_when_it_is_opened(desk, path):
 def test_every_way_to_delete_and_every_screen_of_accounts_asks(rf):
     """Models registered later are covered too: by the suffix of the URL name."""
     found = set(_names(get_resolver("newsletter.urls").url_patterns))
-    deleting = {name for name in found if name.endswith("_delete")} - login.INTO_TRASH
+    deleting = {name for name in found if name.endswith("_delete")} - login.TRASH_VIEWS
     accounts = {f"auth_{model}_{verb}" for model in ("user", "group") for verb in ("add", "change", "delete")}
     factors = {name for name in found if name.startswith("factor_")}
     post = rf.post("/", {})

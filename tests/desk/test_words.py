@@ -94,7 +94,7 @@ def test_no_page_of_the_desk_leaves_english_behind_or_speaks_like_a_dictionary(p
     client = Client()
     client.force_login(make_helper("owner", name="gipi"))
     session = client.session
-    session[sessions.PROVEN_AT] = timezone.now().timestamp()
+    session[sessions.PROVEN_AT_KEY] = timezone.now().timestamp()
     session.save()
 
     said = {path: words_of(client.get(path, follow=True).text) for path in pages}

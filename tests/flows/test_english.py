@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from newsletter.desk.issues.composer import READERS
+from newsletter.desk.issues.composer import PREVIEW_READERS
 from newsletter.desk.settings.publication import PREVIEWS
 from tests.desk.test_permissions import World, made, world
 from tests.support.english import chinese_in, speak_english
@@ -33,7 +33,7 @@ def test_no_page_and_no_screen_has_a_chinese_word(client, world: World):
     speak_english()
     client.force_login(world.helpers["owner"])
     letter = world.addresses["admin/issues/issue/<int:pk>/frame/mail/"]
-    begun = [*PAGES, *world.addresses.values(), *(f"{letter}?reader={one}" for one in READERS)]
+    begun = [*PAGES, *world.addresses.values(), *(f"{letter}?reader={one}" for one in PREVIEW_READERS)]
     begun += [f"/admin/settings/look/preview/{kind}/" for kind in PREVIEWS]
 
     pages = {path: text_of(client, path) for path in begun}

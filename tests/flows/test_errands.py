@@ -3,11 +3,11 @@
 import psycopg
 import pytest
 
-from newsletter.desk.jobs.readers import BATCH
+from newsletter.desk.jobs.readers import BATCH_READERS
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
-READERS = 3 * BATCH + 500
+READERS = 3 * BATCH_READERS + 500
 MADE = f"""
 from datetime import UTC, datetime
 from django.contrib.auth.models import User
@@ -92,12 +92,12 @@ def test_a_worker_killed_inside_a_step_tags_nobody_twice_and_forgets_nobody(prod
     product.start_beat()
 
     with psycopg.connect(migrated_postgres_url) as other:  # holds up the second step, whose first rows are written
-        other.execute("SELECT 1 FROM subscribers_subscriber WHERE id = %s FOR UPDATE", [readers[BATCH + 700]])
+        other.execute("SELECT 1 FROM subscribers_subscriber WHERE id = %s FOR UPDATE", [readers[BATCH_READERS + 700]])
         product.start_worker()
         wait_until(lambda: other.execute(WAITING).fetchone() == (True,), 60, what=product.log_tails, every=0.1)
         product.kill_worker()
 
-    assert product.shell(STATE)[:2] == ["running", BATCH], "the kill came too late to prove anything"
+    assert product.shell(STATE)[:2] == ["running", BATCH_READERS], "the kill came too late to prove anything"
     assert work_to_its_end(product) == {"done": READERS}
     assert product.shell(TAGGED) == [READERS, READERS, 1]
 

@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from subscribers import author_actions, departures, own_data
-from subscribers.author_actions import ActionContext, ActionResult
+from subscribers.author_actions import ActionContext, ReaderActionResult
 from subscribers.departures import DepartureKind
 from subscribers.models import Act, Consent, Subscriber, Suppression
 from subscribers.models.tags import TAGS_LENGTH_MAX
@@ -125,7 +125,7 @@ def test_an_address_may_be_mailed_again_and_no_restore_bars_it():
     reader = make_subscriber()
     done(author_actions.suppress, reader)
 
-    assert done(author_actions.lift, reader, make_subscriber()) == {"done": 1, "already": 1}
+    assert done(author_actions.lift_suppression, reader, make_subscriber()) == {"done": 1, "already": 1}
 
     assert list(Subscriber.objects.mailable(NOW).filter(pk=reader.pk)) == [reader]
     assert [one.why for one in departures.read_departures()] == [DepartureKind.MANUAL, DepartureKind.LIFTED]
@@ -148,4 +148,4 @@ def test_what_was_done_to_a_reader_is_erased_with_them():
     reader.erase()
 
     assert not Act.objects.exists()
-    assert ActionResult.DONE not in author_actions.tag([reader.pk], "vip", OCCASION)
+    assert ReaderActionResult.DONE not in author_actions.tag([reader.pk], "vip", OCCASION)

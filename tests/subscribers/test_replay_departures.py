@@ -127,7 +127,7 @@ def come_back(reader):
 
 
 def lift(reader):
-    return lambda: author_actions.lift([reader.pk], ActionContext(timezone.now()))
+    return lambda: author_actions.lift_suppression([reader.pk], ActionContext(timezone.now()))
 
 
 @pytest.mark.parametrize("steps", [(leave, bar, lift), (bar, leave, lift), (bar, lift, leave)])

@@ -24,7 +24,7 @@ from newsletter.desk.issues.history import change_detail, is_number_fixed, save_
 from newsletter.issues.assembly import next_number, proposed_posts
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, IssueQuerySet
-from newsletter.posts.json_saves import CHANGED_ELSEWHERE, StaleText
+from newsletter.posts.json_saves import CHANGED_ELSEWHERE, StaleTextError
 from newsletter.posts.models import BODY_MAX
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
@@ -217,7 +217,7 @@ def _store(form: IssueForm, formset: Any, *, is_new: bool) -> None:
     else:
         try:
             save_text(issue, form.cleaned_data["seen_version"])
-        except StaleText as error:
+        except StaleTextError as error:
             raise Problem("changed") from error
     formset.save()
     save_posts_and_texts(form)

@@ -13,7 +13,7 @@ from newsletter.api.endpoint import ApiResponse, AwareTime, PathId, check_if_mat
 from newsletter.api.endpoints.posts import PostOut, get_post, posts_json, posts_router
 from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.posts.forms import TAGS_MAX, PostForm
-from newsletter.posts.json_saves import CHANGED_ELSEWHERE, StaleText
+from newsletter.posts.json_saves import CHANGED_ELSEWHERE, StaleTextError
 from newsletter.posts.models import BODY_MAX, SERIES_TITLE_MAX, TAG_NAME_MAX, Post, WorkingCopy
 from newsletter.posts.storing import PUBLISH_PERMISSION, UNVERSIONED_FIELDS, store_relations, store_text, withdraw_posts
 from newsletter.publication.changes import Change
@@ -76,7 +76,7 @@ def _store(request: ApiRequest, form: PostForm, *, is_new: bool, update_live: bo
         post.created_by = request.user
     try:
         store_text(post, form, update_live=update_live, save_row=partial(form.save, commit=True), now=timezone.now())
-    except StaleText as error:
+    except StaleTextError as error:
         raise Problem("changed") from error
     store_relations(form)
     fields = [name for name in form.changed_data if not form.fields[name].widget.is_hidden]

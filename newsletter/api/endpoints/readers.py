@@ -25,14 +25,14 @@ from newsletter.api.endpoint import (
 )
 from newsletter.api.problems import Problem, form_problem
 from newsletter.delivery.models import Delivery, Mailing
-from newsletter.desk.readers.reader_actions import NOT_DONE, READER_ACTIONS, done
+from newsletter.desk.readers.reader_actions import NOT_DONE_TEXTS, READER_ACTIONS, done
 from newsletter.desk.readers.timeline import copies_below
 from newsletter.limits.rate_limits import retry_after_seconds
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import privacy, signup, tasks
 from subscribers.addresses import LENGTH_MAX
-from subscribers.author_actions import ActionResult
+from subscribers.author_actions import ReaderActionResult
 from subscribers.exporting import csv_download_response, csv_lines, json_lines
 from subscribers.forms import NAME_MAX, SignupForm
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression
@@ -220,7 +220,7 @@ def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
 
 
 WRITE = "readers:write"
-SUCCESS_ENDS = {ActionResult.DONE, ActionResult.ALREADY}
+SUCCESS_ENDS = {ReaderActionResult.DONE, ReaderActionResult.ALREADY}
 
 
 class ReasonIn(Schema):
@@ -294,7 +294,7 @@ def _act(number: int, name: str, options: ReasonIn) -> ApiResponse:
     if not form.is_valid():
         raise form_problem(form, {})
     if other := set(done(reader, act, form)) - SUCCESS_ENDS:
-        raise Problem("conflict", str(NOT_DONE[other.pop()]))
+        raise Problem("conflict", str(NOT_DONE_TEXTS[other.pop()]))
     item = reader_json(number)
     return ApiResponse(item)
 

@@ -120,7 +120,7 @@ def gift(request: HttpRequest, token: str) -> HttpResponseBase:
         raise Http404 from None
     if request.method == "GET" and not is_over_limit("gift-counted", str(reader.pk), limit=1, seconds=DAY):
         Publication.objects.update(gift_count=F("gift_count") + 1)
-    content_type = gifts.TYPES[PurePath(name).suffix]
+    content_type = gifts.GIFT_TYPES[PurePath(name).suffix]
     return FileResponse(file, as_attachment=True, filename=publication.gift_name, content_type=content_type)
 
 

@@ -94,11 +94,11 @@ def _cipher() -> "MultiFernet":
 
 
 FRESH_SECONDS = 10 * 60  # after a login or re-authentication
-PROVEN_AT, IS_NEW = "desk_proven_at", "desk_is_new_browser"  # in the session
+PROVEN_AT_KEY, IS_NEW_KEY = "desk_proven_at", "desk_is_new_browser"  # in the session
 SEEN_EVERY = timedelta(minutes=5)  # precision of "last seen", to save writes
 AGENT_LENGTH_MAX = 200  # characters, as in allauth's table
 # By substring of the User-Agent; order matters: Edge and Opera also claim to be Chrome, and Chrome to be Safari.
-PROGRAMS = {
+BROWSER_NAMES = {
     "Edg": "Edge",
     "OPR/": "Opera",
     "SamsungBrowser/": "Samsung Internet",
@@ -108,7 +108,7 @@ PROGRAMS = {
     "Chrome/": "Chrome",
     "Safari/": "Safari",
 }
-SYSTEMS = {
+SYSTEM_NAMES = {
     "Android": "Android",
     "iPhone": "iPhone",
     "iPad": "iPad",
@@ -138,7 +138,7 @@ def record_login(request: HttpRequest, user: User, now: datetime) -> bool:
     The first browser of an account does not count as new: there is none to compare it with.
     """
     is_new = user.last_login is not None and not login_attempts.is_known_browser(request, user)
-    request.session[PROVEN_AT], request.session[IS_NEW] = now.timestamp(), is_new
+    request.session[PROVEN_AT_KEY], request.session[IS_NEW_KEY] = now.timestamp(), is_new
     request.session.set_expiry(None)  # undo the shorter expiry of a passkey challenge
     if not request.session.session_key:
         request.session.save()
@@ -155,7 +155,7 @@ def record_use(request: HttpRequest, now: datetime) -> None:
 
 
 def _since(request: HttpRequest, now: datetime) -> datetime:
-    proven_at: float | None = request.session.get(PROVEN_AT)
+    proven_at: float | None = request.session.get(PROVEN_AT_KEY)
     return now if proven_at is None else datetime.fromtimestamp(proven_at, UTC)
 
 
@@ -171,7 +171,7 @@ def _store(request: HttpRequest, user: Any, now: datetime, *, created_at: dateti
 
 
 def has_fresh_proof(request: HttpRequest, now: datetime) -> bool:
-    proven_at: float = request.session.get(PROVEN_AT, 0)
+    proven_at: float = request.session.get(PROVEN_AT_KEY, 0)
     return 0 <= now.timestamp() - proven_at < FRESH_SECONDS
 
 
@@ -198,8 +198,8 @@ def _seen(row: UserSession, current_key: str | None) -> ActiveSession:
 
 def browser_name(agent: str) -> str:
     """Browser and system for display, such as "Firefox, Windows"."""
-    program = next((name for sign, name in PROGRAMS.items() if sign in agent), _("another browser"))
-    system = next((name for sign, name in SYSTEMS.items() if sign in agent), "")
+    program = next((name for sign, name in BROWSER_NAMES.items() if sign in agent), _("another browser"))
+    system = next((name for sign, name in SYSTEM_NAMES.items() if sign in agent), "")
     return _("%(browser)s, %(system)s") % {"browser": program, "system": system} if system else program
 
 

@@ -211,7 +211,7 @@ ALL_ACTIONS = ACTIONS | {AT_ONCE: SEND_AT_ONCE}
 
 CHOICES_MAX = 50  # rows of one page
 DECISIONS = {"sent": Resolution.COUNTED, "again": Resolution.AGAIN}
-TITLES = {"sent": gettext_lazy("Count as sent?"), "again": gettext_lazy("Send again?")}
+DECISION_TITLES = {"sent": gettext_lazy("Count as sent?"), "again": gettext_lazy("Send again?")}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -238,7 +238,7 @@ def message_id_of(mailing: Mailing, seq: int) -> str:
 def _question(request: HttpRequest, found: Mailing, decision: str) -> dict[str, Any]:
     rows = [] if "all" in request.GET else _as_seen(found, _chosen(request.GET.getlist("row")))
     return {
-        "title": TITLES[decision],
+        "title": DECISION_TITLES[decision],
         "mailing": found,
         "decision": decision,
         "rows": [(row, message_id_of(found, row.seq)) for row in rows],
@@ -364,7 +364,7 @@ def _switch_text(request: HttpRequest, found: Mailing, wanted: str, reason: str)
 # --- After a restore ---
 
 
-RESTORED: dict[str, Callable[[datetime], object]] = {
+RESTORE_CHOICES: dict[str, Callable[[datetime], object]] = {
     "count": restore_detection.count_as_sent,
     "go_on": restore_detection.resume_sending,
     "cancel": restore_detection.cancel_open_mailings,
@@ -374,7 +374,7 @@ RESTORED: dict[str, Callable[[datetime], object]] = {
 @require_http_methods(["GET", "HEAD", "POST"])
 def decide_restored(request: HttpRequest) -> HttpResponse:
     """Show what the restored database lacks. POST decides, and sending resumes."""
-    if request.method == "POST" and (choice := RESTORED.get(request.POST.get("choice", ""))):
+    if request.method == "POST" and (choice := RESTORE_CHOICES.get(request.POST.get("choice", ""))):
         choice(timezone.now())
         wake_workers()
         messages.success(request, _("Sending goes on as you have decided."))

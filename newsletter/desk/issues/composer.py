@@ -51,22 +51,22 @@ from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 
-TABS = {
+PREVIEW_TABS = {
     "web": gettext_lazy("Web page"),
     "mail": gettext_lazy("Mail"),
     "text": gettext_lazy("Plain text"),
     "headers": gettext_lazy("Headers"),
 }
 # Recipients of the preview: label, name and address.
-READERS = {
+PREVIEW_READERS = {
     "": (gettext_lazy("a reader without a name"), "", "reader@example.org"),
     "named": (gettext_lazy("a reader with a name"), SAMPLE_NAME, "ming.wang@example.org"),
     "long": (gettext_lazy("a reader with a long name"), *EXAMPLE_READERS[1]),
     "odd": (gettext_lazy("a reader with odd characters"), *EXAMPLE_READERS[2]),
     "rare": (gettext_lazy("a reader with rare characters"), *EXAMPLE_READERS[3]),
 }
-WIDTHS = {"": gettext_lazy("full width"), "700": "700 px", "375": "375 px"}
-SCHEMES = {
+PREVIEW_WIDTHS = {"": gettext_lazy("full width"), "700": "700 px", "375": "375 px"}
+COLOUR_SCHEMES = {
     "": gettext_lazy("as on this screen"),
     "light": gettext_lazy("light"),
     "dark": gettext_lazy("dark"),
@@ -103,17 +103,17 @@ def losses_context(lost: Sequence[Loss]) -> dict[str, Any]:
 @require_safe
 def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
     issue = get_object_or_404(Issue, pk=pk)
-    if tab not in TABS:
+    if tab not in PREVIEW_TABS:
         raise Http404(tab)
     shown = _preview_of(request, issue)
     octets = _copy_for(request, shown).message().as_bytes()
     context = {
         "title": _("Preview"),
         "tab": tab,
-        "tabs": TABS,
-        "readers": {key: reader[0] for key, reader in READERS.items()},
-        "widths": WIDTHS,
-        "schemes": SCHEMES,
+        "tabs": PREVIEW_TABS,
+        "readers": {key: reader[0] for key, reader in PREVIEW_READERS.items()},
+        "widths": PREVIEW_WIDTHS,
+        "schemes": COLOUR_SCHEMES,
         "choice": {name: request.GET.get(name, "") for name in ("reader", "width", "scheme", "of")},
         "text": outbox.body_part(octets, "plain") if tab == "text" else "",
         "fields": outbox.header_fields(octets) if tab == "headers" else [],
@@ -130,7 +130,7 @@ def _preview_of(request: HttpRequest, issue: Issue) -> Mailing:
 
 
 def _copy_for(request: HttpRequest, shown: Mailing) -> Mail:
-    _label, name, address = READERS.get(request.GET.get("reader", ""), READERS[""])
+    _label, name, address = PREVIEW_READERS.get(request.GET.get("reader", ""), PREVIEW_READERS[""])
     return copy_for(shown, example_reader(address, str(name)), ids=(shown.issue.number, 0))
 
 
@@ -166,7 +166,7 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
 # --- What the page of an issue shows beside its fields ---
 
 
-UNSETTLED = {
+UNSETTLED_STATUSES = {
     RehearsalStatus.NONE,
     RehearsalStatus.OUTDATED,
     RehearsalStatus.RUNNING,
@@ -227,7 +227,7 @@ def rehearsal_context(issue: Issue, now: datetime, letter: FrozenLetter | None =
         "standing": standing,
         "grave": sorted(grave, key=lambda one: one["level"] != ERROR),
         "fine": len(remarks) - len(grave),
-        "comes_by_itself": is_draft and standing in UNSETTLED and issue.items.exists(),
+        "comes_by_itself": is_draft and standing in UNSETTLED_STATUSES and issue.items.exists(),
     }
 
 
@@ -239,7 +239,7 @@ NEEDS_REHEARSAL = {
     RehearsalStatus.OUTDATED,
     RehearsalStatus.STUCK,
 }  # no valid or running rehearsal of the current letter
-FRESH_SECONDS = 2  # between reloads while a worker checks links
+REFRESH_SECONDS = 2  # between reloads while a worker checks links
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -263,7 +263,7 @@ def rehearse(request: HttpRequest, pk: int) -> HttpResponse:
     }
     response = issue_page(request, "desk/rehearsal.html", issue, context)
     if standing == RehearsalStatus.RUNNING:  # works without a script
-        response.headers["Refresh"] = str(FRESH_SECONDS)
+        response.headers["Refresh"] = str(REFRESH_SECONDS)
     return response
 
 

@@ -22,7 +22,7 @@ from newsletter.mail.smtp_replies import RefusalReason
 from subscribers.exporting import csv_download_response, csv_table, iso_time
 
 State = Delivery.State
-COLUMNS: dict[State, tuple[str, Any]] = {
+STATE_COLUMNS: dict[State, tuple[str, Any]] = {
     State.QUEUED: ("queued", gettext_lazy("waiting")),
     State.SENT: ("sent", gettext_lazy("sent")),
     State.DEFERRED: ("deferred", gettext_lazy("deferred")),
@@ -64,7 +64,9 @@ def domain_rows(found: Breakdown | None) -> list[DomainRow]:
 
 
 def _domain(place: int, name: str, numbers: list[int]) -> DomainRow:
-    cells = (DomainCell(f"domain-{place}-{key}", label, numbers[state]) for state, (key, label) in COLUMNS.items())
+    cells = (
+        DomainCell(f"domain-{place}-{key}", label, numbers[state]) for state, (key, label) in STATE_COLUMNS.items()
+    )
     return DomainRow(name or _("all others"), tuple(cells))
 
 
@@ -146,7 +148,7 @@ def _rows_in(found: Mailing, state: str, after: int) -> tuple[list[Delivery], in
 
 
 CSV_COLUMNS = ("number", "email", "state", "tries", "sent_at", "words")
-STATES: dict[str, tuple[Q, frozenset[int]]] = {
+CSV_SELECTIONS: dict[str, tuple[Q, frozenset[int]]] = {
     "all": (Q(), frozenset()),
     "failed": (Q(failed__gt=0), frozenset({int(Delivery.State.FAILED)})),
 }
@@ -154,7 +156,7 @@ STATES: dict[str, tuple[Q, frozenset[int]]] = {
 
 @require_safe
 def copies_csv(request: HttpRequest, pk: int, which: str) -> StreamingHttpResponse:
-    if which not in STATES:
+    if which not in CSV_SELECTIONS:
         raise Http404(which)
     found = get_object_or_404(Mailing.objects.select_related("issue").only("issue__number"), pk=pk)
     name = f"issue-{found.issue.number}-mailing-{pk}-{which}.csv"
@@ -162,7 +164,7 @@ def copies_csv(request: HttpRequest, pk: int, which: str) -> StreamingHttpRespon
 
 
 def _csv_rows(mailing: Mailing, which: str) -> Iterator[list[object]]:
-    batches, states = STATES[which]
+    batches, states = CSV_SELECTIONS[which]
     for copy in retention.iterate_copies(mailing, batches=batches, states=states):
         state = Delivery.State(copy.state).name.lower()
         yield [copy.seq, copy.email, state, copy.attempts, iso_time(copy.sent_at), copy.reply]

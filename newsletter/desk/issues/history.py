@@ -19,7 +19,7 @@ from newsletter.issues.forms import IssueForm
 from newsletter.issues.models import Issue
 from newsletter.issues.search import index_issue
 from newsletter.mail.mailers import OUTBOX_NAME
-from newsletter.posts.json_saves import StaleText, is_autosave
+from newsletter.posts.json_saves import StaleTextError, is_autosave
 from newsletter.posts.storing import was_logged_recently
 from newsletter.publication.audit import HistoryEntry, TrashAdmin, actor_text
 from newsletter.publication.changes import Via
@@ -33,7 +33,7 @@ def is_number_fixed(issue: Issue) -> bool:
 def save_text(issue: Issue, seen_version: int) -> None:
     """Save the form's fields. Raises StaleText if the version has changed since `seen_version`."""
     if not Issue.objects.filter(pk=issue.pk, version=seen_version).update(version=F("version") + 1):
-        raise StaleText
+        raise StaleTextError
     issue.save(update_fields=[*IssueForm.Meta.fields, "updated_at"])
 
 

@@ -25,7 +25,7 @@ from newsletter.publication.changes import Change
 from subscribers.models import Movement, count_movements
 
 OPEN_MAX = 20  # rows above the year
-YEAR = "year"  # parameter of the address
+YEAR_PARAMETER = "year"  # parameter of the address
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class IssueRow:
 
 def shows_year(parameters: QueryDict) -> bool:
     """Is a year requested? A search is left to the stock change list."""
-    return not parameters.keys() - {YEAR}
+    return not parameters.keys() - {YEAR_PARAMETER}
 
 
 def list_context(asked: str, now: datetime) -> dict[str, Any]:

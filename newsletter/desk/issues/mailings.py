@@ -33,9 +33,9 @@ from newsletter.desk.templatetags.calendar_days import days_until
 from newsletter.desk.templatetags.figures import thousands
 from newsletter.issues.models import Issue
 
-LIVELY, SOON, IDLE = 1.5, 5, 60  # seconds between polls
+LIVELY_SECONDS, SOON_SECONDS, IDLE_SECONDS = 1.5, 5, 60  # seconds between polls
 State = Mailing.State
-WAITS = {  # formats by largest unit; the script uses the same
+WAIT_FORMATS = {  # formats by largest unit; the script uses the same
     "days": gettext_lazy("{d} days"),
     "hours": gettext_lazy("{h} h {m} min"),
     "minutes": gettext_lazy("{m} min {s} s"),
@@ -43,8 +43,8 @@ WAITS = {  # formats by largest unit; the script uses the same
 }
 
 
-ALWAYS_SHOWN = {"queued", "sent"}
-SELDOM = {"refreeze", "switch"}  # actions behind "More"
+FIGURES_ALWAYS_SHOWN = {"queued", "sent"}
+RARE_ACTIONS = {"refreeze", "switch"}  # actions behind "More"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class MailingFigure:
 
     @property
     def is_shown(self) -> bool:
-        return self.count > 0 or self.name in ALWAYS_SHOWN
+        return self.count > 0 or self.name in FIGURES_ALWAYS_SHOWN
 
     @property
     def shown(self) -> str:
@@ -83,13 +83,13 @@ def wait_text(left: timedelta) -> str:
     seconds = max(1, round(left.total_seconds()))
     minutes, hours = seconds // 60, seconds // 3600
     unit = "days" if hours >= 48 else "hours" if hours else "minutes" if minutes else "seconds"
-    return str(WAITS[unit]).format(d=hours // 24, h=hours, m=minutes % 60, s=seconds % 60)
+    return str(WAIT_FORMATS[unit]).format(d=hours // 24, h=hours, m=minutes % 60, s=seconds % 60)
 
 
 def wait_until(at: datetime, now: datetime) -> str:
     """Time until `at`: from 48 hours on in calendar days, as on the first page."""
     left = at - now
-    days = str(WAITS["days"]).format(d=_days_until(at, now))
+    days = str(WAIT_FORMATS["days"]).format(d=_days_until(at, now))
     return days if left >= timedelta(hours=48) else wait_text(left)
 
 
@@ -115,12 +115,18 @@ def page_signature(mailing: Any, breakdown: Breakdown | None, now: datetime) -> 
 def seconds_to_next_poll(mailing: Mailing, now: datetime) -> float:
     """0 when nothing will change any more."""
     if mailing.state == State.SENDING:
-        return LIVELY
+        return LIVELY_SECONDS
     if mailing.state == State.SCHEDULED:
         left = mailing.send_at - now
-        return LIVELY if left < timedelta(minutes=2) else SOON if left < timedelta(hours=1) else IDLE
+        return (
+            LIVELY_SECONDS
+            if left < timedelta(minutes=2)
+            else SOON_SECONDS
+            if left < timedelta(hours=1)
+            else IDLE_SECONDS
+        )
     is_settled = mailing.counted_at is not None or mailing.planned_at is None
-    return 0 if mailing.state != State.PAUSED and is_settled else SOON
+    return 0 if mailing.state != State.PAUSED and is_settled else SOON_SECONDS
 
 
 def poll_data(mailing: Mailing, counts: MailingCounts, now: datetime) -> dict[str, Any]:
@@ -204,7 +210,7 @@ def _paused(mailing: Mailing, what: str) -> str:
 
 def script_messages() -> Iterator[tuple[str, str]]:
     """Translated messages for the script, by name."""
-    yield from ((unit, str(words)) for unit, words in WAITS.items())
+    yield from ((unit, str(words)) for unit, words in WAIT_FORMATS.items())
     yield "due", _("a moment")
     yield "rate", _("{n} a second")
     yield "minutes-left", _("about {n} min left")
@@ -217,7 +223,7 @@ def script_messages() -> Iterator[tuple[str, str]]:
 # --- The page ---
 
 
-NEXT: dict[str, str] = {
+PRIMARY_ACTIONS: dict[str, str] = {
     Mailing.State.SCHEDULED: "cancel",
     Mailing.State.PAUSED: "resume",
 }  # the primary button
@@ -267,9 +273,9 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime, steps: Steps) ->
         "reasons": [] if found.state == State.SENDING else copies.failure_reasons(breakdown),
         "can_be_corrected": may_send and found.state == Mailing.State.SENT and can_be_corrected(found.issue),
         "domains": copies.domain_rows(breakdown),
-        "domain_columns": [label for _name, label in copies.COLUMNS.values()],
-        "actions": [one for one in actions if one["name"] not in {*SELDOM, AT_ONCE}],
-        "seldom": [one for one in actions if one["name"] in SELDOM],
+        "domain_columns": [label for _name, label in copies.STATE_COLUMNS.values()],
+        "actions": [one for one in actions if one["name"] not in {*RARE_ACTIONS, AT_ONCE}],
+        "seldom": [one for one in actions if one["name"] in RARE_ACTIONS],
         "at_once": next((one for one in actions if one["name"] == AT_ONCE), None),
         "obstacles": mailing_obstacles(found, found.send_at) if found.state == "scheduled" else [],
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
@@ -298,7 +304,7 @@ def _actions(found: Mailing) -> list[dict[str, Any]]:
             "name": name,
             "title": title,
             "url": reverse(f"admin:mailing_{name}", args=[found.pk]),
-            "is_next": NEXT.get(found.state) == name,
+            "is_next": PRIMARY_ACTIONS.get(found.state) == name,
         }
         for name, title in ours
     ]

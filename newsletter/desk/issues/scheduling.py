@@ -44,7 +44,7 @@ from newsletter.issues.templatetags.contents import next_slots
 from newsletter.publication.models import Publication
 
 SLOTS_OFFERED = 6
-UNREHEARSED = {  # by status of the rehearsal
+UNREHEARSED_TEXTS = {  # by status of the rehearsal
     RehearsalStatus.RUNNING: gettext_lazy(
         "The rehearsal is still under way. It takes some seconds: press once more then."
     ),
@@ -61,7 +61,7 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
     form = schedule_form(request, issue, now)
     standing = _standing(request, form, issue, letter, now)
     is_ready = form.is_valid() and _is_as_seen(request, form, issue, letter)
-    audience, asks_number = _asked_of(form, issue, now)
+    audience, asks_number = _audience_of(form, issue, now)
     is_ready = is_ready and form.has_accepted(lost) and (not asks_number or form.has_typed_number())
     waits = is_ready and "dialog" in request.GET and standing == RehearsalStatus.RUNNING
     if is_ready and not waits and _is_rehearsed(form, standing) and (mailing := _approve(form, issue, letter, now)):
@@ -115,7 +115,7 @@ def _is_rehearsed(form: ScheduleForm, standing: RehearsalStatus) -> bool:
     if standing == RehearsalStatus.VALID or form.cleaned_data.get("unrehearsed"):
         return True
     otherwise = _("This issue has no valid rehearsal. Rehearse it, or tick the box below.")
-    form.add_error(None, str(UNREHEARSED.get(standing, otherwise)))
+    form.add_error(None, str(UNREHEARSED_TEXTS.get(standing, otherwise)))
     return False
 
 
@@ -149,7 +149,7 @@ def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResp
     return redirect("admin:mailing", mailing.pk)
 
 
-def _asked_of(form: ScheduleForm, issue: Issue, now: datetime) -> tuple[Audience, bool]:
+def _audience_of(form: ScheduleForm, issue: Issue, now: datetime) -> tuple[Audience, bool]:
     audience = count_audience(issue, now, form.segment)
     return audience, audience.readers > Publication.objects.current().number_typed_above
 

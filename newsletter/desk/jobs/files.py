@@ -15,9 +15,9 @@ from django.conf import settings
 
 from newsletter.desk.models import FILES_LIFETIME, Errand, Job
 
-READERS, GIVEN, REFUSED = "readers.csv", "given.csv", "refused.csv"
-ORPHAN = timedelta(days=1)  # a row that is written in the same transaction needs no longer
-MARK: Final = b"\xef\xbb\xbf"  # lets Excel read the Chinese
+READERS_FILE, UPLOADED_FILE, REFUSED_FILE = "readers.csv", "given.csv", "refused.csv"
+ORPHAN_AGE = timedelta(days=1)  # a row that is written in the same transaction needs no longer
+UTF8_BOM: Final = b"\xef\xbb\xbf"  # lets Excel read the Chinese
 
 
 def make_folder(kind: type[Job]) -> str:
@@ -42,7 +42,7 @@ def keep(job: Job, name: str, pieces: Iterable[bytes]) -> int:
 def add_rows(errand: Errand, name: str, heading: str, rows: Iterable[str]) -> None:
     """Write rows behind those that are valid, the first ones behind a heading. The caller saves the errand."""
     text = heading + "".join(rows) if not errand.size else "".join(rows)
-    octets = (b"" if errand.size else MARK) + text.encode()
+    octets = (b"" if errand.size else UTF8_BOM) + text.encode()
     errand.size = _append(path_of(errand, name), errand.size, octets)
 
 
@@ -71,7 +71,7 @@ def forget_words(now: datetime) -> int:
 
 def _remove_orphans(kind: type[Job], now: datetime) -> int:
     """Remove the folders that no row has named for a day: a transaction failed, or a process died."""
-    root, before = _root(kind), (now - ORPHAN).timestamp()
+    root, before = _root(kind), (now - ORPHAN_AGE).timestamp()
     named = set(kind.objects.exclude(folder="").values_list("folder", flat=True))
     folders = root.iterdir() if root.is_dir() else []
     orphans = [one for one in folders if one.name not in named and one.stat().st_mtime < before]

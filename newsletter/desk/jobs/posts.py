@@ -34,9 +34,9 @@ from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
 State, Stage = PostImport.State, PostImport.Stage
-SUFFIXES = (".json", ".xml", ".csv", ".zip", ".md", ".markdown", ".mdx")
-RESET: dict[str, Any] = {"cursor": 0, "counts": {}, "totals": {}, "tries": 0}
-CONVERTED = "posts"  # the folder of posts, beside the file
+EXPORT_SUFFIXES = (".json", ".xml", ".csv", ".zip", ".md", ".markdown", ".mdx")
+INITIAL_VALUES: dict[str, Any] = {"cursor": 0, "counts": {}, "totals": {}, "tries": 0}
+CONVERTED_FOLDER = "posts"  # the folder of posts, beside the file
 type Commit = Callable[[datetime], bool]  # in a transaction, with the row of the import; returns whether it is the last
 
 
@@ -45,7 +45,7 @@ type Commit = Callable[[datetime], bool]  # in a transaction, with the row of th
 
 def take_in(name: str, pieces: Iterable[bytes], *, user: Any, now: datetime) -> PostImport:
     """Store an upload without reading it: a worker converts it."""
-    suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
+    suffix = next((one for one in EXPORT_SUFFIXES if name.lower().endswith(one)), "")
     found = PostImport(
         name=name[:200],
         folder=files.make_folder(PostImport),
@@ -65,7 +65,7 @@ def take_in(name: str, pieces: Iterable[bytes], *, user: Any, now: datetime) -> 
 
 def begin_trial(found: PostImport, now: datetime, *, site: str, fetches: bool) -> bool:
     before = [State.READY, State.TRIED, State.STOPPED, State.FAILED] if found.is_trial else []
-    values = RESET | {"state": State.WORKING, "stage": Stage.FOLDER, "begun_at": now, "ended_at": None}
+    values = INITIAL_VALUES | {"state": State.WORKING, "stage": Stage.FOLDER, "begun_at": now, "ended_at": None}
     with transaction.atomic():
         begun = found.has_files(now) and found.move(before, site=site, fetches=fetches, error="", **values)
         if begun:
@@ -75,7 +75,7 @@ def begin_trial(found: PostImport, now: datetime, *, site: str, fetches: bool) -
 
 def begin(found: PostImport, now: datetime, *, as_issues: bool) -> bool:
     """Queue the import for a worker; False unless it was tried and its file is still there."""
-    values = RESET | {"state": State.WORKING, "stage": Stage.POSTS, "is_trial": False, "begun_at": now}
+    values = INITIAL_VALUES | {"state": State.WORKING, "stage": Stage.POSTS, "is_trial": False, "begun_at": now}
     with transaction.atomic():
         begun = found.has_files(now) and found.move([State.TRIED], as_issues=as_issues, **values)
         if begun:
@@ -97,7 +97,7 @@ def steps(found: PostImport) -> Generator[Commit]:
 
     Raises ConversionError, Damaged and NumberingError; and Lost, once the import is not this worker's any more.
     """
-    place = files.path_of(found, CONVERTED)
+    place = files.path_of(found, CONVERTED_FOLDER)
     if found.stage == Stage.FOLDER or not is_folder_of_posts(place):
         _convert(found, place)
         yield partial(_enter_folder, found, PostFolder.at(place))

@@ -14,20 +14,20 @@ from newsletter.desk.models import Errand
 from newsletter.publication import changes
 from newsletter.publication.changes import Change
 from subscribers import author_actions, exporting
-from subscribers.author_actions import ActionContext, ActionResult, ResultCounts
+from subscribers.author_actions import ActionContext, ReaderActionResult, ResultCounts
 from subscribers.importers import csv_file, merging, suppressions
 from subscribers.importers.chunks import Chunk, Write, chunks
 from subscribers.importers.csv_file import Table
 from subscribers.models import Subscriber
 
-BATCH = 2000  # readers in one transaction: with SQLite nobody else writes for its 0.2 s
+BATCH_READERS = 2000  # readers in one transaction: with SQLite nobody else writes for its 0.2 s
 PROBLEMS_SHOWN = 10
 Kind = Errand.Kind
 
-type Act = Callable[[Collection[int], dict[str, Any], ActionContext], ResultCounts]
+type BulkAction = Callable[[Collection[int], dict[str, Any], ActionContext], ResultCounts]
 type Step = Callable[[datetime], bool]
 
-ACTS: dict[str, Act] = {
+BULK_ACTIONS: dict[str, BulkAction] = {
     Kind.TAG: lambda readers, options, occasion: author_actions.tag(readers, options["tag"], occasion),
     Kind.UNTAG: lambda readers, options, occasion: author_actions.untag(readers, options["tag"], occasion),
     Kind.PAUSE: lambda readers, options, occasion: author_actions.pause(
@@ -81,27 +81,27 @@ def steps(errand: Errand) -> Generator[Step]:
 def _steps_of_readers(errand: Errand) -> Generator[Step]:
     do = _export if errand.kind == Kind.EXPORT else _act
     while True:
-        yield partial(do, errand, Selection.from_json(errand.chosen).after(errand.cursor, BATCH))
+        yield partial(do, errand, Selection.from_json(errand.chosen).after(errand.cursor, BATCH_READERS))
 
 
 def _act(errand: Errand, readers: list[int], now: datetime) -> bool:
     occasion = ActionContext(now, by=errand.by, reason=errand.options.get("reason", ""))
     if readers:
-        _count(errand, ACTS[errand.kind](readers, errand.options, occasion))
+        _count(errand, BULK_ACTIONS[errand.kind](readers, errand.options, occasion))
     return _move_on(errand, readers)
 
 
 def _export(errand: Errand, readers: list[int], _now: datetime) -> bool:
     rows = list(exporting.csv_body_lines(Subscriber.objects.filter(pk__in=readers)))
-    files.add_rows(errand, files.READERS, exporting.HEADER_LINE, rows)
-    _count(errand, Counter({ActionResult.DONE: len(rows)}))
+    files.add_rows(errand, files.READERS_FILE, exporting.HEADER_LINE, rows)
+    _count(errand, Counter({ReaderActionResult.DONE: len(rows)}))
     return _move_on(errand, readers)
 
 
 def _move_on(errand: Errand, readers: list[int]) -> bool:
     errand.cursor = readers[-1] if readers else errand.cursor
     errand.position += len(readers)
-    return len(readers) < BATCH
+    return len(readers) < BATCH_READERS
 
 
 def _count(errand: Errand, ends: ResultCounts) -> None:
@@ -112,7 +112,7 @@ def _count(errand: Errand, ends: ResultCounts) -> None:
 
 
 def _steps_of_file(errand: Errand) -> Generator[Step]:
-    path, reason = files.path_of(errand, files.GIVEN), errand.options.get("reason", "")
+    path, reason = files.path_of(errand, files.UPLOADED_FILE), errand.options.get("reason", "")
     with csv_file.opened(path, errand.chosen, reason=reason, is_checked=errand.cursor > 0) as table:
         for write_chunk in chunks(table, _write(errand), skipped=errand.cursor):
             yield partial(_take, errand, table, write_chunk)
@@ -130,7 +130,7 @@ def _take(errand: Errand, table: Table, write_chunk: Callable[[datetime], Chunk]
     errand.counts = dict(Counter(errand.counts) + chunk.counts)
     errand.problems = [*errand.problems, *chunk.problems][:PROBLEMS_SHOWN]
     if chunk.refused:
-        files.add_rows(errand, files.REFUSED, table.refused_heading(), chunk.refused)
+        files.add_rows(errand, files.REFUSED_FILE, table.refused_heading(), chunk.refused)
     errand.cursor += chunk.rows
     errand.position = chunk.position
     return chunk.is_last

@@ -17,7 +17,7 @@ from subscribers.reader_lists import ReaderFilter, SearchTerm
 
 NONE_OF = "none-of-"
 NONE_OF_LAST = f"{NONE_OF}last"
-READING = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
+READING_STATES = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
 
 
 def last_sent() -> Mailing | None:
@@ -46,7 +46,7 @@ def without_last_copy(readers: SubscriberQuerySet, value: str) -> SubscriberQuer
         return readers.none()
     of_issue = Mailing.objects.filter(issue=last.issue_id, kind=Mailing.Kind.ISSUE).values_list("pk", flat=True)
     sent = Delivery.objects.filter(mailing__in=list(of_issue), state=Delivery.State.SENT)
-    return readers.filter(~Exists(sent.filter(subscriber=OuterRef("pk"))), state__in=READING)
+    return readers.filter(~Exists(sent.filter(subscriber=OuterRef("pk"))), state__in=READING_STATES)
 
 
 FILTERS_BY_PARAMETER: Final[Mapping[str, ReaderFilter]] = {**reader_lists.READER_FILTERS, "copies": without_last_copy}

@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 
 from newsletter.buckets import PicturesUnavailable
 from newsletter.desk.jobs import posts, readers
-from newsletter.desk.models import Errand, Job, Lost, PostImport
+from newsletter.desk.models import Errand, Job, JobLost, PostImport
 from newsletter.issues.archiving import NumberingError
 from newsletter.moving.converting import ConversionError
 from newsletter.moving.folder.layout import Damaged
@@ -39,7 +39,7 @@ def work(kind: type[Job], now: datetime, seconds: float = TURN_SECONDS) -> bool:
     with translation.override(Publication.objects.current().language):  # of the reasons for which a line is refused
         try:
             _turn(job, time.monotonic() + seconds)
-        except Lost:
+        except JobLost:
             log.info("%s %d was stopped, or is another worker's.", kind.__name__, job.pk)
         except PicturesUnavailable:
             fail(job, unavailable_message())

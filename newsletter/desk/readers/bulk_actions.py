@@ -24,11 +24,14 @@ from newsletter.desk.readers.reader_actions import BULK_FORMS
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.models import ReaderTag
 
-ALL, TICKED = "all", "readers"  # query parameters: all that match the rest, or keys of readers
+ALL_PARAMETER, TICKED_PARAMETER = "all", "readers"  # query parameters: all that match the rest, or keys of readers
 SALT = "desk.readers.chosen"
 SHOWN_SECONDS = 24 * 3600  # age limit of a confirmation page
-SEARCHED = gettext_lazy("search")
-RIGHTS: dict[str, str] = {Errand.Kind.EXPORT: permissions.EXPORT_READERS, Errand.Kind.SUPPRESS: permissions.SUPPRESS}
+SEARCH_LABEL = gettext_lazy("search")
+PERMISSION_OF_KIND: dict[str, str] = {
+    Errand.Kind.EXPORT: permissions.EXPORT_READERS,
+    Errand.Kind.SUPPRESS: permissions.SUPPRESS,
+}
 
 
 @dataclass(frozen=True)
@@ -61,22 +64,22 @@ def filter_query(given: Mapping[str, str]) -> str:
 
 def query_for_all(given: Mapping[str, str]) -> str:
     """The query string that selects all readers whom the list shows for `given`."""
-    return f"{ALL}=1&{filter_query(given)}".rstrip("&")
+    return f"{ALL_PARAMETER}=1&{filter_query(given)}".rstrip("&")
 
 
 def query_for_ticked(numbers: Sequence[str]) -> str:
     query = QueryDict(mutable=True)
-    query.setlist(TICKED, list(numbers[:TICKED_MAX]))
+    query.setlist(TICKED_PARAMETER, list(numbers[:TICKED_MAX]))
     return query.urlencode()
 
 
 def chosen_readers(request: HttpRequest) -> ChosenReaders | None:
-    if request.GET.get(ALL):
+    if request.GET.get(ALL_PARAMETER):
         selection = Selection.of_all(request.GET)
         return ChosenReaders(
             selection, errands.describe_selection(_filters_by_title(request), 0), selection.readers().count()
         )
-    numbers = [int(number) for number in request.GET.getlist(TICKED)[:TICKED_MAX] if number.isdecimal()]
+    numbers = [int(number) for number in request.GET.getlist(TICKED_PARAMETER)[:TICKED_MAX] if number.isdecimal()]
     if not numbers:
         return None
     selection = Selection.of_ticked(numbers)
@@ -106,7 +109,7 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
     if kind not in BULK_FORMS:
         raise Http404(kind)
     permissions.check_permissions(request, *_rights(kind))
-    if kind in errands.GRAVE:
+    if kind in errands.GRAVE_KINDS:
         permissions.require_fresh_proof(request)
     is_posted = request.method == "POST"
     chosen = (
@@ -125,7 +128,7 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
         "signed": chosen.signed(request.user),
         "what_happens": errands.WHAT_HAPPENS[kind],
         "button": errands.button_text(kind, chosen.count),
-        "is_grave": kind in errands.GRAVE,
+        "is_grave": kind in errands.GRAVE_KINDS,
         "form": form,
         "known_tags": ReaderTag.objects.in_use() if kind == Errand.Kind.TAG else [],
         "back": f"{_list()}?{filter_query(request.GET)}",
@@ -152,7 +155,7 @@ def _nobody(request: HttpRequest) -> HttpResponse:
 
 
 def _rights(kind: str) -> list[str]:
-    return [RIGHTS[kind]] if kind in RIGHTS else []
+    return [PERMISSION_OF_KIND[kind]] if kind in PERMISSION_OF_KIND else []
 
 
 def _filters_by_title(request: HttpRequest) -> dict[Promise | str, Promise | str]:
@@ -164,12 +167,16 @@ def _filters_by_title(request: HttpRequest) -> dict[Promise | str, Promise | str
             shown = field(request, {field.parameter_name: [value]}, options.model, options)
             found[field.title] = dict(shown.lookup_choices).get(value, value)
     if text := request.GET.get(SEARCH, "").strip():
-        found[SEARCHED] = text
+        found[SEARCH_LABEL] = text
     return found
 
 
 def _selection_query(request: HttpRequest) -> str:
-    return query_for_all(request.GET) if request.GET.get(ALL) else query_for_ticked(request.GET.getlist(TICKED))
+    return (
+        query_for_all(request.GET)
+        if request.GET.get(ALL_PARAMETER)
+        else query_for_ticked(request.GET.getlist(TICKED_PARAMETER))
+    )
 
 
 def _list() -> str:

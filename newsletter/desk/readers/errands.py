@@ -17,7 +17,7 @@ from newsletter.desk import permissions
 from newsletter.desk.jobs import files
 from newsletter.desk.models import FILES_LIFETIME, Errand
 from newsletter.desk.templatetags.figures import thousands
-from subscribers.author_actions import ActionResult
+from subscribers.author_actions import ReaderActionResult
 from subscribers.exporting import csv_download_response as csv_download
 from subscribers.exporting import csv_lines
 from subscribers.models import Subscriber
@@ -42,8 +42,8 @@ WHAT_HAPPENS: dict[str, Promise] = {
         "then it is deleted."
     ),
 }
-GRAVE = {Kind.UNSUBSCRIBE, Kind.SUPPRESS}
-DONE: dict[str, Promise] = {
+GRAVE_KINDS = {Kind.UNSUBSCRIBE, Kind.SUPPRESS}
+DONE_LABELS: dict[str, Promise] = {
     Kind.TAG: gettext_lazy("got the tag"),
     Kind.UNTAG: gettext_lazy("lost the tag"),
     Kind.PAUSE: gettext_lazy("were paused"),
@@ -51,31 +51,31 @@ DONE: dict[str, Promise] = {
     Kind.SUPPRESS: gettext_lazy("were suppressed"),
     Kind.EXPORT: gettext_lazy("are in the file"),
 }
-ALREADY: dict[str, Promise] = {
+ALREADY_LABELS: dict[str, Promise] = {
     Kind.TAG: gettext_lazy("had it already"),
     Kind.UNTAG: gettext_lazy("did not have it"),
     Kind.UNSUBSCRIBE: gettext_lazy("had left before"),
     Kind.SUPPRESS: gettext_lazy("were suppressed before"),
 }
-OTHER_ENDS: dict[str, Promise] = {
-    ActionResult.NO_READER: gettext_lazy("have not confirmed, or have left"),
-    ActionResult.LONGER: gettext_lazy("are paused for longer"),
-    ActionResult.FULL: gettext_lazy("have so many tags that no other fits"),
+OTHER_RESULT_LABELS: dict[str, Promise] = {
+    ReaderActionResult.NO_READER: gettext_lazy("have not confirmed, or have left"),
+    ReaderActionResult.LONGER: gettext_lazy("are paused for longer"),
+    ReaderActionResult.FULL: gettext_lazy("have so many tags that no other fits"),
 }
-ROWS: dict[str, Promise] = {  # of a file, as merging.COUNTED names them
+IMPORT_LABELS: dict[str, Promise] = {  # of a file, as merging.COUNTED names them
     "created": gettext_lazy("new readers"),
     "updated": gettext_lazy("known, with something new"),
     "unchanged": gettext_lazy("known, nothing new"),
     "rejected": gettext_lazy("lines refused"),
 }
-LISTED: dict[str, Promise] = {  # of a suppression list, as suppressions.COUNTED names them
+SUPPRESSION_LABELS: dict[str, Promise] = {  # of a suppression list, as suppressions.COUNTED names them
     "suppressed": gettext_lazy("newly suppressed"),
     "readers": gettext_lazy("of these, readers here until now"),
     "known": gettext_lazy("suppressed before, as they were"),
     "mailed": gettext_lazy("left out: the list says that they may be mailed"),
     "rejected": gettext_lazy("lines refused"),
 }
-DOTS = {
+STATE_DOTS = {
     Errand.State.RUNNING: "wait",
     Errand.State.TRYING: "wait",
     Errand.State.DONE: "good",
@@ -112,17 +112,20 @@ def button_text(kind: str, count: int) -> str:
 def outcome_counts(errand: Errand) -> Iterator[ErrandCount]:
     counts = errand.counts
     if errand.kind == Kind.IMPORT:
-        yield from (ErrandCount(label, counts.get(name, 0), is_done=name == "created") for name, label in ROWS.items())
+        yield from (
+            ErrandCount(label, counts.get(name, 0), is_done=name == "created") for name, label in IMPORT_LABELS.items()
+        )
         return
     if errand.kind == Kind.BAR:
         yield from (
-            ErrandCount(label, counts.get(name, 0), is_done=name == "suppressed") for name, label in LISTED.items()
+            ErrandCount(label, counts.get(name, 0), is_done=name == "suppressed")
+            for name, label in SUPPRESSION_LABELS.items()
         )
         return
-    yield ErrandCount(DONE[errand.kind], counts.get(ActionResult.DONE, 0), is_done=True)
-    if number := counts.get(ActionResult.ALREADY, 0):
-        yield ErrandCount(ALREADY[errand.kind], number)
-    for end, label in OTHER_ENDS.items():
+    yield ErrandCount(DONE_LABELS[errand.kind], counts.get(ReaderActionResult.DONE, 0), is_done=True)
+    if number := counts.get(ReaderActionResult.ALREADY, 0):
+        yield ErrandCount(ALREADY_LABELS[errand.kind], number)
+    for end, label in OTHER_RESULT_LABELS.items():
         if number := counts.get(end, 0):
             yield ErrandCount(label, number)
 
@@ -130,13 +133,15 @@ def outcome_counts(errand: Errand) -> Iterator[ErrandCount]:
 # --- Pages ---
 
 
-LATEST = 50
-CSV = "text/csv; charset=utf-8"
+ERRANDS_SHOWN = 50
+CSV_TYPE = "text/csv; charset=utf-8"
 
 
 @require_safe
 def errand_list(request: HttpRequest) -> HttpResponse:
-    errands = [(errand, DOTS.get(Errand.State(errand.state), "")) for errand in Errand.objects.all()[:LATEST]]
+    errands = [
+        (errand, STATE_DOTS.get(Errand.State(errand.state), "")) for errand in Errand.objects.all()[:ERRANDS_SHOWN]
+    ]
     return _page(request, "errands", {"title": _("Work on readers"), "errands": errands})
 
 
@@ -164,7 +169,7 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def download(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     errand = get_object_or_404(Errand, pk=pk, user=request.user)
-    if name == files.READERS:
+    if name == files.READERS_FILE:
         permissions.check_permissions(request, permissions.EXPORT_READERS)
     if name not in file_names(errand):
         raise Http404(name)
@@ -178,7 +183,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 
 def file_response(errand: Errand, name: str) -> HttpResponse:
     file = files.path_of(errand, name).open("rb")
-    response = FileResponse(file, as_attachment=True, filename=_called(errand, name), content_type=CSV)
+    response = FileResponse(file, as_attachment=True, filename=_download_name(errand, name), content_type=CSV_TYPE)
     return cast("HttpResponse", response)  # middleware accepts both types
 
 
@@ -187,7 +192,7 @@ def _facts(request: HttpRequest, errand: Errand) -> dict[str, Any]:
     is_mine = errand.user_id == request.user.pk
     return {
         "errand": errand,
-        "dot": DOTS.get(Errand.State(errand.state), ""),
+        "dot": STATE_DOTS.get(Errand.State(errand.state), ""),
         "lines": list(outcome_counts(errand)),
         "is_mine": is_mine,
         "names": file_names(errand) if is_mine else [],
@@ -200,11 +205,11 @@ def file_names(errand: Errand) -> list[str]:
     if not errand.has_files(timezone.now()) or not errand.size:
         return []
     if errand.kind == Errand.Kind.EXPORT:
-        return [files.READERS] if errand.state == Errand.State.DONE else []
-    return [] if errand.is_at_work else [files.REFUSED]
+        return [files.READERS_FILE] if errand.state == Errand.State.DONE else []
+    return [] if errand.is_at_work else [files.REFUSED_FILE]
 
 
-def _called(errand: Errand, name: str) -> str:
+def _download_name(errand: Errand, name: str) -> str:
     return f"{name.removesuffix('.csv')}-{timezone.localtime(errand.created_at):%Y-%m-%d}-{errand.pk}.csv"
 
 

@@ -25,8 +25,8 @@ from subscribers.exporting import csv_download_response, csv_table
 from subscribers.growth import SourceGrowth
 from subscribers.models import Suppression
 
-CAME_BACK = [gettext_lazy("No such address"), gettext_lazy("Takes no mail now"), gettext_lazy("Refuses us")]
-COLUMNS = [gettext_lazy("Sent"), *CAME_BACK]
+BOUNCE_LABELS = [gettext_lazy("No such address"), gettext_lazy("Takes no mail now"), gettext_lazy("Refuses us")]
+DOMAIN_LABELS = [gettext_lazy("Sent"), *BOUNCE_LABELS]
 
 
 @require_safe
@@ -44,9 +44,9 @@ def health(request: HttpRequest) -> HttpResponse:
         ],
         "may_bar": may_bar,
         "issues": list_health.stats_by_issue(mailings),
-        "came_back_columns": CAME_BACK,
+        "came_back_columns": BOUNCE_LABELS,
         "domains": [_domain_row(one) for one in list_health.stats_by_domain(mailings)],
-        "domain_columns": COLUMNS,
+        "domain_columns": DOMAIN_LABELS,
         "unproven": list_health.unproven_messages() if may_bar else [],
         "unknown": list_health.unparsed_messages() if roles.is_owner(request.user) else [],
     }
@@ -72,7 +72,7 @@ def dismiss(request: HttpRequest) -> HttpResponse:
 
 
 def _domain_row(came: list_health.BounceStats) -> dict[str, Any]:
-    counts = zip(COLUMNS, (came.sent, came.gone, came.full, came.refused), strict=True)
+    counts = zip(DOMAIN_LABELS, (came.sent, came.gone, came.full, came.refused), strict=True)
     cells = [{"label": label, "count": count} for label, count in counts]
     return {"name": came.name, "cells": cells}
 
@@ -81,7 +81,7 @@ def _domain_row(came: list_health.BounceStats) -> dict[str, Any]:
 
 
 CSV_COLUMNS = ("from", "kind", "source", "came", "came_a_quarter_ago", "still_read_after_a_quarter")
-FEW = 20  # readers; no percentage below
+SHARE_READERS_MIN = 20  # readers; no percentage below
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class GrowthRow:
 
     @property
     def share(self) -> int | None:
-        return round(100 * self.stayed / self.settled) if self.settled >= FEW else None
+        return round(100 * self.stayed / self.settled) if self.settled >= SHARE_READERS_MIN else None
 
 
 @require_safe
@@ -112,7 +112,7 @@ def growth(request: HttpRequest) -> HttpResponse:
         "rows": [_row(one, titles) for one in found.sources],
         "more": found.more,
         "periods": list(zip(found.begins, found.came, strict=True)) if found.sources else [],
-        "few": FEW,
+        "few": SHARE_READERS_MIN,
     }
     return render(request, "desk/readers/growth.html", admin.site.each_context(request) | context)
 

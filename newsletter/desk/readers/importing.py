@@ -29,9 +29,9 @@ from subscribers.importers.packed import as_csv
 from subscribers.models import Suppression
 
 CONSENT_LENGTH = 150  # characters; the line of the record begins with the day
-SAMPLES = 3
+SAMPLE_ROWS = 3
 UNDECIDED = "?"
-FIELDS: Final[dict[str, Promise]] = {
+FIELD_LABELS: Final[dict[str, Promise]] = {
     "email": gettext_lazy("address"),
     "name": pgettext_lazy("of a column", "name"),
     "first_name": pgettext_lazy("of a column", "first name"),
@@ -48,9 +48,9 @@ FIELDS: Final[dict[str, Promise]] = {
     "refuses_mail": gettext_lazy("refuses mail: yes or no"),
     KEPT: gettext_lazy("keep it in a note"),
 }
-HEAD = 4_096  # bytes that are looked at
-TABLES = (".csv", ".tsv", ".xlsx")
-RIGHTS = ("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
+HEAD_BYTES = 4_096  # bytes that are looked at
+TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx")
+IMPORT_PERMISSIONS = ("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
 Kind, Reason = Errand.Kind, Suppression.Reason
 
 
@@ -123,7 +123,7 @@ class Column:
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
     form = ReaderUploadForm(request.POST, request.FILES) if request.method == "POST" else ReaderUploadForm()
-    if errand := kept(form, request.user):
+    if errand := store_upload(form, request.user):
         return redirect("admin:reader_import_columns", errand.pk)
     return _page(request, "import", {"form": form}, status=400 if form.is_bound else 200)
 
@@ -131,7 +131,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload_suppressions(request: HttpRequest) -> HttpResponse:
     form = SuppressionListForm(request.POST, request.FILES) if request.method == "POST" else SuppressionListForm()
-    if errand := kept(form, request.user, Kind.BAR):
+    if errand := store_upload(form, request.user, Kind.BAR):
         if errand.begin(timezone.now(), Errand.State.TRYING):
             enqueue_on_commit(tasks.work_on_errands)
         return redirect("admin:reader_errand", errand.pk)
@@ -139,7 +139,7 @@ def upload_suppressions(request: HttpRequest) -> HttpResponse:
     return _page(request, "bar", context, status=400 if form.is_bound else 200)
 
 
-def kept(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
+def store_upload(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
     """Keep the file of a form, and return its import; None if something is wrong, which the form says then."""
     if not form.is_bound or not form.is_valid():
         return None
@@ -155,10 +155,10 @@ def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: s
     """Keep a file that was sent; raise FileError for what is no table, and keep nothing of what fails."""
     errand = prepare_import(one_line(file.name or ""), options, user=user, now=timezone.now(), kind=kind)
     try:
-        errand.total = files.keep(errand, files.GIVEN, as_csv(file))
-        path, reason = files.path_of(errand, files.GIVEN), options.get("reason", "")
+        errand.total = files.keep(errand, files.UPLOADED_FILE, as_csv(file))
+        path, reason = files.path_of(errand, files.UPLOADED_FILE), options.get("reason", "")
         with csv_file.opened(path, reason=reason, is_checked=True) as table:
-            table.samples(SAMPLES)
+            table.samples(SAMPLE_ROWS)
             if reason:
                 table.check_columns()
     except BaseException:
@@ -171,22 +171,22 @@ def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: s
 
 def is_list(file: "UploadedFile[Any]") -> bool:
     """A table of readers. One of mails has a subject in its heading; a .txt needs an address."""
-    name, head = (file.name or "").lower(), file.read(HEAD)
+    name, head = (file.name or "").lower(), file.read(HEAD_BYTES)
     file.seek(0)
-    is_table = name.endswith(TABLES) or (name.endswith(".txt") and b"@" in head)
+    is_table = name.endswith(TABLE_SUFFIXES) or (name.endswith(".txt") and b"@" in head)
     return is_table and b"subject" not in head.partition(b"\n")[0]
 
 
 def hand_over(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
     """Keep a list of readers that was dropped where posts move in, and go on with it here. Raises FileError."""
-    if missing := [right for right in RIGHTS if not request.user.has_perm(right)]:
+    if missing := [right for right in IMPORT_PERMISSIONS if not request.user.has_perm(right)]:
         raise PermissionDenied(missing[0])
     return redirect("admin:reader_import_consent", _keep(file, {"consent": ""}, request.user).pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def consent(request: HttpRequest, pk: int) -> HttpResponse:
-    errand = own(request, pk)
+    errand = own_errand_or_404(request, pk)
     form = ConsentForm(request.POST) if request.method == "POST" else ConsentForm()
     if form.is_bound and form.is_valid():
         if errand.state == Errand.State.DRAFT:
@@ -201,12 +201,12 @@ def consent(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def columns(request: HttpRequest, pk: int) -> HttpResponse:
-    errand, is_posted = own(request, pk), request.method == "POST"
+    errand, is_posted = own_errand_or_404(request, pk), request.method == "POST"
     if not errand.options["consent"]:
         return redirect("admin:reader_import_consent", pk)
     try:
-        with csv_file.opened(files.path_of(errand, files.GIVEN), is_checked=True) as table:
-            samples = table.samples(SAMPLES)
+        with csv_file.opened(files.path_of(errand, files.UPLOADED_FILE), is_checked=True) as table:
+            samples = table.samples(SAMPLE_ROWS)
     except OSError:
         return _page(request, "import_gone", {}, status=404)
     found = columns_of(table, samples, request.POST if is_posted else errand.chosen)
@@ -218,7 +218,7 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "errand": errand,
         "columns": found,
-        "fields": FIELDS.items(),
+        "fields": FIELD_LABELS.items(),
         "first_rows": samples,
         "encoding": table.encoding,
         "program": table.columns.program.name,
@@ -234,7 +234,7 @@ def columns_of(table: Table, samples: list[list[str]], chosen: Any) -> list[Colu
         if key := plain(name):
             cells = [row[number][:60] for row in samples if row[number : number + 1] and row[number].strip()]
             field = chosen.get(f"column-{number}", chosen.get(name))
-            if field not in {*FIELDS, LEFT_OUT}:
+            if field not in {*FIELD_LABELS, LEFT_OUT}:
                 field = table.columns.program.field_of(key)
             found.setdefault(key, Column(number, name, cells, UNDECIDED if field is None else field))
     return list(found.values())
@@ -251,14 +251,14 @@ def problem_with(found: list[Column]) -> str:
 
 @require_POST
 def start(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> HttpResponse:
-    if begin_import(own(request, pk, kind), timezone.now()):
+    if begin_import(own_errand_or_404(request, pk, kind), timezone.now()):
         enqueue_on_commit(tasks.work_on_errands)
     else:
         messages.info(request, _("It was begun already, or its file is gone."))
     return redirect("admin:reader_errand", pk)
 
 
-def own(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> Errand:
+def own_errand_or_404(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> Errand:
     return get_object_or_404(Errand, pk=pk, kind=kind, user=request.user)
 
 

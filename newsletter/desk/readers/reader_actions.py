@@ -18,12 +18,12 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from newsletter.desk import permissions
-from newsletter.desk.jobs.readers import ACTS, Act
+from newsletter.desk.jobs.readers import BULK_ACTIONS, BulkAction
 from newsletter.desk.models import Errand
 from newsletter.publication import changes
 from subscribers import author_actions
 from subscribers.addresses import one_line
-from subscribers.author_actions import ActionContext, ActionResult, ResultCounts
+from subscribers.author_actions import ActionContext, ReaderActionResult, ResultCounts
 from subscribers.forms import PAUSE_DAYS_MAX
 from subscribers.models import Note, ReaderTag, Subscriber, Suppression
 from subscribers.models.consents import REASON_LENGTH
@@ -121,7 +121,7 @@ BULK_FORMS: dict[str, type[ActionReasonForm] | type[EmptyForm]] = {
 # --- Acts ---
 
 
-LIFTS = ("lift", "ask_back", "reopen")
+LIFTING_ACTIONS = ("lift", "ask_back", "reopen")
 
 
 class OwnTagForm(ActionReasonForm):
@@ -138,7 +138,7 @@ class ReaderAction:
 
     label: Promise
     form: type[ActionReasonForm]
-    do: Act
+    do: BulkAction
     done: Promise
     is_grave: bool = False
     right: str = ""
@@ -150,13 +150,16 @@ class ReaderAction:
 
 READER_ACTIONS: Final[dict[str, ReaderAction]] = {
     "tag": ReaderAction(
-        gettext_lazy("Give a tag"), TagForm, ACTS[Kind.TAG], gettext_lazy("The reader has the tag now.")
+        gettext_lazy("Give a tag"), TagForm, BULK_ACTIONS[Kind.TAG], gettext_lazy("The reader has the tag now.")
     ),
     "untag": ReaderAction(
-        gettext_lazy("Take a tag away"), OwnTagForm, ACTS[Kind.UNTAG], gettext_lazy("The tag was taken away.")
+        gettext_lazy("Take a tag away"), OwnTagForm, BULK_ACTIONS[Kind.UNTAG], gettext_lazy("The tag was taken away.")
     ),
     "pause": ReaderAction(
-        pgettext_lazy("a button", "Pause"), PauseReadersForm, ACTS[Kind.PAUSE], gettext_lazy("The reader is paused.")
+        pgettext_lazy("a button", "Pause"),
+        PauseReadersForm,
+        BULK_ACTIONS[Kind.PAUSE],
+        gettext_lazy("The reader is paused."),
     ),
     "resume": ReaderAction(
         gettext_lazy("End the pause"),
@@ -167,14 +170,14 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
     "unsubscribe": ReaderAction(
         gettext_lazy("Unsubscribe"),
         ActionReasonForm,
-        ACTS[Kind.UNSUBSCRIBE],
+        BULK_ACTIONS[Kind.UNSUBSCRIBE],
         gettext_lazy("The reader was unsubscribed."),
         is_grave=True,
     ),
     "suppress": ReaderAction(
         pgettext_lazy("to one reader", "Never mail again"),
         ActionReasonForm,
-        ACTS[Kind.SUPPRESS],
+        BULK_ACTIONS[Kind.SUPPRESS],
         gettext_lazy("No mail goes to this address any more."),
         is_grave=True,
         right=permissions.SUPPRESS,
@@ -182,7 +185,7 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
     "lift": ReaderAction(
         gettext_lazy("Let the address be mailed again"),
         ActionReasonForm,
-        lambda readers, _options, context: author_actions.lift(readers, context),
+        lambda readers, _options, context: author_actions.lift_suppression(readers, context),
         gettext_lazy("The address may be mailed again."),
         is_grave=True,
         right=permissions.LIFT_SUPPRESSION,
@@ -202,12 +205,12 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
         right=permissions.LIFT_SUPPRESSION,
     ),
 }
-NOT_DONE: Final[dict[ActionResult, Promise]] = {
-    ActionResult.ALREADY: gettext_lazy("It was so already; nothing was changed."),
-    ActionResult.NO_READER: gettext_lazy("They have not confirmed, or have left; nothing was changed."),
-    ActionResult.LONGER: gettext_lazy("They are paused for longer already; nothing was changed."),
-    ActionResult.TODAY: gettext_lazy("Three mails went to this mailbox today already; try again tomorrow."),
-    ActionResult.FULL: gettext_lazy("They have so many tags that no other fits; nothing was changed."),
+NOT_DONE_TEXTS: Final[dict[ReaderActionResult, Promise]] = {
+    ReaderActionResult.ALREADY: gettext_lazy("It was so already; nothing was changed."),
+    ReaderActionResult.NO_READER: gettext_lazy("They have not confirmed, or have left; nothing was changed."),
+    ReaderActionResult.LONGER: gettext_lazy("They are paused for longer already; nothing was changed."),
+    ReaderActionResult.TODAY: gettext_lazy("Three mails went to this mailbox today already; try again tomorrow."),
+    ReaderActionResult.FULL: gettext_lazy("They have so many tags that no other fits; nothing was changed."),
 }
 
 
@@ -229,7 +232,7 @@ def offered_actions(reader: Subscriber, user: Any) -> Iterator[OfferedAction]:
         "resume": reader.state == Subscriber.State.PAUSED,
         "unsubscribe": reader.state != Subscriber.State.UNSUBSCRIBED,
         "suppress": barred is None,
-    } | {name: name == way_back for name in LIFTS}
+    } | {name: name == way_back for name in LIFTING_ACTIONS}
     for name, act in READER_ACTIONS.items():
         if makes_sense[name] and user.has_perms(act.needed_permissions):
             form = act.form(auto_id=f"{name}-%s")
@@ -272,10 +275,10 @@ def done(reader: Subscriber, act: ReaderAction, form: ActionReasonForm) -> Resul
 
 
 def _report(request: HttpRequest, act: ReaderAction, ends: ResultCounts) -> None:
-    if ends[ActionResult.DONE]:
+    if ends[ReaderActionResult.DONE]:
         messages.success(request, str(act.done))
     else:
-        messages.info(request, str(NOT_DONE[next(iter(ends))]))
+        messages.info(request, str(NOT_DONE_TEXTS[next(iter(ends))]))
 
 
 # --- Notes ---

@@ -19,13 +19,13 @@ from subscribers.admin import SubscriberAdmin
 from subscribers.models import Subscriber
 from subscribers.reader_lists import LIST_FILTERS, ListFilter, Options
 
-VERBS: dict[str, str] = {Errand.Kind.EXPORT: "export", Errand.Kind.SUPPRESS: "bar"}
+PERMISSION_VERBS: dict[str, str] = {Errand.Kind.EXPORT: "export", Errand.Kind.SUPPRESS: "bar"}
 
 
 def bulk_action(kind: str) -> Any:
     """An admin action that only redirects to the confirmation page."""
 
-    @admin.action(description=Errand.Kind(kind).label, permissions=[VERBS.get(kind, "change")])
+    @admin.action(description=Errand.Kind(kind).label, permissions=[PERMISSION_VERBS.get(kind, "change")])
     def lead(_admin: Any, request: HttpRequest, _readers: Any) -> HttpResponse:
         ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
         line = (

@@ -54,7 +54,7 @@ def mark_sentence_answered(request: HttpRequest, pk: int) -> HttpResponse:
 
 # --- Replies ---
 
-SHOWN = {"": "to_answer", "all": "by_readers", "others": "by_strangers"}  # by ?show=: queryset method
+QUERY_OF_SHOW = {"": "to_answer", "all": "by_readers", "others": "by_strangers"}  # by ?show=: queryset method
 CHOICES_MAX = 100  # issues, and tags, that can be chosen
 
 
@@ -88,9 +88,9 @@ class ReplyFilter(forms.Form):
 @require_safe
 def replies(request: HttpRequest) -> HttpResponse:
     show = request.GET.get("show", "")
-    show = show if show in SHOWN else ""
+    show = show if show in QUERY_OF_SHOW else ""
     form = ReplyFilter(request.GET)
-    found = form.choose(getattr(Reply.objects, SHOWN[show])())
+    found = form.choose(getattr(Reply.objects, QUERY_OF_SHOW[show])())
     page = KeyPaginator(found, PER_PAGE, rows=Reply.objects.listed()).get_page(request.GET.get("p", 1))
     is_filtered = any(request.GET.get(name) for name in form.fields)
     context = {"title": _("What readers say"), "page": page, "show": show, "form": form, "is_filtered": is_filtered}

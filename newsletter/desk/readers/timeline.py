@@ -17,17 +17,17 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, Reply
 from subscribers.models import Act, Subscriber, Suppression
 
-COPIES = 20  # per page
+COPIES_PER_PAGE = 20  # per page
 SAME_MOMENT = timedelta(minutes=1)  # an action and the row that it made are closer
 LINES_MAX = 300  # of each other kind
-DOTS = {
+STATE_DOTS = {
     Delivery.State.SENT: "good",
     Delivery.State.FAILED: "bad",
     Delivery.State.UNCERTAIN: "warn",
     Delivery.State.DEFERRED: "warn",
 }
 # Events that add nothing to the line of the copy.
-NEEDLESS = (Event.Kind.SENT, Event.Kind.DELIVERED, Event.Kind.OPENED)
+HIDDEN_EVENT_KINDS = (Event.Kind.SENT, Event.Kind.DELIVERED, Event.Kind.OPENED)
 REPORT_DOTS: dict[str, str] = {
     Event.Kind.COMPLAINED: "bad",
     Event.Kind.BOUNCED: "warn",
@@ -35,7 +35,7 @@ REPORT_DOTS: dict[str, str] = {
     Event.BounceType.HARD: "bad",
 }
 ACT_DOTS: dict[str, str] = {Act.Action.SUPPRESSED: "bad", Act.Action.PAUSED: "warn", Act.Action.LIFTED: "good"}
-WHAT: dict[int, Promise] = {
+STATE_TEXTS: dict[int, Promise] = {
     Delivery.State.SENT: gettext_lazy("%(issue)s: sent"),
     Delivery.State.FAILED: gettext_lazy("%(issue)s: not delivered"),
     Delivery.State.UNCERTAIN: gettext_lazy("%(issue)s: not known whether it was delivered"),
@@ -123,8 +123,8 @@ def _copies(reader: Subscriber, before: TimelineCursor | None) -> tuple[list[Tim
 def copies_below(reader: Subscriber, before: int | None) -> tuple[list[tuple[Mailing, Delivery]], int | None]:
     """Copies of mailings below `before`, and the key of the last one looked at; None if there are no more."""
     below = {"mailing_id__lt": before} if before else {}
-    rows = list(Delivery.objects.filter(subscriber=reader, **below).order_by("-mailing_id")[:COPIES])
-    floor = rows[-1].mailing_id if len(rows) == COPIES else None
+    rows = list(Delivery.objects.filter(subscriber=reader, **below).order_by("-mailing_id")[:COPIES_PER_PAGE])
+    floor = rows[-1].mailing_id if len(rows) == COPIES_PER_PAGE else None
     mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk([row.mailing_id for row in rows])
     return [(mailings[row.mailing_id], row) for row in rows], floor
 
@@ -135,7 +135,9 @@ def _line(mailing: Mailing, copy: Delivery) -> TimelineEntry:
     tries = ngettext("%d try", "%d tries", copy.attempts) % copy.attempts if copy.attempts > 1 else ""
     details = tuple(filter(None, (copy.reply, tries)))
     state = Delivery.State(copy.state)
-    return TimelineEntry(at, str(WHAT[state]) % {"issue": issue}, details, DOTS.get(state, ""), url_of=mailing.pk)
+    return TimelineEntry(
+        at, str(STATE_TEXTS[state]) % {"issue": issue}, details, STATE_DOTS.get(state, ""), url_of=mailing.pk
+    )
 
 
 # --- What else happened ---
@@ -210,7 +212,7 @@ def _suppression(reader: Subscriber) -> Iterator[TimelineEntry]:
 
 
 def _reports(reader: Subscriber) -> Iterator[TimelineEntry]:
-    events = Event.objects.filter(address_hash=reader.address_hash).exclude(kind__in=NEEDLESS).order_by("-at")
+    events = Event.objects.filter(address_hash=reader.address_hash).exclude(kind__in=HIDDEN_EVENT_KINDS).order_by("-at")
     for one in events[:LINES_MAX]:
         details = (one.get_verdict_display() if one.verdict else "", one.words)
         dot = REPORT_DOTS.get(one.verdict) or REPORT_DOTS.get(one.kind, "")

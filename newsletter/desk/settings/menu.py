@@ -14,7 +14,7 @@ from newsletter.mail.characters import single_line
 from newsletter.posts import menu
 from newsletter.publication.forms import PublicationForm
 
-ADDRESS = "address"  # the choice of an address
+ADDRESS_CHOICE = "address"  # the choice of an address
 BLANK_ROWS = 2  # offered below the entries
 
 
@@ -31,12 +31,12 @@ class MenuInput(forms.Widget):
         for number in range(1, menu.ENTRIES_MAX + 1):
             place, to, address, label = (
                 single_line(str(data.get(f"{name}-{number}-{part}", ""))).strip()
-                for part in ("place", "to", ADDRESS, "label")
+                for part in ("place", "to", ADDRESS_CHOICE, "label")
             )
             if to:
                 rows.append((int(place) if place.isdecimal() and len(place) < 9 else number, to, address, label))
         rows.sort(key=lambda row: row[0])
-        return [{"to": address if to == ADDRESS else to, "label": label} for _place, to, address, label in rows]
+        return [{"to": address if to == ADDRESS_CHOICE else to, "label": label} for _place, to, address, label in rows]
 
     def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
         return False  # no row is an answer, too
@@ -52,12 +52,12 @@ def _row(name: str, entry: menu.Entry, choices: list[menu.Choice]) -> dict[str, 
     """One entry for the template; an address is shown in a field of its own."""
     to, is_address = entry["to"], menu.is_address(entry["to"])
     attributes = {"aria-label": gettext("Where entry %(number)s leads") % {"number": name.rpartition("-")[2]}}
-    select = forms.Select(attributes, [("", "—"), *choices, (ADDRESS, _("another address"))])
+    select = forms.Select(attributes, [("", "—"), *choices, (ADDRESS_CHOICE, _("another address"))])
     return {
         **entry,
         "name": name,
         "title": entry["label"] or _names(choices).get(to, ""),
-        "target": select.render(f"{name}-to", ADDRESS if is_address else to),
+        "target": select.render(f"{name}-to", ADDRESS_CHOICE if is_address else to),
         "address": to if is_address else "",
     }
 

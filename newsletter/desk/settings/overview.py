@@ -25,7 +25,7 @@ from newsletter.publication.audit import PER_PAGE, AuditedAdmin, HistoryEntry, a
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
-ABOUT: dict[str, Promise] = {
+PAGE_HINTS: dict[str, Promise] = {
     "admin:settings_newcomers": gettext_lazy("How they sign up, and how they are greeted"),
     "admin:settings_words": gettext_lazy("Your terms, and what the format check looks for"),
     "admin:settings_feeds": gettext_lazy("What AI crawlers may read"),
@@ -41,18 +41,18 @@ ABOUT: dict[str, Promise] = {
 
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    about = ABOUT | _now(request, Publication.objects.current())
+    about = PAGE_HINTS | _current_values(request, Publication.objects.current())
     pages = navigation.page_links(navigation.SETTINGS, request, admin.site)
     halves = navigation.split_rare(pages)
     often, rare = ([{"page": page, "about": about[page.name]} for page in half] for half in halves)
-    context = {"title": navigation.LABELS[navigation.SETTINGS], "often": often, "rare": rare}
+    context = {"title": navigation.SECTION_LABELS[navigation.SETTINGS], "often": often, "rare": rare}
     if roles.is_owner(request.user):
         backup = backup_findings.last_backup(timezone.now())
         context |= {"is_owner": True, "is_backed_up": bool(settings.BACKUP_URL), "backup": backup}
     return render(request, "desk/settings/overview.html", admin.site.each_context(request) | context)
 
 
-def _now(request: HttpRequest, publication: Publication) -> dict[str, Any]:
+def _current_values(request: HttpRequest, publication: Publication) -> dict[str, Any]:
     return {
         "admin:settings_letter": publication.name,
         "admin:settings_look": publication.get_theme_display(),

@@ -49,15 +49,15 @@ from newsletter.publication.forms import (
 from newsletter.publication.models import CACHE_KEY, Publication
 from subscribers.mails import sending
 
-OFFERED = 60  # issues
+ISSUES_OFFERED = 60  # issues
 LETTERS_MAX = 3
-READER = "reader@example.org"  # stands for a new reader
+EXAMPLE_ADDRESS = "reader@example.org"  # stands for a new reader
 DAYS_MIN, DAYS_MAX = 1, 14
 
 
 def course_choices() -> list[tuple[int, str]]:
     sent = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE)
-    newest = sent.order_by("-issue__sent_at", "-issue__number")[:OFFERED]
+    newest = sent.order_by("-issue__sent_at", "-issue__number")[:ISSUES_OFFERED]
     known = dict(newest.values_list("issue__number", "issue__subject"))
     chosen = sent.filter(issue__number__in=Publication.objects.current().course)
     known |= dict(chosen.values_list("issue__number", "issue__subject"))
@@ -100,7 +100,7 @@ class NewcomersForm(SignupSettingsForm):
 def welcome_warnings(publication: Publication) -> list[str]:
     """Losses in the welcome mail, as sentences."""
     with Publication.objects.used(publication):
-        return [str(one) for one in welcome.welcome_losses(example_reader(READER), timezone.now())]
+        return [str(one) for one in welcome.welcome_losses(example_reader(EXAMPLE_ADDRESS), timezone.now())]
 
 
 LETTER, SITE, MENU, WELCOME, NAMED, COURSE = "letter", "site", "menu", "welcome", "named", "course"
@@ -139,7 +139,7 @@ def preview(request: HttpRequest, kind: str) -> HttpResponse:
             return site_page(request)
         if kind == COURSE and not course.course_mailings(publication):
             return render(request, "desk/settings/no_preview.html")
-        return letter_page(request, MAILS[kind]())
+        return letter_page(request, PREVIEW_MAILS[kind]())
 
 
 @csp_override(PAGE_CSP)
@@ -159,17 +159,17 @@ def letter_page(request: HttpRequest, mail: Mail) -> HttpResponse:
 
 
 def _welcome() -> Mail:
-    return welcome.build_welcome(example_reader(READER), timezone.now())
+    return welcome.build_welcome(example_reader(EXAMPLE_ADDRESS), timezone.now())
 
 
 def _welcome_by_name() -> Mail:
-    return welcome.build_welcome(example_reader(READER, str(SAMPLE_NAME)), timezone.now())
+    return welcome.build_welcome(example_reader(EXAMPLE_ADDRESS, str(SAMPLE_NAME)), timezone.now())
 
 
 def _mail() -> Mail:
     """The newest issue with posts, as a reader gets it; without one, the confirmation mail."""
     issue = Issue.objects.filter(items__isnull=False).order_by("-number").first()
-    reader = example_reader(READER)
+    reader = example_reader(EXAMPLE_ADDRESS)
     if issue is None:
         return sending.signup_mail(reader)
     return copy_for(Mailing(issue=issue, **freeze(issue).columns()), reader, ids=(issue.number, 0))
@@ -178,11 +178,11 @@ def _mail() -> Mail:
 def _first_letter() -> Mail:
     first = course.course_mailings(Publication.objects.current())[0]
     return course.build_course_mail(
-        CourseCopy(mailing=first, issue=first.issue, position=1, subscriber=example_reader(READER))
+        CourseCopy(mailing=first, issue=first.issue, position=1, subscriber=example_reader(EXAMPLE_ADDRESS))
     )
 
 
-MAILS = {LETTER: _mail, WELCOME: _welcome, NAMED: _welcome_by_name, COURSE: _first_letter}
+PREVIEW_MAILS = {LETTER: _mail, WELCOME: _welcome, NAMED: _welcome_by_name, COURSE: _first_letter}
 
 
 @dataclass(frozen=True)

@@ -69,9 +69,9 @@ def _sent(mail: Mail, entry: Mapping[str, Any]) -> SendOutcome:
         transport.close()
 
 
-ORDER = {INFO: 1, WARNING: 2, ERROR: 3}
-DOTS = {RequirementState.HOLDS: "good", RequirementState.MISSING: "warn", RequirementState.UNKNOWN: ""}
-STATES: dict[RequirementState, Promise] = {
+LEVEL_ORDER = {INFO: 1, WARNING: 2, ERROR: 3}
+STATE_DOTS = {RequirementState.HOLDS: "good", RequirementState.MISSING: "warn", RequirementState.UNKNOWN: ""}
+STATE_LABELS: dict[RequirementState, Promise] = {
     RequirementState.HOLDS: pgettext_lazy("rule", "holds"),
     RequirementState.MISSING: pgettext_lazy("rule", "not met"),
     RequirementState.UNKNOWN: pgettext_lazy("rule", "not to be seen from here"),
@@ -95,11 +95,11 @@ def dns_page(request: HttpRequest) -> HttpResponse:
         "findings": list(senders.sender_findings(now)),
     }
     if context["is_asked"]:
-        context |= _asked()
+        context |= _dns_context()
     return render(request, "desk/settings/dns.html", admin.site.each_context(request) | context)
 
 
-def _asked() -> dict[str, Any]:
+def _dns_context() -> dict[str, Any]:
     try:
         facts = senders.gather_facts(Resolver())
     except dkim_signing.InvalidKey as error:
@@ -116,7 +116,7 @@ def _asked() -> dict[str, Any]:
 
 
 def _rule(asked: receivers.Requirement) -> dict[str, Any]:
-    return {"asked": asked, "dot": DOTS[asked.verdict.state], "state": STATES[asked.verdict.state]}
+    return {"asked": asked, "dot": STATE_DOTS[asked.verdict.state], "state": STATE_LABELS[asked.verdict.state]}
 
 
 def _row(record: DnsRecord) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _row(record: DnsRecord) -> dict[str, Any]:
 
 
 def _dot_and_state(record: DnsRecord) -> tuple[str, Promise | str]:
-    worst = max((one.level for one in record.findings), key=lambda level: ORDER[level], default="")
+    worst = max((one.level for one in record.findings), key=lambda level: LEVEL_ORDER[level], default="")
     if worst == ERROR:
         return "bad", pgettext_lazy("record", "wrong")
     if worst == WARNING:

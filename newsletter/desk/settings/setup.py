@@ -84,7 +84,9 @@ def preview(request: HttpRequest, kind: str) -> HttpResponse:
     with Publication.objects.used(publication), language, zone:
         if kind == sections.SITE:
             return sections.site_page(request)
-        return sections.letter_page(request, welcome.build_welcome(example_reader(sections.READER), timezone.now()))
+        return sections.letter_page(
+            request, welcome.build_welcome(example_reader(sections.EXAMPLE_ADDRESS), timezone.now())
+        )
 
 
 def _draft(request: HttpRequest) -> Publication:

@@ -44,7 +44,7 @@ def printable(request: HttpRequest, year: int) -> HttpResponseBase:
     contents = _contents(year)
     publication = Publication.objects.current()
     # For the CSP header, also of a 304: it replaces the cached one.
-    request.sheet_hash = stylesheet.css_csp_hash(publication.accent, publication.theme)  # type: ignore[attr-defined]  # our own attribute
+    request.sheet_hash = stylesheet.style_csp_hash(publication.accent, publication.theme)  # type: ignore[attr-defined]  # our own attribute
     response = _volume_response(
         request, contents, f"{year}-page", ".html", lambda file: write_page(file, contents, request)
     )

@@ -161,7 +161,7 @@ def _write_sheet(folder: ExportWriter, sheet: Sheet) -> int:
 
 
 def _lines(fields: Sequence[Field], rows: Iterator[Sequence[object]]) -> Iterator[list[str]]:
-    writers = [sheets.writer(field) for field in fields]
+    writers = [sheets.cell_writer(field) for field in fields]
     return ([write(value) for write, value in zip(writers, row, strict=True)] for row in rows)
 
 

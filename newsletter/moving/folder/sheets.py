@@ -27,14 +27,14 @@ class CellError(ValueError):
     """A cell says nothing that its column could hold."""
 
 
-def writer(field: Field) -> Callable[[Any], str]:
+def cell_writer(field: Field) -> Callable[[Any], str]:
     """A function that writes a value as a cell; None is an empty cell."""
     kind = field.target_field if isinstance(field, models.ForeignKey) else field
     write = _WRITERS.get(kind.get_internal_type(), str)
     return lambda value: "" if value is None else write(value)
 
 
-def reader(field: Field) -> Callable[[str], Any]:
+def cell_parser(field: Field) -> Callable[[str], Any]:
     """A function that parses a cell. It raises CellError."""
     kind = field.target_field if isinstance(field, models.ForeignKey) else field
     read = _READERS.get(kind.get_internal_type(), _unguarded)
@@ -59,7 +59,7 @@ def _unguarded(cell: str) -> str:
     return cell.removeprefix("'")
 
 
-def moment(at: datetime) -> str:
+def iso_text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
 
 
@@ -82,7 +82,7 @@ _NUMBERS = (
 _WRITERS: dict[str, Callable[[Any], str]] = {
     "BooleanField": lambda value: "true" if value else "false",
     "DateField": date.isoformat,
-    "DateTimeField": moment,
+    "DateTimeField": iso_text,
     "JSONField": _json,
     "TimeField": time.isoformat,
     **dict.fromkeys(TEXTS, lambda value: guarded(str(value))),

@@ -63,7 +63,7 @@ def row_data(row: models.Model, leaving_out: Sequence[str] = ()) -> dict[str, An
 def _plain(field: Field, value: Any) -> Any:
     if value is None or isinstance(value, int) or field.get_internal_type() in PLAIN:
         return value
-    return str(value) if field.get_internal_type() in sheets.TEXTS else sheets.writer(field)(value)
+    return str(value) if field.get_internal_type() in sheets.TEXTS else sheets.cell_writer(field)(value)
 
 
 def row_values(data: Mapping[str, Any], fields: Sequence[Field], file: str) -> list[Any]:
@@ -88,7 +88,7 @@ def _value(field: Field, data: Any) -> Any:
         if not isinstance(data, str):
             raise CellError(f"{field.attname}: {data!r:.80}")
         return data
-    return sheets.reader(field)(str(data))
+    return sheets.cell_parser(field)(str(data))
 
 
 def load_yaml(text: str, file: str, first: int = 1) -> dict[str, Any]:

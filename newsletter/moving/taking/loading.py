@@ -39,7 +39,7 @@ def _value(field: Field, heading: Sequence[str]) -> Callable[[list[str]], Any]:
     """A function that takes a row and returns the value of `field`."""
     if field.attname not in heading:
         return lambda _line: field.get_default()
-    place, value = heading.index(field.attname), sheets.reader(field)
+    place, value = heading.index(field.attname), sheets.cell_parser(field)
     return lambda line: value(line[place])
 
 

@@ -33,11 +33,13 @@ OTHER_FONTS = (
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc",
     "/System/Library/Fonts/PingFang.ttc",
 )
-NOT_FIRST = set("，。、；：？！）」』》〉】〕｝…—～·％%,.;:?!)]}’”々ー")
-NOT_LAST = set("（「『《〈【〔｛([{‘“")
+NOT_AT_LINE_START = set("，。、；：？！）」』》〉】〕｝…—～·％%,.;:?!)]}’”々ー")
+NOT_AT_LINE_END = set("（「『《〈【〔｛([{‘“")
 # Characters that often begin or end a phrase; a break between others may split a word: 產｜品.
-BEGINS = set("和與及或而但在從對把被讓使為以用給向跟比由也都就才不沒很最更再又還要能會可該是有我你他她它這那每哪怎什誰")
-ENDS = set("的了著過得地們嗎呢吧啊是")
+PHRASE_STARTS = set(
+    "和與及或而但在從對把被讓使為以用給向跟比由也都就才不沒很最更再又還要能會可該是有我你他她它這那每哪怎什誰"
+)
+PHRASE_ENDS = set("的了著過得地們嗎呢吧啊是")
 PARTICLES = set("的了著過們嗎呢吧啊")
 WORD_COST, SPLIT_COST = 0.05, 0.3  # of a break; an uneven line costs its squared deviation
 
@@ -127,9 +129,9 @@ def _break_cost(before: str, after: str) -> float:
     """Cost of a line break between two pieces; 0 at a pause."""
     if after[0] in PARTICLES:
         return 2 * SPLIT_COST
-    if before[-1] in NOT_FIRST or before[-1].isspace() or after[0].isspace() or after[0] in NOT_LAST:
+    if before[-1] in NOT_AT_LINE_START or before[-1].isspace() or after[0].isspace() or after[0] in NOT_AT_LINE_END:
         return 0.0
-    if _is_word(before[-1]) or _is_word(after[0]) or before[-1] in ENDS or after[0] in BEGINS:
+    if _is_word(before[-1]) or _is_word(after[0]) or before[-1] in PHRASE_ENDS or after[0] in PHRASE_STARTS:
         return WORD_COST
     return SPLIT_COST
 
@@ -148,7 +150,11 @@ def _pieces(text: str) -> Iterator[str]:
     """Yield unbreakable pieces: words, and characters with their punctuation."""
     piece = ""
     for char in " ".join(text.split()):
-        joins = char in NOT_FIRST or (piece and piece[-1] in NOT_LAST) or (_is_word(piece[-1:]) and _is_word(char))
+        joins = (
+            char in NOT_AT_LINE_START
+            or (piece and piece[-1] in NOT_AT_LINE_END)
+            or (_is_word(piece[-1:]) and _is_word(char))
+        )
         if piece and not joins:
             yield piece
             piece = ""
@@ -158,7 +164,12 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _is_word(char: str) -> bool:
-    return bool(char) and not char.isspace() and unicodedata.east_asian_width(char) not in "WF" and char not in NOT_LAST
+    return (
+        bool(char)
+        and not char.isspace()
+        and unicodedata.east_asian_width(char) not in "WF"
+        and char not in NOT_AT_LINE_END
+    )
 
 
 # --- Letters ---

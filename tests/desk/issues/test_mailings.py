@@ -15,7 +15,7 @@ from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.planning import approving, beginning
-from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
+from newsletter.desk.accounts.sessions import IS_NEW_KEY, PROVEN_AT_KEY
 from newsletter.desk.issues.copies import PER_PAGE
 from newsletter.desk.issues.mailings import wait_text
 from newsletter.desk.next_step import wait
@@ -369,7 +369,7 @@ def test_what_has_begun_has_no_hold_to_end(desk, scheduled, clock):
 
 def test_a_new_browser_proves_who_it_is_before_it_ends_a_hold(desk, scheduled):
     session = desk.session
-    session.update({IS_NEW: True, PROVEN_AT: 0})
+    session.update({IS_NEW_KEY: True, PROVEN_AT_KEY: 0})
     session.save()
 
     response = desk.post(screen(scheduled, "at_once"))

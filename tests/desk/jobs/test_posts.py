@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from newsletter.desk.jobs import files, posts, working
-from newsletter.desk.models import Lost, PostImport, PostImportEntry
+from newsletter.desk.models import JobLost, PostImport, PostImportEntry
 from newsletter.moving.taking.posts import PostStep
 from newsletter.posts.models import Image, Post
 from tests.desk.moving_in.conftest import ghost, ghost_zip, post
@@ -108,7 +108,7 @@ def test_one_that_gets_no_further_is_given_up_and_can_be_asked_to_go_on(tried, m
 def test_a_file_that_is_gone_is_said_to_be(tried):
     begin(tried)
     files.path_of(tried, tried.file).unlink()
-    shutil.rmtree(files.path_of(tried, posts.CONVERTED))
+    shutil.rmtree(files.path_of(tried, posts.CONVERTED_FOLDER))
 
     found = finished(tried)
 
@@ -121,7 +121,7 @@ def test_a_folder_that_is_lost_on_the_way_is_converted_again_and_no_post_is_left
     for _post in range(2):
         working.work(PostImport, timezone.now(), seconds=0)
     assert Post.objects.count() == 2
-    shutil.rmtree(files.path_of(tried, posts.CONVERTED))
+    shutil.rmtree(files.path_of(tried, posts.CONVERTED_FOLDER))
 
     found = finished(tried)
 
@@ -136,7 +136,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(tried):
     commit = next(going)
     PostImport.objects.update(worker="another")
 
-    with pytest.raises(Lost):
+    with pytest.raises(JobLost):
         working.commit(mine, commit, timezone.now())
     going.close()
 

@@ -23,7 +23,7 @@ Kind, State = Errand.Kind, Errand.State
 
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch):
-    monkeypatch.setattr(readers, "BATCH", 2)
+    monkeypatch.setattr(readers, "BATCH_READERS", 2)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def going(errand: Errand) -> Iterator[bool]:
 
 
 def written(errand: Errand) -> list[list[str]]:
-    text = files.path_of(errand, files.READERS).read_text(encoding="utf-8-sig")
+    text = files.path_of(errand, files.READERS_FILE).read_text(encoding="utf-8-sig")
     return list(csv.reader(io.StringIO(text)))
 
 
@@ -96,7 +96,7 @@ def test_a_worker_that_lost_its_lease_does_nothing_more(begun):
     other = working.claim(Errand, timezone.now() + Errand.LEASE * 2)
     assert other
 
-    with pytest.raises(working.Lost):
+    with pytest.raises(working.JobLost):
         next(going(slow))
 
     assert not Subscriber.objects.tagged("new").exists()
@@ -109,7 +109,7 @@ def test_what_was_stopped_stays_as_it_is_and_says_so(begun):
     next(worker)
 
     assert errand.stop(timezone.now())
-    with pytest.raises(working.Lost):
+    with pytest.raises(working.JobLost):
         next(worker)
 
     assert (errand.state, errand.counts) == ("stopped", {"done": 2})
@@ -129,7 +129,7 @@ def test_a_turn_ends_and_the_next_one_goes_on(begun):
 @pytest.mark.usefixtures("five")
 def test_what_fails_again_and_again_is_given_up(begun, monkeypatch):
     errand = begun(Kind.TAG, tag="new")
-    monkeypatch.setitem(readers.ACTS, Kind.TAG, _breaks)
+    monkeypatch.setitem(readers.BULK_ACTIONS, Kind.TAG, _breaks)
 
     for _turn in range(working.TRIES_MAX):
         with pytest.raises(ZeroDivisionError):
@@ -159,7 +159,7 @@ def test_an_export_is_whole_harmless_and_comes_back_by_an_import(begun):
     assert (rows[1][1], rows[2][2]) == ("'=1+1", "bounced")
 
     Subscriber.objects.all().delete()
-    with csv_file.opened(files.path_of(errand, files.READERS)) as table:
+    with csv_file.opened(files.path_of(errand, files.READERS_FILE)) as table:
         merging.merge([row for row, _cells in table.rows_and_cells()], timezone.now(), lambda _line, _reason: None)
     back = Subscriber.objects.get(email="a@example.org")
     assert (back.name, back.tag_names, Subscriber.objects.count()) == ("=1+1", ["老朋友", "course"], 4)
@@ -191,7 +191,7 @@ def test_an_export_of_nobody_has_a_heading(begun):
 @pytest.mark.usefixtures("five")
 def test_a_file_is_its_owner_s_alone_and_gone_after_a_day(begun):
     errand = finish(begun(Kind.EXPORT))
-    path = files.path_of(errand, files.READERS)
+    path = files.path_of(errand, files.READERS_FILE)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 

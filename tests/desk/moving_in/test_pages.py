@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from newsletter.desk import tasks
 from newsletter.desk.jobs import working
-from newsletter.desk.models import EXPORTS_KEPT, Errand, PostImport
+from newsletter.desk.models import EXPORTS_LIFETIME, Errand, PostImport
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from newsletter.publication.changes import Change
@@ -263,7 +263,7 @@ def test_the_file_is_private_and_goes_after_a_week(admin_client, settings):
 
     tasks.remove_old_files()
     assert folder.exists()
-    PostImport.objects.update(created_at=timezone.now() - EXPORTS_KEPT - timedelta(seconds=1))
+    PostImport.objects.update(created_at=timezone.now() - EXPORTS_LIFETIME - timedelta(seconds=1))
     tasks.remove_old_files()
 
     assert not folder.exists()

@@ -4,7 +4,7 @@ import pytest
 from django.core.cache import caches
 from django.utils import translation
 
-from newsletter.desk.accounts.sessions import PROVEN_AT
+from newsletter.desk.accounts.sessions import PROVEN_AT_KEY
 from newsletter.desk.settings.mail_server import MailServerForm, initial_of
 from newsletter.mail.mailers import Mailers
 from newsletter.operation import diagnosis
@@ -190,7 +190,7 @@ def test_who_owns_nothing_does_not_see_the_page(client, owner):
 
 def test_an_old_proof_is_asked_for_again(client, owner):
     session = client.session
-    session[PROVEN_AT] = 0
+    session[PROVEN_AT_KEY] = 0
     session.save()
 
     assert client.get(PAGE).status_code == 403

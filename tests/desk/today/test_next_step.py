@@ -171,7 +171,7 @@ CASES = [  # facts, the sentence and the button, as the author reads them
         "繼續寫",
     ),
     ({}, "下一期預定 12/4（五）08:00 寄出，還有 8 天，還沒有新文章。", "寫一篇"),
-    ({"rights": frozenset({next_step.READERS})}, "現在有 3,124 位讀者。", "看讀者"),
+    ({"rights": frozenset({next_step.SEE_READERS})}, "現在有 3,124 位讀者。", "看讀者"),
     ({"rights": frozenset()}, "這裡沒有等你處理的事。", "你的帳號"),
 ]
 
@@ -212,7 +212,7 @@ def test_the_button_leads_to_the_very_place(known, url):
 
 
 def test_a_step_that_asks_for_more_than_a_user_may_is_passed_over():
-    rights = frozenset({next_step.ADD, next_step.WRITE})
+    rights = frozenset({next_step.ADD_POST, next_step.CHANGE_POST})
     writer = facts(rights=rights, issue=LACKING, newly=2, mailing=make_mailing(**MOVING), draft=TITLED)
 
     assert choose_step(writer, NOW).key == "draft"
@@ -293,7 +293,7 @@ def test_the_first_run_has_one_next_line_until_an_issue_is_out(known):
 
     lines = checklist(known, step, NOW)
 
-    shows = not known.has_sent and next_step.SEND in known.rights
+    shows = not known.has_sent and next_step.SEND_ISSUE in known.rights
     is_on_the_way = any(step.key in part.keys for part in CHECKLIST_RULES)
     assert bool(lines) == shows
     assert [line.standing for line in lines].count(NEXT) == (1 if shows and is_on_the_way else 0)

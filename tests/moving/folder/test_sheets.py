@@ -14,7 +14,7 @@ TEXT = models.TextField()
 
 
 def both_ways(field: sheets.Field, value: object) -> object:
-    return sheets.reader(field)(sheets.writer(field)(value))
+    return sheets.cell_parser(field)(sheets.cell_writer(field)(value))
 
 
 @given(some.text())
@@ -24,7 +24,7 @@ def test_a_text_comes_back_letter_by_letter(text):
 
 @pytest.mark.parametrize("text", ["=1+1", "+886", "-1", "@here", "\tx", "\rx", "'tis"])
 def test_no_cell_is_computed_by_a_spreadsheet(text):
-    assert sheets.writer(TEXT)(text) == f"'{text}"
+    assert sheets.cell_writer(TEXT)(text) == f"'{text}"
     assert both_ways(TEXT, text) == text
 
 
@@ -45,14 +45,14 @@ def test_no_cell_is_computed_by_a_spreadsheet(text):
     ],
 )
 def test_a_value_is_one_word_and_comes_back(field, value, cell):
-    assert sheets.writer(field)(value) == cell
-    assert sheets.reader(field)(cell) == value
+    assert sheets.cell_writer(field)(value) == cell
+    assert sheets.cell_parser(field)(cell) == value
 
 
 def test_moments_are_written_in_utc():
     at = datetime(2026, 11, 28, 8, tzinfo=timezone(timedelta(hours=8)))
 
-    assert sheets.writer(models.DateTimeField())(at) == "2026-11-28T00:00:00+00:00"
+    assert sheets.cell_writer(models.DateTimeField())(at) == "2026-11-28T00:00:00+00:00"
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_what_says_nothing_is_refused(field, cell):
     field.set_attributes_from_name("column")
 
     with pytest.raises(CellError, match="column: "):
-        sheets.reader(field)(cell)
+        sheets.cell_parser(field)(cell)

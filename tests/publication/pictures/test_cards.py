@@ -66,7 +66,7 @@ def test_words_stay_whole_and_punctuation_stands_where_it_may():
     lines = wrap_lines("他說：「OpenAI的Roadmap，其實（很短）。」Roadmap", 92, 500)
 
     assert "".join(lines).count("Roadmap") == 2
-    assert all(line[0] not in cards.NOT_FIRST and line[-1] not in cards.NOT_LAST for line in lines)
+    assert all(line[0] not in cards.NOT_AT_LINE_START and line[-1] not in cards.NOT_AT_LINE_END for line in lines)
 
 
 @pytest.mark.exhaustive
