@@ -11,7 +11,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -81,10 +80,6 @@ BELOW_SUBJECT = f"<style>{HIDDEN_HEAD}</style></head>"
 def wake_workers() -> None:
     """Enqueue the dispatcher. Without a queue, beat does so within seconds."""
     enqueue_on_commit(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)
-
-
-def moment_text(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
 def issue_page(request: HttpRequest, template: str, issue: Issue, context: dict[str, Any]) -> HttpResponse:

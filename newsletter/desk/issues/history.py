@@ -1,20 +1,18 @@
 """The history of an issue: edits, steps of its mailings, answered reminders."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any
 
 from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.desk.templatetags.calendar_days import long_moment
 from newsletter.issues.forms import IssueForm
 from newsletter.issues.models import Issue
 from newsletter.issues.search import index_issue
@@ -155,7 +153,7 @@ _COUNT_KINDS = {StepKind.COUNTED_AS_SENT, StepKind.SEND_AGAIN}
 
 def _details(step: MailingStep) -> Iterator[str]:
     if step.send_at:
-        yield _("Leaves on %(time)s") % {"time": _format_time(step.send_at)}
+        yield _("Leaves on %(time)s") % {"time": long_moment(step.send_at)}
     if step.what in _HASH_KINDS:
         yield _("Text %(hash)s") % {"hash": step.detail[:12]}
     elif step.what in _PROVIDER_KINDS:
@@ -170,8 +168,8 @@ def provider_text(name: str) -> str:
 
 
 def _answer_entry(letter: Reminder) -> HistoryEntry:
-    details = [_("Leaves on %(time)s") % {"time": _format_time(letter.moved_to)}] if letter.moved_to else []
-    details += [_("Slot of %(time)s") % {"time": _format_time(letter.slot_at)}]
+    details = [_("Leaves on %(time)s") % {"time": long_moment(letter.moved_to)}] if letter.moved_to else []
+    details += [_("Slot of %(time)s") % {"time": long_moment(letter.slot_at)}]
     at = letter.answered_at or letter.at
     return HistoryEntry(
         at, str(ANSWER_TEXTS[Reminder.Response(letter.answer)]), actor_text("", Via.MAIL_LINK), tuple(details)
@@ -179,10 +177,6 @@ def _answer_entry(letter: Reminder) -> HistoryEntry:
 
 
 def _missed_entry(letter: Reminder) -> HistoryEntry:
-    text = _("Not sent at the slot of %(time)s") % {"time": _format_time(letter.slot_at)}
+    text = _("Not sent at the slot of %(time)s") % {"time": long_moment(letter.slot_at)}
     details = (str(letter.get_reason_display()), letter.detail)
     return HistoryEntry(letter.at, text, actor_text("", Via.ENGINE), tuple(filter(None, details)))
-
-
-def _format_time(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "DATETIME_FORMAT")

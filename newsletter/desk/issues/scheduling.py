@@ -35,10 +35,10 @@ from newsletter.desk.issues.composer import (
     NEEDS_REHEARSAL,
     issue_page,
     losses_context,
-    moment_text,
     start_rehearsal_if_needed,
     wake_workers,
 )
+from newsletter.desk.templatetags.calendar_days import long_moment
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
 from newsletter.publication.models import Publication
@@ -136,7 +136,7 @@ def _attempt(form: AcknowledgeLossesForm, approve: Callable[..., Mailing], now: 
 
 def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResponse:
     """Go to the mailing's page; say whether it was this request that approved it."""
-    facts = {"issue": mailing.issue, "time": moment_text(mailing.send_at)}
+    facts = {"issue": mailing.issue, "time": long_moment(mailing.send_at)}
     if mailing.approved_at == now:
         wake_workers()
         text = _("%(issue)s is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
@@ -220,7 +220,7 @@ def _correction_approved(request: HttpRequest, mailing: Mailing, now: datetime) 
     if mailing.approved_at == now:
         wake_workers()
         text = _("The correction is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
-        messages.success(request, text % {"time": moment_text(mailing.send_at)})
+        messages.success(request, text % {"time": long_moment(mailing.send_at)})
     elif request.method == "POST":
         messages.warning(request, _("A mailing of this issue was approved before. Nothing was changed now."))
     return redirect("admin:mailing", mailing.pk)

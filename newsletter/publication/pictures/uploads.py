@@ -191,18 +191,17 @@ def _prepare(data: bytes, *widths: int) -> list[Picture]:
 def _rewrite_animation(data: bytes) -> Picture:
     """Rewrite an animated GIF after decoding every frame."""
     try:
-        found = gif.read_gif(data, frames_max=FRAMES_MAX)
+        found = gif.strip_gif(data, frames_max=FRAMES_MAX)
     except gif.TooManyFrames as error:
         raise _too_long_error() from error
     except gif.GifError as error:
         raise _damaged_error() from error
     width, height = found.size
     _refuse_size(width, height)
-    if width * height * len(found.frames) > FRAME_PIXELS_MAX:
+    if width * height * found.frame_count > FRAME_PIXELS_MAX:
         raise _too_long_error()
-    anew = gif.write_gif(found)
-    _decode_frames(anew)
-    return _with_digest(anew, ".gif", width, height)
+    _decode_frames(found.data)
+    return _with_digest(found.data, ".gif", width, height)
 
 
 def _too_long_error() -> PictureError:
