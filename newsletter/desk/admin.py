@@ -85,10 +85,7 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
     actions = None  # deleted from its own page, which explains obstacles
     show_full_result_count = False
     fieldsets = (
-        (
-            None,
-            {"fields": (("subject", "number"), "preheader", "seen_version"), "classes": ("opening",)},
-        ),
+        (None, {"fields": (("subject", "number"), "preheader", "seen_version"), "classes": ("opening",)}),
         (None, {"fields": ("introduction", "introduction_from", "introduction_as"), "classes": ("introduction",)}),
         (None, {"fields": ("closing", "closing_from", "closing_as"), "classes": ("closing",)}),
         (None, {"fields": ("question", "question_choices", "shows_result"), "classes": ("question",)}),

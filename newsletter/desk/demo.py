@@ -242,7 +242,6 @@ def _mail(issue: Issue, slot: datetime) -> None:
 # --- What came of the issues after they had left ---
 
 
-REPLIES = Path(__file__).parent / "demo_data" / "replies.toml"
 REPLY_SOURCE = "demo"  # of the events and replies of the sample
 FULL_AFTERWARDS = 4  # the issue of which a copy was accepted, and sent back later
 FULL_LATER = "452 4.2.2 Mailbox full"
@@ -274,7 +273,7 @@ def add_feedback(mailing: Mailing, slot: datetime) -> None:
 
 
 def add_replies(issue: Issue, slot: datetime, now: datetime) -> None:
-    for number, sample in enumerate(tomllib.loads(REPLIES.read_text(encoding="utf-8"))["reply"]):
+    for number, sample in enumerate(tomllib.loads(_read("replies.toml"))["reply"]):
         if sample["issue"] == issue.number:
             _reply(number, sample, issue, min(slot + sample["hours"] * AN_HOUR, now))
 

@@ -32,7 +32,6 @@ from newsletter.publication.models import Publication
 
 
 def refuse_unless_writer(request: HttpRequest) -> None:
-    """Raise PermissionDenied unless the user may add or change posts."""
     if not (request.user.has_perm("posts.add_post") or request.user.has_perm("posts.change_post")):
         raise PermissionDenied("posts.change_post")
 
@@ -146,7 +145,6 @@ def linkable_posts(request: HttpRequest) -> JsonResponse:
 
 @require_GET
 def kept_texts(request: HttpRequest) -> JsonResponse:
-    """Kept texts, which the editor's menu offers by name."""
     refuse_unless_writer(request)
     return JsonResponse({"texts": list(KeptText.objects.values("name", "text"))})
 

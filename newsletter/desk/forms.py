@@ -129,7 +129,6 @@ class PasskeyForm(forms.Form):
 
 
 def mailing_on_same_day(issue: Issue, at: datetime) -> Mailing | None:
-    """A mailing of another issue on the same local day."""
     midnight = localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)
     others = Mailing.objects.filter(kind=Mailing.Kind.ISSUE).exclude(issue=issue)
     alive = others.exclude(state=Mailing.State.CANCELLED).select_related("issue")

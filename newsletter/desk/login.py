@@ -105,7 +105,6 @@ def has_fresh_proof(request: HttpRequest) -> bool:
 
 
 def mark_proven(request: HttpRequest) -> None:
-    """Mark the session as freshly authenticated, and its browser as known."""
     request.session[PROVEN_AT_KEY], request.session[IS_NEW_KEY] = timezone.now().timestamp(), False
     request.session.pop(TRIES_KEY, None)
 
@@ -242,8 +241,6 @@ def _is_setup_missing(user: User) -> bool:
 
 
 def guard_view[V: Callable[..., HttpResponse]](view: V) -> V:
-    """Require the second factor and any re-authentication before a view of the desk."""
-
     @wraps(view)
     def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         user = cast("User", request.user)
@@ -346,7 +343,6 @@ def _takes_passkey(request: HttpRequest, user: User) -> bool:
 
 
 def _turn_away(request: HttpRequest, user: User) -> HttpResponse:
-    """Abort a login after too many wrong codes; the password is needed again."""
     request.session.flush()
     report_event(request, security_alerts.SecurityEvent.WRONG_CODES, user)
     messages.error(request, _("Too many wrong codes. Log in again."))
@@ -369,7 +365,6 @@ def begin_session(request: HttpRequest, user: User) -> None:
 
 
 def report_event(request: HttpRequest, kind: security_alerts.SecurityEvent, user: User, *, addresses: str = "") -> None:
-    """Log a security event and enqueue the alert to the account's owner."""
     if facts := security_alerts.record_event(kind, user, request, timezone.now(), addresses=addresses):
         enqueue_on_commit(tasks.tell_account, facts)
 

@@ -85,14 +85,12 @@ class CleanTextForm(forms.BaseForm):
         return [name for name in super().changed_data if not self._is_unchanged(name)]
 
     def _is_unchanged(self, name: str) -> bool:
-        """Whether initial and typed text are equal after cleaning."""
         bound = self[name]
         was, typed = bound.initial, bound.data
         return isinstance(was, str) and isinstance(typed, str) and _lines(was).strip() == _lines(typed).strip()
 
 
 def _lines(text: str) -> str:
-    """Without control characters, lines end in LF."""
     return without_control(text.replace("\r\n", "\n"))
 
 
@@ -174,7 +172,6 @@ class LookForm(PublicationForm):
         }
 
     def clean_logo(self) -> Any:
-        """Prepare the picture, with a halo; its name is a hash of its content."""
         return _prepare_upload(self.cleaned_data["logo"], "logo", with_halo)
 
     def clean_face(self) -> Any:
@@ -359,8 +356,6 @@ class CadenceForm(RuleForm):
 
 
 class RhythmForm(PublicationForm):
-    """The rhythm in three plain questions. The first slot is the next day of that name."""
-
     cadence_days = forms.TypedChoiceField(
         label=_("How often"), choices=list(RHYTHM_LABELS.items()), coerce=int, initial=14, widget=forms.RadioSelect
     )

@@ -96,5 +96,4 @@ def css_version(accent: str, theme: str = DEFAULT_THEME) -> str:
 
 @lru_cache(maxsize=8)
 def style_csp_hash(accent: str, theme: str = DEFAULT_THEME) -> str:
-    """The CSP source of the inlined style sheet."""
     return _csp_hash(full_css(accent, theme))

@@ -36,7 +36,6 @@ def save_text(issue: Issue, seen_version: int) -> None:
 
 
 def save_posts_and_texts(form: IssueForm) -> None:
-    """Add the ticked posts, store the reusable texts, and update the search index."""
     form.add_posts()
     form.save_texts()
     index_issue(Issue.objects.get(pk=form.instance.pk))  # reload: it may have been sent meanwhile
@@ -163,7 +162,6 @@ def _details(step: MailingStep) -> Iterator[str]:
 
 
 def provider_text(name: str) -> str:
-    """The provider's name for display; that of the outbox is explained."""
     return _("the outbox: kept on this server, mailed to nobody") if name == OUTBOX_NAME else name
 
 

@@ -172,7 +172,6 @@ def lead_sentence(mailing: Mailing, counts: MailingCounts, now: datetime, reader
 
 
 def issue_title(issue: Issue) -> str:
-    """The beginning of a sentence."""
     return _("Issue %(number)s") % {"number": issue.number}
 
 
@@ -209,7 +208,6 @@ def _paused(mailing: Mailing, what: str) -> str:
 
 
 def script_messages() -> Iterator[tuple[str, str]]:
-    """Translated messages for the script, by name."""
     yield from ((unit, str(words)) for unit, words in WAIT_FORMATS.items())
     yield "due", _("a moment")
     yield "rate", _("{n} a second")
@@ -242,7 +240,6 @@ def mailing(request: HttpRequest, pk: int, steps: Steps) -> HttpResponse:
 
 @require_safe
 def poll_mailing(request: HttpRequest, pk: int, steps: Steps) -> JsonResponse:
-    """Current figures for an open page; with the rendered parts if they have changed."""
     found, now = get_object_or_404(mailings_to_poll(), pk=pk), timezone.now()
     news = poll_data(found, found.counts(), now)
     if request.GET.get("shape") != news["shape"]:

@@ -47,7 +47,7 @@ SLOTS_OFFERED = 6
 UNREHEARSED_TEXTS = {  # by status of the rehearsal
     RehearsalStatus.RUNNING: gettext_lazy(
         "The rehearsal is still under way. It takes some seconds: press once more then."
-    ),
+    )
 }
 
 

@@ -63,7 +63,6 @@ def filter_query(given: Mapping[str, str]) -> str:
 
 
 def query_for_all(given: Mapping[str, str]) -> str:
-    """The query string that selects all readers whom the list shows for `given`."""
     return f"{ALL_PARAMETER}=1&{filter_query(given)}".rstrip("&")
 
 
@@ -138,13 +137,7 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
 
 def _begin(request: HttpRequest, kind: str, chosen: ChosenReaders, options: dict[str, Any]) -> HttpResponse:
     errand = begin(
-        kind,
-        chosen.selection,
-        options,
-        about=chosen.about,
-        count=chosen.count,
-        user=request.user,
-        now=timezone.now(),
+        kind, chosen.selection, options, about=chosen.about, count=chosen.count, user=request.user, now=timezone.now()
     )
     enqueue_on_commit(tasks.work_on_errands)
     return redirect("admin:reader_errand", errand.pk)
@@ -159,7 +152,6 @@ def _rights(kind: str) -> list[str]:
 
 
 def _filters_by_title(request: HttpRequest) -> dict[Promise | str, Promise | str]:
-    """The active filters by title."""
     options: Any = admin.site.get_model_admin(Selection().readers().model)
     found: dict[Promise | str, Promise | str] = {}
     for field in options.list_filter:

@@ -49,7 +49,6 @@ class ActionReasonForm(forms.Form):
         return one_line(self.cleaned_data["reason"])
 
     def options(self) -> dict[str, Any]:
-        """The cleaned data, as stored in Errand.options."""
         return self.cleaned_data
 
 

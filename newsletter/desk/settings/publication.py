@@ -98,7 +98,6 @@ class NewcomersForm(SignupSettingsForm):
 
 
 def welcome_warnings(publication: Publication) -> list[str]:
-    """Losses in the welcome mail, as sentences."""
     with Publication.objects.used(publication):
         return [str(one) for one in welcome.welcome_losses(example_reader(EXAMPLE_ADDRESS), timezone.now())]
 

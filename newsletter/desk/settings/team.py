@@ -183,7 +183,6 @@ class AccountAdmin(OwnersOnlyAdmin):
         return render(request, "desk/start_link.html", self.admin_site.each_context(request) | context)
 
     def _invite(self, request: HttpRequest, user: User, link: str) -> HttpResponse:
-        """Mail the link; if that fails, go back to the page that can show one."""
         level, words = sender_checks.send_mail_now(
             build_invitation(user, by=request.user.get_username(), link=link), "default"
         )
@@ -226,7 +225,6 @@ class RoleAdmin(OwnersOnlyAdmin):
         return RightsField(shown, label=_("Rights"), required=False, widget=forms.CheckboxSelectMultiple)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
-        """Show the translated name of the role."""
         if group := kwargs.get("obj"):
             context["subtitle"] = roles.role_name(group)
         return super().render_change_form(request, context, **kwargs)

@@ -22,5 +22,4 @@ def file_size(count: int) -> str:
 
 @register.filter
 def zone_name(zone: object) -> str:
-    """The translated name of a time zone, else its key."""
     return gettext(str(zone))

@@ -121,8 +121,6 @@ class FolderMedia(_ContentAddressed, FileSystemStorage):
 
 
 class BucketMedia(_ContentAddressed, Storage):
-    """Pictures in an S3 bucket, with short timeouts for requests."""
-
     is_remote = True
 
     def __init__(self, url: str) -> None:
@@ -206,11 +204,9 @@ media = cast("MediaStore", default_storage)
 
 
 def save_once(store: MediaStore, name: str, source: IO[bytes]) -> None:
-    """Write unless it exists."""
     if not store.exists(name):
         store.put(name, source)
 
 
 def unavailable_message() -> str:
-    """For an author whose picture could not be stored."""
     return _("The picture cannot be kept: where pictures lie does not answer, or is full. Try again in some minutes.")

@@ -189,7 +189,6 @@ def _prepare(data: bytes, *widths: int) -> list[Picture]:
 
 
 def _rewrite_animation(data: bytes) -> Picture:
-    """Rewrite an animated GIF after decoding every frame."""
     try:
         found = gif.strip_gif(data, frames_max=FRAMES_MAX)
     except gif.TooManyFrames as error:
@@ -210,7 +209,6 @@ def _too_long_error() -> PictureError:
 
 
 def _decode_frames(moving: bytes) -> None:
-    """Decode every frame; raise PictureError for a truncated one."""
     try:
         for frame in ImageSequence.Iterator(Image.open(BytesIO(moving), formats=["GIF"])):
             frame.load()
