@@ -134,22 +134,21 @@ def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
 # --- What is wrong ---
 
 
-ROW_OF_FINDING = -1  # placeholder for Finding.about in `args`
+PAGES_OF_ROW = {"admin:mailing", "admin:webhook"}  # their argument is the `about` of the finding
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """A link to where a finding can be fixed, and the permission for it."""
+    """A link to where a finding can be fixed, and the permission for it. tail: of the URL."""
 
-    words: Any
-    right: str
-    name: str
-    args: tuple[int, ...] = ()
+    label: Any
+    permission: str
+    url_name: str
     tail: str = ""
 
     def url(self, finding: Finding) -> str:
-        args = [finding.about if arg == ROW_OF_FINDING else arg for arg in self.args]
-        return reverse(self.name, args=args) + self.tail
+        args = [finding.about] if self.url_name in PAGES_OF_ROW else []
+        return reverse(self.url_name, args=args) + self.tail
 
 
 @dataclass(frozen=True)
@@ -165,29 +164,25 @@ class VisibleProblem:
 
 CHANGE_USERS = "auth.change_user"
 SENDER, MAIL_SERVER = "admin:settings_sender", "admin:settings_mail"
-PENDING_READERS = ("admin:subscribers_subscriber_changelist", (), "?state=pending")
+PENDING_READERS = ("admin:subscribers_subscriber_changelist", "?state=pending")
 REMEDIES: dict[str, Remedy] = {
-    "sender.made_up": Remedy(gettext_lazy("Set the sender"), CHANGE_SETTINGS, SENDER, tail="#id_sender_email"),
-    "postal_address.empty": Remedy(
-        gettext_lazy("Fill in the address"), CHANGE_SETTINGS, SENDER, tail="#id_postal_address"
-    ),
+    "sender.made_up": Remedy(gettext_lazy("Set the sender"), CHANGE_SETTINGS, SENDER, "#id_sender_email"),
+    "postal_address.empty": Remedy(gettext_lazy("Fill in the address"), CHANGE_SETTINGS, SENDER, "#id_postal_address"),
     "data_place.empty": Remedy(
-        gettext_lazy("Name the place"), CHANGE_SETTINGS, "admin:settings_letter", tail="#id_data_place"
+        gettext_lazy("Name the place"), CHANGE_SETTINGS, "admin:settings_letter", "#id_data_place"
     ),
     "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), CHANGE_USERS, MAIL_SERVER),
     "mail.unreadable": Remedy(gettext_lazy("Enter it anew"), CHANGE_USERS, MAIL_SERVER),
     "mail.waiting": Remedy(gettext_lazy("See who waits"), SEE_READERS, *PENDING_READERS),
     "mail.given_up": Remedy(gettext_lazy("See who waits"), SEE_READERS, *PENDING_READERS),
-    "mailing.paused": Remedy(gettext_lazy("Go on or cancel"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
-    "mailing.late": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
-    "mailing.stands_still": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
-    "mailing.refused_addresses": Remedy(
-        gettext_lazy("Look at the addresses"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)
-    ),
-    "result_letter.waiting": Remedy(gettext_lazy("See the result"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
+    "mailing.paused": Remedy(gettext_lazy("Go on or cancel"), VIEW_MAILING, "admin:mailing"),
+    "mailing.late": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing"),
+    "mailing.stands_still": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing"),
+    "mailing.refused_addresses": Remedy(gettext_lazy("Look at the addresses"), VIEW_MAILING, "admin:mailing"),
+    "result_letter.waiting": Remedy(gettext_lazy("See the result"), VIEW_MAILING, "admin:mailing"),
     "mailing.uncertain": Remedy(gettext_lazy("Choose the mailing"), VIEW_MAILING, "admin:delivery_mailing_changelist"),
-    "webhook.off": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook", (ROW_OF_FINDING,)),
-    "webhook.failing": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook", (ROW_OF_FINDING,)),
+    "webhook.off": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook"),
+    "webhook.failing": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook"),
     "database.restored": Remedy(gettext_lazy("Read and decide"), SEND_ISSUE, "admin:restored"),
 }
 
@@ -220,9 +215,9 @@ def _is_said(finding: Finding, step: NextStep) -> bool:
 
 def _shown(finding: Finding, facts: DeskFacts) -> VisibleProblem:
     cure = REMEDIES.get(finding.id)
-    if cure is None or not facts.may(cure.right) or (ROW_OF_FINDING in cure.args and not finding.about):
+    if cure is None or not facts.may(cure.permission) or (cure.url_name in PAGES_OF_ROW and not finding.about):
         return VisibleProblem(finding.level, finding.message, finding.hint, "", "")
-    return VisibleProblem(finding.level, finding.message, finding.hint, str(cure.words), cure.url(finding))
+    return VisibleProblem(finding.level, finding.message, finding.hint, str(cure.label), cure.url(finding))
 
 
 # --- The page ---
