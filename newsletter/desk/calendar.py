@@ -128,7 +128,7 @@ def months_of_year(publication: Publication, year: int, now: datetime) -> list[C
     first_on, last_on = date(year, 1, 1), date(year, 12, 31)
     today = timezone.localtime(now, publication.zone).date()
     days = {first_on + DAY * step: CalendarDay(first_on + DAY * step) for step in range((last_on - first_on).days + 1)}
-    notes: dict[int, list[tuple[date, MonthNote]]] = defaultdict(list)
+    notes: dict[int, list[MonthNote]] = defaultdict(list)
     if today in days:
         days[today].is_today = True
     for on, mark in sorted(_marks(publication, year, now), key=lambda one: one[0][0]):
@@ -136,15 +136,14 @@ def months_of_year(publication: Publication, year: int, now: datetime) -> list[C
         for day in on:
             if day in days:
                 days[day].marks.append(mark)
-        notes[max(first, first_on).month].append((first, MonthNote(_span(first, last), mark)))
-    return [_month(year, number, days, [note for _on, note in notes[number]]) for number in range(1, 13)]
+        notes[max(first, first_on).month].append(MonthNote(_span(first, last), mark))
+    return [_month(year, number, days, notes[number]) for number in range(1, 13)]
 
 
 def _month(year: int, number: int, days: dict[date, CalendarDay], notes: list[MonthNote]) -> CalendarMonth:
     weeks = calendar.Calendar().monthdatescalendar(year, number)
-    return CalendarMonth(
-        number, [[days[day] if day.month == number else None for day in week] for week in weeks], notes
-    )
+    shown = [[days[day] if day.month == number else None for day in week] for week in weeks]
+    return CalendarMonth(number, shown, notes)
 
 
 def _span(first: date, last: date) -> str:
@@ -164,31 +163,26 @@ def _marks(publication: Publication, year: int, now: datetime) -> Iterator[tuple
         first, last = vacation.days
         on = [first + DAY * step for step in range((last - first).days + 1)]
         yield on, DayMark("away", _("Vacation"), vacation.note)
-    for holiday in public_holidays.group_days(
-        public_holidays.holidays_between(
-            publication.holiday_country, first_on, last_on, get_language() or publication.language
-        )
-    ):
+    country, language = publication.holiday_country, get_language() or publication.language
+    days_off = public_holidays.holidays_between(country, first_on, last_on, language)
+    for holiday in public_holidays.group_days(days_off):
         yield sorted(holiday.days), DayMark("off", _("Holiday"), holiday.name)
 
 
 def _sent_issues(publication: Publication, year: int) -> Iterator[tuple[date, DayMark]]:
-    mailing = Mailing.objects.filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE).order_by("pk").values("pk")[:1]
-    issues = Issue.objects.in_year(year).annotate(mailing_id=Subquery(mailing)).only("number", "subject", "sent_at")
+    first = Mailing.objects.filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE).order_by("pk").values("pk")[:1]
+    issues: Any = Issue.objects.in_year(year).annotate(mailing_id=Subquery(first)).only("number", "subject", "sent_at")
     for issue in issues:
-        mailing_id: int | None = getattr(issue, "mailing_id")  # noqa: B009 - annotated
-        page = ("mailing", mailing_id) if mailing_id else ("issues_issue_change", issue.pk)
-        url = reverse(f"admin:{page[0]}", args=[page[1]])
-        yield _local_day(publication, issue.sent_at), DayMark("sent", pgettext("an issue", "sent"), str(issue), url)
+        name, key = ("mailing", issue.mailing_id) if issue.mailing_id else ("issues_issue_change", issue.pk)
+        mark = DayMark("sent", pgettext("an issue", "sent"), str(issue), reverse(f"admin:{name}", args=[key]))
+        yield _local_day(publication, issue.sent_at), mark
 
 
 def _scheduled_issues(publication: Publication) -> Iterator[tuple[date, DayMark]]:
     for mailing in _waiting():
         url = reverse("admin:mailing", args=[mailing.pk])
-        yield (
-            _local_day(publication, mailing.send_at),
-            DayMark("scheduled", pgettext("an issue", "scheduled"), str(mailing.issue), url),
-        )
+        mark = DayMark("scheduled", pgettext("an issue", "scheduled"), str(mailing.issue), url)
+        yield _local_day(publication, mailing.send_at), mark
 
 
 def _waiting() -> Iterable[Mailing]:

@@ -16,7 +16,7 @@ from newsletter.delivery.results import counted_copies
 from newsletter.desk.issues.mailings import issue_title, mailing_title
 from newsletter.desk.templatetags.calendar_days import day_text_with_year, days_until
 from newsletter.desk.templatetags.calendar_days import moment as moment  # noqa: PLC0414 - a word of the first page, too
-from newsletter.desk.templatetags.figures import thousands
+from newsletter.desk.templatetags.figures import reader_count_text, thousands
 from newsletter.posts.models import Post
 from subscribers.models import ReaderCounts
 
@@ -48,10 +48,6 @@ def since(at: datetime, zone: ZoneInfo, now: datetime) -> str:
 
 def missed_copies(mailing: Mailing) -> int:
     return counted_copies(mailing, "failed") + counted_copies(mailing, "uncertain")
-
-
-def reader_count_text(count: int) -> str:
-    return ngettext("%(count)s reader", "%(count)s readers", count) % {"count": thousands(count)}
 
 
 def phrases(sentence: str) -> list[tuple[str, str]]:

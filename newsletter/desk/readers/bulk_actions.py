@@ -21,6 +21,7 @@ from newsletter.desk.jobs.selection import FILTERS_BY_PARAMETER, SEARCH, TICKED_
 from newsletter.desk.models import Errand
 from newsletter.desk.readers import errands
 from newsletter.desk.readers.reader_actions import BULK_FORMS
+from newsletter.desk.templatetags.figures import reader_count_text
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.models import ReaderTag
 
@@ -123,7 +124,7 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
         "title": Errand.Kind(kind).label,
         "kind": kind,
         "chosen": chosen,
-        "count": errands.count_in_words(chosen.count),
+        "count": reader_count_text(chosen.count),
         "signed": chosen.signed(request.user),
         "what_happens": errands.WHAT_HAPPENS[kind],
         "button": errands.button_text(kind, chosen.count),
