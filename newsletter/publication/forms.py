@@ -355,27 +355,6 @@ class CadenceForm(RuleForm):
         return minutes
 
 
-class RhythmForm(PublicationForm):
-    cadence_days = forms.TypedChoiceField(
-        label=_("How often"), choices=list(RHYTHM_LABELS.items()), coerce=int, initial=14, widget=forms.RadioSelect
-    )
-    weekday = forms.TypedChoiceField(label=_("Day of the week"), choices=list(WEEKDAYS.items()), coerce=int, initial=1)
-
-    class Meta(PublicationForm.Meta):
-        fields: tuple[str, ...] = ("cadence_days", "cadence_at")
-        widgets: dict[str, forms.Widget] = {"cadence_at": forms.TimeInput({"type": "time"}, format="%H:%M")}
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if "weekday" in cleaned:
-            self.instance.cadence_anchor_on = _next_weekday(timezone.localdate(), cleaned["weekday"])
-        return cleaned
-
-
-def _next_weekday(today: date, weekday: int) -> date:
-    return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
-
-
 HOLIDAYS_OF_ZONE = {
     "Asia/Taipei": "TW",
     "Asia/Hong_Kong": "HK",
@@ -390,18 +369,22 @@ HOLIDAYS_OF_ZONE = {
 }
 
 
-class SetupForm(RhythmForm):
-    """What a newsletter is asked before it begins; the rest has values that fit."""
+class SetupForm(PublicationForm):
+    """What a newsletter is asked before it begins; the rest has values that fit. The first slot is the next `weekday`."""
 
     time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=lambda: [("", _("Choose …")), *zone_groups()])
+    cadence_days = forms.TypedChoiceField(
+        label=_("How often"), choices=list(RHYTHM_LABELS.items()), coerce=int, initial=14, widget=forms.RadioSelect
+    )
+    weekday = forms.TypedChoiceField(label=_("Day of the week"), choices=list(WEEKDAYS.items()), coerce=int, initial=1)
 
-    class Meta(RhythmForm.Meta):
-        fields = ("name", "author", "promise", "language", "time_zone", *RhythmForm.Meta.fields)
+    class Meta(PublicationForm.Meta):
+        fields = ("name", "author", "promise", "language", "time_zone", "cadence_days", "cadence_at")
         widgets = {
-            **RhythmForm.Meta.widgets,
             "name": forms.TextInput({"autocomplete": "off", "autofocus": True}),
             "author": forms.TextInput({"autocomplete": "name"}),
             "promise": forms.Textarea({"rows": 2, ONE_LINE_ATTRIBUTE: True}),
+            "cadence_at": forms.TimeInput({"type": "time"}, format="%H:%M"),
         }
         labels = {
             "name": _("Name of the newsletter"),
@@ -416,9 +399,15 @@ class SetupForm(RhythmForm):
             self.fields[name].widget.attrs["placeholder"] = example
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        cleaned = super().clean() or {}
+        if "weekday" in cleaned:
+            self.instance.cadence_anchor_on = _next_weekday(timezone.localdate(), cleaned["weekday"])
         self.instance.holiday_country = HOLIDAYS_OF_ZONE.get(cleaned.get("time_zone", ""), "")
         return cleaned
+
+
+def _next_weekday(today: date, weekday: int) -> date:
+    return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
 
 
 def setup_examples() -> dict[str, str]:

@@ -21,7 +21,7 @@ from newsletter.mail.colours import (
 )
 
 
-def _csp_hash(inline: str) -> str:
+def csp_hash(inline: str) -> str:
     """The CSP source of an inline script or style sheet (CSP Level 3, section 2.3.1)."""
     return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"
 
@@ -37,7 +37,7 @@ INLINE_SCRIPT = (
     'const{src}=document.currentScript.dataset;addEventListener("load",()=>'
     'document.head.append(Object.assign(document.createElement("script"),{src})))'
 )
-SCRIPT_CSP_HASH = _csp_hash(INLINE_SCRIPT)
+SCRIPT_CSP_HASH = csp_hash(INLINE_SCRIPT)
 # Placeholders in settings.SECURE_CSP for INLINE_SCRIPT_HASH and the current `css_csp_hash`.
 SCRIPT_HASH_PLACEHOLDER, STYLE_HASH_PLACEHOLDER = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
 
@@ -96,4 +96,5 @@ def css_version(accent: str, theme: str = DEFAULT_THEME) -> str:
 
 @lru_cache(maxsize=8)
 def style_csp_hash(accent: str, theme: str = DEFAULT_THEME) -> str:
-    return _csp_hash(full_css(accent, theme))
+    """The CSP source of the inlined style sheet."""
+    return csp_hash(full_css(accent, theme))

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -82,6 +83,20 @@ class TestMailForm(forms.Form):
     address = forms.EmailField(label=gettext_lazy("Your address"), max_length=254)
 
 
+@dataclass(frozen=True)
+class RecordRow:
+    record: DnsRecord
+    dot: str
+    state: Promise | str
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    asked: receivers.Requirement
+    dot: str
+    state: Promise
+
+
 @require_safe
 def dns_page(request: HttpRequest) -> HttpResponse:
     """Query the DNS now. The sender's page embeds a part of this one."""
@@ -107,7 +122,7 @@ def _dns_context() -> dict[str, Any]:
     rows = [_row(record) for record in senders.dns_rows(facts)]
     return {
         "rows": rows,
-        "is_open": any(row["dot"] in {"bad", "warn"} for row in rows),
+        "is_open": any(row.dot in {"bad", "warn"} for row in rows),
         "service": facts.way.service,
         "rules": [_rule(one) for one in receivers.requirements(facts)],
         "sources": receivers.SOURCES,
@@ -115,26 +130,22 @@ def _dns_context() -> dict[str, Any]:
     }
 
 
-def _rule(asked: receivers.Requirement) -> dict[str, Any]:
-    return {"asked": asked, "dot": STATE_DOTS[asked.verdict.state], "state": STATE_LABELS[asked.verdict.state]}
+def _rule(asked: receivers.Requirement) -> RuleRow:
+    return RuleRow(asked, STATE_DOTS[asked.verdict.state], STATE_LABELS[asked.verdict.state])
 
 
-def _row(record: DnsRecord) -> dict[str, Any]:
-    dot, state = _dot_and_state(record)
-    return {"record": record, "dot": dot, "state": state}
-
-
-def _dot_and_state(record: DnsRecord) -> tuple[str, Promise | str]:
+def _row(record: DnsRecord) -> RecordRow:
     worst = max((one.level for one in record.findings), key=lambda level: LEVEL_ORDER[level], default="")
     if worst == ERROR:
-        return "bad", pgettext_lazy("record", "wrong")
+        return RecordRow(record, "bad", pgettext_lazy("record", "wrong"))
     if worst == WARNING:
-        return "warn", pgettext_lazy("record", "look at it") if record.found else pgettext_lazy("record", "missing")
+        missing = pgettext_lazy("record", "look at it") if record.found else pgettext_lazy("record", "missing")
+        return RecordRow(record, "warn", missing)
     if record.is_unknown:
-        return "", pgettext_lazy("record", "not known")
+        return RecordRow(record, "", pgettext_lazy("record", "not known"))
     if record.found:
-        return "good", pgettext_lazy("record", "in order")
-    return "", pgettext_lazy("record", "the provider's")
+        return RecordRow(record, "good", pgettext_lazy("record", "in order"))
+    return RecordRow(record, "", pgettext_lazy("record", "the provider's"))
 
 
 # --- A mail to oneself ---

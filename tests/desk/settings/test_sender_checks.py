@@ -39,7 +39,7 @@ def owner(client, settings, tmp_path, name_server):
 
 
 def states(response) -> dict[str, str]:
-    return {row["record"].kind: str(row["state"]) for row in response.context["rows"]}
+    return {row.record.kind: str(row.state) for row in response.context["rows"]}
 
 
 # --- The DNS ---
@@ -112,7 +112,7 @@ def test_what_receivers_ask_for_is_shown_with_what_mends_it(owner, name_server):
     del name_server.records["_dmarc.gipi.tw", "TXT"]
 
     response = owner.get(DNS)
-    rules = {rule["asked"].what: str(rule["state"]) for rule in response.context["rules"]}
+    rules = {rule.asked.what: str(rule.state) for rule in response.context["rules"]}
 
     assert rules["A DMARC record, p=none at the least"] == "not met"
     assert rules["SPF that passes"] == "holds"
