@@ -159,7 +159,7 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
-        """Save the text. Raises StaleText if it was edited elsewhere since this tab loaded it."""
+        """Save the text. Raises StaleTextError if it was edited elsewhere since this tab loaded it."""
         if change:
             history.save_text(obj, form.cleaned_data["seen_version"] or obj.version)
         else:

@@ -26,7 +26,7 @@ LOG_INTERVAL = timedelta(hours=1)  # at most one audit entry for autosaves in th
 
 
 def store_text(post: Post, form: PostForm, *, update_live: bool, save_row: Callable[[], None], now: datetime) -> None:
-    """Store the text of a valid form. Raises StaleText if somebody else has saved since the form was validated.
+    """Store the text of a valid form. Raises StaleTextError if somebody else has saved since the form was validated.
 
     post: with its working copy overlaid, and the typed values set.
         update_live: update the post itself; without it, a published post gets a working copy.
@@ -105,7 +105,7 @@ def record_revisions(stored: Post, pending: WorkingCopy | None, now: datetime) -
 
 
 def restore_version(post: Post, version: Revision, now: datetime) -> None:
-    """Store the text of an earlier version as a new version. Raises StaleText.
+    """Store the text of an earlier version as a new version. Raises StaleTextError.
 
     post: with its working copy overlaid. On a published post the working copy is changed.
     """

@@ -370,7 +370,7 @@ HOLIDAYS_OF_ZONE = {
 
 
 class SetupForm(PublicationForm):
-    """What a newsletter is asked before it begins; the rest has values that fit. The first slot is the next `weekday`."""
+    """What is asked before a newsletter begins. Its first slot is the next `weekday`."""
 
     time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=lambda: [("", _("Choose …")), *zone_groups()])
     cadence_days = forms.TypedChoiceField(

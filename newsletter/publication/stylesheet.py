@@ -38,7 +38,7 @@ INLINE_SCRIPT = (
     'document.head.append(Object.assign(document.createElement("script"),{src})))'
 )
 SCRIPT_CSP_HASH = csp_hash(INLINE_SCRIPT)
-# Placeholders in settings.SECURE_CSP for INLINE_SCRIPT_HASH and the current `css_csp_hash`.
+# Placeholders in settings.SECURE_CSP for SCRIPT_CSP_HASH and the current `style_csp_hash`.
 SCRIPT_HASH_PLACEHOLDER, STYLE_HASH_PLACEHOLDER = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
 
 

@@ -29,7 +29,7 @@ def is_number_fixed(issue: Issue) -> bool:
 
 
 def save_text(issue: Issue, seen_version: int) -> None:
-    """Save the form's fields. Raises StaleText if the version has changed since `seen_version`."""
+    """Save the form's fields. Raises StaleTextError if the version has changed since `seen_version`."""
     if not Issue.objects.filter(pk=issue.pk, version=seen_version).update(version=F("version") + 1):
         raise StaleTextError
     issue.save(update_fields=[*IssueForm.Meta.fields, "updated_at"])
