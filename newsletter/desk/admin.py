@@ -33,10 +33,10 @@ from newsletter.delivery.sending_days import free_slots
 from newsletter.desk.issues import composer, history, listing
 from newsletter.desk.issues.composer import start_rehearsal_if_needed
 from newsletter.desk.issues.history import AuditedIssueAdmin
-from newsletter.desk.next_step import reader_count_text as in_words
 from newsletter.desk.readers.reader_admin import ReadersAdmin
 from newsletter.desk.settings.team import AccountAdmin, RoleAdmin
 from newsletter.desk.templatetags.calendar_days import short_moment
+from newsletter.desk.templatetags.figures import reader_count_text
 from newsletter.desk.today import issues_context
 from newsletter.issues.assembly import next_number, proposed_posts
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
@@ -85,10 +85,7 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
     actions = None  # deleted from its own page, which explains obstacles
     show_full_result_count = False
     fieldsets = (
-        (
-            None,
-            {"fields": (("subject", "number"), "preheader", "seen_version"), "classes": ("opening",)},
-        ),
+        (None, {"fields": (("subject", "number"), "preheader", "seen_version"), "classes": ("opening",)}),
         (None, {"fields": ("introduction", "introduction_from", "introduction_as"), "classes": ("introduction",)}),
         (None, {"fields": ("closing", "closing_from", "closing_as"), "classes": ("closing",)}),
         (None, {"fields": ("question", "question_choices", "shows_result"), "classes": ("question",)}),
@@ -249,7 +246,7 @@ class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return ""
         number = number_format(mailing.total, force_grouping=True)
         return format_html(
-            '<span class="is-wide">{}</span><span class="is-narrow">{}</span>', number, in_words(mailing.total)
+            '<span class="is-wide">{}</span><span class="is-narrow">{}</span>', number, reader_count_text(mailing.total)
         )
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponseRedirect:

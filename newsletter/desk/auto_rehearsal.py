@@ -11,6 +11,7 @@ from django.db.models import Count, Max
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import OK, STUCK_AFTER, WARNING, Rehearsal, RehearsalRemark, rehearsal_digest
 from newsletter.delivery.rehearsal import rehearse, unsaved_mailing
 from newsletter.desk.audiences import count_audience
@@ -34,12 +35,17 @@ def rehearse_idle_draft(now: datetime) -> Rehearsal | None:
     for issue in _idle_drafts(now):
         mailing = unsaved_mailing(issue, "", now)
         if found := _claim(issue, rehearsal_digest(mailing.content_hash, ""), now):
-            report = rehearse(mailing, now)
-            found.remarks = [asdict(one) for one in (*audience_remarks(issue, "", now), *report.remarks)]
-            found.copies, found.links = report.copies, report.links
-            found.save(update_fields=["remarks", "copies", "links"])
+            Rehearsal.objects.filter(pk=found.pk).update(**local_results(mailing, now))
+            found.refresh_from_db()
             return found
     return None
+
+
+def local_results(mailing: Mailing, now: datetime) -> dict[str, Any]:
+    """Fields of a Rehearsal, as found without a request to other servers."""
+    report = rehearse(mailing, now)
+    remarks = [*audience_remarks(mailing.issue, mailing.segment, now), *report.remarks]
+    return {"remarks": [asdict(one) for one in remarks], "copies": report.copies, "links": report.links}
 
 
 def _is_one_running(now: datetime) -> bool:

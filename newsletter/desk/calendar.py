@@ -28,8 +28,6 @@ from newsletter.issues import cadence, public_holidays, schedule
 from newsletter.issues.cadence import DAY, Cadence, Shifts, Slot, SlotStatus
 from newsletter.issues.models import HolidayAnswer, Issue, Shift
 from newsletter.issues.schedule import NOTE_LENGTH
-from newsletter.publication.audit import actor_text
-from newsletter.publication.changes import Change
 from newsletter.publication.forms import CleanTextForm
 from newsletter.publication.models import Publication
 
@@ -130,7 +128,7 @@ def months_of_year(publication: Publication, year: int, now: datetime) -> list[C
     first_on, last_on = date(year, 1, 1), date(year, 12, 31)
     today = timezone.localtime(now, publication.zone).date()
     days = {first_on + DAY * step: CalendarDay(first_on + DAY * step) for step in range((last_on - first_on).days + 1)}
-    notes: dict[int, list[tuple[date, MonthNote]]] = defaultdict(list)
+    notes: dict[int, list[MonthNote]] = defaultdict(list)
     if today in days:
         days[today].is_today = True
     for on, mark in sorted(_marks(publication, year, now), key=lambda one: one[0][0]):
@@ -138,15 +136,14 @@ def months_of_year(publication: Publication, year: int, now: datetime) -> list[C
         for day in on:
             if day in days:
                 days[day].marks.append(mark)
-        notes[max(first, first_on).month].append((first, MonthNote(_span(first, last), mark)))
-    return [_month(year, number, days, [note for _on, note in notes[number]]) for number in range(1, 13)]
+        notes[max(first, first_on).month].append(MonthNote(_span(first, last), mark))
+    return [_month(year, number, days, notes[number]) for number in range(1, 13)]
 
 
 def _month(year: int, number: int, days: dict[date, CalendarDay], notes: list[MonthNote]) -> CalendarMonth:
     weeks = calendar.Calendar().monthdatescalendar(year, number)
-    return CalendarMonth(
-        number, [[days[day] if day.month == number else None for day in week] for week in weeks], notes
-    )
+    shown = [[days[day] if day.month == number else None for day in week] for week in weeks]
+    return CalendarMonth(number, shown, notes)
 
 
 def _span(first: date, last: date) -> str:
@@ -166,31 +163,26 @@ def _marks(publication: Publication, year: int, now: datetime) -> Iterator[tuple
         first, last = vacation.days
         on = [first + DAY * step for step in range((last - first).days + 1)]
         yield on, DayMark("away", _("Vacation"), vacation.note)
-    for holiday in public_holidays.group_days(
-        public_holidays.holidays_between(
-            publication.holiday_country, first_on, last_on, get_language() or publication.language
-        )
-    ):
+    country, language = publication.holiday_country, get_language() or publication.language
+    days_off = public_holidays.holidays_between(country, first_on, last_on, language)
+    for holiday in public_holidays.group_days(days_off):
         yield sorted(holiday.days), DayMark("off", _("Holiday"), holiday.name)
 
 
 def _sent_issues(publication: Publication, year: int) -> Iterator[tuple[date, DayMark]]:
-    mailing = Mailing.objects.filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE).order_by("pk").values("pk")[:1]
-    issues = Issue.objects.in_year(year).annotate(mailing_id=Subquery(mailing)).only("number", "subject", "sent_at")
+    first = Mailing.objects.filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE).order_by("pk").values("pk")[:1]
+    issues: Any = Issue.objects.in_year(year).annotate(mailing_id=Subquery(first)).only("number", "subject", "sent_at")
     for issue in issues:
-        mailing_id: int | None = getattr(issue, "mailing_id")  # noqa: B009 - annotated
-        page = ("mailing", mailing_id) if mailing_id else ("issues_issue_change", issue.pk)
-        url = reverse(f"admin:{page[0]}", args=[page[1]])
-        yield _local_day(publication, issue.sent_at), DayMark("sent", pgettext("an issue", "sent"), str(issue), url)
+        name, key = ("mailing", issue.mailing_id) if issue.mailing_id else ("issues_issue_change", issue.pk)
+        mark = DayMark("sent", pgettext("an issue", "sent"), str(issue), reverse(f"admin:{name}", args=[key]))
+        yield _local_day(publication, issue.sent_at), mark
 
 
 def _scheduled_issues(publication: Publication) -> Iterator[tuple[date, DayMark]]:
     for mailing in _waiting():
         url = reverse("admin:mailing", args=[mailing.pk])
-        yield (
-            _local_day(publication, mailing.send_at),
-            DayMark("scheduled", pgettext("an issue", "scheduled"), str(mailing.issue), url),
-        )
+        mark = DayMark("scheduled", pgettext("an issue", "scheduled"), str(mailing.issue), url)
+        yield _local_day(publication, mailing.send_at), mark
 
 
 def _waiting() -> Iterable[Mailing]:
@@ -325,8 +317,6 @@ class VacationForm(CleanTextForm, forms.Form):
 # --- Screens ---
 
 
-LINES = 8  # of the log
-ABOUT = [Shift._meta.label_lower, HolidayAnswer._meta.label_lower]
 allow_get_and_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -356,15 +346,9 @@ def show(request: HttpRequest, year: int | None = None) -> HttpResponse:
         "ahead": upcoming_slots(publication, now) if shown == this_year else [],
         "questions": schedule.open_questions(publication, now, get_language() or ""),
         "vacations": Shift.objects.vacations().filter(last_on__gte=timezone.localtime(now, publication.zone).date()),
-        "lines": _lines(),
         "publication": publication,
     }
     return _page(request, "year", context)
-
-
-def _lines() -> list[tuple[Change, str]]:
-    done = Change.objects.filter(about__in=ABOUT).order_by("-pk")[:LINES]
-    return [(change, actor_text(change.by, change.via)) for change in done]
 
 
 # --- A slot ---

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from django.core.cache import caches
 from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db.models import F, Q
 
 from newsletter.delivery.models import Answer, Batch, Delivery, Event, Mailing, Quote, Reply
 from newsletter.delivery.models.mailing import Alert, MailingStep
@@ -251,18 +251,9 @@ def _mail(issue: Issue, slot: datetime) -> None:
     add_feedback(mailing, slot)
 
 
-def count_contents(now: datetime) -> dict[str, int]:
-    posts = Post.objects.aggregate(
-        published=Count("pk", filter=Q(published_at__lte=now)), drafts=Count("pk", filter=Q(published_at=None))
-    )
-    issues = {"sent": Issue.objects.archived().count(), "next": Issue.objects.unsent().count()}
-    return posts | issues | {"readers": Subscriber.objects.count()}
-
-
 # --- What came of the issues after they had left ---
 
 
-REPLIES = Path(__file__).parent / "demo_data" / "replies.toml"
 REPLY_SOURCE = "demo"  # of the events and replies of the sample
 FULL_AFTERWARDS = 4  # the issue of which a copy was accepted, and sent back later
 FULL_LATER = "452 4.2.2 Mailbox full"
@@ -300,7 +291,7 @@ def _answer_question(issue: Issue, sample: SampleIssue) -> None:
 
 
 def add_replies(issue: Issue, slot: datetime, now: datetime) -> None:
-    for number, sample in enumerate(tomllib.loads(REPLIES.read_text(encoding="utf-8"))["reply"]):
+    for number, sample in enumerate(tomllib.loads(_read("replies.toml"))["reply"]):
         if sample["issue"] == issue.number:
             _reply(number, sample, issue, min(slot + sample["hours"] * AN_HOUR, now))
 

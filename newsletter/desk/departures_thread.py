@@ -16,7 +16,6 @@ POLL_SECONDS = 5.0  # an empty file costs a microsecond
 
 
 def start() -> None:
-    """Start a daemon thread."""
     Thread(target=run, args=(Event(),), name="catching up", daemon=True).start()
 
 

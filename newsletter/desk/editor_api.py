@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, JsonResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -32,7 +32,6 @@ from newsletter.publication.models import Publication
 
 
 def refuse_unless_writer(request: HttpRequest) -> None:
-    """Raise PermissionDenied unless the user may add or change posts."""
     if not (request.user.has_perm("posts.add_post") or request.user.has_perm("posts.change_post")):
         raise PermissionDenied("posts.change_post")
 
@@ -141,26 +140,17 @@ def linkable_posts(request: HttpRequest) -> JsonResponse:
         chosen = [found[key] for key in keys if key in found][:POSTS_SHOWN]
     else:
         chosen = list(public[:POSTS_SHOWN])
-    return JsonResponse({"posts": [_post_json(post, request.user, now) for post in chosen]})
+    return JsonResponse({"posts": [_post_json(post) for post in chosen]})
 
 
 @require_GET
 def kept_texts(request: HttpRequest) -> JsonResponse:
-    """Kept texts, which the editor's menu offers by name."""
     refuse_unless_writer(request)
     return JsonResponse({"texts": list(KeptText.objects.values("name", "text"))})
 
 
-def _post_json(post: Post, user: Any, now: datetime) -> dict[str, str]:
-    words = post.title.translate(ESCAPE_TABLE)
-    return {"title": post.title, "markdown": f"[{words}]({post.get_absolute_url()})", "when": _when(post, user, now)}
-
-
-def _when(post: Post, user: Any, now: datetime) -> str:
-    """When it was published, and whether by this user: a year, or within this year a month."""
-    at, today = timezone.localtime(post.published_at), timezone.localtime(now)
-    is_mine = post.created_by_id == user.pk or (post.created_by_id is None and user.has_perm("posts.publish_post"))
-    values = {"year": at.year, "month": at.month}
-    if at.year == today.year:
-        return (_("You wrote it this year, in month %(month)s") if is_mine else _("From month %(month)s")) % values
-    return (_("You wrote it in %(year)s") if is_mine else _("From %(year)s")) % values
+def _post_json(post: Post) -> dict[str, str]:
+    """when: the day on which it was published."""
+    words, published_at = post.title.translate(ESCAPE_TABLE), timezone.localtime(post.published_at)
+    markdown = f"[{words}]({post.get_absolute_url()})"
+    return {"title": post.title, "markdown": markdown, "when": date_format(published_at)}

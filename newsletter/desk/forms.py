@@ -11,7 +11,6 @@ from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +18,7 @@ from newsletter.delivery.letter.losses import Loss, losses_digest
 from newsletter.delivery.models import Mailing
 from newsletter.desk.accounts import login_attempts
 from newsletter.desk.accounts.passkeys import NAME_LENGTH_MAX, RESPONSE_LENGTH_MAX
-from newsletter.desk.templatetags.calendar_days import short_moment
+from newsletter.desk.templatetags.calendar_days import long_moment, short_moment
 from newsletter.issues.models import Issue
 from newsletter.operation.accounts.second_factors import CODE_LENGTH_MAX
 from newsletter.publication.forms import CleanTextForm
@@ -130,7 +129,6 @@ class PasskeyForm(forms.Form):
 
 
 def mailing_on_same_day(issue: Issue, at: datetime) -> Mailing | None:
-    """A mailing of another issue on the same local day."""
     midnight = localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)
     others = Mailing.objects.filter(kind=Mailing.Kind.ISSUE).exclude(issue=issue)
     alive = others.exclude(state=Mailing.State.CANCELLED).select_related("issue")
@@ -213,7 +211,7 @@ class ScheduleForm(AcknowledgeLossesForm):
             self.add_error("at", _("Choose a date and a time."))
         elif at is not None and at < self.begins:
             text = _("This is too soon: the first mail can leave at %(time)s.")
-            self.add_error("at", ValidationError(text, params={"time": _words(self.begins)}))
+            self.add_error("at", ValidationError(text, params={"time": long_moment(self.begins)}))
             return None  # no further checks at an impossible time
         return at
 
@@ -221,7 +219,7 @@ class ScheduleForm(AcknowledgeLossesForm):
         self.neighbour = mailing_on_same_day(self.issue, self.send_at or self.begins)
         if self.neighbour and not cleaned.get("anyway"):
             text = _("%(issue)s leaves on the same day, at %(time)s. Readers would get two issues.")
-            facts = {"issue": self.neighbour.issue, "time": _words(self.neighbour.send_at)}
+            facts = {"issue": self.neighbour.issue, "time": long_moment(self.neighbour.send_at)}
             raise ValidationError(text, params=facts)
 
 
@@ -265,7 +263,3 @@ class TestCopyForm(forms.Form):
 def _slot_label(slot: datetime, neighbour: Mailing | None) -> str:
     words = short_moment(slot)
     return f"{words} ({neighbour.issue})" if neighbour else words
-
-
-def _words(at: datetime) -> str:
-    return date_format(localtime(at), "DATETIME_FORMAT")

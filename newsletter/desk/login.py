@@ -46,29 +46,27 @@ SENDER_FIELDS = ("sender_name", "sender_email", "reply_to", "bounces_to")
 
 
 def _always(request: HttpRequest) -> bool:
-    return not has_fresh_proof(request)
+    return True
 
 
 def _when_posted(request: HttpRequest) -> bool:
-    return request.method == "POST" and not has_fresh_proof(request)
+    return request.method == "POST"
 
 
 def _when_sender_changes(request: HttpRequest) -> bool:
     """When a POST changes sender or reply addresses; not for the postal address."""
     posted, now = request.POST, Publication.objects.current()
-    changes = any(name in posted and posted[name].strip() != getattr(now, name) for name in SENDER_FIELDS)
-    return changes and not has_fresh_proof(request)
+    return any(name in posted and posted[name].strip() != getattr(now, name) for name in SENDER_FIELDS)
 
 
 def _when_second_factor_changes(request: HttpRequest) -> bool:
     is_needed_now = Publication.objects.current().owners_need_second_factor
-    changes = request.method == "POST" and ("owners_need_second_factor" in request.POST) != is_needed_now
-    return changes and not has_fresh_proof(request)
+    return request.method == "POST" and ("owners_need_second_factor" in request.POST) != is_needed_now
 
 
 def _when_browser_is_new(request: HttpRequest) -> bool:
     """For a browser that is new to the account and has not proved its user since."""
-    return request.method == "POST" and bool(request.session.get(IS_NEW_KEY)) and not has_fresh_proof(request)
+    return request.method == "POST" and bool(request.session.get(IS_NEW_KEY))
 
 
 # By URL name: views that need re-authentication although no permission of theirs does. Readers: permissions.py.
@@ -92,9 +90,9 @@ PROOF_CONDITIONS_BY_AFFIX: tuple[tuple[str, str, Callable[[HttpRequest], bool]],
 
 def is_proof_needed(request: HttpRequest) -> bool:
     name = getattr(request.resolver_match, "url_name", None) or ""
-    if name in TRASH_VIEWS:
+    if name in TRASH_VIEWS or has_fresh_proof(request):
         return False
-    if not has_fresh_proof(request) and any(map(permissions.needs_proof, permissions.permissions_used_by(request))):
+    if any(map(permissions.needs_proof, permissions.permissions_used_by(request))):
         return True
     if asks := PROOF_CONDITIONS.get(name):
         return asks(request)
@@ -107,7 +105,6 @@ def has_fresh_proof(request: HttpRequest) -> bool:
 
 
 def mark_proven(request: HttpRequest) -> None:
-    """Mark the session as freshly authenticated, and its browser as known."""
     request.session[PROVEN_AT_KEY], request.session[IS_NEW_KEY] = timezone.now().timestamp(), False
     request.session.pop(TRIES_KEY, None)
 
@@ -244,8 +241,6 @@ def _is_setup_missing(user: User) -> bool:
 
 
 def guard_view[V: Callable[..., HttpResponse]](view: V) -> V:
-    """Require the second factor and any re-authentication before a view of the desk."""
-
     @wraps(view)
     def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         user = cast("User", request.user)
@@ -348,7 +343,6 @@ def _takes_passkey(request: HttpRequest, user: User) -> bool:
 
 
 def _turn_away(request: HttpRequest, user: User) -> HttpResponse:
-    """Abort a login after too many wrong codes; the password is needed again."""
     request.session.flush()
     report_event(request, security_alerts.SecurityEvent.WRONG_CODES, user)
     messages.error(request, _("Too many wrong codes. Log in again."))
@@ -371,7 +365,6 @@ def begin_session(request: HttpRequest, user: User) -> None:
 
 
 def report_event(request: HttpRequest, kind: security_alerts.SecurityEvent, user: User, *, addresses: str = "") -> None:
-    """Log a security event and enqueue the alert to the account's owner."""
     if facts := security_alerts.record_event(kind, user, request, timezone.now(), addresses=addresses):
         enqueue_on_commit(tasks.tell_account, facts)
 

@@ -1,9 +1,8 @@
 """Sets the cookie of known browsers, and enforces the second factor outside of the desk."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -40,9 +39,6 @@ class SecondFactorMiddleware:
         match: Any = request.resolver_match
         if match.app_name not in self.APPS and match.view_name not in self.PAGES:
             return None  # public pages never touch the session
-        is_asked = request.user.is_authenticated
-        return (
-            redirect("admin:account")
-            if is_asked and second_factors.is_factor_missing(cast("User", request.user))
-            else None
-        )
+        if request.user.is_authenticated and second_factors.is_factor_missing(request.user):
+            return redirect("admin:account")
+        return None

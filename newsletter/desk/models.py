@@ -164,7 +164,7 @@ class Errand(Job):
         indexes = [
             models.Index(
                 fields=["id"], name="errands_at_work", condition=Q(state__in=["trying", "running"])
-            ),  # beat asks every few seconds
+            )  # beat asks every few seconds
         ]
 
     def __str__(self) -> str:

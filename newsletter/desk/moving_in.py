@@ -93,7 +93,7 @@ def import_context(found: PostImport, now: datetime, page: str = "", form: Trial
         "found": found,
         "form": form or TrialForm(initial={"site": found.site, "fetches": found.fetches}),
         "dot": STATE_DOTS.get(found.state, ""),
-        "what_it_is": count_labels(found),
+        "what_it_is": kind_counts(found),
         "ends": [(label, counts[name]) for name, label in OUTCOME_LABELS.items() if counts.get(name)],
         "totals": count_rows(found.totals) if has_account else [],
         "texts": texts,
@@ -109,7 +109,7 @@ def import_context(found: PostImport, now: datetime, page: str = "", form: Trial
     }
 
 
-def count_labels(found: PostImport) -> list[str]:
+def kind_counts(found: PostImport) -> list[str]:
     counts = found.counts
     if not counts:
         return [ngettext("%d text", "%d texts", found.total) % found.total] if found.total else []

@@ -92,8 +92,6 @@ SECTION_OF_PATH = {
 
 @dataclass(frozen=True)
 class NavLink:
-    """is_current: the shown page belongs to it."""
-
     name: str
     label: Promise | str
     url: str
@@ -135,7 +133,6 @@ def overview_link(request: HttpRequest, site: AdminSite) -> NavLink | None:
 
 
 def parent_link(request: HttpRequest, site: AdminSite) -> NavLink | None:
-    """The parent page; None if there is none."""
     current = section_of(request.path, site)
     pages = page_links(current or "", request, site)
     if current is None or request.path in {_address(current, request, site), *(page.url for page in pages)}:

@@ -1,6 +1,6 @@
 """The next step: one sentence and one button, chosen by the first rule that applies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,10 +10,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from newsletter.desk.issues.mailings import mailing_title
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.models.rehearsals import RehearsalStatus
+from newsletter.delivery.results import counted_copies
+from newsletter.desk.issues.mailings import issue_title, mailing_title
 from newsletter.desk.templatetags.calendar_days import day_text_with_year, days_until
 from newsletter.desk.templatetags.calendar_days import moment as moment  # noqa: PLC0414 - a word of the first page, too
-from newsletter.desk.templatetags.figures import thousands
+from newsletter.desk.templatetags.figures import reader_count_text, thousands
+from newsletter.posts.models import Post
+from subscribers.models import ReaderCounts
 
 CLAUSE_MARKS = ("，", "。", "；", "：", ", ", ". ", "; ", ": ")  # where a long sentence may be broken
 
@@ -41,8 +46,8 @@ def since(at: datetime, zone: ZoneInfo, now: datetime) -> str:
     return _("yesterday %(time)s") % {"time": clock(at, zone)} if days == 1 else day(at, zone, now)
 
 
-def reader_count_text(count: int) -> str:
-    return ngettext("%(count)s reader", "%(count)s readers", count) % {"count": thousands(count)}
+def missed_copies(mailing: Mailing) -> int:
+    return counted_copies(mailing, "failed") + counted_copies(mailing, "uncertain")
 
 
 def phrases(sentence: str) -> list[tuple[str, str]]:
@@ -56,63 +61,15 @@ def phrases(sentence: str) -> list[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class DraftPost:
-    """A post without a date, which the user may go on writing."""
-
-    pk: int
-    title: str
-
-
-@dataclass(frozen=True)
-class NextIssue:
-    """The next unscheduled issue. rehearsal: a value of Standing. errors: found by it."""
-
-    pk: int
-    number: int
-    posts: int = 0
-    has_subject: bool = True
-    rehearsal: str = "none"
-    errors: int = 0
-
-
-@dataclass(frozen=True)
-class OpenMailing:
-    """The most pressing open mailing. state, cause: values of Mailing.State and Cause.
-
-    to_all: neither a correction nor for a segment.
-    """
-
-    pk: int
-    number: int
-    state: str
-    send_at: datetime
-    to_all: bool = True
-    is_correction: bool = False
-    has_begun: bool = False
-    sent: int = 0
-    total: int = 0
-    cause: str = ""
-
-
-@dataclass(frozen=True)
-class LastResult:
-    """The last sent issue. missed: failed and uncertain copies."""
-
-    pk: int
-    number: int
-    at: datetime
-    sent: int
-    missed: int = 0
-
-
-@dataclass(frozen=True)
 class DeskFacts:
-    """Everything the rules look at, for one user. rights: permission names.
+    """What the rules and the first page look at, for one user. rights: names of permissions.
 
     slot: the next free one. next_number: of the issue for it; new_number: of an issue that does not exist yet.
     readers: mailable ones; None if the user may not know. posts: visible to the user, in any state.
-    left_out: published posts in no issue; newly: those published since the next issue was saved, or else since the last
-    one was sent; newest: the title of one of them.
+    newly: of the posts left out, those published since the next issue was saved, or else since the last one was sent.
+    draft: a post without a date, which the user may go on writing.
+    issue: the next unscheduled one, with `items_count`. rehearsal: its status; errors: found by it.
+    mailing: the most pressing open one; result: the last sent one; both with counts.
     """
 
     rights: frozenset[str]
@@ -127,13 +84,20 @@ class DeskFacts:
     has_sent: bool = False
     posts: int = 0
     published: int = 0
-    left_out: int = 0
+    left_out_count: int = 0
     newly: int = 0
-    newest: str = ""
-    draft: DraftPost | None = None
-    issue: NextIssue | None = None
-    underway: OpenMailing | None = None
-    result: LastResult | None = None
+    draft: Post | None = None
+    issue: Any = None
+    rehearsal: str = RehearsalStatus.NONE
+    errors: int = 0
+    mailing: Any = None
+    result: Any = None
+    # What only the page shows, of each a few; empty without the permission.
+    drafts: Sequence[Post] = ()
+    left_out: Sequence[Post] = ()
+    open_mailings: Sequence[Mailing] = ()  # the most pressing first
+    last_mailings: Sequence[Mailing] = ()  # the latest first
+    reader_counts: ReaderCounts | None = None
 
     def may(self, right: str) -> bool:
         return right in self.rights
@@ -143,17 +107,16 @@ class DeskFacts:
 
 
 RESULT_IS_NEWS = timedelta(hours=48)  # unless something waits
-REHEARSED = "valid"
+REHEARSED = RehearsalStatus.VALID
 type Condition = Callable[[DeskFacts, datetime], bool]
 
 
-def is_underway(state: str) -> Condition:
-    return lambda facts, _: facts.underway is not None and facts.underway.state == state
+def is_open(state: Mailing.State) -> Condition:
+    return lambda facts, _: facts.mailing is not None and facts.mailing.state == state
 
 
 def is_held(facts: DeskFacts, now: datetime) -> bool:
-    mailing = facts.underway
-    return mailing is not None and mailing.state == "scheduled" and mailing.send_at - now <= facts.hold
+    return is_open(Mailing.State.SCHEDULED)(facts, now) and facts.mailing.send_at - now <= facts.hold
 
 
 def has_only_drafts(facts: DeskFacts, now: datetime) -> bool:
@@ -161,15 +124,19 @@ def has_only_drafts(facts: DeskFacts, now: datetime) -> bool:
 
 
 def is_empty(facts: DeskFacts) -> bool:
-    return facts.issue is not None and facts.issue.posts == 0
+    return facts.issue is not None and not facts.issue.items_count
 
 
 def is_composed(facts: DeskFacts) -> bool:
-    return facts.issue is not None and facts.issue.posts > 0
+    return facts.issue is not None and bool(facts.issue.items_count)
 
 
-def is_rehearsed(facts: DeskFacts) -> bool:
-    return facts.issue is not None and facts.issue.rehearsal == REHEARSED
+def lacks_subject(facts: DeskFacts) -> bool:
+    return facts.issue is not None and not facts.issue.subject.strip()
+
+
+def is_fresh_result(facts: DeskFacts, now: datetime) -> bool:
+    return facts.result is not None and now - (facts.result.finished_at or facts.result.send_at) < RESULT_IS_NEWS
 
 
 # --- What each step says ---
@@ -201,39 +168,35 @@ type StepText = tuple[str, str]  # sentence, label of the button
 
 
 def paused(facts: DeskFacts, now: datetime) -> StepText:
-    mailing = _underway(facts)
-    values = {"what": _what(mailing), "sent": thousands(mailing.sent), "total": thousands(mailing.total)}
+    has_begun = facts.mailing.planned_at is not None
     sentence = (
         _("%(what)s stands still: %(sent)s of %(total)s are sent.")
-        if mailing.has_begun
+        if has_begun
         else _("%(what)s stands still: nobody has it yet.")
-    ) % values
-    todo = PAUSE_ADVICE.get(mailing.cause, PAUSE_ADVICE["author"])
-    return _("%(sentence)s %(todo)s") % {"sentence": sentence, "todo": todo}, str(
-        PAUSE_BUTTONS.get(mailing.cause, PAUSE_BUTTONS["author"])
-    )
+    ) % _progress(facts)
+    cause = facts.mailing.paused_by if facts.mailing.paused_by in PAUSE_ADVICE else Mailing.Cause.AUTHOR
+    return _("%(sentence)s %(todo)s") % {"sentence": sentence, "todo": PAUSE_ADVICE[cause]}, str(PAUSE_BUTTONS[cause])
 
 
 def sending(facts: DeskFacts, now: datetime) -> StepText:
-    mailing = _underway(facts)
     sentence = _("%(what)s is being sent: %(sent)s of %(total)s have left.")
-    values = {"what": _what(mailing), "sent": thousands(mailing.sent), "total": thousands(mailing.total)}
-    return sentence % values, _("See how far it is")
+    return sentence % _progress(facts), _("See how far it is")
 
 
 def held(facts: DeskFacts, now: datetime) -> StepText:
-    mailing = _underway(facts)
+    mailing = facts.mailing
     if mailing.send_at <= now:
         sentence = _("%(what)s begins within seconds: its time has come.")
     else:
         sentence = _("%(what)s begins at %(time)s. Until then a cancel reaches nobody.")
     time = clock(mailing.send_at, facts.zone)
-    return sentence % {"what": _what(mailing), "time": time}, _("Watch or cancel")
+    return sentence % {"what": mailing_title(mailing), "time": time}, _("Watch or cancel")
 
 
 def scheduled(facts: DeskFacts, now: datetime) -> StepText:
-    mailing = _underway(facts)
-    going = _going(facts, _what(mailing), mailing.send_at, now, to_all=mailing.to_all)
+    mailing = facts.mailing
+    to_all = mailing.kind == Mailing.Kind.ISSUE and not mailing.segment
+    going = _going(facts, mailing_title(mailing), mailing.send_at, now, to_all=to_all)
     sentence = _("%(going)s. All is ready, %(wait)s.")
     return sentence % {"going": going, "wait": wait(mailing.send_at, facts.zone, now)}, _("See what is scheduled")
 
@@ -266,17 +229,17 @@ def left_out(facts: DeskFacts, now: datetime) -> StepText:
     else:
         sentence = _("“%(title)s” is published, and in no issue yet.")
     button = _("Put it into issue %(number)s") if facts.issue else _("Compose issue %(number)s")
-    goes_into = facts.issue.number if facts.issue else facts.next_number
-    return sentence % {"title": facts.newest, "others": thousands(others)}, button % {"number": goes_into}
+    values = {"title": facts.left_out[0].title, "others": thousands(others)}
+    return sentence % values, button % {"number": facts.next_number}
 
 
 def empty_with_posts(facts: DeskFacts, now: datetime) -> StepText:
     sentence = ngettext(
         "%(going)s. It is empty, and %(count)s post is in no issue.",
         "%(going)s. It is empty, and %(count)s posts are in no issue.",
-        facts.left_out,
+        facts.left_out_count,
     )
-    return sentence % {"going": _issue_goes(facts, now), "count": thousands(facts.left_out)}, _("Choose posts")
+    return sentence % {"going": _issue_goes(facts, now), "count": thousands(facts.left_out_count)}, _("Choose posts")
 
 
 def empty_with_draft(facts: DeskFacts, now: datetime) -> StepText:
@@ -294,12 +257,11 @@ def subject(facts: DeskFacts, now: datetime) -> StepText:
 
 
 def rehearsal(facts: DeskFacts, now: datetime) -> StepText:
-    issue = _issue(facts)
-    if issue.rehearsal == "faulty":
-        what = ngettext("the rehearsal found %(count)s error", "the rehearsal found %(count)s errors", issue.errors)
-        standing, button = what % {"count": thousands(issue.errors)}, _("See what to mend")
+    if facts.rehearsal == RehearsalStatus.FAULTY:
+        what = ngettext("the rehearsal found %(count)s error", "the rehearsal found %(count)s errors", facts.errors)
+        standing, button = what % {"count": thousands(facts.errors)}, _("See what to mend")
     else:
-        standing, button = map(str, REHEARSAL_TEXTS.get(issue.rehearsal, REHEARSAL_TEXTS["none"]))
+        standing, button = map(str, REHEARSAL_TEXTS[facts.rehearsal])
     return _("%(going)s: %(standing)s.") % {"going": _issue_goes(facts, now), "standing": standing}, button
 
 
@@ -314,11 +276,12 @@ def begin(facts: DeskFacts, now: datetime) -> StepText:
 
 
 def result(facts: DeskFacts, now: datetime) -> StepText:
-    found = _last_result(facts)
-    values = {"number": found.number, "readers": reader_count_text(found.sent), "missed": thousands(found.missed)}
+    missed = missed_copies(facts.result)
+    readers = reader_count_text(counted_copies(facts.result, "sent"))
+    values = {"number": facts.result.issue.number, "readers": readers, "missed": thousands(missed)}
     sentence = (
         _("Issue %(number)s is out: sent to %(readers)s, %(missed)s did not get it.")
-        if found.missed
+        if missed
         else _("Issue %(number)s is out: sent to %(readers)s.")
     )
     return sentence % values, _("See the result")
@@ -346,8 +309,7 @@ def rest(facts: DeskFacts, now: datetime) -> StepText:
 
 
 def _issue_goes(facts: DeskFacts, now: datetime) -> str:
-    what = mailing_title(_issue(facts).number, is_correction=False)
-    return _going(facts, what, facts.slot, now)
+    return _going(facts, issue_title(facts.issue), facts.slot, now)
 
 
 def _going(facts: DeskFacts, what: str, at: datetime, now: datetime, *, to_all: bool = True) -> str:
@@ -357,8 +319,9 @@ def _going(facts: DeskFacts, what: str, at: datetime, now: datetime, *, to_all: 
     return _("%(what)s goes to %(readers)s on %(when)s") % (values | {"readers": reader_count_text(facts.readers)})
 
 
-def _what(mailing: OpenMailing) -> str:
-    return mailing_title(mailing.number, is_correction=mailing.is_correction)
+def _progress(facts: DeskFacts) -> dict[str, str]:
+    sent = thousands(counted_copies(facts.mailing, "sent"))
+    return {"what": mailing_title(facts.mailing), "sent": sent, "total": thousands(facts.mailing.total)}
 
 
 def _slot(facts: DeskFacts, now: datetime) -> dict[str, str]:
@@ -367,21 +330,6 @@ def _slot(facts: DeskFacts, now: datetime) -> dict[str, str]:
 
 def _draft_title(facts: DeskFacts) -> str:
     return (facts.draft.title if facts.draft else "") or _("Without a title")
-
-
-def _underway(facts: DeskFacts) -> OpenMailing:
-    assert facts.underway is not None  # noqa: S101 - the table asks first
-    return facts.underway
-
-
-def _issue(facts: DeskFacts) -> NextIssue:
-    assert facts.issue is not None  # noqa: S101 - the table asks first
-    return facts.issue
-
-
-def _last_result(facts: DeskFacts) -> LastResult:
-    assert facts.result is not None  # noqa: S101 - the table asks first
-    return facts.result
 
 
 # --- The table ---
@@ -394,7 +342,11 @@ ADD_ISSUE, CHANGE_ISSUE, SEND_ISSUE, VIEW_MAILING = (
     "issues.send_issue",
     "delivery.view_mailing",
 )
-CHANGE_SETTINGS, SEE_READERS, OWN = "publication.change_publication", "subscribers.see_readers", "auth.change_user"
+CHANGE_SETTINGS, SEE_READERS, CHANGE_USERS = (
+    "publication.change_publication",
+    "subscribers.see_readers",
+    "auth.change_user",
+)
 type StepTarget = tuple[str, tuple[int, ...], str]  # URL name, arguments, fragment
 NEW_POST: StepTarget = ("posts_post_add", (), "")
 
@@ -431,73 +383,55 @@ class StepRule:
 
 
 def _mailing(facts: DeskFacts) -> StepTarget:
-    return "mailing", (facts.underway.pk if facts.underway else 0,), ""
+    return "mailing", (facts.mailing.pk,), ""
 
 
 def _result(facts: DeskFacts) -> StepTarget:
-    return "mailing", (facts.result.pk if facts.result else 0,), ""
+    return "mailing", (facts.result.pk,), ""
 
 
 def _draft(facts: DeskFacts) -> StepTarget:
     return "posts_post_change", (facts.draft.pk if facts.draft else 0,), ""
 
 
-def _of_issue(name: str, anchor: str = "") -> Callable[[DeskFacts], StepTarget]:
-    return lambda facts: (name, (facts.issue.pk if facts.issue else 0,), anchor)
+def _page(name: str, anchor: str = "") -> Callable[[DeskFacts], StepTarget]:
+    return lambda _facts: (name, (), anchor)
 
 
-def _new_post(_facts: DeskFacts) -> StepTarget:
-    return NEW_POST
+def _issue_page(name: str, anchor: str = "") -> Callable[[DeskFacts], StepTarget]:
+    return lambda facts: (name, (facts.issue.pk,), anchor)
 
 
-def _at(name: str, *args: int, anchor: str = "") -> Callable[[DeskFacts], StepTarget]:
-    place = name, args, anchor
-
-    def leads(_facts: DeskFacts) -> StepTarget:
-        return place
-
-    return leads
-
-
-NEW_ISSUE_PAGE = _at("issues_issue_add")
-SENDER_PAGE = _at("settings_sender", anchor="id_sender_email")
-ISSUE_PAGE, SUBJECT_FIELD = _of_issue("issues_issue_change"), _of_issue("issues_issue_change", "id_subject")
-REHEARSAL_PAGE, SCHEDULE_PAGE = _of_issue("issue_rehearsal"), _of_issue("issue_send")
+NEW_ISSUE_PAGE, SENDER_PAGE = _page("issues_issue_add"), _page("settings_sender", "id_sender_email")
+ISSUE_PAGE, SUBJECT_FIELD = _issue_page("issues_issue_change"), _issue_page("issues_issue_change", "id_subject")
+REHEARSAL_PAGE, SCHEDULE_PAGE = _issue_page("issue_rehearsal"), _issue_page("issue_send")
 
 STEP_RULES: tuple[StepRule, ...] = (
-    StepRule("paused", (VIEW_MAILING,), is_underway("paused"), paused, _mailing),
-    StepRule("sending", (VIEW_MAILING,), is_underway("sending"), sending, _mailing),
+    StepRule("paused", (VIEW_MAILING,), is_open(Mailing.State.PAUSED), paused, _mailing),
+    StepRule("sending", (VIEW_MAILING,), is_open(Mailing.State.SENDING), sending, _mailing),
     StepRule("held", (VIEW_MAILING,), is_held, held, _mailing),
-    StepRule("no_post", (ADD_POST,), lambda f, _: f.posts == 0, no_post, _new_post),
+    StepRule("no_post", (ADD_POST,), lambda f, _: f.posts == 0, no_post, lambda _: NEW_POST),
     StepRule("first_draft", (CHANGE_POST,), has_only_drafts, first_draft, _draft),
     StepRule("sender", (CHANGE_SETTINGS,), lambda f, _: f.lacks_sender, sender, SENDER_PAGE),
-    StepRule("mail_server", (OWN,), lambda f, _: f.lacks_mail_server, mail_server, _at("settings_mail")),
+    StepRule("mail_server", (CHANGE_USERS,), lambda f, _: f.lacks_mail_server, mail_server, _at("settings_mail")),
     StepRule("left_out", (CHANGE_ISSUE,), lambda f, _: f.newly > 0 and f.issue is not None, left_out, ISSUE_PAGE),
     StepRule("left_out", (ADD_ISSUE,), lambda f, _: f.newly > 0 and f.issue is None, left_out, NEW_ISSUE_PAGE),
-    StepRule("scheduled", (VIEW_MAILING,), is_underway("scheduled"), scheduled, _mailing),
-    StepRule("empty", (CHANGE_ISSUE,), lambda f, _: is_empty(f) and f.left_out > 0, empty_with_posts, ISSUE_PAGE),
+    StepRule("scheduled", (VIEW_MAILING,), is_open(Mailing.State.SCHEDULED), scheduled, _mailing),
+    StepRule("empty", (CHANGE_ISSUE,), lambda f, _: is_empty(f) and f.left_out_count > 0, empty_with_posts, ISSUE_PAGE),
     StepRule(
         "empty", (CHANGE_ISSUE, CHANGE_POST), lambda f, _: is_empty(f) and f.draft is not None, empty_with_draft, _draft
     ),
-    StepRule("empty", (CHANGE_ISSUE, ADD_POST), lambda f, _: is_empty(f), empty, _new_post),
+    StepRule("empty", (CHANGE_ISSUE, ADD_POST), lambda f, _: is_empty(f), empty, lambda _: NEW_POST),
+    StepRule("subject", (CHANGE_ISSUE,), lambda f, _: lacks_subject(f), subject, SUBJECT_FIELD),
     StepRule(
-        "subject", (CHANGE_ISSUE,), lambda f, _: f.issue is not None and not f.issue.has_subject, subject, SUBJECT_FIELD
-    ),
-    StepRule(
-        "rehearsal", (SEND_ISSUE,), lambda f, _: is_composed(f) and not is_rehearsed(f), rehearsal, REHEARSAL_PAGE
+        "rehearsal", (SEND_ISSUE,), lambda f, _: is_composed(f) and f.rehearsal != REHEARSED, rehearsal, REHEARSAL_PAGE
     ),
     StepRule("schedule", (SEND_ISSUE,), lambda f, _: is_composed(f), schedule, SCHEDULE_PAGE),
-    StepRule(
-        "result",
-        (VIEW_MAILING,),
-        lambda f, now: f.result is not None and now - f.result.at < RESULT_IS_NEWS,
-        result,
-        _result,
-    ),
+    StepRule("result", (VIEW_MAILING,), is_fresh_result, result, _result),
     StepRule("draft", (CHANGE_POST,), lambda f, _: f.draft is not None, draft, _draft),
-    StepRule("write", (ADD_POST,), lambda _facts, _now: True, write, _new_post),
-    StepRule("readers", (SEE_READERS,), lambda _facts, _now: True, readers, _at("subscribers_subscriber_changelist")),
-    StepRule("rest", (), lambda _facts, _now: True, rest, _at("account")),
+    StepRule("write", (ADD_POST,), lambda _facts, _now: True, write, lambda _: NEW_POST),
+    StepRule("readers", (SEE_READERS,), lambda _facts, _now: True, readers, _page("subscribers_subscriber_changelist")),
+    StepRule("rest", (), lambda _facts, _now: True, rest, _page("account")),
 )
 
 ISSUE_STEPS = {"paused", "sending", "held", "left_out", "scheduled", "empty", "subject", "rehearsal", "schedule"}
@@ -549,11 +483,6 @@ class ChecklistItem:
     standing: str
 
 
-def _is_complete(facts: DeskFacts) -> bool:
-    issue = facts.issue
-    return issue is not None and issue.posts > 0 and issue.has_subject
-
-
 CHECKLIST_RULES: tuple[ChecklistRule, ...] = (
     ChecklistRule(
         gettext_lazy("Write and publish a post"),
@@ -571,25 +500,25 @@ CHECKLIST_RULES: tuple[ChecklistRule, ...] = (
         gettext_lazy("Put it into an issue"),
         gettext_lazy("An issue is a letter of one post or more, with a few words before and after."),
         frozenset({"left_out", "empty"}),
-        lambda facts: bool(facts.underway or (facts.issue and facts.issue.posts)),
+        lambda facts: facts.mailing is not None or is_composed(facts),
     ),
     ChecklistRule(
         gettext_lazy("Complete the issue"),
         gettext_lazy("A subject: it is what readers see first."),
         frozenset({"subject"}),
-        lambda facts: bool(facts.underway or _is_complete(facts)),
+        lambda facts: facts.mailing is not None or (is_composed(facts) and not lacks_subject(facts)),
     ),
     ChecklistRule(
         gettext_lazy("Rehearse it"),
         gettext_lazy("Everything but the sending: links, pictures, size and sender are looked at."),
         frozenset({"rehearsal"}),
-        lambda facts: bool(facts.underway or (facts.issue and facts.issue.rehearsal == "valid")),
+        lambda facts: facts.mailing is not None or facts.rehearsal == REHEARSED,
     ),
     ChecklistRule(
         gettext_lazy("Schedule it"),
         "",
         frozenset({"schedule", "scheduled", "held", "sending", "paused"}),
-        lambda facts: facts.underway is not None,
+        lambda facts: facts.mailing is not None,
     ),
 )
 

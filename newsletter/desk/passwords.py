@@ -18,8 +18,6 @@ LENGTH_MAX = 1024  # characters; longer ones are not hashed
 
 
 class CountingBackend(ModelBackend):
-    """ModelBackend that counts failures wherever `authenticate` is called."""
-
     @sensitive_variables("password")
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any

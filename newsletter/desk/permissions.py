@@ -20,10 +20,7 @@ from django.views.defaults import permission_denied
 from newsletter.desk.accounts import sessions
 from newsletter.operation.accounts import roles
 
-OPEN_DESK, MANAGE_ACCOUNTS = (
-    "open_desk",
-    "manage_accounts",
-)  # not Django permissions: `is_staff`, and owners only
+OPEN_DESK, MANAGE_ACCOUNTS = ("open_desk", "manage_accounts")  # not Django permissions: `is_staff`, and owners only
 PERMISSION_LABELS: dict[str, Promise | str] = {
     OPEN_DESK: _("open the desk"),
     MANAGE_ACCOUNTS: _("manage accounts and roles"),
@@ -70,11 +67,8 @@ def require_fresh_proof(request: HttpRequest) -> None:
 
 def needs_proof(permission: str) -> bool:
     verb = permission.partition(".")[2].partition("_")[0]
-    return (
-        permission in NEEDING_PROOF
-        or verb in VERBS_NEEDING_PROOF
-        or (permission.startswith("auth.") and verb != "view")
-    )
+    changes_accounts = permission.startswith("auth.") and verb != "view"
+    return permission in NEEDING_PROOF or verb in VERBS_NEEDING_PROOF or changes_accounts
 
 
 def requires(*permissions: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:

@@ -227,15 +227,6 @@ class DeskSite(admin.AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**today_context(request.user, timezone.now()), **(extra_context or {})})
 
-    def app_index(
-        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
-        """The models of one app; 403 instead of the stock 404 for users without permissions on it."""
-        try:
-            return super().app_index(request, app_label, extra_context)
-        except Http404:
-            raise PermissionDenied from None
-
     def on_site(self, request: HttpRequest, content_type_id: int, object_id: int) -> HttpResponse:
         model = get_object_or_404(ContentType, pk=content_type_id).model_class()
         if model is None or not self.is_registered(model):

@@ -32,7 +32,6 @@ def look_outside(rehearsal_id: int) -> None:
 
 @shared_task(ignore_result=True)
 def rehearse_by_itself() -> None:
-    """Rehearse an idle draft: local checks first, then links."""
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         found = auto_rehearsal.rehearse_idle_draft(timezone.now())
@@ -42,7 +41,6 @@ def rehearse_by_itself() -> None:
 
 @shared_task(ignore_result=True)
 def remind_author() -> None:
-    """Send reminders of upcoming slots, send issues that need no answer, and record missed slots."""
     now = timezone.now()
     reminders.record_due(now)
     reminders.send_due(now)

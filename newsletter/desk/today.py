@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Max, Q
-from django.db.models.functions import Length, Trim
 from django.urls import reverse
 from django.utils import dateformat
 from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
@@ -16,8 +15,7 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Feedback, Mailing, Reply
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, RehearsalStatus, rehearsal_digest
 from newsletter.delivery.planning import approving
-from newsletter.delivery.results import counted_copies, last_mailings, mailings_with_counts
-from newsletter.delivery.results import feedback_counts as answers_to
+from newsletter.delivery.results import counted_copies, feedback_counts, last_mailings, mailings_with_counts
 from newsletter.delivery.sending_days import free_slots
 from newsletter.desk import chart, next_step
 from newsletter.desk.issues.mailings import wait_text
@@ -28,19 +26,15 @@ from newsletter.desk.next_step import (
     CHANGE_ISSUE,
     CHANGE_POST,
     CHANGE_SETTINGS,
+    CHANGE_USERS,
     DONE,
     NEW_POST,
-    OWN,
     PUBLISH_POST,
     SEE_READERS,
     SEND_ISSUE,
     VIEW_MAILING,
     DeskFacts,
-    DraftPost,
-    LastResult,
-    NextIssue,
     NextStep,
-    OpenMailing,
     checklist,
     choose_issue_step,
     choose_step,
@@ -61,39 +55,22 @@ DRAFTS_SHOWN, MAILINGS_SHOWN, LEFT_OUT_SHOWN = 4, 10, 4  # rows that are fetched
 STATE_ORDER = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
 
 
-@dataclass(frozen=True)
-class DeskData:
-    """The facts and the rows that the page shows. Empty where the user lacks the permission.
-
-    sent: the last issues, latest first; open: mailings, most pressing first.
-    """
-
-    facts: DeskFacts
-    drafts: list[Post]
-    left_out: list[Post]
-    open: list[Mailing]
-    sent: list[Mailing]
-    reader_counts: ReaderCounts | None
-
-
-def load_desk_data(user: Any, now: datetime) -> DeskData:
+def load_desk_facts(user: Any, now: datetime) -> DeskFacts:
     publication, rights = Publication.objects.current(), frozenset(user.get_all_permissions())
     # The facts are the same for everybody; permissions decide what is shown.
-    open_mailings, sent = _open(), last_mailings()
-    has_sent = bool(sent) or any(one.planned_at for one in open_mailings) or _has_begun()
+    open_mailings, sent = _open_mailings(), last_mailings()
+    has_sent = bool(sent) or Mailing.objects.filter(planned_at__isnull=False).exists()
     issue = _next_issue() if CHANGE_ISSUE in rights or SEND_ISSUE in rights else None
+    rehearsal = Rehearsal.objects.latest_of(issue) if issue else None
     drafts = _drafts(user) if "posts.view_post" in rights else []
     may_change = [post for post in drafts if PUBLISH_POST in rights or post.created_by_id == user.pk]
-    since = _last_saved(issue, sent)
-    counts, left_out = _find_left_out(now, since) if "issues.view_issue" in rights else ({}, [])
-    may_count = SEND_ISSUE in rights or SEE_READERS in rights
-    readers = cached_reader_counts(now) if may_count else None
+    counts, left_out = _find_left_out(now, issue, sent) if "issues.view_issue" in rights else ({}, [])
+    readers = cached_reader_counts(now) if SEND_ISSUE in rights or SEE_READERS in rights else None
     new_number = next_number()
-    slot = free_slots(publication, now, 1)[0]
-    facts = DeskFacts(
+    return DeskFacts(
         rights=rights,
         zone=publication.zone,
-        slot=slot,
+        slot=free_slots(publication, now, 1)[0],
         hold=approving.hold_time(publication),
         next_number=issue.number if issue else new_number,
         new_number=new_number,
@@ -101,80 +78,35 @@ def load_desk_data(user: Any, now: datetime) -> DeskData:
         lacks_sender=_lacks_sender(now, has_sent=has_sent),
         lacks_mail_server=not (has_sent or mail_url()),
         has_sent=has_sent,
-        **_posts(user, now),
+        posts=int(Post.objects.visible_to(user).order_by().exists()),
+        published=int(Post.objects.published(now).exists()),
         **counts,
-        newest=left_out[0].title if left_out else "",
-        draft=DraftPost(may_change[0].pk, may_change[0].title) if may_change and CHANGE_POST in rights else None,
-        issue=_facts_of(issue, publication, now) if issue else None,
-        underway=_underway(open_mailings[0]) if open_mailings else None,
-        result=_result(sent[0]) if sent else None,
+        draft=may_change[0] if may_change and CHANGE_POST in rights else None,
+        issue=issue,
+        rehearsal=_rehearsal_status(rehearsal, issue, publication, now),
+        errors=sum(remark["level"] == ERROR for remark in rehearsal.remarks) if rehearsal else 0,
+        mailing=open_mailings[0] if open_mailings else None,
+        result=sent[0] if sent else None,
+        drafts=drafts,
+        left_out=left_out,
+        open_mailings=open_mailings if VIEW_MAILING in rights else [],
+        last_mailings=sent if VIEW_MAILING in rights else [],
+        reader_counts=readers,
     )
-    may_watch = VIEW_MAILING in rights
-    return DeskData(facts, drafts, left_out, open_mailings if may_watch else [], sent if may_watch else [], readers)
 
 
-# --- Mailings ---
-
-
-def _open() -> list[Mailing]:
+def _open_mailings() -> list[Mailing]:
     latest = list(mailings_with_counts().open().order_by("send_at", "pk")[:MAILINGS_SHOWN])
     return sorted(latest, key=lambda one: (STATE_ORDER.index(Mailing.State(one.state)), one.send_at))
 
 
-def _has_begun() -> bool:
-    return Mailing.objects.filter(planned_at__isnull=False).exists()
-
-
-def _underway(mailing: Mailing) -> OpenMailing:
-    return OpenMailing(
-        pk=mailing.pk,
-        number=mailing.issue.number,
-        state=mailing.state,
-        send_at=mailing.send_at,
-        to_all=mailing.kind == Mailing.Kind.ISSUE and not mailing.segment,
-        is_correction=mailing.kind == Mailing.Kind.CORRECTION,
-        has_begun=mailing.planned_at is not None,
-        sent=counted_copies(mailing, "sent"),
-        total=mailing.total,
-        cause=mailing.paused_by,
-    )
-
-
-def _result(mailing: Mailing) -> LastResult:
-    missed = counted_copies(mailing, "failed") + counted_copies(mailing, "uncertain")
-    at = mailing.finished_at or mailing.send_at
-    return LastResult(mailing.pk, mailing.issue.number, at, counted_copies(mailing, "sent"), missed)
-
-
-# --- The next issue ---
-
-
 def _next_issue() -> Issue | None:
-    mailings_with_counts = unscheduled_issues().annotate(
-        items_count=Count("items"),
-        posts_changed_at=Max("items__post__updated_at"),
-        subject_length=Length(Trim("subject")),
-    )
-    return mailings_with_counts.first()
+    changed_at = Max("items__post__updated_at")
+    return unscheduled_issues().annotate(items_count=Count("items"), posts_changed_at=changed_at).first()
 
 
-def _facts_of(issue: Any, publication: Publication, now: datetime) -> NextIssue:
-    latest = Rehearsal.objects.latest_of(issue)
-    return NextIssue(
-        pk=issue.pk,
-        number=issue.number,
-        posts=issue.items_count,
-        has_subject=issue.subject_length > 0,
-        rehearsal=_standing(latest, issue, publication, now),
-        errors=sum(remark["level"] == ERROR for remark in latest.remarks) if latest else 0,
-    )
-
-
-def _standing(latest: Rehearsal | None, issue: Any, publication: Publication, now: datetime) -> str:
-    """Status of the last rehearsal, as on the pages of the issue.
-
-    Renders the letter, which takes some 60 ms, only if something was saved since.
-    """
+def _rehearsal_status(latest: Rehearsal | None, issue: Any, publication: Publication, now: datetime) -> str:
+    """Renders the letter, which takes some 60 ms, only if something was saved since."""
     if latest is None:
         return RehearsalStatus.NONE
     changed = (issue.updated_at, issue.posts_changed_at, publication.updated_at)
@@ -182,34 +114,18 @@ def _standing(latest: Rehearsal | None, issue: Any, publication: Publication, no
     return latest.standing(rehearsal_digest(freeze(issue).content_hash, "") if was_saved else latest.digest, now)
 
 
-# --- Posts ---
-
-
-def _posts(user: Any, now: datetime) -> dict[str, int]:
-    mine = Post.objects.visible_to(user).order_by()
-    return {"posts": int(mine.exists()), "published": int(Post.objects.published(now).exists())}
-
-
 def _drafts(user: Any) -> list[Post]:
     drafts = Post.objects.visible_to(user).drafts().defer("summary")
     return attach_renderings(drafts.prefetch_related("issues")[:DRAFTS_SHOWN])
 
 
-def _last_saved(issue: Issue | None, sent: list[Mailing]) -> datetime | None:
-    """Posts published later than this are new: the last save of the issue, or else the last sending."""
-    if issue:
-        return issue.updated_at
-    return sent[0].planned_at if sent else None
-
-
-def _find_left_out(now: datetime, since: datetime | None) -> tuple[dict[str, int], list[Post]]:
+def _find_left_out(now: datetime, issue: Issue | None, sent: list[Mailing]) -> tuple[dict[str, int], list[Post]]:
+    """Published posts in no issue: counts of all and of the new ones, and the first of them."""
+    since = issue.updated_at if issue else sent[0].planned_at if sent else None
     waiting = in_no_issue(Post.objects.published(now))
     newly = Count("pk", filter=Q(published_at__gt=since)) if since else Count("pk")
-    counts = waiting.order_by().aggregate(left_out=Count("pk"), newly=newly)
+    counts = waiting.order_by().aggregate(left_out_count=Count("pk"), newly=newly)
     return counts, list(waiting.only("title", "published_at")[:LEFT_OUT_SHOWN])
-
-
-# --- The publication and its readers ---
 
 
 def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
@@ -220,22 +136,21 @@ def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
 # --- What is wrong ---
 
 
-ROW_OF_FINDING = -1  # placeholder for Finding.about in `args`
+PAGES_OF_ROW = {"admin:mailing", "admin:webhook"}  # their argument is the `about` of the finding
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """A link to where a finding can be fixed, and the permission for it."""
+    """A link to where a finding can be fixed, and the permission for it. tail: of the URL."""
 
-    words: Any
-    right: str
-    name: str
-    args: tuple[int, ...] = ()
+    label: Any
+    permission: str
+    url_name: str
     tail: str = ""
 
     def url(self, finding: Finding) -> str:
-        args = [finding.about if arg == ROW_OF_FINDING else arg for arg in self.args]
-        return reverse(self.name, args=args) + self.tail
+        args = [finding.about] if self.url_name in PAGES_OF_ROW else []
+        return reverse(self.url_name, args=args) + self.tail
 
 
 @dataclass(frozen=True)
@@ -250,29 +165,25 @@ class VisibleProblem:
 
 
 SENDER, MAIL_SERVER = "admin:settings_sender", "admin:settings_mail"
-PENDING_READERS = ("admin:subscribers_subscriber_changelist", (), "?state=pending")
+PENDING_READERS = ("admin:subscribers_subscriber_changelist", "?state=pending")
 REMEDIES: dict[str, Remedy] = {
-    "sender.made_up": Remedy(gettext_lazy("Set the sender"), CHANGE_SETTINGS, SENDER, tail="#id_sender_email"),
-    "postal_address.empty": Remedy(
-        gettext_lazy("Fill in the address"), CHANGE_SETTINGS, SENDER, tail="#id_postal_address"
-    ),
+    "sender.made_up": Remedy(gettext_lazy("Set the sender"), CHANGE_SETTINGS, SENDER, "#id_sender_email"),
+    "postal_address.empty": Remedy(gettext_lazy("Fill in the address"), CHANGE_SETTINGS, SENDER, "#id_postal_address"),
     "data_place.empty": Remedy(
-        gettext_lazy("Name the place"), CHANGE_SETTINGS, "admin:settings_letter", tail="#id_data_place"
+        gettext_lazy("Name the place"), CHANGE_SETTINGS, "admin:settings_letter", "#id_data_place"
     ),
-    "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), OWN, MAIL_SERVER),
-    "mail.unreadable": Remedy(gettext_lazy("Enter it anew"), OWN, MAIL_SERVER),
+    "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), CHANGE_USERS, MAIL_SERVER),
+    "mail.unreadable": Remedy(gettext_lazy("Enter it anew"), CHANGE_USERS, MAIL_SERVER),
     "mail.waiting": Remedy(gettext_lazy("See who waits"), SEE_READERS, *PENDING_READERS),
     "mail.given_up": Remedy(gettext_lazy("See who waits"), SEE_READERS, *PENDING_READERS),
-    "mailing.paused": Remedy(gettext_lazy("Go on or cancel"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
-    "mailing.late": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
-    "mailing.stands_still": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
-    "mailing.refused_addresses": Remedy(
-        gettext_lazy("Look at the addresses"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)
-    ),
-    "result_letter.waiting": Remedy(gettext_lazy("See the result"), VIEW_MAILING, "admin:mailing", (ROW_OF_FINDING,)),
+    "mailing.paused": Remedy(gettext_lazy("Go on or cancel"), VIEW_MAILING, "admin:mailing"),
+    "mailing.late": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing"),
+    "mailing.stands_still": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing"),
+    "mailing.refused_addresses": Remedy(gettext_lazy("Look at the addresses"), VIEW_MAILING, "admin:mailing"),
+    "result_letter.waiting": Remedy(gettext_lazy("See the result"), VIEW_MAILING, "admin:mailing"),
     "mailing.uncertain": Remedy(gettext_lazy("Choose the mailing"), VIEW_MAILING, "admin:delivery_mailing_changelist"),
-    "webhook.off": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook", (ROW_OF_FINDING,)),
-    "webhook.failing": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook", (ROW_OF_FINDING,)),
+    "webhook.off": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook"),
+    "webhook.failing": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook"),
     "database.restored": Remedy(gettext_lazy("Read and decide"), SEND_ISSUE, "admin:restored"),
 }
 
@@ -306,9 +217,9 @@ def _is_said(finding: Finding, step: NextStep) -> bool:
 
 def _shown(finding: Finding, facts: DeskFacts) -> VisibleProblem:
     cure = REMEDIES.get(finding.id)
-    if cure is None or not facts.may(cure.right) or (ROW_OF_FINDING in cure.args and not finding.about):
+    if cure is None or not facts.may(cure.permission) or (cure.url_name in PAGES_OF_ROW and not finding.about):
         return VisibleProblem(finding.level, finding.message, finding.hint, "", "")
-    return VisibleProblem(finding.level, finding.message, finding.hint, str(cure.words), cure.url(finding))
+    return VisibleProblem(finding.level, finding.message, finding.hint, str(cure.label), cure.url(finding))
 
 
 # --- The page ---
@@ -341,10 +252,10 @@ class DeskRow:
 
 
 def today_context(user: Any, now: datetime) -> dict[str, Any]:
-    found = load_desk_data(user, now)
-    facts = found.facts
+    facts = load_desk_facts(user, now)
     step = choose_step(facts, now)
     items = checklist(facts, step, now)
+    left_out_more = facts.left_out_count - len(facts.left_out)
     return {
         "step": step,
         "checklist": items,
@@ -353,22 +264,21 @@ def today_context(user: Any, now: datetime) -> dict[str, Any]:
         "offers_move": bool(items) and not facts.posts and facts.may(PUBLISH_POST) and facts.may(ADD_POST),
         "offers_new_post": facts.may(ADD_POST) and not items and step.place != NEW_POST,
         "troubles": visible_problems(facts, step, now),
-        "left_out": _left_out(found, now),
-        "left_out_more": thousands(facts.left_out - len(found.left_out)) if found.left_out else "",
+        "left_out": _left_out(facts, now),
+        "left_out_more": thousands(left_out_more) if left_out_more else "",
         "puts_into": facts.issue if facts.may(CHANGE_ISSUE) else None,
         "begins_issue": facts.issue is None and facts.may(CHANGE_ISSUE) and facts.may(ADD_ISSUE),
-        "has_more_left_out": facts.left_out > len(found.left_out),
-        "last": _last(found, now),
-        "drafts": [_draft(post, facts, now) for post in found.drafts],
-        "upcoming": _upcoming(found, now) if facts.may("issues.view_issue") and not items else [],
+        "last": _last(facts, now) if facts.last_mailings else None,
+        "drafts": [_draft(post, facts, now) for post in facts.drafts],
+        "upcoming": _upcoming(facts, now) if facts.may("issues.view_issue") and not items else [],
         "questions": _questions(now) if facts.may(SEND_ISSUE) and not items else [],
-        "readers": _readers(found.reader_counts, facts, now) if found.reader_counts else None,
+        "readers": _readers(facts.reader_counts, facts, now) if facts.reader_counts else None,
         "replies": Reply.objects.to_answer().count() if facts.may(SEE_READERS) and facts.may(CHANGE_READERS) else 0,
     }
 
 
 def issues_context(user: Any, now: datetime) -> dict[str, Any]:
-    facts = load_desk_data(user, now).facts
+    facts = load_desk_facts(user, now)
     return {"step": choose_issue_step(facts, now), "slot": facts.slot, "composed": facts.issue}
 
 
@@ -379,16 +289,16 @@ def _questions(now: datetime) -> list[public_holidays.HolidayQuestion]:
 # --- Posts ---
 
 
-def _left_out(found: DeskData, now: datetime) -> list[DeskRow]:
-    may_open = found.facts.may("posts.view_post")
+def _left_out(facts: DeskFacts, now: datetime) -> list[DeskRow]:
+    may_open = facts.may("posts.view_post")
     return [
         DeskRow(
             title=post.title,
-            about=_("published %(when)s") % {"when": next_step.since(post.published_at, found.facts.zone, now)},
+            about=_("published %(when)s") % {"when": next_step.since(post.published_at, facts.zone, now)},
             url=_post_url(post) if may_open else "",
             post=post.pk,
         )
-        for post in found.left_out
+        for post in facts.left_out
         if post.published_at
     ]
 
@@ -410,15 +320,14 @@ def _post_url(post: Post) -> str:
 # --- Issues ---
 
 
-def _last(found: DeskData, now: datetime) -> dict[str, Any] | None:
-    if not found.sent:
-        return None
-    mailing, zone = found.sent[0], found.facts.zone
-    answers = answers_to(dict.fromkeys((one.issue_id for one in found.sent), now))
-    helpful = [answers.get((one.issue_id, HELPFUL.value), 0) for one in reversed(found.sent)]
+def _last(facts: DeskFacts, now: datetime) -> dict[str, Any]:
+    mailings = facts.last_mailings[::-1]
+    mailing = mailings[-1]
+    answers = feedback_counts(dict.fromkeys((one.issue_id for one in mailings), now))
+    helpful = [answers.get((one.issue_id, HELPFUL.value), 0) for one in mailings]
     return {
         "title": mailing.issue.subject,
-        "about": _about_result(mailing, found.facts, now),
+        "about": _about_result(mailing, facts, now),
         "url": reverse("admin:mailing", args=[mailing.pk]),
         "figures": list(_figures(mailing, answers)),
         "chart": chart.bar_chart(helpful, _caption(len(helpful))) if len(helpful) > 1 and any(helpful) else None,
@@ -428,10 +337,9 @@ def _last(found: DeskData, now: datetime) -> dict[str, Any] | None:
             columns=(str(HELPFUL.label),),
             rows=tuple(
                 (_("Issue %(number)s") % {"number": one.issue.number}, (thousands(count),))
-                for one, count in zip(reversed(found.sent), helpful, strict=True)
+                for one, count in zip(mailings, helpful, strict=True)
             ),
         ),
-        "day": next_step.day(mailing.finished_at or mailing.send_at, zone, now),
     }
 
 
@@ -451,15 +359,14 @@ def _about_result(mailing: Mailing, facts: DeskFacts, now: datetime) -> str:
 
 
 def _figures(mailing: Mailing, answers: dict[tuple[int, str], int]) -> list[DeskFigure]:
-    missed = counted_copies(mailing, "failed") + counted_copies(mailing, "uncertain")
+    sent, missed = counted_copies(mailing, "sent"), next_step.missed_copies(mailing)
     given = [(answer.label, answers.get((mailing.issue_id, answer.value), 0)) for answer in Feedback.Rating]
-    mailings_with_counts = [(_("sent"), counted_copies(mailing, "sent")), (_("did not get it"), missed), *given]
-    return [DeskFigure(str(label).capitalize(), thousands(count)) for label, count in mailings_with_counts]
+    figures = [(_("sent"), sent), (_("did not get it"), missed), *given]
+    return [DeskFigure(str(label).capitalize(), thousands(count)) for label, count in figures]
 
 
-def _upcoming(found: DeskData, now: datetime) -> list[DeskRow]:
+def _upcoming(facts: DeskFacts, now: datetime) -> list[DeskRow]:
     """Mailings in progress, then scheduled ones and free slots by day, with the next issue in the first slot."""
-    facts = found.facts
     slots = free_slots(Publication.objects.current(), now, SLOTS_SHOWN)
     later = facts.new_number if facts.issue else facts.new_number + 1
     numbers = [facts.next_number, *range(later, later + SLOTS_SHOWN)]
@@ -470,14 +377,14 @@ def _upcoming(found: DeskData, now: datetime) -> list[DeskRow]:
     if facts.issue:
         url = reverse("admin:issues_issue_change", args=[facts.issue.pk]) if facts.may(CHANGE_ISSUE) else ""
         lines[0] = replace(lines[0], about=_composed(facts), url=url)
-    shown = [(one.send_at, _on_its_way(one, facts, now)) for one in found.open]
-    pressing = sum(one.state != Mailing.State.SCHEDULED for one in found.open)  # these stand first
+    shown = [(one.send_at, _on_its_way(one, facts, now)) for one in facts.open_mailings]
+    pressing = sum(one.state != Mailing.State.SCHEDULED for one in facts.open_mailings)  # these stand first
     by_day = sorted([*shown[pressing:], *zip(slots, lines, strict=True)], key=lambda one: one[0])
     return [line for _at, line in [*shown[:pressing], *by_day]]
 
 
 def _composed(facts: DeskFacts) -> str:
-    posts = facts.issue.posts if facts.issue else 0
+    posts = facts.issue.items_count
     if not posts:
         return _("No post in it yet")
     return ngettext("%(count)s post, draft", "%(count)s posts, draft", posts) % {"count": thousands(posts)}

@@ -11,7 +11,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import F, Model, QuerySet, Value
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -47,7 +47,6 @@ def _without(nested: Iterable[Any], starts: tuple[str, ...]) -> list[Any]:
 
 
 PER_PAGE = 50
-CHANGE_SOURCE = "change"  # the source of an entry
 Action = Change.Action
 
 
@@ -106,29 +105,20 @@ class AuditedAdmin(PlainDeleteAdmin):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
         if not self.has_view_or_change_permission(request, found):
             raise PermissionDenied
-        paginator = Paginator(self.history_rows_of(request, found), PER_PAGE)
-        shown = paginator.get_page(request.GET.get("p", 1))
+        entries = sorted(self.history_of(request, found), key=lambda entry: entry.at, reverse=True)
+        shown = Paginator(entries, PER_PAGE).get_page(request.GET.get("p", 1))
         context = self.admin_site.each_context(request) | {
             "title": _("History"),
             "object": found,
             "opts": self.opts,
             "page": shown,
-            "entries": self.entries(shown.object_list),
+            "entries": shown.object_list,
         }
         return TemplateResponse(request, self.object_history_template or "admin/history.html", context)
 
-    def history_rows_of(self, request: HttpRequest, obj: Model) -> QuerySet[Any]:
-        """(time, source, key) rows, newest first, the input of `entries`."""
-        return newest_first(change_rows(obj))
-
-    def entries(self, rows: Iterable[tuple[datetime, str, int]]) -> list[HistoryEntry]:
-        rows = list(rows)
-        found = self.entries_by_key(rows)
-        return [found[source, key] for _at, source, key in rows if (source, key) in found]
-
-    def entries_by_key(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], HistoryEntry]:
-        changes = Change.objects.filter(pk__in=keys_of(rows, CHANGE_SOURCE))
-        return {(CHANGE_SOURCE, one.pk): self.entry_of(one) for one in changes}
+    def history_of(self, request: HttpRequest, obj: Model) -> list[HistoryEntry]:
+        """Of entries at the same time, the later one comes first."""
+        return [self.entry_of(change) for change in Change.objects.of(obj).order_by("-pk")]
 
     def entry_of(self, change: Change) -> HistoryEntry:
         """Fields are named by their form labels."""
@@ -222,26 +212,6 @@ class TrashAdmin(AuditedAdmin):
             trash.put_back(row)
         self.message_user(request, _("“%(title)s” is back.") % {"title": row}, messages.SUCCESS)
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", pk)
-
-
-def keys_of(rows: Iterable[tuple[datetime, str, int]], wanted: str) -> list[int]:
-    return [key for _at, source, key in rows if source == wanted]
-
-
-def change_rows(obj: Model) -> QuerySet[Any]:
-    return history_rows(Change.objects.of(obj), "at", CHANGE_SOURCE)
-
-
-def history_rows(rows: QuerySet[Any], at: str, source: str) -> QuerySet[Any]:
-    """(time, source, key) rows, so that several tables can be combined by union()."""
-    named = rows.order_by().annotate(happened=F(at), source=Value(source), row=F("pk"))
-    keys: QuerySet[Any] = named.values_list("happened", "source", "row")
-    return keys
-
-
-def newest_first(rows: QuerySet[Any]) -> QuerySet[Any]:
-    ordered: QuerySet[Any] = rows.order_by("-happened", "-source", "-row")
-    return ordered
 
 
 def quote_titles(titles: Iterable[str]) -> str:

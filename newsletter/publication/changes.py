@@ -18,8 +18,6 @@ NAME_LENGTH = 150  # of a user's name: django.contrib.auth
 
 
 class Via(TextChoices):
-    """The channel of an action."""
-
     DESK = "desk", _("on the desk")
     MAIL_LINK = "letter", _("by a link in a letter")
     COMMAND = "command", _("from the command line")
@@ -44,7 +42,6 @@ def current_actor() -> Actor:
 
 @contextmanager
 def acting_as(name: str, via: Via) -> Iterator[None]:
-    """Set the current actor."""
     token = _actor.set(Actor(name[:NAME_LENGTH], via))
     try:
         yield

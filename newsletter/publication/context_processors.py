@@ -16,7 +16,7 @@ def publication(request: HttpRequest) -> dict[str, object]:
         "publication": current,
         "look_url": f"{reverse('publication:look')}?v={stylesheet.css_version(current.accent, current.theme)}",
         "sheet": sheet,
-        "inline_script": stylesheet.INLINE_SCRIPT,
+        "inline_script": stylesheet.INLINE_SCRIPT if getattr(request, "runs_script", True) else "",
         "icon_version": sharing.icon_version(current),
         "page_language": sharing.language_tag(current),
         "publication_card_url": sharing.publication_card_url(current),

@@ -85,14 +85,12 @@ class CleanTextForm(forms.BaseForm):
         return [name for name in super().changed_data if not self._is_unchanged(name)]
 
     def _is_unchanged(self, name: str) -> bool:
-        """Whether initial and typed text are equal after cleaning."""
         bound = self[name]
         was, typed = bound.initial, bound.data
         return isinstance(was, str) and isinstance(typed, str) and _lines(was).strip() == _lines(typed).strip()
 
 
 def _lines(text: str) -> str:
-    """Without control characters, lines end in LF."""
     return without_control(text.replace("\r\n", "\n"))
 
 
@@ -118,29 +116,11 @@ COMMON_ZONES: dict[str, Promise] = {
 }
 
 
-OTHERS = _("Others")
-REGIONS: dict[str, Promise] = {
-    "Africa": _("Africa"),
-    "America": _("The Americas"),
-    "Asia": _("Asia"),
-    "Atlantic": _("The Atlantic"),
-    "Australia": _("Australia"),
-    "Europe": _("Europe"),
-    "Indian": _("The Indian Ocean"),
-    "Pacific": _("The Pacific"),
-}
-
-
 def zone_groups() -> list[tuple[Promise, list[tuple[str, Promise | str]]]]:
-    """Choices of all zones by region; names without a region, such as GB and ROC, are legacy and left out."""
-    groups: dict[Promise, list[tuple[str, Promise | str]]] = {_("Often chosen"): list(COMMON_ZONES.items())}
-    groups |= {label: [] for label in (*REGIONS.values(), OTHERS)}
-    for name in sorted(zoneinfo.available_timezones() - COMMON_ZONES.keys()):
-        region, _slash, place = name.partition("/")
-        if place:
-            shown = place if region in REGIONS else name
-            groups[REGIONS.get(region, OTHERS)].append((name, shown.replace("_", " ").replace("/", ", ")))
-    return list(groups.items())
+    """Choices of all zones; names without a region, such as GB and ROC, are legacy and left out."""
+    names = sorted(name for name in zoneinfo.available_timezones() - COMMON_ZONES.keys() if "/" in name)
+    others: list[tuple[str, Promise | str]] = [(name, name.replace("_", " ")) for name in names]
+    return [(_("Often chosen"), list(COMMON_ZONES.items())), (_("Others"), others)]
 
 
 class PublicationForm(CleanTextModelForm):
@@ -192,7 +172,6 @@ class LookForm(PublicationForm):
         }
 
     def clean_logo(self) -> Any:
-        """Prepare the picture, with a halo; its name is a hash of its content."""
         return _prepare_upload(self.cleaned_data["logo"], "logo", with_halo)
 
     def clean_face(self) -> Any:
@@ -376,29 +355,6 @@ class CadenceForm(RuleForm):
         return minutes
 
 
-class RhythmForm(PublicationForm):
-    """The rhythm in three plain questions. The first slot is the next day of that name."""
-
-    cadence_days = forms.TypedChoiceField(
-        label=_("How often"), choices=list(RHYTHM_LABELS.items()), coerce=int, initial=14, widget=forms.RadioSelect
-    )
-    weekday = forms.TypedChoiceField(label=_("Day of the week"), choices=list(WEEKDAYS.items()), coerce=int, initial=1)
-
-    class Meta(PublicationForm.Meta):
-        fields: tuple[str, ...] = ("cadence_days", "cadence_at")
-        widgets: dict[str, forms.Widget] = {"cadence_at": forms.TimeInput({"type": "time"}, format="%H:%M")}
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if "weekday" in cleaned:
-            self.instance.cadence_anchor_on = _next_weekday(timezone.localdate(), cleaned["weekday"])
-        return cleaned
-
-
-def _next_weekday(today: date, weekday: int) -> date:
-    return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
-
-
 HOLIDAYS_OF_ZONE = {
     "Asia/Taipei": "TW",
     "Asia/Hong_Kong": "HK",
@@ -413,18 +369,22 @@ HOLIDAYS_OF_ZONE = {
 }
 
 
-class SetupForm(RhythmForm):
-    """What a newsletter is asked before it begins; the rest has values that fit."""
+class SetupForm(PublicationForm):
+    """What is asked before a newsletter begins. Its first slot is the next `weekday`."""
 
     time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=lambda: [("", _("Choose …")), *zone_groups()])
+    cadence_days = forms.TypedChoiceField(
+        label=_("How often"), choices=list(RHYTHM_LABELS.items()), coerce=int, initial=14, widget=forms.RadioSelect
+    )
+    weekday = forms.TypedChoiceField(label=_("Day of the week"), choices=list(WEEKDAYS.items()), coerce=int, initial=1)
 
-    class Meta(RhythmForm.Meta):
-        fields = ("name", "author", "promise", "language", "time_zone", *RhythmForm.Meta.fields)
+    class Meta(PublicationForm.Meta):
+        fields = ("name", "author", "promise", "language", "time_zone", "cadence_days", "cadence_at")
         widgets = {
-            **RhythmForm.Meta.widgets,
             "name": forms.TextInput({"autocomplete": "off", "autofocus": True}),
             "author": forms.TextInput({"autocomplete": "name"}),
             "promise": forms.Textarea({"rows": 2, ONE_LINE_ATTRIBUTE: True}),
+            "cadence_at": forms.TimeInput({"type": "time"}, format="%H:%M"),
         }
         labels = {
             "name": _("Name of the newsletter"),
@@ -439,9 +399,15 @@ class SetupForm(RhythmForm):
             self.fields[name].widget.attrs["placeholder"] = example
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        cleaned = super().clean() or {}
+        if "weekday" in cleaned:
+            self.instance.cadence_anchor_on = _next_weekday(timezone.localdate(), cleaned["weekday"])
         self.instance.holiday_country = HOLIDAYS_OF_ZONE.get(cleaned.get("time_zone", ""), "")
         return cleaned
+
+
+def _next_weekday(today: date, weekday: int) -> date:
+    return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
 
 
 def setup_examples() -> dict[str, str]:

@@ -9,12 +9,7 @@ from django.utils.translation import gettext as _
 
 GIFT_BYTES = 20 * 1024**2
 STEM_MAX = 80  # characters
-GIFT_TYPES = {
-    ".pdf": "application/pdf",
-    ".epub": "application/epub+zip",
-    ".mp3": "audio/mpeg",
-    ".m4a": "audio/mp4",
-}
+GIFT_TYPES = {".pdf": "application/pdf", ".epub": "application/epub+zip", ".mp3": "audio/mpeg", ".m4a": "audio/mp4"}
 
 
 def suffix_of(head: bytes) -> str:

@@ -44,12 +44,10 @@ class _ProcessState:
 
 
 def set_process_name(name: str) -> None:
-    """Name the heartbeat file that this process' supervisor watches."""
     _ProcessState.name, _ProcessState.beats = name, {}
 
 
 def beat_process() -> None:
-    """Record a heartbeat of this process, if it is supervised."""
     if _ProcessState.name:
         beat(_ProcessState.name)
 

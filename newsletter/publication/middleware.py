@@ -123,8 +123,6 @@ class PolicyMiddleware(ContentSecurityPolicyMiddleware):
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # it has no types
-    """WhiteNoise's, with STATIC_HEADERS."""
-
     def add_mime_headers(self, headers: Headers, path: str, url: str) -> None:
         super().add_mime_headers(headers, path, url)
         add_static_headers(headers)

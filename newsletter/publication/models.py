@@ -110,8 +110,6 @@ class Publication(models.Model):
         GO = "go", _("goes out as it was mailed to its author the day before")
 
     class NumberPosition(models.TextChoices):
-        """Where a mail's subject has the issue number."""
-
         LAST = "last", _("after the words: Subject (No. 42)")
         FIRST = "first", _("before the words: No. 42: Subject")
         NOT = "not", _("nowhere")
@@ -128,8 +126,6 @@ class Publication(models.Model):
         NONE = "none", _("no AI crawlers")
 
     class Check(models.TextChoices):
-        """Rules of the format check, in display order."""
-
         STARS = "stars", _("Asterisks that readers would see")
         BRACKETS = "brackets", _("Brackets and quotation marks without a partner")
         PUNCTUATION = "punctuation", _("Half-width punctuation in Chinese")

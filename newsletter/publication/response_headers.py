@@ -8,10 +8,7 @@ from rcssmin import cssmin
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 # A static file opened as a page loads nothing and cannot be framed.
-STATIC_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Frame-Options": "DENY",
-}
+STATIC_HEADERS = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "X-Frame-Options": "DENY"}
 
 # Denied to all pages, injected scripts and embedded players included. Only names that Chromium knows, because it warns
 # of others on every page. Source: W3C Permissions Policy.

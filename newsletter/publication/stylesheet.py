@@ -40,7 +40,7 @@ INLINE_SCRIPT = (
     'document.head.append(Object.assign(document.createElement("script"),{src})))'
 )
 SCRIPT_CSP_HASH = csp_hash(INLINE_SCRIPT)
-# Placeholders in settings.SECURE_CSP for INLINE_SCRIPT_HASH and the hash of the page's sheet.
+# Placeholders in settings.SECURE_CSP for SCRIPT_CSP_HASH and the hash of the page's sheet.
 SCRIPT_HASH_PLACEHOLDER, STYLE_HASH_PLACEHOLDER = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
 
 RULE = re.compile(r"(@media[^{]+)\{((?:[^{}]+\{[^{}]*\})*)\}|([^{}]+)(\{[^{}]*\})")

@@ -15,8 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 from newsletter.delivery import tasks as delivery_tasks
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
-from newsletter.desk import tasks
-from newsletter.desk.issues import composer
+from newsletter.desk import auto_rehearsal, tasks
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.accounts.roles import OWNER
 from newsletter.posts.models import Image, Post
@@ -76,8 +75,8 @@ def run(server, settings, tmp_path):
 @pytest.fixture
 def at_once(monkeypatch):
     """Run tasks eagerly, without checking external links."""
-    written = composer.rehearse_letter
-    monkeypatch.setattr(composer, "rehearse_letter", lambda *args: written(*args)._replace(links=[]))
+    written = auto_rehearsal.rehearse
+    monkeypatch.setattr(auto_rehearsal, "rehearse", lambda *args: written(*args)._replace(links=[]))
     for task in (tasks.look_outside, tasks.work_on_errands, delivery_tasks.tell_author):
         monkeypatch.setattr(task, "apply_async", lambda args=(), _task=task, **_options: _task(*args))
 

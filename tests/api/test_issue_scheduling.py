@@ -13,8 +13,7 @@ from newsletter.delivery import tasks as delivery_tasks
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.mailing import Alert
 from newsletter.delivery.models.rehearsals import Rehearsal
-from newsletter.desk import tasks
-from newsletter.desk.issues import composer
+from newsletter.desk import auto_rehearsal, tasks
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.accounts.roles import EDITOR
 from tests.api.conftest import Program
@@ -32,8 +31,8 @@ def clock():
 
 def ask_nobody(patch: pytest.MonkeyPatch) -> None:
     """Do not check external links."""
-    written = composer.rehearse_letter
-    patch.setattr(composer, "rehearse_letter", lambda *args: written(*args)._replace(links=[]))
+    written = auto_rehearsal.rehearse
+    patch.setattr(auto_rehearsal, "rehearse", lambda *args: written(*args)._replace(links=[]))
 
 
 @pytest.fixture(autouse=True)

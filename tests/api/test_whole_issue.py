@@ -10,8 +10,7 @@ from django.test import Client
 
 from newsletter.delivery import tasks as delivery_tasks
 from newsletter.delivery.models import Mailing
-from newsletter.desk import tasks
-from newsletter.desk.issues import composer
+from newsletter.desk import auto_rehearsal, tasks
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.accounts.roles import EDITOR
 from tests.api.conftest import Program
@@ -33,8 +32,8 @@ def box(db, settings, tmp_path, monkeypatch):
     settings.MAILERS = settings.MAILERS | {
         name: mailer_from_url("", outbox=tmp_path / name) for name in ("default", "bulk")
     }
-    written = composer.rehearse_letter
-    monkeypatch.setattr(composer, "rehearse_letter", lambda *args: written(*args)._replace(links=[]))
+    written = auto_rehearsal.rehearse
+    monkeypatch.setattr(auto_rehearsal, "rehearse", lambda *args: written(*args)._replace(links=[]))
     for module in (delivery_tasks, tasks):
         for task in (one for one in vars(module).values() if hasattr(one, "apply_async")):
             monkeypatch.setattr(task, "apply_async", lambda args=(), _task=task, **_options: _task(*args))

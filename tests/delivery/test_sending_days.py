@@ -13,7 +13,7 @@ from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
 from newsletter.delivery.sending_days import free_slots
-from newsletter.desk.today import load_desk_data
+from newsletter.desk.today import load_desk_facts
 from newsletter.issues import cadence
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
@@ -129,7 +129,7 @@ def test_every_place_names_the_same_day_for_the_next_issue(client, taken, left):
     page = client.get(reverse("admin:issue_web_frame", args=[issue.pk])).text
     year = client.get(reverse("admin:calendar_year", args=[2026])).text
 
-    assert load_desk_data(user, NOW).facts.slot == left
+    assert load_desk_facts(user, NOW).slot == left
     assert client.get(reverse("admin:issue_send", args=[issue.pk])).context["form"].proposed == left
     assert f"Issue 8 · Dec. {day.day}, 2026" in rendering.html_and_text(letter)[1]
     assert f'datetime="{day:%Y-%m-%d}' in page

@@ -182,6 +182,7 @@ def test_it_says_saved_only_when_it_is(editor):
 
     editor.locator(".saving-said", has_text="Nothing was saved: the server does not answer").wait_for()
     assert Post.objects.get().body == PARAGRAPHS + "一"
+    assert not editor.locator(".saving-since").is_visible()  # one state at a time
 
 
 def test_what_a_tab_types_after_another_has_saved_is_kept_on_the_server_and_seen_beside_it(editor, server, post):

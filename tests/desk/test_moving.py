@@ -68,7 +68,7 @@ def test_a_button_goes_off_where_it_is_and_its_place_is_no_others(desk, server, 
 
     sending.pause("535 authentication failed")
 
-    shows(desk, "[data-said]", "Now it is paused.")
+    shows(desk, "[data-state]", "paused")
     assert pause.get_attribute("href") is None
     assert pause.get_attribute("aria-disabled") == "true"
     assert place_of(desk, "pause") == place
@@ -88,7 +88,7 @@ def test_the_focus_is_not_lost_when_its_button_goes_off(desk, server, sending):
 
     sending.pause("535 authentication failed")
 
-    shows(desk, "[data-said]", "Now it is paused.")
+    shows(desk, "[data-state]", "paused")
     assert desk.evaluate("document.activeElement.dataset.action") == "pause"
     desk.keyboard.press("Enter")  # it does nothing any more
     desk.keyboard.press("Shift+Tab")

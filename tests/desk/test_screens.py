@@ -103,7 +103,7 @@ def test_a_screen_of_each_kind_has_no_barrier_by_day(desk, server, issue):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("half", [0, 1])  # of the screens: all of them take a minute on a busy machine
 def test_no_screen_has_a_barrier_or_is_wider_than_a_small_phone(desk, server, screens, half, monkeypatch):
-    monkeypatch.setattr(composer, "FRESH_SECONDS", 3600)  # a page that asks again would be in the way of the next
+    monkeypatch.setattr(composer, "REFRESH_SECONDS", 3600)  # a page that asks again would be in the way of the next
 
     for path in screens[half::2]:
         desk.goto(server.url + path)

@@ -1,7 +1,6 @@
 """Sessions of an account, when it last proved its identity, and the adapters for django-allauth."""
 
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -119,16 +118,6 @@ SYSTEM_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class ActiveSession:
-    pk: int
-    browser: str
-    address: str
-    since: datetime
-    last_seen_at: datetime
-    is_current: bool
-
-
 # --- Written while the account is used ---
 
 
@@ -178,22 +167,13 @@ def has_fresh_proof(request: HttpRequest, now: datetime) -> bool:
 # --- The list ---
 
 
-def active_sessions(user: User, current_key: str | None) -> list[ActiveSession]:
-    """Live sessions: the current one first, then by last use."""
+def active_sessions(user: User, current_key: str | None) -> list[Any]:
+    """Live UserSessions, the current one first, then by last use; with `browser`, `address` and `is_current`."""
     rows = UserSession.objects.purge_and_list(user)
-    rows.sort(key=lambda row: (row.session_key != current_key, -row.last_seen_at.timestamp()))
-    return [_seen(row, current_key) for row in rows]
-
-
-def _seen(row: UserSession, current_key: str | None) -> ActiveSession:
-    return ActiveSession(
-        pk=row.pk,
-        browser=browser_name(row.user_agent),
-        address="" if row.ip == UNKNOWN_ADDRESS else row.ip,
-        since=row.created_at,
-        last_seen_at=row.last_seen_at,
-        is_current=row.session_key == current_key,
-    )
+    for row in rows:
+        row.browser, row.address = browser_name(row.user_agent), "" if row.ip == UNKNOWN_ADDRESS else row.ip
+        row.is_current = row.session_key == current_key
+    return sorted(rows, key=lambda row: (not row.is_current, -row.last_seen_at.timestamp()))
 
 
 def browser_name(agent: str) -> str:

@@ -30,8 +30,9 @@ from newsletter.delivery.planning.approving import PlanningError, mailing_obstac
 from newsletter.delivery.readers import changes
 from newsletter.desk.forms import WithholdForm
 from newsletter.desk.issues import history
-from newsletter.desk.issues.composer import issue_page, losses_context, moment_text, wake_workers
+from newsletter.desk.issues.composer import issue_page, losses_context, wake_workers
 from newsletter.desk.issues.scheduling import schedule_form
+from newsletter.desk.templatetags.calendar_days import long_moment
 from newsletter.mail import headers
 from newsletter.mail.mailers import provider_label
 from newsletter.publication.models import Publication
@@ -103,7 +104,7 @@ def _move(request: HttpRequest, found: Mailing, send_at: datetime) -> None:
     found.refresh_from_db()
     if moved:
         text = _("Moved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
-        messages.success(request, text % {"time": moment_text(found.send_at)})
+        messages.success(request, text % {"time": long_moment(found.send_at)})
     else:
         messages.warning(request, _too_late(found))
 
@@ -128,7 +129,7 @@ def _hold() -> timedelta:
 def _after_resuming(found: Mailing) -> str:
     if found.planned_at:
         return _("It goes on where it stopped. Nobody gets it twice.")
-    return _("It is scheduled again. The first mail leaves on %(time)s.") % {"time": moment_text(found.send_at)}
+    return _("It is scheduled again. The first mail leaves on %(time)s.") % {"time": long_moment(found.send_at)}
 
 
 def _after_cancelling(found: Mailing) -> str:

@@ -1,7 +1,6 @@
 """Screens of an issue before it is sent: preview, rehearsal, test copies."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.csp import CSP
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -34,11 +31,11 @@ from newsletter.delivery.letter.rendering import FrozenLetter, copy_for, freeze,
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, RehearsalStatus, rehearsal_digest
 from newsletter.delivery.rehearsal import EXAMPLE_READERS, build_test_copy, example_reader, unsaved_mailing
-from newsletter.delivery.rehearsal import rehearse as rehearse_letter
 from newsletter.delivery.sending_days import free_slots
 from newsletter.desk.audiences import segment_choices, segment_label
-from newsletter.desk.auto_rehearsal import audience_remarks
+from newsletter.desk.auto_rehearsal import local_results
 from newsletter.desk.forms import TestCopyForm
+from newsletter.desk.settings.publication import PAGE_CSP, without_script
 from newsletter.desk.settings.sender_checks import send_mail_now
 from newsletter.desk.tasks import look_outside
 from newsletter.issues.annotations import attach_reading_minutes
@@ -66,26 +63,17 @@ PREVIEW_READERS = {
     "rare": (gettext_lazy("a reader with rare characters"), *EXAMPLE_READERS[3]),
 }
 PREVIEW_WIDTHS = {"": gettext_lazy("full width"), "700": "700 px", "375": "375 px"}
-COLOUR_SCHEMES = {
-    "": gettext_lazy("as on this screen"),
-    "light": gettext_lazy("light"),
-    "dark": gettext_lazy("dark"),
-}
+COLOUR_SCHEMES = {"": gettext_lazy("as on this screen"), "light": gettext_lazy("light"), "dark": gettext_lazy("dark")}
 IS_DARK = "@media (prefers-color-scheme: dark)"
 NEVER_DARK, ALWAYS_DARK = "@media (max-width: 0)", "@media (min-width: 0)"
 # The composer shows the letter's head itself, to be edited.
 HIDDEN_HEAD = ".masthead, .number, h1 { display: none !important } .sheet .body { padding-top: 4px !important }"
 BELOW_SUBJECT = f"<style>{HIDDEN_HEAD}</style></head>"
-PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
 
 
 def wake_workers() -> None:
     """Enqueue the dispatcher. Without a queue, beat does so within seconds."""
     enqueue_on_commit(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES_SECONDS)
-
-
-def moment_text(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
 def issue_page(request: HttpRequest, template: str, issue: Issue, context: dict[str, Any]) -> HttpResponse:
@@ -161,7 +149,7 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     older, newer = neighbours(issue)
     around = {"older": older, "newer": newer}
     beside = {"corrections": issue.corrections.all(), "quotes": issue.quotes.all()}
-    return render(request, "issues/issue.html", {"issue": issue} | around | beside)
+    return render(without_script(request), "issues/issue.html", {"issue": issue} | around | beside)
 
 
 # --- What the page of an issue shows beside its fields ---
@@ -172,16 +160,6 @@ UNSETTLED_STATUSES = {
     RehearsalStatus.OUTDATED,
     RehearsalStatus.RUNNING,
 }  # an automatic rehearsal will follow
-
-
-@dataclass(frozen=True)
-class PostFormChoice:
-    """One way to show a post in the mail. size: "" if unknown."""
-
-    value: str
-    label: str
-    size: str
-    is_chosen: bool
 
 
 def add_choices(issue: Issue, formset: Any) -> None:
@@ -195,10 +173,11 @@ def _posts_of(rows: Iterable[tuple[Any, Post | None]]) -> list[Post]:
     return list(Post.objects.select_related("cover").prefetch_related("tags").filter(pk__in=keys))
 
 
-def _choices(chosen: str, sizes: dict[str, int]) -> Iterator[PostFormChoice]:
+def _choices(chosen: str, sizes: dict[str, int]) -> Iterator[dict[str, Any]]:
+    """The ways to show a post in the mail. size: "" if unknown."""
     for value, label in IssueItem.Form.choices:
         size = size_text(sizes[value]) if value in sizes else ""
-        yield PostFormChoice(value, str(label), size, is_chosen=value == chosen)
+        yield {"value": value, "label": label, "size": size, "is_chosen": value == chosen}
 
 
 def letter_context(issue: Issue, now: datetime) -> dict[str, Any]:
@@ -288,17 +267,9 @@ def start_rehearsal_if_needed(issue: Issue, segment: str, content_hash: str, now
 def start_rehearsal(issue: Issue, segment: str, now: datetime) -> Rehearsal:
     """Run the local checks now and store them; a worker then checks links."""
     mailing = unsaved_mailing(issue, segment, now)
-    report = rehearse_letter(mailing, now)
-    found = Rehearsal.objects.create(
-        issue=issue,
-        segment=segment,
-        digest=rehearsal_digest(mailing.content_hash, segment),
-        started_at=now,
-        told_at=now,
-        remarks=[asdict(one) for one in (*audience_remarks(issue, segment, now), *report.remarks)],
-        copies=report.copies,
-        links=report.links,
-    )
+    digest, results = rehearsal_digest(mailing.content_hash, segment), local_results(mailing, now)
+    times = {"started_at": now, "told_at": now}
+    found = Rehearsal.objects.create(issue=issue, segment=segment, digest=digest, **times, **results)
     enqueue_on_commit(look_outside, found.pk)
     return found
 

@@ -17,6 +17,7 @@ from newsletter.delivery.models.deliveries import OTHER_DOMAINS
 from newsletter.delivery.results import REASON_TEXTS
 from newsletter.desk.issues.actions import message_id_of
 from newsletter.desk.issues.composer import issue_page
+from newsletter.desk.templatetags.figures import thousands
 from newsletter.mail.smtp_replies import RefusalReason
 from subscribers.exporting import csv_download_response, csv_table, iso_time
 
@@ -37,10 +38,6 @@ class DomainCell:
     name: str
     label: Any
     count: int
-
-    @property
-    def shown(self) -> str:
-        return f"{self.count:,}"
 
 
 @dataclass(frozen=True)
@@ -76,33 +73,21 @@ def _domain(place: int, name: str, numbers: list[int]) -> DomainRow:
 # --- Why copies failed ---
 
 
-@dataclass(frozen=True)
-class FailureReason:
-    """leads_to: URL name of the page where it can be mended."""
-
-    title: str
-    advice: str
-    count: int = 0
-    leads_to: str = ""
+SENDER_REASONS = {RefusalReason.POLICY, RefusalReason.OURS}  # can be mended in the settings of the sender
 
 
-LEADS_TO = {RefusalReason.POLICY: "admin:settings_sender", RefusalReason.OURS: "admin:settings_sender"}
-
-
-def failure_reasons(found: Breakdown | None) -> list[FailureReason]:
+def failure_reasons(found: Breakdown | None) -> list[dict[str, Any]]:
     counts: Mapping[str, int] = found.by_verdict if found else {}
-    known = ((RefusalReason(name), count) for name, count in counts.items() if count)
-    return [_reason(one, count) for one, count in sorted(known, key=lambda pair: -pair[1])]
-
-
-def _reason(one: RefusalReason, count: int) -> FailureReason:
-    title, advice = REASON_TEXTS[one]
-    return FailureReason(str(title), str(advice), count, LEADS_TO.get(one, ""))
+    known = sorted(((RefusalReason(name), count) for name, count in counts.items() if count), key=lambda one: -one[1])
+    return [
+        {"text": REASON_TEXTS[reason], "count": count, "is_of_sender": reason in SENDER_REASONS}
+        for reason, count in known
+    ]
 
 
 def domain_figures(found: Breakdown | None) -> Iterator[tuple[str, str]]:
     for domain in domain_rows(found):
-        yield from ((cell.name, cell.shown) for cell in domain.cells)
+        yield from ((cell.name, thousands(cell.count)) for cell in domain.cells)
 
 
 # --- A list for each state ---

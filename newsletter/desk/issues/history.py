@@ -1,35 +1,25 @@
 """The history of an issue: edits, steps of its mailings, answered reminders."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.desk.templatetags.calendar_days import long_moment
 from newsletter.issues.forms import IssueForm
 from newsletter.issues.models import Issue
 from newsletter.issues.search import index_issue
 from newsletter.mail.mailers import OUTBOX_NAME
 from newsletter.posts.json_saves import StaleTextError, is_autosave
 from newsletter.posts.storing import was_logged_recently
-from newsletter.publication.audit import (
-    HistoryEntry,
-    TrashAdmin,
-    actor_text,
-    change_rows,
-    history_rows,
-    keys_of,
-    newest_first,
-)
+from newsletter.publication.audit import HistoryEntry, TrashAdmin, actor_text
 from newsletter.publication.changes import Via
 
 
@@ -46,7 +36,6 @@ def save_text(issue: Issue, seen_version: int) -> None:
 
 
 def save_posts_and_texts(form: IssueForm) -> None:
-    """Add the ticked posts, store the reusable texts, and update the search index."""
     form.add_posts()
     form.save_texts()
     index_issue(Issue.objects.get(pk=form.instance.pk))  # reload: it may have been sent meanwhile
@@ -64,7 +53,6 @@ def change_detail(fields: Iterable[str], form: IssueForm, formsets: Iterable[Any
     return {name: values for name, values in found.items() if values}
 
 
-STEP_SOURCE, ANSWER_SOURCE, MISSED_SOURCE = "step", "answer", "missed"  # sources of entries, besides audit.CHANGE
 ANSWER_TEXTS = {
     Reminder.Response.MOVED: gettext_lazy("Put off by a week"),
     Reminder.Response.SKIPPED: gettext_lazy("The slot was skipped"),
@@ -88,23 +76,18 @@ class AuditedIssueAdmin(TrashAdmin):
         if not (is_text and is_autosave(request) and was_logged_recently(obj)):
             super().log_change(request, obj, message)
 
-    def history_rows_of(self, request: HttpRequest, obj: Issue) -> QuerySet[Any]:  # type: ignore[override]  # obj is an Issue here
-        changes = change_rows(obj)
+    def history_of(self, request: HttpRequest, obj: Issue) -> list[HistoryEntry]:  # type: ignore[override]  # obj is an Issue here
+        changes = super().history_of(request, obj)
         if not request.user.has_perm("delivery.view_mailing"):
-            return newest_first(changes)
-        steps = history_rows(MailingStep.objects.filter(mailing__issue=obj), "at", STEP_SOURCE)
-        letters = Reminder.objects.filter(issue=obj)
-        answers = history_rows(letters.filter(answer__in=ANSWER_TEXTS), "answered_at", ANSWER_SOURCE)
-        missed = history_rows(letters.filter(kind=Reminder.Kind.MISSED), "at", MISSED_SOURCE)
-        return newest_first(changes.union(steps, answers, missed, all=True))
-
-    def entries_by_key(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], HistoryEntry]:
-        steps = MailingStep.objects.filter(pk__in=keys_of(rows, STEP_SOURCE)).select_related("mailing")
-        letters = Reminder.objects.in_bulk([*keys_of(rows, ANSWER_SOURCE), *keys_of(rows, MISSED_SOURCE)])
-        found = super().entries_by_key(rows)
-        found |= {(STEP_SOURCE, one.pk): step_entry(one) for one in steps.defer("mailing__html", "mailing__text")}
-        found |= {(ANSWER_SOURCE, key): _answer_entry(letters[key]) for key in keys_of(rows, ANSWER_SOURCE)}
-        return found | {(MISSED_SOURCE, key): _missed_entry(letters[key]) for key in keys_of(rows, MISSED_SOURCE)}
+            return changes
+        steps = MailingStep.objects.filter(mailing__issue=obj).select_related("mailing").order_by("-pk")
+        reminders = Reminder.objects.filter(issue=obj)
+        return [
+            *(step_entry(step) for step in steps.defer("mailing__html", "mailing__text")),
+            *(_missed_entry(reminder) for reminder in reminders.filter(kind=Reminder.Kind.MISSED)),
+            *changes,
+            *(_answer_entry(reminder) for reminder in reminders.filter(answer__in=ANSWER_TEXTS)),
+        ]
 
 
 # --- Entry texts ---
@@ -169,7 +152,7 @@ _COUNT_KINDS = {StepKind.COUNTED_AS_SENT, StepKind.SEND_AGAIN}
 
 def _details(step: MailingStep) -> Iterator[str]:
     if step.send_at:
-        yield _("Leaves on %(time)s") % {"time": _format_time(step.send_at)}
+        yield _("Leaves on %(time)s") % {"time": long_moment(step.send_at)}
     if step.what in _HASH_KINDS:
         yield _("Text %(hash)s") % {"hash": step.detail[:12]}
     elif step.what in _PROVIDER_KINDS:
@@ -179,13 +162,12 @@ def _details(step: MailingStep) -> Iterator[str]:
 
 
 def provider_text(name: str) -> str:
-    """The provider's name for display; that of the outbox is explained."""
     return _("the outbox: kept on this server, mailed to nobody") if name == OUTBOX_NAME else name
 
 
 def _answer_entry(letter: Reminder) -> HistoryEntry:
-    details = [_("Leaves on %(time)s") % {"time": _format_time(letter.moved_to)}] if letter.moved_to else []
-    details += [_("Slot of %(time)s") % {"time": _format_time(letter.slot_at)}]
+    details = [_("Leaves on %(time)s") % {"time": long_moment(letter.moved_to)}] if letter.moved_to else []
+    details += [_("Slot of %(time)s") % {"time": long_moment(letter.slot_at)}]
     at = letter.answered_at or letter.at
     return HistoryEntry(
         at, str(ANSWER_TEXTS[Reminder.Response(letter.answer)]), actor_text("", Via.MAIL_LINK), tuple(details)
@@ -193,10 +175,6 @@ def _answer_entry(letter: Reminder) -> HistoryEntry:
 
 
 def _missed_entry(letter: Reminder) -> HistoryEntry:
-    text = _("Not sent at the slot of %(time)s") % {"time": _format_time(letter.slot_at)}
+    text = _("Not sent at the slot of %(time)s") % {"time": long_moment(letter.slot_at)}
     details = (str(letter.get_reason_display()), letter.detail)
     return HistoryEntry(letter.at, text, actor_text("", Via.ENGINE), tuple(filter(None, details)))
-
-
-def _format_time(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "DATETIME_FORMAT")

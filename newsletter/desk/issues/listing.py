@@ -159,7 +159,6 @@ def put_post_in(request: HttpRequest, pk: int, post_pk: int) -> HttpResponse:
 
 
 def _say(request: HttpRequest, level: int, text: str, post: Post, issue: Issue) -> None:
-    """Add a message that links to the issue."""
     number = _("issue %(number)s") % {"number": issue.number}
     link = format_html('<a href="{}">{}</a>', reverse("admin:issues_issue_change", args=[issue.pk]), number)
     messages.add_message(request, level, format_html(text, post=post, issue=link))

@@ -31,6 +31,7 @@ from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, SEND_AT_ONCE, maile
 from newsletter.desk.issues.composer import issue_page
 from newsletter.desk.templatetags.calendar_days import days_until
 from newsletter.desk.templatetags.figures import thousands
+from newsletter.issues.models import Issue
 
 LIVELY_SECONDS, SOON_SECONDS, IDLE_SECONDS = 1.5, 5, 60  # seconds between polls
 State = Mailing.State
@@ -154,7 +155,7 @@ def lead_sentence(mailing: Mailing, counts: MailingCounts, now: datetime, reader
 
     readers: who would get it now; 0 if unknown.
     """
-    what = mailing_title(mailing.issue.number, is_correction=mailing.kind == Mailing.Kind.CORRECTION)
+    what = mailing_title(mailing)
     if mailing.state == State.SCHEDULED:
         return _scheduled(mailing, what, now, readers)
     if mailing.state == State.PAUSED:
@@ -170,10 +171,15 @@ def lead_sentence(mailing: Mailing, counts: MailingCounts, now: datetime, reader
     return format_html(sentences[State(mailing.state)], what=what, sent=sent, total=total)
 
 
-def mailing_title(number: int, *, is_correction: bool) -> str:
-    """The beginning of a sentence about a mailing."""
-    words = _("The correction of issue %(number)s") if is_correction else _("Issue %(number)s")
-    return words % {"number": number}
+def issue_title(issue: Issue) -> str:
+    return _("Issue %(number)s") % {"number": issue.number}
+
+
+def mailing_title(mailing: Mailing) -> str:
+    """The beginning of a sentence."""
+    if mailing.kind != Mailing.Kind.CORRECTION:
+        return issue_title(mailing.issue)
+    return _("The correction of issue %(number)s") % {"number": mailing.issue.number}
 
 
 def _counted(name: str, count: int) -> SafeString:
@@ -202,13 +208,11 @@ def _paused(mailing: Mailing, what: str) -> str:
 
 
 def script_messages() -> Iterator[tuple[str, str]]:
-    """Translated messages for the script, by name."""
     yield from ((unit, str(words)) for unit, words in WAIT_FORMATS.items())
     yield "due", _("a moment")
     yield "rate", _("{n} a second")
     yield "minutes-left", _("about {n} min left")
     yield "soon", _("less than a minute left")
-    yield "changed", _("Now it is {state}. What can be done now is shown once the buttons are left alone.")
     yield "away", _("The desk does not answer. The figures are those of {time}; this page goes on trying by itself.")
     yield "back", _("The desk answers again.")
     yield "logged-out", _("The figures are those of {time}: this page may not ask any more. Load it again.")
@@ -236,7 +240,6 @@ def mailing(request: HttpRequest, pk: int, steps: Steps) -> HttpResponse:
 
 @require_safe
 def poll_mailing(request: HttpRequest, pk: int, steps: Steps) -> JsonResponse:
-    """Current figures for an open page; with the rendered parts if they have changed."""
     found, now = get_object_or_404(mailings_to_poll(), pk=pk), timezone.now()
     news = poll_data(found, found.counts(), now)
     if request.GET.get("shape") != news["shape"]:
@@ -263,7 +266,8 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime, steps: Steps) ->
         "result": result,
         "step": steps(request.user, now)["step"] if result else None,
         "links": followed_links(found) if found.counts_links and found.planned_at else (),
-        "reasons": _reasons(found, breakdown),
+        # Not while it is being sent: polling updates numbers only.
+        "reasons": [] if found.state == State.SENDING else copies.failure_reasons(breakdown),
         "can_be_corrected": may_send and found.state == Mailing.State.SENT and can_be_corrected(found.issue),
         "domains": copies.domain_rows(breakdown),
         "domain_columns": [label for _name, label in copies.STATE_COLUMNS.values()],
@@ -281,11 +285,6 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime, steps: Steps) ->
         "in_question": rules.undecided_dead(found),
         "called_dead": rules.count_dead(found),
     }
-
-
-def _reasons(found: Mailing, breakdown: Breakdown | None) -> list[copies.FailureReason]:
-    """Empty while it is being sent: polling updates numbers only."""
-    return [] if found.state == Mailing.State.SENDING else copies.failure_reasons(breakdown)
 
 
 def _withheld_at(found: Mailing) -> datetime | None:

@@ -63,7 +63,6 @@ def result_page(mailing: Mailing, now: datetime) -> IssueResultPage | None:
 
 @require_safe
 def result_as_json(request: HttpRequest, pk: int) -> JsonResponse:
-    """The result as JSON, in the publication's language."""
     mailing = get_object_or_404(Mailing.objects.defer("html", "text").select_related("issue"), pk=pk)
     found = results.issue_result(mailing, timezone.now())
     if found is None:

@@ -3,7 +3,9 @@
 The form of an issue is a page of its own, and a dialog over the issue, fetched with `?dialog`.
 """
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -28,15 +30,15 @@ from newsletter.delivery.planning.approving import (
     was_sent_to_all,
 )
 from newsletter.desk.audiences import Audience, count_audience, segment_choices, segment_label, warm_up_plan
-from newsletter.desk.forms import CorrectionForm, ScheduleForm
+from newsletter.desk.forms import AcknowledgeLossesForm, CorrectionForm, ScheduleForm
 from newsletter.desk.issues.composer import (
     NEEDS_REHEARSAL,
     issue_page,
     losses_context,
-    moment_text,
     start_rehearsal_if_needed,
     wake_workers,
 )
+from newsletter.desk.templatetags.calendar_days import long_moment
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
 from newsletter.publication.models import Publication
@@ -45,7 +47,7 @@ SLOTS_OFFERED = 6
 UNREHEARSED_TEXTS = {  # by status of the rehearsal
     RehearsalStatus.RUNNING: gettext_lazy(
         "The rehearsal is still under way. It takes some seconds: press once more then."
-    ),
+    )
 }
 
 
@@ -119,17 +121,14 @@ def _is_rehearsed(form: ScheduleForm, standing: RehearsalStatus) -> bool:
 
 def _approve(form: ScheduleForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
     """Approve the issue as shown. If that fails, add an error to the form and return None."""
-    hold, acknowledged = approving.hold_time(Publication.objects.current()), form.cleaned_data["unshown"]
+    approve = partial(approving.approve, issue, send_at=form.send_at, segment=form.segment, letter=letter)
+    return _attempt(form, approve, now)
+
+
+def _attempt(form: AcknowledgeLossesForm, approve: Callable[..., Mailing], now: datetime) -> Mailing | None:
+    hold = approving.hold_time(Publication.objects.current())
     try:
-        return approving.approve(
-            issue,
-            send_at=form.send_at,
-            now=now,
-            hold=hold,
-            segment=form.segment,
-            acknowledged=acknowledged,
-            letter=letter,
-        )
+        return approve(now=now, hold=hold, acknowledged=form.cleaned_data["unshown"])
     except PlanningError as problem:
         form.add_error(None, str(problem))
         return None
@@ -137,7 +136,7 @@ def _approve(form: ScheduleForm, issue: Issue, letter: FrozenLetter, now: dateti
 
 def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResponse:
     """Go to the mailing's page; say whether it was this request that approved it."""
-    facts = {"issue": mailing.issue, "time": moment_text(mailing.send_at)}
+    facts = {"issue": mailing.issue, "time": long_moment(mailing.send_at)}
     if mailing.approved_at == now:
         wake_workers()
         text = _("%(issue)s is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
@@ -212,20 +211,8 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _approve_correction(form: CorrectionForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
     """Approve the correction. If that fails, add an error to the form and return None."""
-    hold, cleaned = approving.hold_time(Publication.objects.current()), form.cleaned_data
-    try:
-        return approving.schedule_correction(
-            issue,
-            note=cleaned["note"],
-            send_at=None,
-            now=now,
-            hold=hold,
-            acknowledged=cleaned["unshown"],
-            letter=letter,
-        )
-    except PlanningError as problem:
-        form.add_error(None, str(problem))
-        return None
+    note = form.cleaned_data["note"]
+    return _attempt(form, partial(approving.schedule_correction, issue, note=note, send_at=None, letter=letter), now)
 
 
 def _correction_approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResponse:
@@ -233,7 +220,7 @@ def _correction_approved(request: HttpRequest, mailing: Mailing, now: datetime) 
     if mailing.approved_at == now:
         wake_workers()
         text = _("The correction is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
-        messages.success(request, text % {"time": moment_text(mailing.send_at)})
+        messages.success(request, text % {"time": long_moment(mailing.send_at)})
     elif request.method == "POST":
         messages.warning(request, _("A mailing of this issue was approved before. Nothing was changed now."))
     return redirect("admin:mailing", mailing.pk)

@@ -21,6 +21,7 @@ from newsletter.desk.jobs.selection import FILTERS_BY_PARAMETER, SEARCH, TICKED_
 from newsletter.desk.models import Errand
 from newsletter.desk.readers import errands
 from newsletter.desk.readers.reader_actions import BULK_FORMS
+from newsletter.desk.templatetags.figures import reader_count_text
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.models import ReaderTag
 
@@ -63,7 +64,6 @@ def filter_query(given: Mapping[str, str]) -> str:
 
 
 def query_for_all(given: Mapping[str, str]) -> str:
-    """The query string that selects all readers whom the list shows for `given`."""
     return f"{ALL_PARAMETER}=1&{filter_query(given)}".rstrip("&")
 
 
@@ -124,7 +124,7 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
         "title": Errand.Kind(kind).label,
         "kind": kind,
         "chosen": chosen,
-        "count": errands.count_in_words(chosen.count),
+        "count": reader_count_text(chosen.count),
         "signed": chosen.signed(request.user),
         "what_happens": errands.WHAT_HAPPENS[kind],
         "button": errands.button_text(kind, chosen.count),
@@ -138,13 +138,7 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
 
 def _begin(request: HttpRequest, kind: str, chosen: ChosenReaders, options: dict[str, Any]) -> HttpResponse:
     errand = begin(
-        kind,
-        chosen.selection,
-        options,
-        about=chosen.about,
-        count=chosen.count,
-        user=request.user,
-        now=timezone.now(),
+        kind, chosen.selection, options, about=chosen.about, count=chosen.count, user=request.user, now=timezone.now()
     )
     enqueue_on_commit(tasks.work_on_errands)
     return redirect("admin:reader_errand", errand.pk)
@@ -159,7 +153,6 @@ def _rights(kind: str) -> list[str]:
 
 
 def _filters_by_title(request: HttpRequest) -> dict[Promise | str, Promise | str]:
-    """The active filters by title."""
     options: Any = admin.site.get_model_admin(Selection().readers().model)
     found: dict[Promise | str, Promise | str] = {}
     for field in options.list_filter:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from newsletter.desk import permissions
 from newsletter.desk.jobs import files
 from newsletter.desk.models import FILES_LIFETIME, Errand
-from newsletter.desk.templatetags.figures import thousands
+from newsletter.desk.templatetags.figures import reader_count_text
 from subscribers.author_actions import ReaderActionResult
 from subscribers.exporting import csv_download_response as csv_download
 from subscribers.exporting import csv_lines
@@ -62,18 +62,21 @@ OTHER_RESULT_LABELS: dict[str, Promise] = {
     ReaderActionResult.LONGER: gettext_lazy("are paused for longer"),
     ReaderActionResult.FULL: gettext_lazy("have so many tags that no other fits"),
 }
-IMPORT_LABELS: dict[str, Promise] = {  # of a file, as merging.COUNT_NAMES names them
-    "created": gettext_lazy("new readers"),
-    "updated": gettext_lazy("known, with something new"),
-    "unchanged": gettext_lazy("known, nothing new"),
-    "rejected": gettext_lazy("lines refused"),
-}
-SUPPRESSION_LABELS: dict[str, Promise] = {  # of a suppression list, as suppressions.COUNT_NAMES names them
-    "suppressed": gettext_lazy("newly suppressed"),
-    "readers": gettext_lazy("of these, readers here until now"),
-    "known": gettext_lazy("suppressed before, as they were"),
-    "mailed": gettext_lazy("left out: the list says that they may be mailed"),
-    "rejected": gettext_lazy("lines refused"),
+# By kind and count; the first of each is what was asked for.
+FILE_LABELS: dict[str, dict[str, Promise]] = {
+    Kind.IMPORT: {  # as merging.COUNT_NAMES names them
+        "created": gettext_lazy("new readers"),
+        "updated": gettext_lazy("known, with something new"),
+        "unchanged": gettext_lazy("known, nothing new"),
+        "rejected": gettext_lazy("lines refused"),
+    },
+    Kind.BAR: {  # as suppressions.COUNT_NAMES names them
+        "suppressed": gettext_lazy("newly suppressed"),
+        "readers": gettext_lazy("of these, readers here until now"),
+        "known": gettext_lazy("suppressed before, as they were"),
+        "mailed": gettext_lazy("left out: the list says that they may be mailed"),
+        "rejected": gettext_lazy("lines refused"),
+    },
 }
 STATE_DOTS = {
     Errand.State.RUNNING: "wait",
@@ -101,26 +104,15 @@ def describe_selection(parts: Mapping[Promise | str, Promise | str], ticked: int
     return _(", ").join(_("%(field)s: %(value)s") % {"field": name, "value": value} for name, value in parts.items())
 
 
-def count_in_words(count: int) -> str:
-    return ngettext("%(count)s reader", "%(count)s readers", count) % {"count": thousands(count)}
-
-
 def button_text(kind: str, count: int) -> str:
-    return _("%(what)s: %(readers)s") % {"what": Kind(kind).label, "readers": count_in_words(count)}
+    return _("%(what)s: %(readers)s") % {"what": Kind(kind).label, "readers": reader_count_text(count)}
 
 
 def outcome_counts(errand: Errand) -> Iterator[ErrandCount]:
     counts = errand.counts
-    if errand.kind == Kind.IMPORT:
-        yield from (
-            ErrandCount(label, counts.get(name, 0), is_done=name == "created") for name, label in IMPORT_LABELS.items()
-        )
-        return
-    if errand.kind == Kind.BAR:
-        yield from (
-            ErrandCount(label, counts.get(name, 0), is_done=name == "suppressed")
-            for name, label in SUPPRESSION_LABELS.items()
-        )
+    if labels := FILE_LABELS.get(errand.kind):
+        for place, (name, label) in enumerate(labels.items()):
+            yield ErrandCount(label, counts.get(name, 0), is_done=place == 0)
         return
     yield ErrandCount(DONE_LABELS[errand.kind], counts.get(ReaderActionResult.DONE, 0), is_done=True)
     if number := counts.get(ReaderActionResult.ALREADY, 0):

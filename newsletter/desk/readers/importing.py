@@ -121,7 +121,7 @@ class Column:
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
     form = ReaderUploadForm(request.POST, request.FILES) if request.method == "POST" else ReaderUploadForm()
-    if errand := create_import(form, request.user):
+    if errand := store_upload(form, request.user):
         return redirect("admin:reader_import_columns", errand.pk)
     return _page(request, "import", {"form": form}, status=400 if form.is_bound else 200)
 
@@ -129,7 +129,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload_suppressions(request: HttpRequest) -> HttpResponse:
     form = SuppressionListForm(request.POST, request.FILES) if request.method == "POST" else SuppressionListForm()
-    if errand := create_import(form, request.user, Kind.BAR):
+    if errand := store_upload(form, request.user, Kind.BAR):
         if errand.begin(timezone.now(), Errand.State.TRYING):
             enqueue_on_commit(tasks.work_on_errands)
         return redirect("admin:reader_errand", errand.pk)
@@ -137,7 +137,7 @@ def upload_suppressions(request: HttpRequest) -> HttpResponse:
     return _page(request, "bar", context, status=400 if form.is_bound else 200)
 
 
-def create_import(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
+def store_upload(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
     """Keep the file of a form, and return its import; None if something is wrong, which the form says then."""
     if form.is_bound and form.is_valid():
         options = {name: value for name, value in form.cleaned_data.items() if name != "file"}
@@ -183,7 +183,7 @@ def hand_over(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def consent(request: HttpRequest, pk: int) -> HttpResponse:
-    errand = own_import(request, pk)
+    errand = own_errand_or_404(request, pk)
     form = ConsentForm(request.POST) if request.method == "POST" else ConsentForm()
     if form.is_bound and form.is_valid():
         if errand.state == Errand.State.DRAFT:
@@ -195,7 +195,7 @@ def consent(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def columns(request: HttpRequest, pk: int) -> HttpResponse:
-    errand, is_posted = own_import(request, pk), request.method == "POST"
+    errand, is_posted = own_errand_or_404(request, pk), request.method == "POST"
     if not errand.options["consent"]:
         return redirect("admin:reader_import_consent", pk)
     try:
@@ -244,14 +244,14 @@ def problem_with(found: list[Column]) -> str:
 
 @require_POST
 def start(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> HttpResponse:
-    if begin_import(own_import(request, pk, kind), timezone.now()):
+    if begin_import(own_errand_or_404(request, pk, kind), timezone.now()):
         enqueue_on_commit(tasks.work_on_errands)
     else:
         messages.info(request, _("It was begun already, or its file is gone."))
     return redirect("admin:reader_errand", pk)
 
 
-def own_import(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> Errand:
+def own_errand_or_404(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> Errand:
     return get_object_or_404(Errand, pk=pk, kind=kind, user=request.user)
 
 

@@ -1,6 +1,6 @@
 """Actions on one reader from the reader's page, each with a reason; and notes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from newsletter.desk import permissions
+from newsletter.desk.jobs.readers import BULK_ACTIONS, BulkAction
 from newsletter.desk.models import Errand
 from newsletter.publication import changes
 from subscribers import author_actions
@@ -48,7 +49,6 @@ class ActionReasonForm(forms.Form):
         return one_line(self.cleaned_data["reason"])
 
     def options(self) -> dict[str, Any]:
-        """The cleaned data, as stored in Errand.options."""
         return self.cleaned_data
 
 
@@ -95,11 +95,9 @@ class PauseReadersForm(ActionReasonForm):
             raise ValidationError(gettext_lazy("A pause lasts a year at most."))
         return day
 
-    def resume_at(self) -> datetime:
-        return timezone.make_aware(datetime.combine(self.cleaned_data["until_on"], time()))
-
     def options(self) -> dict[str, Any]:
-        return {"until": self.resume_at().isoformat(), "reason": self.cleaned_data["reason"]}
+        until = timezone.make_aware(datetime.combine(self.cleaned_data["until_on"], time()))
+        return {"until": until.isoformat(), "reason": self.cleaned_data["reason"]}
 
 
 class EmptyForm(forms.Form):
@@ -132,14 +130,14 @@ class OwnTagForm(ActionReasonForm):
 
 @dataclass(frozen=True)
 class ReaderAction:
-    """label: of its button. do: applies it to a reader, with the form. done: the success message.
+    """label: of its button. do: applies it to readers, with the options of the form. done: the success message.
 
     right: a permission needed beyond changing readers.
     """
 
     label: Promise
     form: type[ActionReasonForm]
-    do: Callable[[int, ActionReasonForm, ActionContext], ResultCounts]
+    do: BulkAction
     done: Promise
     is_grave: bool = False
     right: str = ""
@@ -151,41 +149,34 @@ class ReaderAction:
 
 READER_ACTIONS: Final[dict[str, ReaderAction]] = {
     "tag": ReaderAction(
-        gettext_lazy("Give a tag"),
-        TagForm,
-        lambda pk, form, occasion: author_actions.tag([pk], form.cleaned_data["tag"], occasion),
-        gettext_lazy("The reader has the tag now."),
+        gettext_lazy("Give a tag"), TagForm, BULK_ACTIONS[Kind.TAG], gettext_lazy("The reader has the tag now.")
     ),
     "untag": ReaderAction(
-        gettext_lazy("Take a tag away"),
-        OwnTagForm,
-        lambda pk, form, occasion: author_actions.untag([pk], form.cleaned_data["tag"], occasion),
-        gettext_lazy("The tag was taken away."),
+        gettext_lazy("Take a tag away"), OwnTagForm, BULK_ACTIONS[Kind.UNTAG], gettext_lazy("The tag was taken away.")
     ),
     "pause": ReaderAction(
         pgettext_lazy("a button", "Pause"),
         PauseReadersForm,
-        # The form is PauseReadersForm.
-        lambda pk, form, occasion: author_actions.pause([pk], form.resume_at(), occasion),  # type: ignore[attr-defined]  # the form of a pause
+        BULK_ACTIONS[Kind.PAUSE],
         gettext_lazy("The reader is paused."),
     ),
     "resume": ReaderAction(
         gettext_lazy("End the pause"),
         ActionReasonForm,
-        lambda pk, _form, occasion: author_actions.resume([pk], occasion),
+        lambda readers, _options, context: author_actions.resume(readers, context),
         gettext_lazy("The pause has ended: the reader gets the next issue."),
     ),
     "unsubscribe": ReaderAction(
         gettext_lazy("Unsubscribe"),
         ActionReasonForm,
-        lambda pk, _form, occasion: author_actions.unsubscribe([pk], occasion),
+        BULK_ACTIONS[Kind.UNSUBSCRIBE],
         gettext_lazy("The reader was unsubscribed."),
         is_grave=True,
     ),
     "suppress": ReaderAction(
         pgettext_lazy("to one reader", "Never mail again"),
         ActionReasonForm,
-        lambda pk, _form, occasion: author_actions.suppress([pk], occasion),
+        BULK_ACTIONS[Kind.SUPPRESS],
         gettext_lazy("No mail goes to this address any more."),
         is_grave=True,
         right=permissions.SUPPRESS,
@@ -193,7 +184,7 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
     "lift": ReaderAction(
         gettext_lazy("Let the address be mailed again"),
         ActionReasonForm,
-        lambda pk, _form, occasion: author_actions.lift_suppression([pk], occasion),
+        lambda readers, _options, context: author_actions.lift_suppression(readers, context),
         gettext_lazy("The address may be mailed again."),
         is_grave=True,
         right=permissions.LIFT_SUPPRESSION,
@@ -201,14 +192,14 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
     "ask_back": ReaderAction(
         gettext_lazy("Ask whether they want it again"),
         ActionReasonForm,
-        lambda pk, _form, occasion: author_actions.ask_to_reconfirm(pk, occasion),
+        lambda readers, _options, context: author_actions.ask_to_reconfirm(next(iter(readers)), context),
         gettext_lazy("The reader gets one mail with a link to confirm. Nothing else goes to them until they have."),
         right=permissions.LIFT_SUPPRESSION,
     ),
     "reopen": ReaderAction(
         gettext_lazy("Let them sign up again"),
         ActionReasonForm,
-        lambda pk, _form, occasion: author_actions.allow_signup(pk, occasion),
+        lambda readers, _options, context: author_actions.allow_signup(next(iter(readers)), context),
         gettext_lazy("Nothing was mailed. The form takes the address again: the reader has to sign up and confirm."),
         right=permissions.LIFT_SUPPRESSION,
     ),
@@ -279,7 +270,7 @@ def do(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 def done(reader: Subscriber, act: ReaderAction, form: ActionReasonForm) -> ResultCounts:
     occasion = ActionContext(timezone.now(), by=changes.current_actor().by, reason=form.cleaned_data["reason"])
     with transaction.atomic():
-        return act.do(reader.pk, form, occasion)
+        return act.do([reader.pk], form.options(), occasion)
 
 
 def _report(request: HttpRequest, act: ReaderAction, ends: ResultCounts) -> None:

@@ -42,7 +42,6 @@ def sentences(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def mark_sentence_answered(request: HttpRequest, pk: int) -> HttpResponse:
-    """Mark a sentence as answered; `open` undoes that."""
     sentence = get_object_or_404(Sentence, pk=pk)
     is_open = "open" in request.POST
     Sentence.objects.filter(pk=sentence.pk).update(answered_at=None if is_open else timezone.now())

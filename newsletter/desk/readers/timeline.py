@@ -89,7 +89,8 @@ def timeline_page(
 
     with_copies: whether the user may see deliveries.
     """
-    copies, floor = _copies(reader, before) if with_copies else ([], None)
+    found, floor = copies_below(reader, before.mailing if before else None) if with_copies else ([], None)
+    copies = [_line(mailing, copy) for mailing, copy in found]
     since = min((line.at for line in copies), default=None) if floor else None
     others = [
         line
@@ -113,11 +114,6 @@ def timeline_page(
 
 
 # --- What was sent ---
-
-
-def _copies(reader: Subscriber, before: TimelineCursor | None) -> tuple[list[TimelineEntry], int | None]:
-    found, floor = copies_below(reader, before.mailing if before else None)
-    return [_line(mailing, copy) for mailing, copy in found], floor
 
 
 def copies_below(reader: Subscriber, before: int | None) -> tuple[list[tuple[Mailing, Delivery]], int | None]:

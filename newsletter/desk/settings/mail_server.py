@@ -76,11 +76,7 @@ class MailServerForm(CleanTextForm, forms.Form):
         ),
     )
     port = forms.IntegerField(label=gettext_lazy("Another port"), required=False, min_value=1, max_value=65535)
-    user = forms.CharField(
-        label=gettext_lazy("User name"),
-        required=False,
-        max_length=250,
-    )
+    user = forms.CharField(label=gettext_lazy("User name"), required=False, max_length=250)
     password = forms.CharField(
         label=gettext_lazy("Password or key"),
         required=False,

@@ -69,8 +69,6 @@ def _names(choices: list[menu.Choice]) -> dict[str, Any]:
 
 
 class MenuField(forms.Field):
-    """Validates what MenuInput reads."""
-
     widget = MenuInput
 
     def clean(self, value: list[menu.Entry]) -> list[menu.Entry]:

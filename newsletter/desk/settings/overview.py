@@ -68,10 +68,7 @@ def _current_values(request: HttpRequest, publication: Publication) -> dict[str,
 def advanced(request: HttpRequest) -> HttpResponse:
     if not roles.is_owner(request.user):
         raise PermissionDenied(permissions.MANAGE_ACCOUNTS)
-    context = {
-        "title": gettext_lazy("Advanced"),
-        "app_list": admin.site.get_app_list(request),
-    }
+    context = {"title": gettext_lazy("Advanced"), "app_list": admin.site.get_app_list(request)}
     return render(request, "desk/settings/advanced.html", admin.site.each_context(request) | context)
 
 
@@ -97,7 +94,6 @@ def _found(asked: str) -> QuerySet[Change]:
 
 
 def _entry(change: Change) -> HistoryEntry:
-    """A log entry that names its object, worded as in the object's own history."""
     if change.about == Errand._meta.label_lower:  # the title says it all
         return HistoryEntry(change.at, change.title, change.by)
     if change.about == Mailing._meta.label_lower:

@@ -98,7 +98,6 @@ class NewcomersForm(SignupSettingsForm):
 
 
 def welcome_warnings(publication: Publication) -> list[str]:
-    """Losses in the welcome mail, as sentences."""
     with Publication.objects.used(publication):
         return [str(one) for one in welcome.welcome_losses(example_reader(EXAMPLE_ADDRESS), timezone.now())]
 
@@ -144,7 +143,13 @@ def preview(request: HttpRequest, kind: str) -> HttpResponse:
 
 @csp_override(PAGE_CSP)
 def site_page(request: HttpRequest) -> HttpResponse:
-    return render_home(request)
+    return render_home(without_script(request))
+
+
+def without_script(request: HttpRequest) -> HttpRequest:
+    """For a page in a sandboxed frame: the browser would log the script that it blocks."""
+    request.runs_script = False  # type: ignore[attr-defined]  # read by context_processors.publication
+    return request
 
 
 @csp_override(MAIL_CSP)

@@ -117,20 +117,11 @@ class OwnersOnlyAdmin(PlainDeleteAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": self.list_title} | (extra_context or {}))
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
+    def _may_use(self, request: HttpRequest, obj: Any = None) -> bool:
         return _is_of_owner(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_of_owner(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return _is_of_owner(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_of_owner(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_of_owner(request)
+    has_module_permission = has_view_permission = has_add_permission = _may_use
+    has_change_permission = has_delete_permission = _may_use
 
 
 class AccountAdmin(OwnersOnlyAdmin):
@@ -192,7 +183,6 @@ class AccountAdmin(OwnersOnlyAdmin):
         return render(request, "desk/start_link.html", self.admin_site.each_context(request) | context)
 
     def _invite(self, request: HttpRequest, user: User, link: str) -> HttpResponse:
-        """Mail the link; if that fails, go back to the page that can show one."""
         level, words = sender_checks.send_mail_now(
             build_invitation(user, by=request.user.get_username(), link=link), "default"
         )
@@ -235,7 +225,6 @@ class RoleAdmin(OwnersOnlyAdmin):
         return RightsField(shown, label=_("Rights"), required=False, widget=forms.CheckboxSelectMultiple)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
-        """Show the translated name of the role."""
         if group := kwargs.get("obj"):
             context["subtitle"] = roles.role_name(group)
         return super().render_change_form(request, context, **kwargs)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils import dateformat, timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
@@ -43,6 +44,10 @@ def moment(at: datetime, zone: ZoneInfo, now: datetime) -> str:
     local = at.astimezone(zone)
     parts = {"day": day_text_with_year(local.date(), now.astimezone(zone).date()), "time": f"{local:%H:%M}"}
     return pgettext("moment", "%(day)s, %(time)s") % parts
+
+
+def long_moment(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
 def days_until(at: datetime, zone: ZoneInfo, now: datetime) -> int:

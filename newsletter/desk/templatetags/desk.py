@@ -23,7 +23,6 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def mask_addresses(context: RequestContext, text: str) -> str:
-    """Mask e-mail addresses, unless the user may see readers."""
     return text if context["user"].has_perm("subscribers.see_readers") else without_addresses(str(text))
 
 

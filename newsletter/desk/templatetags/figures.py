@@ -2,7 +2,7 @@
 
 from django import template
 from django.template.defaultfilters import filesizeformat
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 register = template.Library()
 
@@ -10,6 +10,10 @@ register = template.Library()
 @register.filter
 def thousands(count: int) -> str:
     return f"{count:,}"
+
+
+def reader_count_text(count: int) -> str:
+    return ngettext("%(count)s reader", "%(count)s readers", count) % {"count": thousands(count)}
 
 
 @register.filter
@@ -22,5 +26,4 @@ def file_size(count: int) -> str:
 
 @register.filter
 def zone_name(zone: object) -> str:
-    """The translated name of a time zone, else its key."""
     return gettext(str(zone))

@@ -269,7 +269,6 @@ def fit_name(name: str) -> tuple[int, list[str]]:
 
 
 def truncate_lines(text: str, size: int, count: int) -> list[str]:
-    """At most `count` lines, cut with …."""
     whole = [line for line in wrap_lines(text, size, COVER_TEXT_WIDTH) if line]
     lines = whole[:count]
     if lines and (len(whole) > count or text_width(lines[-1], size) > COVER_TEXT_WIDTH):

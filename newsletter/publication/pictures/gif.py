@@ -9,11 +9,11 @@ import struct
 from dataclasses import dataclass, field
 
 EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
-PLAIN_TEXT, GRAPHIC_CONTROL, APPLICATION = 0x01, 0xF9, 0xFF
-LOOP_APPLICATIONS = {b"NETSCAPE2.0", b"ANIMEXTS1.0"}
+GRAPHIC_CONTROL, APPLICATION, PLAIN_TEXT = 0xF9, 0xFF, 0x01
+LOOP_APPLICATIONS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
+LOOP_LENGTH = 17  # bytes of the application's name, the count and the end of the block
 HAS_PALETTE = 0x80
 CONTROL_FLAGS_MASK = 0x1D  # disposal and transparency, without "wait for user input"
-SUB_BLOCK_MAX = 255  # bytes
 
 
 class GifError(ValueError):
@@ -24,110 +24,85 @@ class TooManyFrames(ValueError):
     """More frames than frames_max."""
 
 
-@dataclass(frozen=True)
-class Frame:
-    control: bytes  # flags, delay and transparent colour; may be empty
-    descriptor: bytes  # left, top, width, height and flags
-    palette: bytes
-    code_size: bytes
-    image_data: bytes
+@dataclass
+class StrippedGif:
+    """corners: of the screen, and the bottom right one of each frame, as x and y."""
+
+    blocks: list[bytes]
+    corners: list[tuple[int, int]] = field(default_factory=list)
 
     @property
-    def bottom_right(self) -> tuple[int, int]:
-        """x and y of the bottom right corner."""
-        left, top, width, height = struct.unpack("<HHHH", self.descriptor[:8])
-        return left + width, top + height
+    def data(self) -> bytes:
+        return b"".join([*self.blocks, bytes([TRAILER])])
 
-
-@dataclass
-class Gif:
-    screen_descriptor: bytes  # width, height, flags, background, aspect
-    palette: bytes
-    loop_count: bytes = b""  # little-endian; empty: plays once
-    frames: list[Frame] = field(default_factory=list)
+    @property
+    def frame_count(self) -> int:
+        return len(self.corners) - 1
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, enlarged by frames beyond the screen, as decoders do."""
-        corners = [struct.unpack("<HH", self.screen_descriptor[:4]), *(frame.bottom_right for frame in self.frames)]
-        return max(x for x, _y in corners), max(y for _x, y in corners)
+        return max(x for x, _y in self.corners), max(y for _x, y in self.corners)
 
 
-def read_gif(octets: bytes, *, frames_max: int) -> Gif:
+def strip_gif(octets: bytes, *, frames_max: int) -> StrippedGif:
     """Parse without decoding pixels. Raise GifError, or TooManyFrames above `frames_max`."""
-    return _GifReader(octets, frames_max).parse()
-
-
-def write_gif(gif: Gif) -> bytes:
-    parts = [b"GIF89a", gif.screen_descriptor, gif.palette]
-    if gif.loop_count:
-        parts.append(bytes([EXTENSION, APPLICATION, 11]) + b"NETSCAPE2.0\x03\x01" + gif.loop_count + b"\x00")
-    for frame in gif.frames:
-        if frame.control:
-            parts.append(bytes([EXTENSION, GRAPHIC_CONTROL, 4]) + frame.control + b"\x00")
-        parts += [bytes([IMAGE]), frame.descriptor, frame.palette, frame.code_size, _to_sub_blocks(frame.image_data)]
-    return b"".join([*parts, bytes([TRAILER])])
-
-
-def _to_sub_blocks(octets: bytes) -> bytes:
-    pieces = [octets[start : start + SUB_BLOCK_MAX] for start in range(0, len(octets), SUB_BLOCK_MAX)]
-    return b"".join([bytes([len(piece)]) + piece for piece in pieces]) + b"\x00"
-
-
-class _GifReader:
-    def __init__(self, octets: bytes, frames_max: int) -> None:
-        self.octets, self.frames_max = octets, frames_max
-        self.position = 0
-        self.control = b""
-
-    def parse(self) -> Gif:
-        if self._take(6) not in {b"GIF87a", b"GIF89a"}:
-            raise GifError("not a GIF")
-        screen_descriptor = self._take(7)
-        self.gif = Gif(screen_descriptor, self._read_palette(screen_descriptor[4]))
-        while self.position < len(self.octets) and (kind := self._take(1)[0]) != TRAILER:
-            self._read_block(kind)
-        return self.gif
-
-    def _read_block(self, kind: int) -> None:
+    reader = _BlockReader(octets)
+    if reader.take(6) not in {b"GIF87a", b"GIF89a"}:
+        raise GifError("not a GIF")
+    screen = reader.take(7)
+    stripped = StrippedGif([b"GIF89a", screen, reader.palette(screen[4])], [struct.unpack("<HH", screen[:4])])
+    control = b""
+    while reader.position < len(octets) and (kind := reader.take(1)[0]) != TRAILER:
         if kind == EXTENSION:
-            self._read_extension(self._take(1)[0])
+            control = _extension(reader, stripped, control)
         elif kind == IMAGE:
-            self._read_image()
+            if stripped.frame_count >= frames_max:
+                raise TooManyFrames
+            stripped.blocks += [control, _frame(reader, stripped)]
+            control = b""  # a control applies to one frame
         elif kind:  # some encoders write zeros between blocks
             raise GifError(f"unknown block type {kind:#x}")
+    return stripped
 
-    def _read_extension(self, label: int) -> None:
-        name, *rest = self._read_sub_blocks() or [b""]
-        if label == GRAPHIC_CONTROL and len(name) == 4:
-            self.control = bytes([name[0] & CONTROL_FLAGS_MASK]) + name[1:]
-        elif (
-            label == APPLICATION and name in LOOP_APPLICATIONS and rest and rest[0][:1] == b"\x01" and len(rest[0]) == 3
-        ):
-            self.gif.loop_count = rest[0][1:]
-        elif label == PLAIN_TEXT:  # consumes the preceding control
-            self.control = b""
 
-    def _read_image(self) -> None:
-        if len(self.gif.frames) >= self.frames_max:
-            raise TooManyFrames
-        descriptor = self._take(9)
-        palette, code_size = self._read_palette(descriptor[8]), self._take(1)
-        self.gif.frames.append(Frame(self.control, descriptor, palette, code_size, b"".join(self._read_sub_blocks())))
-        self.control = b""  # a control applies to one frame
+def _extension(reader: "_BlockReader", stripped: StrippedGif, control: bytes) -> bytes:
+    """Keep a loop count; return the control of the next frame."""
+    label, content = reader.take(1)[0], reader.sub_blocks()
+    if label == GRAPHIC_CONTROL and content[:1] == b"\x04":
+        return bytes([EXTENSION, label, 4, content[1] & CONTROL_FLAGS_MASK]) + content[2:5] + b"\0"
+    if label == APPLICATION and content.startswith(LOOP_APPLICATIONS) and content[12:14] == b"\x03\x01":
+        stripped.blocks.append(bytes([EXTENSION, label]) + content[: LOOP_LENGTH - 1] + b"\0")
+    return b"" if label == PLAIN_TEXT else control  # a text consumes the control
 
-    def _read_palette(self, flags: int) -> bytes:
-        return self._take(3 * 2 ** (1 + (flags & 7))) if flags & HAS_PALETTE else b""
 
-    def _read_sub_blocks(self) -> list[bytes]:
-        blocks = []
-        while length := self._take(1)[0]:
-            blocks.append(self._take(length))
-        return blocks
+def _frame(reader: "_BlockReader", stripped: StrippedGif) -> bytes:
+    begin = reader.position
+    left, top, width, height, flags = struct.unpack("<HHHHB", reader.take(9))
+    stripped.corners.append((left + width, top + height))
+    reader.palette(flags)
+    reader.take(1)  # code size
+    reader.sub_blocks()
+    return bytes([IMAGE]) + reader.octets[begin : reader.position]
 
-    def _take(self, length: int) -> bytes:
+
+class _BlockReader:
+    def __init__(self, octets: bytes) -> None:
+        self.octets, self.position = octets, 0
+
+    def take(self, length: int) -> bytes:
         taken = self.octets[self.position : self.position + length]
         if len(taken) < length:
             raise GifError("unexpected end of data")
         self.position += length
         return taken
+
+    def palette(self, flags: int) -> bytes:
+        return self.take(3 * 2 ** (1 + (flags & 7))) if flags & HAS_PALETTE else b""
+
+    def sub_blocks(self) -> bytes:
+        """With their lengths and the zero behind the last."""
+        begin = self.position
+        while length := self.take(1)[0]:
+            self.take(length)
+        return self.octets[begin : self.position]

@@ -19,7 +19,7 @@ from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from shutil import copyfileobj
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.files.base import File
@@ -39,30 +39,12 @@ NOT_FOUND_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLON
 log = logging.getLogger(__name__)
 
 
-class MediaStore(Protocol):
-    """The common interface. Methods raise FileNotFoundError, and PicturesUnavailable if the bucket is down."""
+type MediaStore = FolderMedia | BucketMedia
+"""Methods raise FileNotFoundError, and PicturesUnavailable if the bucket is down.
 
-    is_remote: bool
-
-    def open(self, name: str) -> IO[bytes]: ...
-    def save(self, name: str, content: "File[Any]") -> str:
-        """Write unless it exists."""
-
-    def read(self, name: str) -> bytes: ...
-    def exists(self, name: str) -> bool: ...
-    def size(self, name: str) -> int: ...
-    def put(self, name: str, source: IO[bytes]) -> None:
-        """Write or replace, atomically."""
-
-    def delete(self, name: str) -> None: ...
-    def picture_sizes(self) -> dict[str, int]:
-        """Bytes of all pictures and sizes by name. Long timeouts: for backups. Raises OSError."""
-
-    def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield name and content in order, with read-ahead and long timeouts."""
-
-    def names_with_prefix(self, prefix: str) -> list[str]:
-        """The prefix includes a folder."""
+open and read: of a name. put: writes or replaces, atomically. picture_sizes: bytes of all pictures by name; raises
+OSError. contents: names with contents, in order. names_with_prefix: the prefix includes a folder.
+"""
 
 
 class _ContentAddressed:
@@ -121,8 +103,6 @@ class FolderMedia(_ContentAddressed, FileSystemStorage):
 
 
 class BucketMedia(_ContentAddressed, Storage):
-    """Pictures in an S3 bucket, with short timeouts for requests."""
-
     is_remote = True
 
     def __init__(self, url: str) -> None:
@@ -206,11 +186,9 @@ media = cast("MediaStore", default_storage)
 
 
 def save_once(store: MediaStore, name: str, source: IO[bytes]) -> None:
-    """Write unless it exists."""
     if not store.exists(name):
         store.put(name, source)
 
 
 def unavailable_message() -> str:
-    """For an author whose picture could not be stored."""
     return _("The picture cannot be kept: where pictures lie does not answer, or is full. Try again in some minutes.")

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from django.utils.text import slugify
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from PIL import Image, ImageCms, ImageOps, ImageSequence
 
 from newsletter.publication.pictures import gif
@@ -33,6 +33,16 @@ AVIF_QUALITY, AVIF_SPEED = 60, 6  # speed of 0 to 10: at 8 a third of the time, 
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError, RuntimeError)
 _START_OF_SCAN = b"\xff\xda"  # never within compressed data: ITU T.81, B.1.1.2
 _PROFILE_OF = {"RGB": "RGB ", "RGBA": "RGB ", "L": "GRAY", "CMYK": "CMYK"}  # mode: colour space in its profile
+
+
+TOO_LARGE = gettext_lazy("The file is larger than 10 MB. Make the picture smaller and try again.")
+TOO_MANY_PIXELS = gettext_lazy("The picture has more than 40 million pixels. Make it smaller and try again.")
+TOO_WIDE = gettext_lazy("The picture is wider or higher than 16,384 pixels. Make it smaller and try again.")
+TOO_LONG = gettext_lazy(
+    "The picture moves for too long: at most 1,000 frames, and 200 million pixels in all. Make it shorter."
+)
+UNREADABLE = gettext_lazy("This is not a picture that can be read. JPEG, PNG, GIF and WebP can.")
+DAMAGED = gettext_lazy("The picture is damaged: it ends too early or has holes. Save it again.")
 
 
 class PictureError(ValueError):
@@ -65,18 +75,18 @@ def _with_digest(data: bytes, name_suffix: str, width: int, height: int) -> Pict
 def _open_checked(data: bytes) -> tuple[Image.Image, bool]:
     """The image, not yet decoded, and whether it is an animated GIF."""
     if len(data) > BYTES_MAX:
-        raise PictureError(_("The file is larger than 10 MB. Make the picture smaller and try again."))
+        raise PictureError(TOO_LARGE)
     try:
         Image.open(BytesIO(data), formats=FORMATS).verify()
         image = Image.open(BytesIO(data), formats=FORMATS)
         _refuse_bombs(image, data)
         moves = image.format == "GIF" and bool(getattr(image, "is_animated", False))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels_error() from error
+        raise PictureError(TOO_MANY_PIXELS) from error
     except PictureError:
         raise
     except _DECODER_ERRORS as error:
-        raise _unreadable_error() from error
+        raise PictureError(UNREADABLE) from error
     return image, moves
 
 
@@ -88,26 +98,14 @@ def refuse_unusable(data: bytes) -> None:
 def _refuse_bombs(image: Image.Image, data: bytes) -> None:
     _refuse_size(*image.size)
     if image.format in {"JPEG", "MPO"} and data.count(_START_OF_SCAN) > SCANS_MAX:
-        raise _unreadable_error()
+        raise PictureError(UNREADABLE)
 
 
 def _refuse_size(width: int, height: int) -> None:
     if width * height > PIXELS_MAX:
-        raise _too_many_pixels_error()
+        raise PictureError(TOO_MANY_PIXELS)
     if max(width, height) > SIDE_MAX:
-        raise PictureError(_("The picture is wider or higher than 16,384 pixels. Make it smaller and try again."))
-
-
-def _too_many_pixels_error() -> PictureError:
-    return PictureError(_("The picture has more than 40 million pixels. Make it smaller and try again."))
-
-
-def _unreadable_error() -> PictureError:
-    return PictureError(_("This is not a picture that can be read. JPEG, PNG, GIF and WebP can."))
-
-
-def _damaged_error() -> PictureError:
-    return PictureError(_("The picture is damaged: it ends too early or has holes. Save it again."))
+        raise PictureError(TOO_WIDE)
 
 
 def _normalized(image: Image.Image) -> Image.Image:
@@ -121,7 +119,7 @@ def _normalized(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA" if clear else "L" if image.mode in {"1", "L"} else "RGB")
         image = _to_srgb(image, profile) if profile else image
     except _DECODER_ERRORS as error:
-        raise _damaged_error() from error
+        raise PictureError(DAMAGED) from error
     image.info = {}  # metadata
     return image
 
@@ -189,34 +187,26 @@ def _prepare(data: bytes, *widths: int) -> list[Picture]:
 
 
 def _rewrite_animation(data: bytes) -> Picture:
-    """Rewrite an animated GIF after decoding every frame."""
     try:
-        found = gif.read_gif(data, frames_max=FRAMES_MAX)
+        found = gif.strip_gif(data, frames_max=FRAMES_MAX)
     except gif.TooManyFrames as error:
-        raise _too_long_error() from error
+        raise PictureError(TOO_LONG) from error
     except gif.GifError as error:
-        raise _damaged_error() from error
+        raise PictureError(DAMAGED) from error
     width, height = found.size
     _refuse_size(width, height)
-    if width * height * len(found.frames) > FRAME_PIXELS_MAX:
-        raise _too_long_error()
-    anew = gif.write_gif(found)
-    _decode_frames(anew)
-    return _with_digest(anew, ".gif", width, height)
-
-
-def _too_long_error() -> PictureError:
-    text = _("The picture moves for too long: at most 1,000 frames, and 200 million pixels in all. Make it shorter.")
-    return PictureError(text)
+    if width * height * found.frame_count > FRAME_PIXELS_MAX:
+        raise PictureError(TOO_LONG)
+    _decode_frames(found.data)
+    return _with_digest(found.data, ".gif", width, height)
 
 
 def _decode_frames(moving: bytes) -> None:
-    """Decode every frame; raise PictureError for a truncated one."""
     try:
         for frame in ImageSequence.Iterator(Image.open(BytesIO(moving), formats=["GIF"])):
             frame.load()
     except _DECODER_ERRORS as error:
-        raise _damaged_error() from error
+        raise PictureError(DAMAGED) from error
 
 
 def resize_picture(data: bytes, width: int, form: str) -> bytes:

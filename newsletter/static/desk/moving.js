@@ -95,7 +95,7 @@ function showActions(old, fresh) {
   if (old.innerHTML.trim() === fresh.innerHTML.trim()) return;
   const open = new Set(places(fresh).map((one) => one.dataset.action));
   for (const one of places(old)) if (!open.has(one.dataset.action)) switchOff(one);
-  tell(say("Changed", { state: now.state }));
+  page.querySelector("[data-state]").textContent = now.state;
   waiting = fresh;
   settle();
 }

@@ -48,7 +48,7 @@ def test_the_list_shows_browser_network_and_times(gipi):
         [seen] = sessions.active_sessions(gipi, key(here))
 
     assert (seen.browser, seen.address, seen.is_current) == ("Firefox, Windows", "192.0.2.7", True)
-    assert seen.since == seen.last_seen_at == NOW
+    assert seen.created_at == seen.last_seen_at == NOW
 
 
 def test_the_page_lists_them(gipi):

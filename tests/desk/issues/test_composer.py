@@ -28,6 +28,7 @@ from tests.support.page_checks import markup
 pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)  # the next one: 08:00 in Taipei
+SITE_FRAME = "/admin/settings/look/preview/site/"
 
 
 @pytest.fixture
@@ -120,8 +121,10 @@ def test_a_post_that_will_be_public_by_then_is_on_the_previewed_page(desk):
 
 
 def test_frames_can_be_framed_by_the_desk_alone_and_run_nothing(desk, issue):
-    for name in ("web_frame", "mail_frame"):
-        headers = desk.get(screen(name, issue)).headers
+    for address in (*(screen(name, issue) for name in ("web_frame", "mail_frame")), SITE_FRAME):
+        response = desk.get(address)
+        headers = response.headers
+        assert "<script data-src" not in response.text  # the browser would log that it blocks it
         assert headers["X-Frame-Options"] == "SAMEORIGIN"
         assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
         assert "script-src 'self'" not in headers["Content-Security-Policy"]

@@ -10,7 +10,6 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.desk import auto_rehearsal, tasks
-from newsletter.desk.issues import composer
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.support.processes import free_port
 
@@ -37,10 +36,10 @@ def issue(desk):
 @pytest.fixture
 def offline(monkeypatch):
     """No test asks anybody: only addresses of this machine are left to be looked at, and refused."""
-    links = composer.rehearse_letter
+    links = auto_rehearsal.rehearse
     monkeypatch.setattr(
-        composer,
-        "rehearse_letter",
+        auto_rehearsal,
+        "rehearse",
         lambda *args: (r := links(*args))._replace(links=[one for one in r.links if "127.0.0.1" in one]),
     )
 

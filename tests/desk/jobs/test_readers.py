@@ -23,7 +23,7 @@ Kind, State = Errand.Kind, Errand.State
 
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch):
-    monkeypatch.setattr(readers, "BATCH", 2)
+    monkeypatch.setattr(readers, "BATCH_READERS", 2)
 
 
 @pytest.fixture

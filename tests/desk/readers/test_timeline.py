@@ -55,7 +55,7 @@ def test_what_was_said_sent_and_written_stands_in_one_order():
 
 
 def test_each_line_stands_on_one_page(monkeypatch):
-    monkeypatch.setattr(timeline, "COPIES", 2)
+    monkeypatch.setattr(timeline, "COPIES_PER_PAGE", 2)
     reader = make_subscriber()
     Note.objects.create(subscriber=reader, at=timezone.now() - timedelta(days=9), text="first")
     mailings = [make_sent() for _number in range(5)]

@@ -1,6 +1,5 @@
 """The next step: a table from top to bottom, and what holds for every combination of facts."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,30 +13,43 @@ from hypothesis import strategies as st
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import RehearsalStatus
 from newsletter.desk import next_step
-from newsletter.desk.next_step import (
-    CHECKLIST_RULES,
-    NEXT,
-    STEP_RULES,
-    DeskFacts,
-    DraftPost,
-    LastResult,
-    NextIssue,
-    OpenMailing,
-    checklist,
-    choose_step,
-)
+from newsletter.desk.next_step import CHECKLIST_RULES, NEXT, STEP_RULES, DeskFacts, checklist, choose_step
+from newsletter.issues.models import Issue
 from newsletter.mail.characters import single_line
+from newsletter.posts.models import Post
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 NOW = datetime(2026, 11, 26, 2, 0, tzinfo=UTC)
 SLOT = datetime(2026, 12, 4, 0, 0, tzinfo=UTC)  # Friday, 08:00
 ALL = frozenset(right for row in STEP_RULES for right in row.needs)
-LACKING = NextIssue(pk=7, number=42, posts=3, has_subject=False)
-COMPLETE = NextIssue(pk=7, number=42, posts=3, rehearsal="valid")
-WAITING = OpenMailing(pk=9, number=42, state="scheduled", send_at=SLOT)
-MOVING = replace(WAITING, state="sending", has_begun=True, sent=1200, total=3124)
-CORRECTED = replace(WAITING, is_correction=True, to_all=False)
-DONE = LastResult(pk=8, number=41, at=NOW - timedelta(hours=1), sent=3071, missed=8)
+
+
+def make_issue(*, number: int = 42, subject: str = "主旨", posts: int = 3) -> Issue:
+    issue = Issue(pk=7, number=number, subject=subject)
+    issue.items_count = posts
+    return issue
+
+
+def make_mailing(number: int = 42, *, sent: int = 0, missed: int = 0, **fields: Any) -> Mailing:
+    """One that waits for its slot, unless `fields` say otherwise."""
+    fields = {"pk": 9, "state": "scheduled", "send_at": SLOT} | fields
+    mailing = Mailing(issue=Issue(pk=7, number=number), **fields)
+    mailing.sent_copies, mailing.failed_copies, mailing.uncertain_copies = sent, missed, 0
+    return mailing
+
+
+def make_result(missed: int = 8, at: datetime = NOW - timedelta(hours=1)) -> Mailing:
+    return make_mailing(41, sent=3071, missed=missed, pk=8, state="sent", finished_at=at)
+
+
+LACKING, COMPLETE, EMPTY = make_issue(subject=" "), make_issue(), make_issue(posts=0)
+REHEARSED = {"issue": COMPLETE, "rehearsal": "valid"}
+MOVING = {"state": "sending", "planned_at": NOW, "sent": 1200, "total": 3124}
+STOPPED = MOVING | {"state": "paused", "paused_by": "author"}
+LATE = {"state": "paused", "paused_by": "late"}
+CORRECTION = {"kind": "correction"}
+IN_TWO_MINUTES = NOW + timedelta(minutes=2)
+NEW = [Post(title="甲")]
 
 
 def facts(**known: Any) -> DeskFacts:
@@ -47,7 +59,7 @@ def facts(**known: Any) -> DeskFacts:
 
 
 FIRST = {"has_sent": False, "posts": 0, "published": 0, "readers": 0, "next_number": 1, "new_number": 1}
-TITLED = DraftPost(3, "題")
+TITLED = Post(pk=3, title="題")
 CASES = [  # facts, the sentence and the button, as the author reads them
     (
         {"issue": LACKING},
@@ -66,96 +78,100 @@ CASES = [  # facts, the sentence and the button, as the author reads them
         "設定郵件伺服器",
     ),
     (FIRST | {"posts": 1, "draft": TITLED}, "〈題〉還是草稿，發布後就能放進第 1 期。", "繼續寫"),
-    ({"newly": 1, "newest": "甲", "left_out": 4}, "〈甲〉已經發布，還沒放進任何一期。", "編第 42 期"),
+    ({"newly": 1, "left_out": NEW}, "〈甲〉已經發布，還沒放進任何一期。", "編第 42 期"),
     (
-        {"newly": 3, "newest": "甲", "left_out": 4, "issue": COMPLETE},
+        {"newly": 3, "left_out": NEW, "issue": COMPLETE},
         "〈甲〉和另外 2 篇已經發布，還沒放進任何一期。",
         "放進第 42 期",
     ),
     (
-        {"issue": NextIssue(pk=7, number=42), "left_out": 2},
+        {"issue": EMPTY, "left_out_count": 2},
         "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，裡面還是空的，有 2 篇文章可以放。",
         "挑文章",
     ),
     (
-        {"issue": NextIssue(pk=7, number=42), "draft": TITLED},
+        {"issue": EMPTY, "draft": TITLED},
         "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，裡面還是空的，〈題〉還在寫。",
         "繼續寫",
     ),
     (
-        {"issue": replace(COMPLETE, rehearsal="none"), "readers": 0},
+        {"issue": COMPLETE, "readers": 0},
         "第 42 期將於 12/4（五）08:00 寄出，還沒有彩排。",
         "開始彩排",
     ),
     (
-        {"issue": replace(COMPLETE, rehearsal="faulty", errors=2)},
+        {"issue": COMPLETE, "rehearsal": "faulty", "errors": 2},
         "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，彩排找到 2 個錯誤。",
         "看要改什麼",
     ),
     (
-        {"issue": replace(COMPLETE, rehearsal="outdated")},
+        {"issue": COMPLETE, "rehearsal": "outdated"},
         "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，彩排之後改過。",
         "重新彩排",
     ),
-    ({"issue": COMPLETE}, "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，都好了，只差排程。", "排程"),
+    (REHEARSED, "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，都好了，只差排程。", "排程"),
     (
-        {"underway": WAITING},
+        {"mailing": make_mailing()},
         "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，已經排好，還有 8 天。",
         "看排好的寄送",
     ),
     (
-        {"underway": replace(WAITING, to_all=False)},
+        {"mailing": make_mailing(segment="+vip")},
         "第 42 期將於 12/4（五）08:00 寄出，已經排好，還有 8 天。",
         "看排好的寄送",
     ),
     (
-        {"underway": replace(WAITING, send_at=NOW + timedelta(minutes=2))},
+        {"mailing": make_mailing(send_at=IN_TWO_MINUTES)},
         "第 42 期 10:02 開始寄，在那之前取消，不會有人收到。",
         "看倒數，或取消",
     ),
-    ({"underway": replace(WAITING, send_at=NOW)}, "第 42 期時間到了，幾秒內開始寄。", "看倒數，或取消"),
-    ({"underway": MOVING}, "第 42 期正在寄，已寄出 1,200／3,124 封。", "看進度"),
+    ({"mailing": make_mailing(send_at=NOW)}, "第 42 期時間到了，幾秒內開始寄。", "看倒數，或取消"),
+    ({"mailing": make_mailing(**MOVING)}, "第 42 期正在寄，已寄出 1,200／3,124 封。", "看進度"),
     (
-        {"underway": replace(MOVING, state="paused", cause="author")},
+        {"mailing": make_mailing(**STOPPED)},
         "第 42 期停在半路，已寄出 1,200／3,124 封。要繼續寄，還是取消剩下的？",
         "繼續寄或取消",
     ),
     (
-        {"underway": replace(MOVING, state="paused", cause="provider")},
+        {"mailing": make_mailing(**STOPPED | {"paused_by": "provider"})},
         "第 42 期停在半路，已寄出 1,200／3,124 封。寄信服務拒收；先看它怎麼說，處理好再繼續。",
         "看寄信服務怎麼說",
     ),
     (
-        {"underway": replace(WAITING, state="paused", cause="late")},
+        {"mailing": make_mailing(**LATE)},
         "第 42 期停住了，還沒有人收到。預定的時間已經過了，請另選時間。",
         "選時間",
     ),
     (
-        {"underway": replace(CORRECTED, send_at=NOW + timedelta(minutes=2))},
+        {"mailing": make_mailing(send_at=IN_TWO_MINUTES, **CORRECTION)},
         "第 42 期的更正 10:02 開始寄，在那之前取消，不會有人收到。",
         "看倒數，或取消",
     ),
-    ({"underway": replace(CORRECTED, send_at=NOW)}, "第 42 期的更正時間到了，幾秒內開始寄。", "看倒數，或取消"),
-    ({"underway": CORRECTED}, "第 42 期的更正將於 12/4（五）08:00 寄出，已經排好，還有 8 天。", "看排好的寄送"),
+    ({"mailing": make_mailing(send_at=NOW, **CORRECTION)}, "第 42 期的更正時間到了，幾秒內開始寄。", "看倒數，或取消"),
     (
-        {"underway": replace(MOVING, is_correction=True, to_all=False)},
+        {"mailing": make_mailing(**CORRECTION)},
+        "第 42 期的更正將於 12/4（五）08:00 寄出，已經排好，還有 8 天。",
+        "看排好的寄送",
+    ),
+    (
+        {"mailing": make_mailing(**MOVING, **CORRECTION)},
         "第 42 期的更正正在寄，已寄出 1,200／3,124 封。",
         "看進度",
     ),
     (
-        {"underway": replace(MOVING, is_correction=True, to_all=False, state="paused", cause="author")},
+        {"mailing": make_mailing(**STOPPED, **CORRECTION)},
         "第 42 期的更正停在半路，已寄出 1,200／3,124 封。要繼續寄，還是取消剩下的？",
         "繼續寄或取消",
     ),
     (
-        {"underway": replace(CORRECTED, state="paused", cause="late")},
+        {"mailing": make_mailing(**LATE, **CORRECTION)},
         "第 42 期的更正停住了，還沒有人收到。預定的時間已經過了，請另選時間。",
         "選時間",
     ),
-    ({"result": DONE}, "第 41 期寄出了，3,071 位讀者收到，8 位沒收到。", "看成果"),
-    ({"result": replace(DONE, missed=0), "draft": TITLED}, "第 41 期寄出了，3,071 位讀者收到。", "看成果"),
+    ({"result": make_result()}, "第 41 期寄出了，3,071 位讀者收到，8 位沒收到。", "看成果"),
+    ({"result": make_result(missed=0), "draft": TITLED}, "第 41 期寄出了，3,071 位讀者收到。", "看成果"),
     (
-        {"result": replace(DONE, at=NOW - timedelta(days=3)), "draft": TITLED},
+        {"result": make_result(at=NOW - timedelta(days=3)), "draft": TITLED},
         "下一期預定 12/4（五）08:00 寄出，還有 8 天，〈題〉還在寫。",
         "繼續寫",
     ),
@@ -182,7 +198,7 @@ def test_it_is_said_in_english_too():
 
 def test_a_correction_is_called_one_in_english_too():
     with translation.override("en"):
-        step = choose_step(facts(underway=replace(CORRECTED, send_at=NOW + timedelta(minutes=2))), NOW)
+        step = choose_step(facts(mailing=make_mailing(send_at=IN_TWO_MINUTES, **CORRECTION)), NOW)
 
     assert step.sentence == "The correction of issue 42 begins at 10:02. Until then a cancel reaches nobody."
 
@@ -191,8 +207,8 @@ def test_a_correction_is_called_one_in_english_too():
     ("known", "url"),
     [
         ({"issue": LACKING}, "/admin/issues/issue/7/change/#id_subject"),
-        ({"underway": MOVING}, "/admin/delivery/mailing/9/"),
-        ({"result": DONE}, "/admin/delivery/mailing/8/"),
+        ({"mailing": make_mailing(**MOVING)}, "/admin/delivery/mailing/9/"),
+        ({"result": make_result()}, "/admin/delivery/mailing/8/"),
         ({"lacks_sender": True}, "/admin/settings/sender/#id_sender_email"),
     ],
 )
@@ -201,13 +217,8 @@ def test_the_button_leads_to_the_very_place(known, url):
 
 
 def test_a_step_that_asks_for_more_than_a_user_may_is_passed_over():
-    writer = facts(
-        rights=frozenset({next_step.ADD_POST, next_step.CHANGE_POST}),
-        issue=LACKING,
-        newly=2,
-        underway=MOVING,
-        draft=TITLED,
-    )
+    rights = frozenset({next_step.ADD_POST, next_step.CHANGE_POST})
+    writer = facts(rights=rights, issue=LACKING, newly=2, mailing=make_mailing(**MOVING), draft=TITLED)
 
     assert choose_step(writer, NOW).key == "draft"
 
@@ -217,28 +228,20 @@ def test_a_step_that_asks_for_more_than_a_user_may_is_passed_over():
 MANY = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 counts = st.integers(0, 3_000_000)
 moments = st.timedeltas(timedelta(days=-40), timedelta(days=40)).map(lambda distance: NOW + distance)
-issues = st.builds(
-    NextIssue,
-    pk=st.just(7),
-    number=counts,
-    posts=st.integers(0, 3),
-    has_subject=st.booleans(),
-    rehearsal=st.sampled_from(list(map(str, RehearsalStatus))),
-    errors=st.integers(0, 2),
-)
-underway = st.builds(
-    OpenMailing,
-    pk=st.just(9),
-    number=counts,
+titles = st.text(max_size=20).map(single_line)
+mailings = st.builds(
+    make_mailing,
+    counts,
     state=st.sampled_from([state.value for state in Mailing.OPEN_STATES]),
     send_at=moments,
-    to_all=st.booleans(),
-    is_correction=st.booleans(),
-    has_begun=st.booleans(),
+    segment=st.sampled_from(["", "+vip"]),
+    kind=st.sampled_from(Mailing.Kind.values),
+    planned_at=st.none() | st.just(NOW),
     sent=counts,
     total=counts,
-    cause=st.sampled_from(["", *Mailing.Cause.values]),
+    paused_by=st.sampled_from(["", *Mailing.Cause.values]),
 )
+results = st.builds(make_mailing, counts, finished_at=moments, sent=counts, missed=counts)
 everything = st.builds(
     DeskFacts,
     rights=st.frozensets(st.sampled_from(sorted(ALL))) | st.just(ALL),
@@ -253,13 +256,16 @@ everything = st.builds(
     has_sent=st.booleans(),
     posts=st.integers(0, 1),
     published=st.integers(0, 1),
-    left_out=st.integers(0, 5),
+    left_out_count=st.integers(0, 5),
     newly=st.integers(0, 5),
-    newest=st.text(max_size=20).map(single_line),
-    draft=st.none() | st.builds(DraftPost, pk=st.just(3), title=st.text(max_size=20).map(single_line)),
-    issue=st.none() | issues,
-    underway=st.none() | underway,
-    result=st.none() | st.builds(LastResult, pk=st.just(8), number=counts, at=moments, sent=counts, missed=counts),
+    left_out=st.lists(st.builds(Post, title=titles), min_size=1, max_size=1),
+    draft=st.none() | st.builds(Post, pk=st.just(3), title=titles),
+    issue=st.none()
+    | st.builds(make_issue, number=counts, subject=st.sampled_from(["", "主旨"]), posts=st.integers(0, 3)),
+    rehearsal=st.sampled_from(list(map(str, RehearsalStatus))),
+    errors=st.integers(0, 2),
+    mailing=st.none() | mailings,
+    result=st.none() | results,
 )
 
 
@@ -303,10 +309,10 @@ def test_the_first_run_goes_on_line_by_line():
     way = [
         FIRST | {"lacks_sender": True},
         FIRST | {"posts": 1, "published": 1, "lacks_sender": True},
-        FIRST | {"posts": 1, "published": 1, "newly": 1, "left_out": 1, "newest": "甲"},
+        FIRST | {"posts": 1, "published": 1, "newly": 1, "left_out": NEW},
         FIRST | {"posts": 1, "published": 1, "issue": LACKING},
-        FIRST | {"posts": 1, "published": 1, "issue": replace(COMPLETE, rehearsal="none")},
         FIRST | {"posts": 1, "published": 1, "issue": COMPLETE},
+        FIRST | {"posts": 1, "published": 1} | REHEARSED,
     ]
 
     standings = [

@@ -15,7 +15,7 @@ from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.desk.issues import composer
 from newsletter.desk.next_step import choose_step
-from newsletter.desk.today import load_desk_data
+from newsletter.desk.today import load_desk_facts
 from newsletter.issues.models import Issue
 from newsletter.mail import outbox
 from newsletter.posts.models import Post
@@ -177,13 +177,13 @@ def test_a_rehearsal_counts_until_something_is_changed(owner, settings):
     rehearsal = composer.start_rehearsal(issue, "", now)
 
     with translation.override("en"):
-        running = choose_step(load_desk_data(owner, now).facts, now)
+        running = choose_step(load_desk_facts(owner, now), now)
         Rehearsal.objects.filter(pk=rehearsal.pk).update(finished_at=now, remarks=[])
-        valid = choose_step(load_desk_data(owner, now).facts, now)
+        valid = choose_step(load_desk_facts(owner, now), now)
         Post.objects.filter(pk=post.pk).update(updated_at=now + timedelta(seconds=1))
-        saved_again = choose_step(load_desk_data(owner, now).facts, now)
+        saved_again = choose_step(load_desk_facts(owner, now), now)
         Post.objects.filter(pk=post.pk).update(body="別的內容")
-        outdated = choose_step(load_desk_data(owner, now).facts, now)
+        outdated = choose_step(load_desk_facts(owner, now), now)
 
     steps = (running, valid, saved_again, outdated)
     assert [step.key for step in steps] == ["rehearsal", "schedule", "schedule", "rehearsal"]
@@ -195,10 +195,10 @@ def test_a_slot_that_an_issue_waits_for_is_not_offered_again(owner):
     make_publication(cadence_days=14)
     now = timezone.now()
     publication = Publication.objects.current()
-    first = load_desk_data(owner, now).facts.slot
+    first = load_desk_facts(owner, now).slot
     make_mailing(make_issue(make_post()), send_at=first)
 
-    facts = load_desk_data(owner, now).facts
+    facts = load_desk_facts(owner, now)
 
     assert facts.slot == first + timedelta(days=publication.cadence_days)
 

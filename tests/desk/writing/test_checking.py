@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from newsletter.delivery.letter.losses import weight_of_text, weights_by_form
 from newsletter.issues.models import Issue, IssueItem
@@ -45,6 +47,17 @@ def test_all_of_one_kind_or_of_every_kind_are_fixed_at_once(desk):
 
     assert check(desk, body, fix="punctuation").json() == {"body": "五分鐘，大家：都在。\n\n找結論......"}
     assert check(desk, body, fix="all").json() == {"body": "五分鐘，大家：都在。\n\n找結論……"}
+
+
+def test_a_length_is_counted_alike_by_the_editor_today_and_the_public_page(desk):
+    body = "三個 words and 2 more,\n\n```\ncode 碼\n```\n\n![圖](/media/a/b.png)"
+    make_post(body=body, published_at=None, created_by=User.objects.get())
+    public = make_post(body=body, published_at=timezone.now())
+
+    [length, *_others] = check(desk, body).json()["facts"]
+
+    assert length in desk.get("/admin/").context["drafts"][0].about
+    assert length in desk.get(public.get_absolute_url()).text
 
 
 def test_minutes_and_size_are_told_and_nothing_is_stored(desk):

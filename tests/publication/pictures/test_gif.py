@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageDraw, ImageSequence
 
-from newsletter.publication.pictures.gif import GifError, TooManyFrames, read_gif, write_gif
+from newsletter.publication.pictures.gif import GifError, TooManyFrames, strip_gif
 
 LOOP = b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x05\x00\x00"
 
@@ -35,7 +35,7 @@ def shown(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def rewritten(data: bytes) -> bytes:
-    return write_gif(read_gif(data, frames_max=1000))
+    return strip_gif(data, frames_max=1000).data
 
 
 @pytest.mark.parametrize(
@@ -96,18 +96,18 @@ def test_what_ends_within_a_frame_is_refused(share):
     data = moving()
 
     with pytest.raises(GifError):
-        read_gif(data[: int(len(data) * share)], frames_max=1000)
+        strip_gif(data[: int(len(data) * share)], frames_max=1000)
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"PNG" * 9, moving()[:-1] + b"\x07;"])
 def test_what_is_no_gif_is_refused(data):
     with pytest.raises(GifError):
-        read_gif(data, frames_max=1000)
+        strip_gif(data, frames_max=1000)
 
 
 def test_frames_are_counted_before_they_are_decoded():
     with pytest.raises(TooManyFrames):
-        read_gif(moving(), frames_max=3)
+        strip_gif(moving(), frames_max=3)
 
 
 def test_a_frame_that_leaves_the_screen_widens_it():
@@ -115,7 +115,7 @@ def test_a_frame_that_leaves_the_screen_widens_it():
     last = data.rindex(b"\x2c")
     data[last + 1 : last + 5] = struct.pack("<HH", 60_000, 50_000)
 
-    width, height = read_gif(bytes(data), frames_max=1000).size
+    width, height = strip_gif(bytes(data), frames_max=1000).size
 
     assert width > 60_000
     assert height > 50_000
