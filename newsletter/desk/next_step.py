@@ -413,7 +413,7 @@ STEP_RULES: tuple[StepRule, ...] = (
     StepRule("no_post", (ADD_POST,), lambda f, _: f.posts == 0, no_post, lambda _: NEW_POST),
     StepRule("first_draft", (CHANGE_POST,), has_only_drafts, first_draft, _draft),
     StepRule("sender", (CHANGE_SETTINGS,), lambda f, _: f.lacks_sender, sender, SENDER_PAGE),
-    StepRule("mail_server", (CHANGE_USERS,), lambda f, _: f.lacks_mail_server, mail_server, _at("settings_mail")),
+    StepRule("mail_server", (CHANGE_USERS,), lambda f, _: f.lacks_mail_server, mail_server, _page("settings_mail")),
     StepRule("left_out", (CHANGE_ISSUE,), lambda f, _: f.newly > 0 and f.issue is not None, left_out, ISSUE_PAGE),
     StepRule("left_out", (ADD_ISSUE,), lambda f, _: f.newly > 0 and f.issue is None, left_out, NEW_ISSUE_PAGE),
     StepRule("scheduled", (VIEW_MAILING,), is_open(Mailing.State.SCHEDULED), scheduled, _mailing),
