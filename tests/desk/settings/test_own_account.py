@@ -157,7 +157,7 @@ def test_an_owner_without_one_is_led_to_the_account_whatever_is_opened(desk, str
     assert (response.status_code, response["Location"]) == (302, ACCOUNT)
 
 
-@pytest.mark.parametrize("path", ["/outbox/", "/outbox/1/source/", "/approve/1a/"])
+@pytest.mark.parametrize("path", ["/outbox/", "/approve/1a/"])
 def test_pages_outside_the_desk_that_ask_for_rights_are_closed_too(desk, strict, settings, tmp_path, path):
     settings.MAILERS = {"default": {"BACKEND": outbox.BACKEND, "OPTIONS": {"directory": str(tmp_path)}}}
     settings.SITE_URL = "https://news.example.org"

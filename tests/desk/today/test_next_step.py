@@ -73,7 +73,7 @@ CASES = [  # facts, the sentence and the button, as the author reads them
         "設定寄件人",
     ),
     (
-        FIRST | {"posts": 1, "published": 1, "newly": 1, "newest": "甲", "lacks_mail_server": True},
+        FIRST | {"posts": 1, "published": 1, "newly": 1, "left_out": NEW, "lacks_mail_server": True},
         "還沒有郵件伺服器，信寄不到讀者手上。",
         "設定郵件伺服器",
     ),
