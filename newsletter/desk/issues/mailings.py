@@ -202,7 +202,7 @@ def script_messages() -> Iterator[tuple[str, str]]:
     yield "rate", _("{n} a second")
     yield "minutes-left", _("about {n} min left")
     yield "soon", _("less than a minute left")
-    yield "changed", _("Now it is {state}. What can be done now is shown once the buttons are left alone.")
+    yield "changed", _("Now it is {state}.")
     yield "away", _("The desk does not answer. The figures are those of {time}; this page goes on trying by itself.")
     yield "back", _("The desk answers again.")
     yield "logged-out", _("The figures are those of {time}: this page may not ask any more. Load it again.")
@@ -235,7 +235,7 @@ def poll_mailing(request: HttpRequest, pk: int, steps: Steps) -> JsonResponse:
     news = poll_data(found, found.counts(), now)
     if request.GET.get("shape") != news["shape"]:
         context = _shown(request, found, now, steps) | {"issue": found.issue}
-        parts = ("desk/_mailing.html", "desk/_mailing_actions.html")
+        parts = ("desk/_issue_name.html", "desk/_mailing.html", "desk/_mailing_actions.html")
         news["html"] = "".join(render_to_string(name, context, request) for name in parts)
     return JsonResponse(news)
 
