@@ -89,6 +89,7 @@ def test_the_focus_is_not_lost_when_its_button_goes_off(desk, server, sending):
     sending.pause("535 authentication failed")
 
     shows(desk, "[data-state]", "paused")
+    shows(desk, "#save-bar .form-state", "paused")
     assert desk.evaluate("document.activeElement.dataset.action") == "pause"
     desk.keyboard.press("Enter")  # it does nothing any more
     desk.keyboard.press("Shift+Tab")

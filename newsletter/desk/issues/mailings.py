@@ -244,7 +244,7 @@ def poll_mailing(request: HttpRequest, pk: int, steps: Steps) -> JsonResponse:
     news = poll_data(found, found.counts(), now)
     if request.GET.get("shape") != news["shape"]:
         context = _shown(request, found, now, steps) | {"issue": found.issue}
-        parts = ("desk/_mailing.html", "desk/_mailing_actions.html")
+        parts = ("desk/_issue_name.html", "desk/_mailing.html", "desk/_mailing_actions.html")
         news["html"] = "".join(render_to_string(name, context, request) for name in parts)
     return JsonResponse(news)
 

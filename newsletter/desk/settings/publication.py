@@ -217,8 +217,7 @@ SECTIONS = (
         "sender",
         pgettext_lazy("settings", "Sender"),
         SenderForm,
-        (("sender_name", "sender_email"),),
-        ("bounces_to", ("warm_up_from", "number_typed_above")),
+        folded=("bounces_to", ("warm_up_from", "number_typed_above")),
     ),
     SettingsSection(
         "rhythm",

@@ -161,6 +161,9 @@ def test_a_post_that_is_taken_out_is_gone_by_itself_and_one_that_is_ticked_comes
     assert titles(issue) == ["甲", "丙"]
 
     desk.locator("summary", has_text="Add a post").click()
+    offered = desk.get_by_role("group", name="Not yet mailed").bounding_box()
+    older = desk.locator(".older").bounding_box()
+    assert offered["y"] + offered["height"] <= older["y"]  # it covers nothing
     desk.locator(f"[name=added][value='{late.pk}']").check()
 
     until(desk, lambda: titles(issue) == ["甲", "丙", "丁"])

@@ -252,3 +252,12 @@ def test_a_helper_who_sees_no_mailings_reads_the_texts_alone(desk, issue):
     client.force_login(helper)
 
     assert lines(client, issue) == ["Changed: Subject | by itself"]
+
+
+def test_its_bar_knows_the_mailing_that_took_the_place_of_a_cancelled_one(desk, issue):
+    approving.approve(issue, send_at=SLOT, now=NOW, hold=HOLD).cancel(NOW)
+    approving.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
+
+    bar = markup(desk.get(of(issue, "history"))).split('class="form-state"')[1].split("</p>")[0]
+
+    assert "scheduled" in bar
