@@ -23,11 +23,7 @@ from tests.factories import make_helper, make_issue, make_post, make_publication
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def ask_nobody(patch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes, policy
 
 import pytest
-import time_machine
 from django.test import Client
 
 from newsletter.delivery import tasks as delivery_tasks
@@ -20,11 +19,7 @@ from tests.factories import make_helper, make_publication, make_subscriber
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

@@ -51,12 +51,6 @@ def letter(reader):
 
 
 @pytest.fixture
-def author(client):
-    client.force_login(make_helper("owner", name="gipi", is_superuser=True))
-    return client
-
-
-@pytest.fixture
 def pipe(monkeypatch):
     def hand_over(octets):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(octets)))

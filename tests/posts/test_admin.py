@@ -9,13 +9,13 @@ from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from newsletter.posts.forms import PostForm
 from newsletter.posts.models import Image, Post, Tag, WorkingCopy
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.index import index_post, search
-from tests.factories import make_issue, make_post, make_publication
+from tests.factories import make_issue, make_post
 from tests.publication.pictures.test_uploads import picture
 from tests.support.page_checks import assert_valid
 
@@ -23,19 +23,7 @@ ADD, LIST = "/admin/posts/post/add/", "/admin/posts/post/"
 PREVIEW, UPLOAD, ADD_PICTURE = "/admin/posts/post/preview/", "/admin/posts/image/upload/", "/admin/posts/image/add/"
 DRAFT = {"title": "管理槓桿與 GPT-4", "body": "第一段。", "published_at": ""}
 
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def author(client, db, settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path
-    make_publication()
-    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def change(post: Post) -> str:

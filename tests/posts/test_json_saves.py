@@ -5,7 +5,6 @@ from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
 
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
@@ -16,18 +15,7 @@ ADD = "/admin/posts/post/add/"
 DRAFT = {"title": "槓桿", "body": "第一段。", "published_at": "", "_continue": "1"}
 IN_PLACE = {"accept": "application/json"}
 
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def author(client, db):
-    make_publication()
-    client.force_login(make_helper("owner", name="gipi"))
-    return client
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def change(post: Post) -> str:

@@ -29,12 +29,6 @@ def link(draft):
     return f"/preview/{draft.preview_token}/"
 
 
-@pytest.fixture
-def author(client):
-    client.force_login(User.objects.create_superuser("gipi", password="leverage-2026"))
-    return client
-
-
 def switch(client, post, button):
     return client.post(f"/admin/posts/post/{post.pk}/preview-link/", {button: ""})
 

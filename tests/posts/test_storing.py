@@ -4,29 +4,16 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.messages import get_messages
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from newsletter.posts.models import Post, Revision, WorkingCopy
 from newsletter.posts.search.index import search
 from newsletter.publication.changes import Change
-from tests.factories import make_findable_post, make_helper, make_issue, make_post, make_publication
+from tests.factories import make_findable_post, make_helper, make_issue, make_post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 IN_PLACE = {"accept": "application/json"}
 LIST = "/admin/posts/post/"
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def author(client):
-    make_publication()
-    client.force_login(make_helper("owner", name="gipi"))
-    return client
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
@@ -22,11 +22,10 @@ URL = "https://hooks.example.org/in"
 
 
 @pytest.fixture
-def desk(client):
+def desk(author):
     make_publication(time_zone="Asia/Taipei")
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    client.get("/admin/")
-    return client
+    author.get("/admin/")
+    return author
 
 
 @pytest.fixture

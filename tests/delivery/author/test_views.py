@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes, policy
 
 import pytest
-import time_machine
 from django.contrib.auth.models import User
 
 from newsletter.delivery.author import icalendar_feed, reminder_mails, reminders
@@ -20,11 +19,7 @@ from tests.factories import make_helper, make_issue, make_post, make_publication
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 NOW = SLOT - timedelta(hours=20)
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

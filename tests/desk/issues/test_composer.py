@@ -31,11 +31,10 @@ SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)  # the next one: 08:00 in Taipei
 
 
 @pytest.fixture
-def desk(client, db):
+def desk(author):
     """A client that is logged in as the author."""
     make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0), sender_email="news@news.example.org")
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
+    return author
 
 
 @pytest.fixture

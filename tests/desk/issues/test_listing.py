@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -22,10 +21,8 @@ LIST = reverse("admin:issues_issue_changelist")
 
 
 @pytest.fixture
-def author(client, clock):
-    make_publication()
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
+def author(author, clock):
+    return author
 
 
 def titles(response, rows="rows_sent") -> list[str]:

@@ -32,11 +32,10 @@ STATE = Delivery.State
 
 
 @pytest.fixture
-def desk(client, db):
+def desk(author):
     """A client that is logged in as the author."""
     make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0))
-    client.force_login(User.objects.create_superuser("gipi", password="pw"))
-    return client
+    return author
 
 
 @pytest.fixture

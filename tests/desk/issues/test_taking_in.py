@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
@@ -15,13 +15,6 @@ from tests.support.page_checks import assert_accessible_in_both_schemes, assert_
 
 pytestmark = pytest.mark.django_db
 A_DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def author(client):
-    make_publication()
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
 
 
 def take_in(issue: Issue, post) -> str:
