@@ -7,11 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
-from newsletter.desk.issues import copies
 
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Breakdown, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
+from newsletter.desk.issues import copies
 from newsletter.mail.smtp_replies import RefusalReason
 from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.page_checks import markup
