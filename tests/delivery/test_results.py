@@ -156,13 +156,6 @@ def test_replies_are_counted_for_the_same_time_and_told_once_somebody_writes():
     assert ([one.replies for one in found.before], found.this.replies) == ([1], 2)
 
 
-def test_the_first_issue_is_compared_with_nothing():
-    first = results.issue_result(sent(1, NOW - FORTNIGHT), NOW)
-
-    assert {one.before for one in results.result_lines(first)} == {""}
-    assert results.comparison_note(first) == "This is the first issue; there is nothing to compare it with yet."
-
-
 # --- For programs ---
 
 
@@ -198,11 +191,3 @@ def test_the_json_has_the_answers_to_the_question_of_an_issue():
 
     answers = [{"label": "會議", "times": 1, "share": 33}, {"label": "帶人", "times": 2, "share": 67}]
     assert written["question"] == {"question": "先寫什麼？", "answers": answers}
-
-
-@pytest.mark.parametrize("change", [{"state": "sending", "finished_at": None}, {"kind": "correction"}])
-def test_a_mailing_on_its_way_and_a_correction_have_no_facts(change):
-    mailing = sent(1, NOW)
-    Mailing.objects.filter(pk=mailing.pk).update(**change)
-
-    assert results.issue_result(Mailing.objects.get(), NOW) is None

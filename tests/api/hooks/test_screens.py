@@ -14,7 +14,7 @@ from newsletter.operation import doctor_checks
 from newsletter.operation.diagnosis import ALL_CHECKS, DESK_CHECKS
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_publication
-from tests.support.hook_receiver import has_valid_signature, hook_receiver
+from tests.support.hook_receiver import has_valid_signature
 from tests.support.page_checks import assert_valid
 
 pytestmark = pytest.mark.django_db
@@ -26,13 +26,6 @@ def desk(author):
     make_publication(time_zone="Asia/Taipei")
     author.get("/admin/")
     return author
-
-
-@pytest.fixture
-def receiver(settings):
-    settings.WEBHOOKS_TO_LOOPBACK = True
-    with hook_receiver() as found:
-        yield found
 
 
 def make_hook(url=URL, **fields):

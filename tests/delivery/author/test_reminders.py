@@ -282,35 +282,7 @@ def test_reminders_speak_the_language_and_zone_of_the_publication(box, issue):
 # --- When mail is away ---
 
 
-def test_without_an_address_nobody_is_told(box, issue):
-    User.objects.update(email="")
-
-    assert subjects(box, SLOT - 24 * HOUR) == []
-
-
 # --- Answers ---
-
-
-def test_an_approval_schedules_what_was_shown_for_the_slot(box, issue):
-    reminder = letter_of()
-
-    mailing = reminders.approve(reminder, SLOT - 20 * HOUR)
-
-    assert (mailing.send_at, mailing.content_hash) == (SLOT, reminder.content_hash)
-    assert reminders.approve(reminder, SLOT - 19 * HOUR) is None
-    assert Mailing.objects.count() == 1
-
-
-def test_an_approval_of_what_was_edited_since_changes_nothing(box, issue):
-    reminder = letter_of()
-    issue.subject = "改了"
-    issue.save()
-
-    with pytest.raises(reminders.IssueChanged):
-        reminders.approve(Reminder.objects.get(pk=reminder.pk), SLOT - 20 * HOUR)
-
-    reminder.refresh_from_db()
-    assert (reminder.answer, Mailing.objects.count()) == ("", 0)
 
 
 def test_a_move_puts_the_issue_off_by_a_week_and_reminds_again(box, issue):

@@ -81,19 +81,6 @@ def test_the_second_click_moves_nothing(change):
     assert not address_change.confirm_change(change, NOW)
 
 
-@pytest.mark.parametrize("late", [timedelta(days=7), timedelta(days=30)])
-def test_a_wish_holds_for_seven_days(change, late):
-    assert address_change.confirm_change(change, NOW + late) is False
-    assert Subscriber.objects.get().email == OLD
-
-
-def test_who_has_left_moves_no_more(change, subscriber):
-    subscriber.unsubscribe(NOW)
-    change.refresh_from_db()
-
-    assert not address_change.confirm_change(change, NOW)
-
-
 def test_a_reader_at_the_new_address_goes_on_and_the_former_one_ends(change, subscriber):
     other = make_subscriber(NEW)
 

@@ -101,14 +101,6 @@ def test_the_answer_is_the_same_whoever_the_address_belongs_to(sign_up):
     assert len(answers) == 1
 
 
-def test_twenty_posts_for_one_address_make_one_letter(client, sign_up, letters):
-    for number in range(20):
-        sign_up("Reader@Example.ORG" if number % 2 else "reader@example.org", REMOTE_ADDR=f"203.0.113.{number}")
-        letters()
-
-    assert len(letters()) == 1
-
-
 def test_a_reader_is_told_so_once_a_day_however_often_he_is_signed_up(sign_up, letters, clock):
     subscriber = make_subscriber("known@example.org")
 
@@ -494,15 +486,6 @@ def test_an_erased_reader_may_come_back_himself(client, sign_up, letters, reader
 
     assert Subscriber.objects.mailable(NOW).count() == 1
     assert not Suppression.objects.exists()
-
-
-@pytest.mark.parametrize("reason", [Suppression.Reason.BOUNCED, Suppression.Reason.COMPLAINED, "manual"])
-def test_a_suppressed_address_gets_no_letter(sign_up, letters, reader, reason):
-    reader.suppress(reason)
-
-    sign_up("reader@example.org")
-
-    assert letters() == []
 
 
 # --- Preferences ---
