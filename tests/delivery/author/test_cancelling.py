@@ -153,12 +153,3 @@ def test_where_mails_lie_in_the_outbox_only_who_may_send_cancels(client, box, se
     assert client.post(page(mailing)).status_code == 302
     assert helper.post(page(mailing)).status_code == 403
     assert Mailing.objects.get().state == "scheduled"
-
-
-def test_a_form_of_another_site_cancels_nothing(client, sends_real_mail):
-    mailing = schedule()
-
-    response = client.post(page(mailing), headers={"sec-fetch-site": "cross-site"})
-
-    assert response.status_code == 403
-    assert Mailing.objects.get().state == "scheduled"
