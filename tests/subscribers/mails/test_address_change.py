@@ -30,13 +30,6 @@ def change(subscriber):
 # --- Asking ---
 
 
-def test_asking_changes_nothing_but_has_the_new_address_asked(change, subscriber):
-    subscriber.refresh_from_db()
-
-    assert subscriber.email == OLD
-    assert (change.email, change.former, change.due_at) == (NEW, "", NOW)
-
-
 def test_the_last_wish_counts(change, subscriber):
     address_change.request_change(subscriber, "newer@example.net", NOW)
 

@@ -44,13 +44,6 @@ def test_the_page_offers_issues_to_read_first(client):
     assert [f"第{number}號" in page for number in (1, 2, 3, 4)] == [False, True, True, True]
 
 
-def test_the_page_sets_no_cookie_and_holds_no_csrf_token(client):
-    response = client.get("/subscribe/")
-
-    assert not response.cookies
-    assert "csrfmiddlewaretoken" not in body(response)
-
-
 def test_signing_up_makes_a_pending_reader_and_asks_for_one_letter(sign_up):
     response = sign_up("reader@example.org")
 
