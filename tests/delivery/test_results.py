@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import caches
-from django.utils import translation
 
 from newsletter.delivery import results
 from newsletter.delivery.events import thinning
@@ -81,11 +80,6 @@ def test_what_became_of_the_copies_is_counted_once_in_half_a_minute():
     assert (kept, results.issue_result(mailing, NOW).copies.arrived) == (1, 1)
     caches["pages"].clear()
     assert results.issue_result(mailing, NOW).copies.arrived == 2
-
-
-def test_sentences_in_chinese_have_no_space_between_them():
-    with translation.override("zh-hant"):
-        assert results.copies_text(results.issue_result(sent(1, NOW), NOW)).startswith("寄給了 10 位讀者。意思是")
 
 
 def test_what_was_refused_at_once_and_what_came_back_are_one_list_of_reasons():

@@ -53,17 +53,6 @@ def test_the_first_save_tells_the_address_of_the_new_post(author):
     assert post.created_by == author.get("/admin/").wsgi_request.user
 
 
-def test_a_first_save_whose_answer_was_lost_makes_no_second_post(author):
-    in_place(author, ADD, DRAFT | {"document": "a1"})
-    again = in_place(author, ADD, DRAFT | {"document": "a1", "body": "更多"})
-    other = in_place(author, ADD, DRAFT | {"document": "b2"})
-
-    first, second = Post.objects.order_by("pk")
-    assert (again.status_code, again.json()["outcome"]) == (409, "exists")
-    assert again.json()["address"] == change(first)
-    assert (first.body, other.json()["address"]) == ("第一段。", change(second))
-
-
 def test_a_new_text_whose_row_was_deleted_is_saved_anew(author):
     in_place(author, ADD, DRAFT | {"document": "a1"})
     Post.objects.all().delete()

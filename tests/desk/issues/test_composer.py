@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import translation
 
@@ -22,7 +21,7 @@ from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
-from tests.support.page_checks import markup
+from tests.support.page_checks import markup, told
 
 pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
@@ -56,10 +55,6 @@ def choice(issue: Issue, **chosen: str) -> dict[str, str]:
     """What the send page sends: the next slot, unless something else is chosen."""
     seen = freeze(issue).content_hash
     return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen, "unrehearsed": "on"} | chosen
-
-
-def told(response) -> list[str]:
-    return [str(message) for message in get_messages(response.wsgi_request)]
 
 
 def errors(response) -> list[str]:
