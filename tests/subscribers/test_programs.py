@@ -206,6 +206,15 @@ def test_a_short_file_of_taiwan_is_read_as_big5(file, name):
     assert encoding_of(file(f"email,name\na@x.tw,{name}\n".encode("cp950"))) == "cp950"
 
 
+def test_the_states_of_curated_are_understood(file):
+    words = ["Active", "Unsubscribed", "Spam", "Bounced", "Pending Confirmation"]
+    lines = "".join(f"a{n}@x.tw,{word},Publication Site,2024-05-01\n" for n, word in enumerate(words))
+
+    _program, rows = read(file(f"Email,Status,Source,Subscribed On\n{lines}"))
+
+    assert [row.state for row in rows] == ["active", "unsubscribed", "complained", "bounced", "pending"]
+
+
 def test_a_name_may_go_on_in_a_second_line(file):
     _program, rows = read(file('email,first name,last name\na@x.tw,"小\n明",王\nb@x.tw,小華,"\n李"\n'))
 
