@@ -24,10 +24,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import django
 import pytest
+import time_machine
 
 gc.disable()  # what is loaded and collected stays: a tenth of that time went into looks for garbage among it
 django.setup()
 from django.conf import settings as project
+from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.core.servers.basehttp import ThreadedWSGIServer
 from django.utils import timezone, translation
@@ -38,6 +40,7 @@ from newsletter.mail import queued_mail
 from newsletter.publication import heartbeats
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import uploads
+from tests.factories import make_publication
 from tests.support.frames import with_large_frame
 
 # No manifest of static files, a queue in memory, http in the test client. Set once: each change tells all of Django.
@@ -147,6 +150,28 @@ def _unspoilt():
     _forget_all()
     yield
     _forget_all()
+
+
+@pytest.fixture
+def english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def clock(request):
+    """Frozen at the module's NOW; tests may move it."""
+    with time_machine.travel(request.module.NOW, tick=False) as clock:
+        yield clock
+
+
+@pytest.fixture
+def author(client, db, settings, tmp_path):
+    """A client in which the author is logged in, with a folder of pictures of its own."""
+    settings.MEDIA_ROOT = tmp_path
+    make_publication()
+    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    return client
 
 
 def _forget_all():

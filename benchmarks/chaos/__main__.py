@@ -1,6 +1,6 @@
 """Everything that can die or stand still does while a mailing is being sent; at the end all must be well, or told.
 
-    uv run --dev python -m benchmarks.chaos [--seed 7] [--faults 320] [--readers 0] [--engine …] [--dead]
+    uv run --dev python -m benchmarks.chaos [--seed 7] [--faults 320] [--readers 0] [--engine …]
 
 postgres   two machines (a worker, a beat, locks and a recorder each) on one PostgreSQL and one Redis
 sqlite     one machine on SQLite and the queue of files
@@ -11,9 +11,6 @@ when so many messages were accepted. Somebody looks every three seconds how far 
 say. The end is one table; the exit code is 1 when anybody got two copies, was forgotten or was mailed after he had
 left, when more is uncertain than may be, when ledger and server disagree, or when the mailing stood still for 90
 seconds and nothing said so.
-
---dead proves that such a run fails: the engine is stopped early and for good, and its heartbeats are kept fresh by
-force. Its exit code is 1.
 """
 
 import argparse
@@ -41,9 +38,7 @@ def run_one(options: argparse.Namespace, faults: int, folder: Path, engine: str)
     plan = schedule(
         options.seed, faults=faults, readers=readers, engine=engine, is_short=options.short, without=without
     )
-    if options.dead:
-        plan, readers = [], 2_000
-    return run(engine, plan, readers=readers, folder=folder / engine, is_dead=options.dead)
+    return run(engine, plan, readers=readers, folder=folder / engine)
 
 
 def main() -> int:
@@ -53,7 +48,6 @@ def main() -> int:
     parser.add_argument("--readers", type=int, default=0, help="of each mailing; 0: enough for the faults")
     parser.add_argument("--engine", choices=["postgres", "sqlite", "both"], default="both")
     parser.add_argument("--short", action="store_true", help="leave out what takes longer than ten seconds")
-    parser.add_argument("--dead", action="store_true", help="stop the engine, and have its heartbeats lie")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the run, with every log")
     options = parser.parse_args()
     engines = ["postgres", "sqlite"] if options.engine == "both" else [options.engine]

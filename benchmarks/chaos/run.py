@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 from benchmarks.chaos import life
@@ -13,7 +12,7 @@ from benchmarks.chaos.faults import Faults
 from benchmarks.chaos.restore import AUTHOR, RESUME
 from benchmarks.chaos.schedule import WIRE, Fault, addresses
 from benchmarks.chaos.verdict import LEDGER, Verdict, judge
-from benchmarks.chaos.watcher import Watcher, lie
+from benchmarks.chaos.watcher import Watcher
 from benchmarks.chaos.world import AuthorAway, World
 
 GAP = 12  # messages at least between two faults: the one before has been got over
@@ -42,8 +41,7 @@ class Stuck(Exception):
 class Run:
     """One mailing and its faults.
 
-    still: seconds that the mailing may stand still without a word. is_dead: stop the engine early, for good, and keep
-    its heartbeats fresh: whoever judges such a run must see it. forks: as of a Machine.
+    still: seconds that the mailing may stand still without a word. forks: as of a Machine.
     """
 
     def __init__(
@@ -54,10 +52,9 @@ class Run:
         folder: Path,
         *,
         still: float = life.STILL_SECONDS,
-        is_dead: bool = False,
         forks: bool = False,
     ) -> None:
-        self.engine, self.plan, self.still, self.is_dead = engine, plan, still, is_dead
+        self.engine, self.plan, self.still = engine, plan, still
         self.readers = addresses(plan, readers)
         self.world = World(engine, folder, forks=forks)
         self.faults = Faults(self.world)
@@ -77,26 +74,11 @@ class Run:
             ends.enter_context(self.watcher)
             try:
                 self._make_trouble()
-                if self.is_dead:
-                    self._die(ends)
                 self._finish(patience)
             except Stuck as how:
                 self.world.remarks.append(f"the mailing does not end: {str(how)[:300]}")
                 self._tell(str(how))
             return self._verdict(time.monotonic() - begun)
-
-    def _die(self, ends: ExitStack) -> None:
-        """Stop everything that sends, in the middle of the mailing, and have all heartbeats lie."""
-        self._reaches(len(self.readers) // 10)
-        self.world.is_dead = True
-        for machine in self.world.machines:
-            machine.end_part("worker", "beat")
-        self.world.smtp.let_go()
-        over = Event()
-        liar = Thread(target=lie, args=(self.world, over))
-        liar.start()
-        ends.callback(liar.join)
-        ends.callback(over.set)
 
     def _finish(self, patience: float) -> None:
         until = time.monotonic() + patience

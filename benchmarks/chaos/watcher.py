@@ -5,7 +5,6 @@ Each time somebody signs up. Another thread sees when the confirmation comes: a 
 
 import http.client
 import json
-import os
 import time
 from contextlib import closing
 from threading import Event, Thread
@@ -113,12 +112,3 @@ class Watcher:
             except (OSError, http.client.HTTPException, ValueError):
                 return ["web"]
         return [f"{name} (readyz)" for name, answer in parts.items() if answer != "ok"]
-
-
-def lie(world: World, over: Event) -> None:
-    """Keep all heartbeats fresh, whoever lives: the product knows no better then, and must be found out."""
-    while not over.wait(1):
-        now = time.monotonic()
-        for machine in world.machines:
-            for path in (machine.data / "heartbeats").iterdir():
-                os.utime(path, (now, now))

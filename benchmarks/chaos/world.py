@@ -181,11 +181,6 @@ class Machine(Product):
     def _log(self, name: str) -> Path:
         return self.pipes.get(name) or super()._log(name)
 
-    def end_part(self, *names: str) -> None:
-        """`kill -9` parts for good."""
-        for name in set(names) & set(self.running):
-            kill(self.running.pop(name))
-
     def send(self, number: signal.Signals) -> None:
         """Send all parts, and their children, a signal."""
         for process in self.running.values():
@@ -257,7 +252,6 @@ class World:
         self.machines: list[Machine] = []
         self.author: Author | None = None
         self.doctor: Author | None = None  # who asks how it goes, whatever the author does
-        self.is_dead = False  # nothing that has died is started again
         self.gone: dict[str, int] = {}  # who left or was erased, and how many messages had been accepted by then
         self.newcomers: dict[str, float] = {}  # who waits for a confirmation, and since when by the monotonic clock
         self.remarks: list[str] = []  # what a fault found wrong
@@ -347,7 +341,7 @@ class World:
             return self._count
 
     def keep_running(self) -> None:
-        for machine in [] if self.is_dead else self.machines:
+        for machine in self.machines:
             machine.keep_running()
 
     def wait_for_lane(self, wished: Machine, *, meanwhile: Callable[[], None], seconds: float = 20) -> int:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import time_machine
 from django.utils import timezone
 
 from newsletter.delivery.models import Mailing
@@ -19,11 +18,7 @@ from tests.factories import make_helper, make_issue, make_post, make_publication
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 BRAKES = ("cancel", "pause", "resume")
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

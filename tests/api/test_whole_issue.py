@@ -2,10 +2,8 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from email import message_from_bytes, policy
 
 import pytest
-import time_machine
 from django.test import Client
 
 from newsletter.delivery import tasks as delivery_tasks
@@ -15,15 +13,12 @@ from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.accounts.roles import EDITOR
 from tests.api.conftest import Program
 from tests.factories import make_helper, make_publication, make_subscriber
+from tests.support.letters import mails_in
 
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
@@ -39,11 +34,6 @@ def box(db, settings, tmp_path, monkeypatch):
             monkeypatch.setattr(task, "apply_async", lambda args=(), _task=task, **_options: _task(*args))
     make_publication(sender_email="news@news.example.org", cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0))
     return tmp_path
-
-
-def mails(box, name="default"):
-    files = sorted((box / name).glob("**/*.eml"))
-    return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
 
 
 def prepared(program) -> str:
@@ -77,7 +67,7 @@ def test_the_link_in_the_authors_mail_cancels_what_a_program_has_scheduled(box, 
     address = prepared(program)
 
     assert scheduled(program, address)["send_at"] == "2026-12-01T08:00:00+08:00"
-    [mail] = mails(box)
+    [mail] = mails_in(box / "default")
     text = mail.get_body(("plain",)).get_content()
     link = re.search(r"https://news\.example\.org(/cancel/\S+/)", text)[1]
     real = mailer_from_url("smtp://localhost:25", outbox=None)  # whoever reads the outbox here is asked to log in

@@ -89,19 +89,6 @@ def test_what_was_previewed_is_what_is_kept(issue):
     assert "第一段" in mailing.html
 
 
-def test_a_scheduled_mailing_takes_the_new_text_when_asked(issue):
-    mailing = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
-    before = mailing.content_hash
-    issue.items.get().post.__class__.objects.update(body="改過的內文")
-
-    changed = approving.refreeze(mailing, now=NOW)
-
-    mailing.refresh_from_db()
-    assert changed
-    assert "改過的內文" in mailing.html
-    assert mailing.content_hash != before
-
-
 def test_an_issue_without_posts_is_refused(publication):
     empty = make_issue(number=3)
 
@@ -412,21 +399,11 @@ def test_an_issue_that_was_cancelled_midway_can_be_corrected(make_mailing, issue
     assert names_of(correction) == "a"
 
 
-def test_what_nobody_has_needs_no_correction(issue):
-    with pytest.raises(PlanningError, match="Nobody has a copy of issue 7"):
-        corrected(issue)
-
-
 def test_an_issue_under_way_is_not_corrected_but_refrozen(make_mailing, issue):
     make_mailing("a").deliveries.update(state=Delivery.State.SENT)
 
     with pytest.raises(PlanningError, match="The issue is still being sent"):
         corrected(issue)
-
-
-def test_a_correction_says_what_was_wrong(had, issue):
-    with pytest.raises(PlanningError, match="Say in a sentence what was wrong"):
-        corrected(issue, " ")
 
 
 def test_the_page_in_the_archive_says_what_was_corrected(had, issue, client):

@@ -68,15 +68,6 @@ def test_a_message_of_two_lines_waits_for_the_later_one_and_takes_the_same_place
     assert behind.wait == pytest.approx(6 * HOUR, abs=LATE)
 
 
-def test_time_that_nobody_used_is_not_saved_up(db):
-    reserve(P, {P: HOUR}, 1, FOREVER)
-    shift(P, -10 * HOUR, "free_at", "taken_at")
-
-    waits = [reserve(P, {P: HOUR}, 1, FOREVER).wait for _ in range(2)]
-
-    assert waits == pytest.approx([0, HOUR], abs=LATE)
-
-
 def test_a_place_too_far_away_is_not_taken_on_any_line(db):
     reserve(P, {P: 0, "domain:a": HOUR}, 1, FOREVER)
 
@@ -86,18 +77,6 @@ def test_a_place_too_far_away_is_not_taken_on_any_line(db):
     assert refused.is_taken is False
     assert refused.wait == pytest.approx(HOUR, abs=LATE)
     assert (others.wait, others.is_taken) == (0, True)
-
-
-def test_a_clock_set_back_by_a_day_makes_nobody_wait_for_more_than_what_is_taken(db):
-    reserve(P, {P: HOUR}, 1, FOREVER)
-    shift(P, 24 * HOUR, "free_at", "taken_at")  # as the line looks to a clock that was set back
-
-    refused = reserve(P, {P: HOUR}, 1, 1)
-    shift(P, -HOUR, "free_at", "taken_at")  # an hour passes
-    taken = reserve(P, {P: HOUR}, 1, 1)
-
-    assert refused.wait == pytest.approx(HOUR, abs=LATE)
-    assert taken.is_taken is True
 
 
 def test_a_provider_without_a_limit_is_slowed_to_half_of_what_it_was_sent(db):
@@ -136,17 +115,6 @@ def test_however_many_complain_a_provider_is_not_given_up(db):
         shift(P, -11, "slowed_at")
 
     assert slow_down(P, 8) >= 8 / 64
-
-
-def test_a_slowed_provider_recovers_by_a_twentieth_a_minute_until_nothing_is_left_of_it(db):
-    slow_down(P, 8)
-    rates = []
-    for _ in range(3):
-        rates.append(reserve(P, {P: 0}, 0, FOREVER).slowed)
-        shift(P, -300, "slowed_at")
-
-    assert rates[:2] == pytest.approx([4, 6], abs=0.5)
-    assert rates[2] is None
 
 
 def test_a_clock_set_back_does_not_keep_a_provider_slowed(db):
@@ -247,14 +215,6 @@ def test_sixteen_days_are_enough_for_a_domain_to_be_known():
     assert daily_limit(10**9) is None
 
 
-@pytest.mark.parametrize(
-    ("readers", "day", "days"),
-    [(0, 1, 1), (200, 1, 1), (201, 1, 2), (500, 1, 2), (501, 1, 3), (501, 3, 2), (1_000_000, 1, 17), (10**6, 17, 1)],
-)
-def test_an_issue_takes_as_many_days_as_its_readers_need(readers, day, days):
-    assert days_needed(readers, day) == days
-
-
 @given(st.integers(1, 400_000), st.integers(-3, 30))
 def test_the_days_are_enough_and_not_one_too_many(readers, first):
     days = days_needed(readers, first)
@@ -333,12 +293,6 @@ def sent_at(clock, provider):
 
 
 # --- When each message of a window may leave ---
-
-
-def test_messages_of_one_line_leave_one_after_the_other():
-    times, ends = schedule_messages([{"all": 2.0}] * 3)
-
-    assert (times, ends) == ([0, 0.5, 1.0], {"all": 1.5})
 
 
 def test_a_slow_domain_holds_up_those_behind_it():
@@ -673,16 +627,6 @@ def test_a_day_that_is_over_before_its_last_answers_costs_no_second_one(make_mai
     goes_on_at, _why = rate_limiter.end_of_day(today.now)
 
     assert goes_on_at == datetime(2026, 11, 3, 16, 1, tzinfo=UTC)
-
-
-@pytest.mark.usefixtures("small_days", "today")
-def test_a_full_day_stays_full_for_every_worker(make_mailing, run):
-    mailing, provider = make_mailing("abcd"), Provider()
-
-    for worker in ("machine/0/x", "other/0/y"):
-        run(mailing, provider, rate_limiter=warming(), worker=worker)
-
-    assert len(provider.accepted) == 2
 
 
 @pytest.mark.usefixtures("today")

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import caches
-from django.utils import translation
 
 from newsletter.delivery import results
 from newsletter.delivery.events import thinning
@@ -83,11 +82,6 @@ def test_what_became_of_the_copies_is_counted_once_in_half_a_minute():
     assert results.issue_result(mailing, NOW).copies.arrived == 2
 
 
-def test_sentences_in_chinese_have_no_space_between_them():
-    with translation.override("zh-hant"):
-        assert results.copies_text(results.issue_result(sent(1, NOW), NOW)).startswith("寄給了 10 位讀者。意思是")
-
-
 def test_what_was_refused_at_once_and_what_came_back_are_one_list_of_reasons():
     mailing = sent(1, NOW, failed=2)
     breakdown.count_next_mailing(NOW)
@@ -156,13 +150,6 @@ def test_replies_are_counted_for_the_same_time_and_told_once_somebody_writes():
     assert ([one.replies for one in found.before], found.this.replies) == ([1], 2)
 
 
-def test_the_first_issue_is_compared_with_nothing():
-    first = results.issue_result(sent(1, NOW - FORTNIGHT), NOW)
-
-    assert {one.before for one in results.result_lines(first)} == {""}
-    assert results.comparison_note(first) == "This is the first issue; there is nothing to compare it with yet."
-
-
 # --- For programs ---
 
 
@@ -198,11 +185,3 @@ def test_the_json_has_the_answers_to_the_question_of_an_issue():
 
     answers = [{"label": "會議", "times": 1, "share": 33}, {"label": "帶人", "times": 2, "share": 67}]
     assert written["question"] == {"question": "先寫什麼？", "answers": answers}
-
-
-@pytest.mark.parametrize("change", [{"state": "sending", "finished_at": None}, {"kind": "correction"}])
-def test_a_mailing_on_its_way_and_a_correction_have_no_facts(change):
-    mailing = sent(1, NOW)
-    Mailing.objects.filter(pk=mailing.pk).update(**change)
-
-    assert results.issue_result(Mailing.objects.get(), NOW) is None

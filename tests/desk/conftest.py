@@ -3,19 +3,8 @@
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from pytest_django.live_server_helper import LiveServer
 
 from tests.factories import make_publication
-
-
-@pytest.fixture
-def server(settings, transactional_db):
-    """A web server that begins after the settings of the test: pytest-django's own would redirect to https."""
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
-    settings.SITE_URL = "http://localhost"
-    running = LiveServer("localhost:0")
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -10,13 +10,6 @@ from tests.factories import PUBLISHED_AT, make_issue, make_post
 pytestmark = pytest.mark.django_db
 
 
-def test_the_archive_holds_sent_issues_newest_first():
-    first, third = make_issue(number=1, sent_at=PUBLISHED_AT), make_issue(number=3, sent_at=PUBLISHED_AT)
-    make_issue(number=2)
-
-    assert list(Issue.objects.archived()) == [third, first]
-
-
 def test_an_issue_is_sent_once():
     issue = make_issue()
 

@@ -1,10 +1,12 @@
 """"""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.urls import URLResolver, get_resolver
 from django.utils import timezone, translation
 
 from newsletter.limits.public_views import private_view, retry_time, same_origin, too_many_requests
@@ -56,6 +58,32 @@ def test_a_form_of_another_site_does_not(headers):
     assert response.status_code == 403
     with translation.override("en"):
         assert "That did not come from here" in post(**headers).content.decode()
+
+
+PROGRAMS = {"subscribe/", "webhooks/<str:provider>/tracking/", "api/"}  # and a sign-up, which fills in the address
+
+
+def doors(patterns, before=""):
+    """Yield the route of each view that takes a form without a CSRF token."""
+    for one in patterns:
+        route = before + str(one.pattern).lstrip("^")
+        if isinstance(one, URLResolver):
+            yield from doors(one.url_patterns, route)
+        elif getattr(one.callback, "csrf_exempt", False) and not route.startswith(tuple(PROGRAMS)):
+            yield route
+
+
+def test_no_page_takes_a_form_of_another_site(client):
+    make_publication()
+    routes = list(doors(get_resolver().url_patterns))
+
+    answers = [
+        client.post("/" + re.sub("<[^>]+>", "1", route), headers={"Origin": "https://evil.example"}).status_code
+        for route in routes
+    ]
+
+    assert dict(zip(routes, answers, strict=True)) == dict.fromkeys(routes, 403)
+    assert {"unsubscribe/<str:token>/", "cancel/<str:token>/", "preferences/"} <= set(routes)
 
 
 def test_an_address_that_opens_something_is_kept_to_its_owner():

@@ -86,16 +86,6 @@ def test_a_publication_that_is_not_filled_in_is_named(worker, field, value, mess
     assert [finding.message for finding in diagnosis.run_checks(timezone.now())] == [message]
 
 
-def test_a_made_up_sender_is_an_error_once_mail_really_leaves(settings):
-    make_publication(sender_email="newsletter@example.com")
-    with_a_server = list(diagnosis.sender_findings(timezone.now()))
-    settings.MAIL_URL = ""
-
-    with_the_outbox = list(diagnosis.sender_findings(timezone.now()))
-
-    assert [with_a_server[0].level, with_the_outbox[0].level] == ["error", "warning"]
-
-
 def test_a_generated_secret_is_named_so_that_it_is_kept(settings):
     (settings.DATA_DIR / "secret_key").write_text("from the environment\n")
 

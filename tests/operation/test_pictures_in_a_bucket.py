@@ -6,7 +6,7 @@ from io import BytesIO, StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from newsletter.buckets import Bucket, S3Timeouts
 from newsletter.moving.folder import exporting
@@ -19,15 +19,14 @@ from tests.moving.site import house
 from tests.support.processes import free_port
 from tests.support.s3 import store_pictures_in
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers, pytest.mark.exhaustive]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.servers,
+    pytest.mark.exhaustive,
+    pytest.mark.usefixtures("english"),
+]
 NOW = datetime(2026, 11, 28, 20, tzinfo=UTC)  # four in the morning of the 29th, in Taipei
 PICTURES = {f"{number:016x}/a.png": f"octets {number}".encode() for number in range(30)}
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture

@@ -125,15 +125,6 @@ def test_a_service_that_bounces_elsewhere_needs_no_spf_at_the_sender(settings, n
     )
 
 
-def test_the_term_for_a_service_that_needs_one_is_its_own(settings, name_server):
-    settings.BULK_MAIL_URL = "scaleway://id:secret@fr-par"
-    del name_server.records["gipi.tw", "TXT"]
-
-    hint = found()["spf.missing"].hint
-
-    assert hint == "Publish, as TXT of gipi.tw: v=spf1 include:_spf.tem.scaleway.com ~all"
-
-
 @pytest.mark.parametrize(
     ("records", "name"),
     [
@@ -393,16 +384,6 @@ def test_a_domain_that_is_not_ones_own_is_told(settings, sender, expected, mail_
     told = [(one.id, one.level) for one in senders.sender_findings(timezone.now())]
 
     assert told == ([(expected, level)] if expected else [])
-
-
-def test_a_mailbox_for_everybody_is_told_with_what_to_do(settings):
-    settings.MAIL_URL = "smtp://mail.gipi.tw"
-    make_publication(sender_email="gipi@gmail.com")
-
-    [told] = senders.sender_findings(timezone.now())
-
-    assert told.message == "Mail would come from gipi@gmail.com, at whose domain only its owner can say who may send."
-    assert told.hint == "Set the sender address in Settings, Sender; it needs a domain of your own."
 
 
 # --- Mail services, and the guide ---

@@ -147,14 +147,6 @@ def test_a_child_that_dies_is_started_again_and_said_so(supervise):
 
 @pytest.mark.exhaustive
 @pytest.mark.servers
-def test_a_child_that_gives_up_is_started_again_too(supervise):
-    _process, said = supervise("exec sleep 60", "exit 3")
-
-    wait_until(lambda: "child1 died (exit status 3); starting it again in 0.02 s." in said(), what=said)
-
-
-@pytest.mark.exhaustive
-@pytest.mark.servers
 def test_children_do_not_outlive_a_supervisor_that_is_killed(supervise):
     process, said = supervise("stay a fork", "ignore all")
 
@@ -366,24 +358,6 @@ def test_a_steady_run_makes_the_next_pause_short_again(monkeypatch):
     status = child.reap()
 
     assert (status, child.deaths, child.restart_delay) == (1, 1, 0.5)
-
-
-def test_nothing_is_waited_for_without_a_reason():
-    quiet = Supervisor([], print)
-    quiet._restart_dead_and_check()
-
-    assert quiet._idle_seconds() is None
-
-
-def test_a_port_that_nobody_has_is_free():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    assert free_port("127.0.0.1", port) == port
-
-
-def test_port_0_takes_any_free_one():
-    assert free_port("127.0.0.1", 0) > 0
 
 
 def test_a_port_that_somebody_listens_on_is_taken():

@@ -5,22 +5,12 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
-from pytest_django.live_server_helper import LiveServer
 
 from newsletter.posts.models import Image
 from tests.factories import make_publication
 from tests.support.page_checks import assert_accessible
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def server(settings, transactional_db):
-    """A web server that begins after the settings of the test: pytest-django's own would redirect to https."""
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
-    running = LiveServer("localhost:0")
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -1,32 +1,18 @@
 """The library of pictures: found by words, named with the posts that show them, never deleted."""
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
 
 from newsletter.posts.models import Image, Post, WorkingCopy
 from newsletter.publication.pictures.uploads import prepare_picture
-from tests.factories import make_helper, make_post, make_publication
+from tests.factories import make_helper, make_post
 from tests.publication.pictures.test_uploads import picture
 
 LIST, CHOICES = "/admin/posts/image/", "/admin/posts/image/choices/"
 
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def author(client, db, settings, tmp_path) -> Client:
-    settings.MEDIA_ROOT = tmp_path
-    make_publication()
-    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def make_image(alt: str = "三個圓圈", name: str = "circles.jpg") -> Image:

@@ -5,7 +5,6 @@ from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
 
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
@@ -16,18 +15,7 @@ ADD = "/admin/posts/post/add/"
 DRAFT = {"title": "槓桿", "body": "第一段。", "published_at": "", "_continue": "1"}
 IN_PLACE = {"accept": "application/json"}
 
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def author(client, db):
-    make_publication()
-    client.force_login(make_helper("owner", name="gipi"))
-    return client
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def change(post: Post) -> str:
@@ -63,17 +51,6 @@ def test_the_first_save_tells_the_address_of_the_new_post(author):
     post = Post.objects.get()
     assert response.json()["address"] == change(post)
     assert post.created_by == author.get("/admin/").wsgi_request.user
-
-
-def test_a_first_save_whose_answer_was_lost_makes_no_second_post(author):
-    in_place(author, ADD, DRAFT | {"document": "a1"})
-    again = in_place(author, ADD, DRAFT | {"document": "a1", "body": "更多"})
-    other = in_place(author, ADD, DRAFT | {"document": "b2"})
-
-    first, second = Post.objects.order_by("pk")
-    assert (again.status_code, again.json()["outcome"]) == (409, "exists")
-    assert again.json()["address"] == change(first)
-    assert (first.body, other.json()["address"]) == ("第一段。", change(second))
 
 
 def test_a_new_text_whose_row_was_deleted_is_saved_anew(author):

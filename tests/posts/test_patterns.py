@@ -1,30 +1,17 @@
 """Patterns: a post is kept as one, new posts begin with one, and neither changes the other afterwards."""
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
 
 from newsletter.posts.models import Pattern, Post
-from tests.factories import make_helper, make_post, make_publication
+from tests.factories import make_helper, make_post
 from tests.support.page_checks import form_data
 
 ADD, LIST = "/admin/posts/post/add/", "/admin/posts/post/"
 
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def author(client, db) -> Client:
-    make_publication()
-    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def form(author: Client, address: str) -> dict[str, str]:

@@ -3,10 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from html5lib import HTMLParser
 
 from newsletter.issues import assembly
@@ -17,18 +16,7 @@ from tests.support.page_checks import HTML, form_data
 
 LATER = datetime(2099, 1, 7, 0, 0, tzinfo=UTC)
 
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def author(client, db) -> Client:
-    make_publication()
-    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def change(post: Post) -> str:

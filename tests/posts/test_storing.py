@@ -3,30 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.messages import get_messages
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from newsletter.posts.models import Post, Revision, WorkingCopy
 from newsletter.posts.search.index import search
 from newsletter.publication.changes import Change
-from tests.factories import make_findable_post, make_helper, make_issue, make_post, make_publication
+from tests.factories import make_findable_post, make_helper, make_issue, make_post
+from tests.support.page_checks import told
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 IN_PLACE = {"accept": "application/json"}
 LIST = "/admin/posts/post/"
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def author(client):
-    make_publication()
-    client.force_login(make_helper("owner", name="gipi"))
-    return client
 
 
 @pytest.fixture
@@ -51,10 +38,6 @@ def save(author, post: Post, *buttons: str, **changed: str):
     return author.post(change(post), fields(author, post, **changed) | dict.fromkeys(buttons or ["_continue"], "1"))
 
 
-def messages_of(response) -> list[str]:
-    return [str(message) for message in get_messages(response.wsgi_request)]
-
-
 def found(query: str) -> list[int]:
     return [result.key for result in search(query, now=timezone.now()).results]
 
@@ -70,7 +53,7 @@ def test_readers_see_the_former_text_until_the_post_is_updated(author, post):
     assert author.get(post.get_absolute_url()).text == before
     assert (found("支點"), found("槓桿")) == ([], [post.pk])
     assert [tag.name for tag in post.tags.all()] == ["ai"]
-    assert messages_of(response)[1] == "Readers see the former text until you update the post."
+    assert told(response)[1] == "Readers see the former text until you update the post."
     assert response.url == change(post)
 
 

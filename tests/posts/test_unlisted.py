@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from newsletter.issues.models import IssueItem, StartingPoint
 from newsletter.posts.models import Post, Tag
@@ -15,7 +14,7 @@ from newsletter.posts.search.index import index_post, search
 from tests.factories import PUBLISHED_AT, make_findable_post, make_issue, make_post, make_publication
 from tests.support.page_checks import form_data
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 TITLE = "只給有網址的人看"
 SHOWS = {  # every address that shows a post like it
     "/",
@@ -29,12 +28,6 @@ SHOWS = {  # every address that shows a post like it
     "/tags/quiet/feed.xml",
     "/search/?q=網址",
 }
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture
@@ -143,13 +136,6 @@ def test_search_and_relatives_leave_it_out(client, post):
 
 
 # --- On the desk ---
-
-
-@pytest.fixture
-def author(client) -> Client:
-    make_publication()
-    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
 
 
 def save(author: Client, post: Post, **changed: str):

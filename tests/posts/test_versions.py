@@ -3,27 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from newsletter.posts.models import Post, Revision, WorkingCopy
-from tests.factories import make_findable_post, make_helper, make_post, make_publication
+from tests.factories import make_findable_post, make_helper, make_post
 from tests.support.page_checks import markup
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 NOW = timezone.now()
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def author(client):
-    make_publication()
-    client.force_login(make_helper("owner", name="gipi"))
-    return client
 
 
 @pytest.fixture

@@ -241,11 +241,3 @@ def test_a_letter_that_the_provider_puts_off_is_not_hurried(person):
     person("reader@example.org")
 
     assert Subscriber.objects.get().confirmation_due_at == later
-
-
-def test_a_machine_is_asked_for_the_button_and_not_told_of_a_crowd(client):
-    page = client.post("/subscribe/", {"email": "reader@example.org"})
-
-    assert BUTTON in page.text
-    assert "Machines fill forms like that" in page.text
-    assert "Many people are signing up" not in page.text

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 from django.utils import timezone
-from pytest_django.live_server_helper import LiveServer
 
 from subscribers import signup, tasks
 from subscribers.models import Subscriber
@@ -18,15 +17,6 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def clock():
     """The system's own: a browser waits for it, and the sums expire by it."""
-
-
-@pytest.fixture
-def server(settings, transactional_db):
-    """A web server on localhost, where a browser gives scripts SubtleCrypto without HTTPS."""
-    settings.SITE_URL = "http://localhost"
-    running = LiveServer("localhost:0")
-    yield running
-    running.stop()
 
 
 @pytest.fixture
@@ -67,6 +57,7 @@ def test_without_scripts_the_letter_waits_for_its_turn(server, browser, crowd):
 
     sign_up(page, server)
     page.get_by_role("button", name="I can wait, subscribe me").click()
+    page.get_by_role("heading", name="Look into your mailbox").wait_for()
     text = page.locator("main").inner_text()
     profile.close()
 

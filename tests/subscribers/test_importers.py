@@ -2,15 +2,12 @@ import codecs
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import translation
 
 from subscribers import departures
-from subscribers.importers.csv_file import Table, TableError
 from subscribers.importers.merging import merge
 from subscribers.importers.rows import InvalidRow, ReaderRow
 from subscribers.models import Invitation, Pause, Subscriber, Suppression
@@ -71,13 +68,6 @@ def test_a_second_run_changes_nothing(bring):
     bring(content)
 
     assert bring(content)[0] == counts(rows=2, unchanged=2)
-
-
-def test_a_rehearsal_writes_nothing(bring):
-    summary, _said = bring("email\na@example.org\nA@EXAMPLE.org\n", "--dry-run")
-
-    assert summary == counts(rows=2, created=1, unchanged=1)
-    assert not Subscriber.objects.exists()
 
 
 def test_a_rehearsal_lets_nobody_leave_at_the_next_restore(bring, settings, tmp_path):
@@ -328,15 +318,6 @@ def test_a_file_gives_a_known_reader_its_tags_and_an_empty_cell_takes_none_away(
     assert Subscriber.objects.get(email="c@example.org").tag_names == ["vip"]
 
 
-def test_the_same_tags_again_change_nothing(bring):
-    content = 'email,tags\na@example.org,"b,a"\n'
-    bring(content)
-    rows = list(Tagging.objects.values_list("pk", flat=True))
-
-    assert bring(content)[0] == counts(rows=1, unchanged=1)
-    assert list(Tagging.objects.values_list("pk", flat=True)) == rows
-
-
 def test_who_has_left_gets_no_tag_from_a_file(bring):
     reader = make_subscriber("a@example.org", state=State.UNSUBSCRIBED)
 
@@ -532,33 +513,6 @@ def test_a_quotation_mark_that_eats_readers_stops_the_import(bring, rows, answer
         bring("email,name,notes\n" + rows if "note" in rows else "email,name\n" + rows)
 
     assert not Subscriber.objects.exists()
-
-
-def test_what_is_wrong_with_a_file_is_said_in_chinese_without_a_gap():
-    quoted = b'email,name\na@x.tw,"\xe5\xb0\x8f\nb@x.tw,\xe5\xb0\x8f"\n'
-
-    with translation.override("zh-hant"), pytest.raises(TableError) as error:
-        Table(BytesIO(quoted), "utf-8").check()
-
-    assert str(error.value) == "第 2 列：這裡開始的引號到第 3 列才結束。是不是少了或多了一個引號？"
-
-
-@pytest.mark.parametrize(
-    ("cells", "reason"),
-    [
-        ("a@x.tw,b,,,c", "這一列有 5 格，第一列只有 4 個欄名。"),
-        ("a@x.tw,odd,,", "看不懂的狀態 'odd'。"),
-        ("a@x.tw,paused,,", "狀態是暫停，卻沒有暫停期限。"),
-        ("a@x.tw,paused,soon,", "'soon' 不是時間，請寫成 2027-01-31T08:00:00+08:00。"),
-        ("a@x.tw,,,perhaps", "是否願意收信的欄位只能填是、否或時間，這裡是 'perhaps'。"),
-        ("nobody,,,", "這不是電子郵件地址。格式像這樣：you@example.com。"),
-    ],
-)
-def test_why_a_line_was_refused_is_a_whole_sentence_in_chinese(cells, reason):
-    table = Table(BytesIO(f"email,state,paused_until,accepts_marketing\n{cells}\n".encode()), "utf-8")
-
-    with translation.override("zh-hant"):
-        assert [row.reason for row, _cells in table.rows_and_cells()] == [reason]
 
 
 def test_a_note_may_have_lines(bring):

@@ -265,14 +265,6 @@ def test_a_start_without_a_restore_changes_nothing(reader):
     assert replay_departures.replay() == 0
 
 
-def test_two_starts_remember_once(reader):
-    with restored():
-        again(reader).unsubscribe(NOW)
-
-    assert replay_departures.replay() == 1
-    assert replay_departures.replay() == 0
-
-
 def test_whoever_moved_and_left_afterwards_gets_nothing_at_the_former_address(reader):
     with restored():
         moved = again(reader)

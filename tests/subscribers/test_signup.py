@@ -42,16 +42,6 @@ def test_a_suppressed_address_is_not_even_kept(reason):
     assert not Subscriber.objects.exists()
 
 
-def test_an_erased_address_stays_suppressed_until_its_owner_confirms():
-    make_subscriber("reader@example.org").erase()
-
-    sign_up("reader@example.org", FORM, NOW)
-    suppressed_before = Suppression.objects.exists()
-    Subscriber.objects.get().confirm(NOW)
-
-    assert (suppressed_before, Suppression.objects.exists()) == (True, False)
-
-
 @pytest.mark.parametrize(("again", "kept"), [("Anne", "Anne"), ("", "Ann")])
 def test_the_name_that_was_typed_last_is_kept_and_no_name_deletes_none(again, kept):
     for minutes, name in [(0, "Ann"), (20, again)]:

@@ -3,9 +3,10 @@
 import os
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from pytest_django.live_server_helper import LiveServer
 
 from tests.support.missing_parts import skip_missing
 
@@ -65,6 +66,19 @@ def page(context: "BrowserContext") -> Iterator["Page"]:
     tab.on("console", lambda line: complaints.append(line.text) if "Content Security Policy" in line.text else None)
     yield tab
     assert complaints == []
+
+
+@pytest.fixture
+def server(settings: Any, transactional_db: None) -> Iterator[LiveServer]:
+    """A web server that begins after the settings of the test: pytest-django's own would redirect to https.
+
+    On localhost a browser gives scripts SubtleCrypto without HTTPS.
+    """
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    settings.SITE_URL = "http://localhost"
+    running = LiveServer("localhost:0")
+    yield running
+    running.stop()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,9 +1,17 @@
-"""Links of a mail, as a mail program finds them."""
+"""Mails that an outbox keeps, and the links in one, as a mail program finds them."""
 
 import re
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from html.parser import HTMLParser
+from pathlib import Path
 
 URL = re.compile(r"https?://[^\s<>()（）「」，。；、]+")
+
+
+def mails_in(box: Path) -> list[EmailMessage]:
+    """The oldest first."""
+    return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in sorted(box.glob("**/*.eml"))]
 
 
 class _Links(HTMLParser):

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.messages import get_messages
 from django.db import connection
 from django.db.models import F
 from django.http import HttpResponse
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}  # axe-core's rules that look at them
 # A colour on its way to another has no contrast yet; Django's own sheets send buttons on one.
 ARRIVED = "document.getAnimations().filter(one => one instanceof CSSTransition).forEach(one => one.finish())"
+
+
+def told(response: Any) -> list[str]:
+    """The messages that a request leaves for the next page."""
+    return [str(message) for message in get_messages(response.wsgi_request)]
 
 
 def assert_accessible(page: "Page", *, only: Mapping[str, Any] | None = None) -> None:

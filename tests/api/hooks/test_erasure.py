@@ -2,20 +2,14 @@
 
 import pytest
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from newsletter.api.hooks import erasure
 from newsletter.api.hooks.models import Call, HookEventType
 from subscribers import own_data, privacy
 from tests.factories import make_subscriber
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 
 
 def notice():

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,7 +14,7 @@ from newsletter.operation import doctor_checks
 from newsletter.operation.diagnosis import ALL_CHECKS, DESK_CHECKS
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_publication
-from tests.support.hook_receiver import has_valid_signature, hook_receiver
+from tests.support.hook_receiver import has_valid_signature
 from tests.support.page_checks import assert_valid
 
 pytestmark = pytest.mark.django_db
@@ -22,18 +22,10 @@ URL = "https://hooks.example.org/in"
 
 
 @pytest.fixture
-def desk(client):
+def desk(author):
     make_publication(time_zone="Asia/Taipei")
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    client.get("/admin/")
-    return client
-
-
-@pytest.fixture
-def receiver(settings):
-    settings.WEBHOOKS_TO_LOOPBACK = True
-    with hook_receiver() as found:
-        yield found
+    author.get("/admin/")
+    return author
 
 
 def make_hook(url=URL, **fields):

@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from newsletter.api.hooks import worker
 from newsletter.api.hooks.models import Call, Hook
-from tests.desk.conftest import desk as desk  # noqa: PLC0414 - fixtures of the tests of the desk
-from tests.desk.conftest import server as server  # noqa: PLC0414 - the same
+from tests.desk.conftest import desk as desk  # noqa: PLC0414 - a fixture of the tests of the desk
 from tests.support.page_checks import assert_accessible_wide_and_narrow
 
 pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]

@@ -1,10 +1,8 @@
 """The author hears once of what happened to a mailing, and never at the cost of sending it."""
 
 from datetime import timedelta
-from email import message_from_bytes, policy
 
 import pytest
-from django.contrib.auth.models import User
 
 from newsletter.delivery import tasks
 from newsletter.delivery.author import alerts
@@ -12,30 +10,18 @@ from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.mailing import Alert
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.provider.outcomes import ProviderRejection
-from newsletter.mail.mailers import mailer_from_url
 from tests.delivery.conftest import NOW, Provider
 from tests.factories import make_helper, make_publication
+from tests.support.letters import mails_in
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def box(settings, tmp_path, publication):
-    """The transactional mailer is an outbox, and there is an author with an address."""
-    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path / "box")}
-    User.objects.create_superuser("gipi", "gipi@example.org", "pw")
-    return tmp_path / "box"
-
-
-def mails(box):
-    return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in sorted(box.glob("**/*.eml"))]
 
 
 def told(box, now=NOW):
     """Look, tell, and return the subjects of all mails so far."""
     alerts.record_alerts(now)
     alerts.send_due(now)
-    return [mail["Subject"] for mail in mails(box)]
+    return [mail["Subject"] for mail in mails_in(box)]
 
 
 def text_of(mail):
@@ -48,7 +34,7 @@ def test_a_provider_that_refuses_is_told_with_its_words_and_a_link(box, make_mai
 
     assert told(box) == ["Paused: #7 第七期"]
 
-    (mail,) = mails(box)
+    (mail,) = mails_in(box)
     assert mail["To"] == "gipi@example.org"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert "The mail server said: 535 bad credentials" in text_of(mail)
@@ -94,7 +80,7 @@ def test_a_late_mailing_waits_for_its_author_and_says_so(box, make_mailing):
     beginning.begin_due(later)
 
     assert told(box, later) == ["Waits for you: #7 第七期"]
-    assert "It was due at 2026-11-03" in text_of(mails(box)[0])
+    assert "It was due at 2026-11-03" in text_of(mails_in(box)[0])
 
 
 def test_a_mailing_that_no_worker_took_up_is_told_by_the_first_that_comes(box, make_mailing):
@@ -116,7 +102,7 @@ def test_a_finished_mailing_is_summed_up(box, make_mailing):
 
     assert told(box) == ["Sent: #7 第七期"]
 
-    text = text_of(mails(box)[0])
+    text = text_of(mails_in(box)[0])
     for line in ["readers: 4", "sent: 2", "failed: 1", "uncertain: 1", "skipped: 0"]:
         assert line in text
     assert "Some copies are uncertain" in text
@@ -128,7 +114,7 @@ def test_a_summary_without_trouble_says_that_there_is_nothing_to_do(box, make_ma
     mailing.finish(NOW)
     told(box)
 
-    assert "There is nothing to do." in text_of(mails(box)[0])
+    assert "There is nothing to do." in text_of(mails_in(box)[0])
 
 
 def test_uncertain_copies_are_told_while_the_mailing_goes_on(box, make_mailing):
@@ -169,7 +155,7 @@ def test_everybody_who_may_send_is_told_in_one_mail_and_nobody_else(box, make_ma
 
     told(box)
 
-    assert [mail["To"] for mail in mails(box)] == ["gipi@example.org, helper@example.org"]
+    assert [mail["To"] for mail in mails_in(box)] == ["gipi@example.org, helper@example.org"]
 
 
 def test_without_an_address_nobody_is_told_and_nothing_breaks(publication, make_mailing):
@@ -183,7 +169,7 @@ def test_the_words_of_a_server_cannot_become_html(box, make_mailing):
     make_mailing("ab").pause("550 <b>no</b>")
     told(box)
 
-    assert "&lt;b&gt;no" in mails(box)[0].get_body(("html",)).get_content()
+    assert "&lt;b&gt;no" in mails_in(box)[0].get_body(("html",)).get_content()
 
 
 def test_the_mail_speaks_the_language_of_the_publication(box, make_mailing):
@@ -199,4 +185,4 @@ def test_the_task_looks_and_tells(box, make_mailing):
 
     tasks.tell_author()
 
-    assert len(mails(box)) == 1
+    assert len(mails_in(box)) == 1

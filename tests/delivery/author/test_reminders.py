@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from email import message_from_bytes, policy
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,10 +12,10 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue
 from newsletter.mail.colours import palette
-from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 from tests.factories import make_helper, make_issue, make_post, make_publication
+from tests.support.letters import mails_in
 
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)  # 08:00 in Taipei
 NEXT = SLOT + timedelta(days=14)
@@ -31,19 +30,8 @@ def publication(db):
 
 
 @pytest.fixture
-def box(settings, tmp_path, publication):
-    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path / "box")}
-    User.objects.create_superuser("gipi", "gipi@example.org", "pw")
-    return tmp_path / "box"
-
-
-@pytest.fixture
 def issue(publication):
     return make_issue(make_post("管理槓桿"), number=7, subject="第七期")
-
-
-def mails(box):
-    return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in sorted(box.glob("**/*.eml"))]
 
 
 def look(now):
@@ -55,7 +43,7 @@ def look(now):
 
 def subjects(box, now):
     look(now)
-    return [mail["Subject"] for mail in mails(box)]
+    return [mail["Subject"] for mail in mails_in(box)]
 
 
 def body(mail, kind="plain"):
@@ -88,7 +76,7 @@ def test_each_reminder_is_mailed_once_however_often_the_task_runs(box, issue):
         look(SLOT - hours * HOUR)
         look(SLOT - hours * HOUR)
 
-    assert len(mails(box)) == 2
+    assert len(mails_in(box)) == 2
     assert Reminder.objects.count() == 2
 
 
@@ -150,7 +138,7 @@ def test_without_an_issue_one_is_proposed_of_the_posts_that_wait(box, publicatio
 
     assert subjects(box, SLOT - 72 * HOUR) == ["Your draft is ready: #7"]
 
-    issue, text = Issue.objects.get(number=7), body(mails(box)[0])
+    issue, text = Issue.objects.get(number=7), body(mails_in(box)[0])
     assert "還沒寄過" in text
     assert "寄過了" not in text
     assert "It needs a subject before it can be sent." in " ".join(text.split())
@@ -174,7 +162,7 @@ def test_a_proposal_never_leaves_without_its_author(box, publication):
     for hours in (72, 24, 1, 0):
         look(SLOT - hours * HOUR)
 
-    assert len(mails(box)) == 1
+    assert len(mails_in(box)) == 1
     assert not Mailing.objects.exists()
 
 
@@ -187,7 +175,7 @@ def test_a_proposal_that_its_author_deletes_does_not_come_back(box, publication)
 
     assert not Issue.objects.exists()
     assert Reminder.objects.get().issue is None
-    assert len(mails(box)) == 1
+    assert len(mails_in(box)) == 1
 
 
 def test_the_letters_of_an_issue_that_is_deleted_go_with_it(box, issue):
@@ -204,7 +192,7 @@ def test_without_a_post_that_waits_the_draft_says_that_an_issue_is_due(box, publ
 
     assert subjects(box, SLOT - 72 * HOUR) == ["An issue is due on Dec. 1, 2026"]
 
-    text = body(mails(box)[0])
+    text = body(mails_in(box)[0])
     assert "寄過了" not in text
     assert "https://news.example.org/admin/issues/issue/add/" in text
     assert "Dec. 1, 2026, 08:00" in text
@@ -215,7 +203,7 @@ def test_the_draft_names_the_posts_of_the_issue_and_those_left(box, issue):
 
     look(SLOT - 72 * HOUR)
 
-    text = body(mails(box)[0])
+    text = body(mails_in(box)[0])
     assert text.index("管理槓桿") < text.index("Not mailed yet") < text.index("還沒寄過")
     assert text.count("管理槓桿") == 1
     assert f"https://news.example.org/admin/issues/issue/{issue.pk}/change/" in text
@@ -224,7 +212,7 @@ def test_the_draft_names_the_posts_of_the_issue_and_those_left(box, issue):
 def test_the_letter_is_the_real_one_with_its_links_on_top(box, issue):
     reminder = letter_of()
 
-    [mail] = mails(box)
+    [mail] = mails_in(box)
     page = f"https://news.example.org/approve/{reminder_mails.approve_token(reminder)}/"
     for text in (body(mail), body(mail, "html")):
         for link in (page, f"{page}?do=move", f"{page}?do=skip"):
@@ -244,7 +232,7 @@ def test_the_answers_stand_on_a_panel_of_their_own_by_day_and_by_night_in_every_
 
     letter_of()
 
-    html = body(mails(box)[0], "html")
+    html = body(mails_in(box)[0], "html")
     raised = palette()["raised"]
     assert re.search(rf'<div class="approval" style="[^"]*background-color: {raised.light}', html)
     assert re.findall(r"\.approval \{([^}]*)\}", html) == [f" background-color: {raised.dark} !important; "]
@@ -256,7 +244,7 @@ def test_the_letter_says_what_happens_without_an_answer(box, issue, unapproved, 
 
     letter_of()
 
-    assert words in body(mails(box)[0])
+    assert words in body(mails_in(box)[0])
 
 
 def test_everybody_who_may_send_gets_the_same_mail_and_nobody_else(box, issue):
@@ -267,7 +255,7 @@ def test_everybody_who_may_send_gets_the_same_mail_and_nobody_else(box, issue):
 
     look(SLOT - 24 * HOUR)
 
-    assert {mail["To"] for mail in mails(box)} == {"gipi@example.org, editor@example.org"}
+    assert {mail["To"] for mail in mails_in(box)} == {"gipi@example.org, editor@example.org"}
 
 
 def test_reminders_speak_the_language_and_zone_of_the_publication(box, issue):
@@ -275,42 +263,14 @@ def test_reminders_speak_the_language_and_zone_of_the_publication(box, issue):
 
     look(SLOT - 72 * HOUR)
 
-    assert mails(box)[0]["Subject"] == "草稿準備好了：第 7 期 第七期"
-    assert "2026年12月1日" in body(mails(box)[0]).replace(" ", "")
+    assert mails_in(box)[0]["Subject"] == "草稿準備好了：第 7 期 第七期"
+    assert "2026年12月1日" in body(mails_in(box)[0]).replace(" ", "")
 
 
 # --- When mail is away ---
 
 
-def test_without_an_address_nobody_is_told(box, issue):
-    User.objects.update(email="")
-
-    assert subjects(box, SLOT - 24 * HOUR) == []
-
-
 # --- Answers ---
-
-
-def test_an_approval_schedules_what_was_shown_for_the_slot(box, issue):
-    reminder = letter_of()
-
-    mailing = reminders.approve(reminder, SLOT - 20 * HOUR)
-
-    assert (mailing.send_at, mailing.content_hash) == (SLOT, reminder.content_hash)
-    assert reminders.approve(reminder, SLOT - 19 * HOUR) is None
-    assert Mailing.objects.count() == 1
-
-
-def test_an_approval_of_what_was_edited_since_changes_nothing(box, issue):
-    reminder = letter_of()
-    issue.subject = "改了"
-    issue.save()
-
-    with pytest.raises(reminders.IssueChanged):
-        reminders.approve(Reminder.objects.get(pk=reminder.pk), SLOT - 20 * HOUR)
-
-    reminder.refresh_from_db()
-    assert (reminder.answer, Mailing.objects.count()) == ("", 0)
 
 
 def test_a_move_puts_the_issue_off_by_a_week_and_reminds_again(box, issue):

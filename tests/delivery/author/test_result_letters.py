@@ -1,12 +1,10 @@
 """Three days after an issue its author gets one letter about it: whatever jumps, dies or is switched off."""
 
 from datetime import timedelta
-from email import message_from_bytes, policy
 from html.parser import HTMLParser
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
 
 from newsletter.delivery import results, tasks
 from newsletter.delivery.author import result_letters
@@ -17,29 +15,23 @@ from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Sentence
 from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent
 from tests.factories import make_helper, make_publication
+from tests.support.letters import mails_in
 from tests.support.processes import free_port
 
 AFTER = NOW + HOUR + timedelta(hours=72)  # it took an hour
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def box(settings, tmp_path, publication):
-    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path / "box")}
-    User.objects.create_superuser("gipi", "gipi@example.org", "pw")
+@pytest.fixture(autouse=True)
+def _readers(publication):
     come(3, LONG_AGO)
-    return tmp_path / "box"
-
-
-def mails(box):
-    return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in sorted(box.glob("**/*.eml"))]
 
 
 def told(box, now):
     """Look, tell, and return the subjects of all mails so far."""
     result_letters.record_due(now)
     result_letters.send_due(now)
-    return [mail["Subject"] for mail in mails(box)]
+    return [mail["Subject"] for mail in mails_in(box)]
 
 
 def parts(mail) -> tuple[str, str]:
@@ -76,7 +68,7 @@ def test_the_wake_up_for_the_author_brings_it(box):
     with time_machine.travel(AFTER):
         tasks.tell_author()
 
-    assert "Three days later: #7 第 7 期" in [mail["Subject"] for mail in mails(box)]
+    assert "Three days later: #7 第 7 期" in [mail["Subject"] for mail in mails_in(box)]
 
 
 def test_a_clock_that_jumps_ahead_and_back_brings_no_second_letter(box):
@@ -156,7 +148,7 @@ def test_the_letter_says_what_the_page_knows(box):
         ResultLetter.objects.create(issue=Mailing.objects.get(issue__number=number).issue, mailing=last, at=NOW)
     told(box, AFTER)
 
-    html, text = parts(mails(box)[0])
+    html, text = parts(mails_in(box)[0])
     for part in (html, text):
         assert "Sent to 122 readers." in part
         assert "1 was refused at once." in part
@@ -187,7 +179,7 @@ def test_the_letter_has_the_answers_to_the_question(box):
 
     told(box, AFTER)
 
-    html, text = parts(mails(box)[0])
+    html, text = parts(mails_in(box)[0])
     assert ">先寫什麼？</h2>" in html
     assert "100% (1)" in html
     assert "\n先寫什麼？\n\n會議: 0% (0)\n帶人: 100% (1)\n" in text.replace("\r\n", "\n")
@@ -199,7 +191,7 @@ def test_sentences_are_for_those_who_may_see_readers(box):
     make_helper("editor", email="lin@example.org")
     told(box, AFTER)
 
-    letter = mails(box)[0]
+    letter = mails_in(box)[0]
 
     assert {one.addr_spec for one in letter["To"].addresses} == {"gipi@example.org", "lin@example.org"}
     assert "很受用" not in "".join(parts(letter))
@@ -210,6 +202,6 @@ def test_the_letter_speaks_chinese(box):
     sent(7, NOW)
 
     assert told(box, AFTER) == ["三天後的成果：第 7 期 第 7 期"]
-    text = parts(mails(box)[0])[1]
+    text = parts(mails_in(box)[0])[1]
     assert "伺服器收下" in text
     assert "新讀者：" in text

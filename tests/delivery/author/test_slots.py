@@ -1,11 +1,9 @@
 """A slot leaves an issue or a notice: what goes by itself, what does not, and what the author is told of it."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from email import message_from_bytes, policy
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
 
 from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.models import Mailing
@@ -16,6 +14,7 @@ from newsletter.issues.models import Issue, Shift
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
+from tests.support.letters import mails_in
 from tests.support.processes import free_port
 
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)  # 08:00 in Taipei
@@ -24,7 +23,7 @@ DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
 @pytest.fixture
-def box(settings, tmp_path, db):
+def publication(db):
     make_publication(
         sender_email="news@news.example.org",
         cadence_anchor_on=date(2026, 11, 3),
@@ -33,9 +32,6 @@ def box(settings, tmp_path, db):
         hold_minutes=0,
     )
     Publication.objects.update(updated_at=SLOT - 30 * DAY)
-    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path / "box")}
-    User.objects.create_superuser("gipi", "gipi@example.org", "pw")
-    return tmp_path / "box"
 
 
 @pytest.fixture
@@ -70,8 +66,7 @@ def run(until, *, since=SLOT - DAY, every=2 * HOUR, down=()):
 
 
 def mails(box):
-    found = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in box.glob("**/*.eml")]
-    return [mail for mail in found if mail["Subject"].startswith("Not sent")]
+    return [mail for mail in mails_in(box) if mail["Subject"].startswith("Not sent")]
 
 
 def sent():

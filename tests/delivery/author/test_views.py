@@ -1,10 +1,8 @@
 """The links in the author's letter: a look changes nothing, a press answers once, and only to what was shown."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from email import message_from_bytes, policy
 
 import pytest
-import time_machine
 from django.contrib.auth.models import User
 
 from newsletter.delivery.author import icalendar_feed, reminder_mails, reminders
@@ -16,15 +14,12 @@ from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Change, Publication
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
+from tests.support.letters import mails_in
 
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 NOW = SLOT - timedelta(hours=20)
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
@@ -231,13 +226,6 @@ def test_guessing_has_an_end(client, letter):
     assert codes[59:] == [404, 429]
 
 
-def test_another_site_cannot_press_the_button(client, letter, door):
-    response = client.post(door, {"do": "approve"}, headers={"Origin": "https://evil.example"})
-
-    letter.refresh_from_db()
-    assert (response.status_code, letter.answer) == (403, "")
-
-
 # --- The outbox ---
 
 
@@ -384,7 +372,7 @@ def test_a_letter_that_would_lose_text_is_approved_at_the_desk_alone(losing, let
 
 
 def test_such_a_letter_says_on_top_that_it_goes_nowhere_yet(losing, letter, tmp_path):
-    [mail] = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in tmp_path.glob("**/*.eml")]
+    [mail] = mails_in(tmp_path)
 
     text = mail.get_body(("plain",)).get_content()
     assert "let 乙 = 1" in text.partition("──")[0]

@@ -14,7 +14,18 @@ from newsletter.mail import tokens
 from subscribers import departures
 from subscribers.models import Consent, Subscriber, Suppression, address_hash
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
-from tests.delivery.events.mails import BLOCKED, FULL, GONE, complaint, dsn, message_id, plain, returned, verp
+from tests.delivery.events.conftest import seq_of, suppressed
+from tests.delivery.events.mails import (
+    BLOCKED,
+    FULL,
+    GONE,
+    complaint,
+    dsn,
+    message_id,
+    plain,
+    returned,
+    verp,
+)
 from tests.factories import make_publication
 
 DAY = timedelta(days=1)
@@ -25,19 +36,8 @@ State, What = InboundMessage.State, InboundMessage.Kind
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def _shared(shared_rows):
-    with shared_rows(write) as mailing:
-        yield mailing.pk
-
-
-@pytest.fixture
-def mailing(_shared, db):
-    """A mailing to a@, b@ and c@example.org, all of whose copies were handed over."""
-    return Mailing.objects.get(pk=_shared)
-
-
 def write():
+    """A mailing to a@, b@ and c@example.org, all of whose copies were handed over."""
     make_publication(sender_email="news@news.example.org", bounces_to="bounces@news.example.org")
     mailing = begin_mailing(make_seventh_issue(), "abc")
     Subscriber.objects.update(created_at=NOW - 90 * DAY)
@@ -52,14 +52,6 @@ def receive(*mails, at=TOLD_AT, to=()):
         InboundMessage.objects.store(InboundMessage.MAIL, body, at, about={"to": list(to)})
     applying.apply_waiting(at, 1)
     return list(InboundMessage.objects.order_by("pk"))
-
-
-def seq_of(mailing, name="a"):
-    return mailing.deliveries.get(subscriber__email=f"{name}@example.org").seq
-
-
-def suppressed():
-    return set(Suppression.objects.values_list("email", "reason"))
 
 
 def nothing_changed():

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery.events import applying
-from newsletter.delivery.models import Delivery, Event, InboundMessage, Mailing
+from newsletter.delivery.models import Delivery, Event, InboundMessage
 from subscribers.models import Consent, Subscriber, Suppression
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
+from tests.delivery.events.conftest import seq_of
 from tests.delivery.events.mails import complaint, dsn, message_id, plain, returned, verp
 from tests.factories import make_publication, make_subscriber
 
@@ -19,19 +20,8 @@ BOUNCE = f"Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.org\n\n<a@example.org
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def _shared(shared_rows):
-    with shared_rows(write) as mailing:
-        yield mailing.pk
-
-
-@pytest.fixture
-def mailing(_shared, db):
-    """A mailing to a@ and b@example.org, whose copies were handed over yesterday."""
-    return Mailing.objects.get(pk=_shared)
-
-
 def write():
+    """A mailing to a@ and b@example.org, whose copies were handed over yesterday."""
     make_publication(sender_email="news@news.example.org", bounces_to="bounces@news.example.org")
     mailing = begin_mailing(make_seventh_issue(), "ab")
     Subscriber.objects.update(created_at=NOW - 900 * DAY)
@@ -51,10 +41,6 @@ def nobody_is_barred():
     against = Event.objects.filter(verdict__in=["hard", "soft"]).exclude(address_hash="")
     has_left = Consent.objects.filter(kind="withdrew").exists()
     return not Suppression.objects.exists() and not has_left and not against.exists()
-
-
-def seq_of(mailing, name="a"):
-    return mailing.deliveries.get(subscriber__email=f"{name}@example.org").seq
 
 
 def forwarded(report, *, subject, kind="message/delivery-status", sender="b@example.org"):

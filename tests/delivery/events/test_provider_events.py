@@ -7,9 +7,10 @@ import pytest
 
 from newsletter.delivery.events import applying
 from newsletter.delivery.letter.compiled import copy_token_maker, message_id_maker
-from newsletter.delivery.models import Delivery, Event, InboundMessage, Mailing
-from subscribers.models import Consent, Subscriber, Suppression
+from newsletter.delivery.models import Delivery, Event, InboundMessage
+from subscribers.models import Consent, Subscriber
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
+from tests.delivery.events.conftest import suppressed
 from tests.factories import make_publication, make_subscriber
 
 DAY = timedelta(days=1)
@@ -18,19 +19,8 @@ UNCERTAIN, SENT, FAILED = Delivery.State.UNCERTAIN, Delivery.State.SENT, Deliver
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def _shared(shared_rows):
-    with shared_rows(write) as mailing:
-        yield mailing.pk
-
-
-@pytest.fixture
-def mailing(_shared, db):
-    """A mailing to a@, b@ and c@example.org, all of whose copies were handed over."""
-    return Mailing.objects.get(pk=_shared)
-
-
 def write():
+    """A mailing to a@, b@ and c@example.org, all of whose copies were handed over."""
     make_publication(sender_email="news@news.example.org", name="Gipi電子報")
     mailing = begin_mailing(make_seventh_issue(), "abc")
     Subscriber.objects.update(created_at=NOW - 90 * DAY)
@@ -63,10 +53,6 @@ def make_uncertain(mailing, name="a"):
     mailing.deliveries.filter(seq=seq).update(state=UNCERTAIN, sent_at=None)
     mailing.batches.update(sent=2, uncertain=1)
     return seq
-
-
-def suppressed():
-    return set(Suppression.objects.values_list("email", "reason"))
 
 
 GONE = {"status": "5.1.1", "reason": "550 5.1.1 <a@example.org>: User unknown"}

@@ -18,19 +18,8 @@ LISTED = "550 5.7.1 your IP is listed"
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def _shared(shared_rows):
-    with shared_rows(write) as mailing:
-        yield mailing.pk
-
-
-@pytest.fixture
-def mailing(_shared, db):
-    """A mailing to a@, b@ and c@example.org, of which nothing has left."""
-    return Mailing.objects.get(pk=_shared)
-
-
 def write():
+    """A mailing to a@, b@ and c@example.org, of which nothing has left."""
     make_publication(sender_email="news@news.example.org", name="Gipi電子報")
     return begin_mailing(make_seventh_issue(), "abc")
 

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery.events import applying
-from newsletter.delivery.models import Answer, Delivery, InboundMessage, Mailing, Reply, ReplyMail
+from newsletter.delivery.models import Answer, Delivery, InboundMessage, Reply, ReplyMail
 from newsletter.delivery.models.replies import RAW_KEPT_FOR, REPLIES_KEPT_FOR, STRANGERS_KEPT_FOR
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
+from tests.delivery.events.conftest import seq_of
 from tests.delivery.events.mails import message_id, plain
 from tests.factories import make_publication, make_subscriber
 
@@ -16,19 +17,8 @@ DAY = timedelta(days=1)
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def _shared(shared_rows):
-    with shared_rows(write) as mailing:
-        yield mailing.pk
-
-
-@pytest.fixture
-def mailing(_shared, db):
-    """A mailing to a@, b@ and c@example.org, all of whose copies were handed over."""
-    return Mailing.objects.get(pk=_shared)
-
-
 def write():
+    """A mailing to a@, b@ and c@example.org, all of whose copies were handed over."""
     make_publication(sender_email="news@news.example.org", reply_to="gipi@example.net")
     mailing = begin_mailing(make_seventh_issue(), "abc")
     mailing.deliveries.update(state=Delivery.State.SENT, sent_at=NOW, attempts=1)
@@ -41,10 +31,6 @@ def receive(*mails, at=NOW + DAY):
     while InboundMessage.objects.waiting().exists():
         applying.apply_waiting(at, 1)
     return list(Reply.objects.order_by("pk"))
-
-
-def seq_of(mailing, name="a"):
-    return mailing.deliveries.get(subscriber__email=f"{name}@example.org").seq
 
 
 def answering(mailing, *, of="a", sender="a@example.org", text="謝謝", name="<p@example.org>"):

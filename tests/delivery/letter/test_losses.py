@@ -39,18 +39,6 @@ def corrected(issue, note="第二段寫錯了。"):
     return approving.schedule_correction(issue, note=note, send_at=None, now=NOW, hold=HOLD)
 
 
-def test_what_readers_are_not_shown_is_never_sent_by_itself(publication):
-    """Neither by a command, nor by the letter before a slot, nor because nobody answered it."""
-    issue = make_issue(make_post("甲", body="開頭。\n\n<script>\nlet 乙 = 1\n</script>"), number=9)
-
-    with pytest.raises(PlanningError, match=r"“甲”, line 4, not shown .*: let 乙 = 1"):
-        approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
-
-    with pytest.raises(PlanningError):
-        approving.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged="of other losses")
-    assert approving.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged=acknowledgement_of(issue)).pk
-
-
 def test_what_was_acknowledged_before_an_edit_holds_for_nothing_after_it(issue):
     post = issue.items.get().post
     post.__class__.objects.update(body=LOSING)
@@ -61,36 +49,9 @@ def test_what_was_acknowledged_before_an_edit_holds_for_nothing_after_it(issue):
         approving.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged=before)
 
 
-def test_a_correction_that_would_lose_text_is_acknowledged_like_the_issue(had, issue):
-    issue.items.get().post.__class__.objects.update(body=LOSING)
-
-    with pytest.raises(PlanningError, match="let 乙 = 1"):
-        corrected(issue)
-
-    assert not Mailing.objects.filter(kind="correction").exists()
-    said = acknowledgement_of(issue, "數字寫錯了。")
-    made = approving.schedule_correction(
-        issue, note="數字寫錯了。", send_at=None, now=NOW, hold=HOLD, acknowledged=said
-    )
-    assert made.kind == "correction"
-
-
 def test_the_note_of_a_correction_loses_nothing_either(had, issue):
     with pytest.raises(PlanningError, match="“Correction”, line 2, not shown"):
         corrected(issue, "寫錯了：\n<style>乙</style>")
-
-
-def test_a_text_that_would_lose_something_replaces_no_approved_one_unasked(make_mailing, issue):
-    mailing = make_mailing("ab", planned=False)
-    before = mailing.content_hash
-    issue.items.get().post.__class__.objects.update(body=LOSING)
-
-    with pytest.raises(PlanningError, match="let 乙 = 1"):
-        approving.refreeze(mailing, now=NOW)
-
-    mailing.refresh_from_db()
-    assert mailing.content_hash == before
-    assert approving.refreeze(mailing, now=NOW, acknowledged=acknowledgement_of(issue))
 
 
 @pytest.mark.parametrize(

@@ -232,16 +232,6 @@ def test_the_frozen_letter_is_bit_for_bit_the_same_each_time(issue):
     assert rendering.freeze(issue).columns() == rendering.freeze(issue).columns()
 
 
-def test_with_an_http_site_the_one_click_header_is_left_out(settings, issue):
-    settings.SITE_URL = "http://127.0.0.1:8000"
-    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
-
-    mail = rendering.copy_for(mailing, make_subscriber(), ids=(1,))
-
-    assert "List-Unsubscribe" in mail.extra_headers
-    assert "List-Unsubscribe-Post" not in mail.extra_headers
-
-
 def test_the_day_is_that_of_the_mailing_even_after_it_was_moved(make_mailing):
     mailing = make_mailing("a", planned=False)
     approving.reschedule(mailing, send_at=NOW + timedelta(days=14), now=NOW, hold=timedelta())

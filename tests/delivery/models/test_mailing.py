@@ -17,15 +17,6 @@ State = Mailing.State
 HOLD = timedelta(minutes=3)
 
 
-def test_a_scheduled_mailing_can_be_cancelled_and_reaches_nobody(make_mailing):
-    mailing = make_mailing(planned=False)
-
-    assert mailing.cancel(NOW) is True
-
-    assert mailing.state == State.CANCELLED
-    assert not mailing.deliveries.exists()
-
-
 def test_a_cancel_is_final(make_mailing):
     mailing = make_mailing()
     mailing.cancel(NOW)
@@ -33,24 +24,6 @@ def test_a_cancel_is_final(make_mailing):
     assert mailing.cancel(NOW) is False
     assert mailing.resume(NOW, HOLD) is False
     assert mailing.pause() is False
-
-
-def test_a_paused_mailing_that_had_begun_goes_on_at_once(make_mailing):
-    mailing = make_mailing()
-    mailing.pause("a typo")
-
-    assert mailing.resume(NOW, HOLD) is True
-
-    assert (mailing.state, mailing.reason) == (State.SENDING, "")
-
-
-def test_a_paused_mailing_that_had_not_begun_gets_its_hold_again(make_mailing):
-    mailing = make_mailing(planned=False)
-    mailing.pause("wait")
-
-    mailing.resume(NOW + timedelta(days=1), HOLD)
-
-    assert (mailing.state, mailing.send_at) == (State.SCHEDULED, NOW + timedelta(days=1) + HOLD)
 
 
 def test_a_mailing_is_sent_when_every_batch_is_done(make_mailing):

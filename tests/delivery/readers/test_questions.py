@@ -106,11 +106,10 @@ def test_an_answer_that_is_not_offered_counts_nothing(client, issue, answer):
     assert not Vote.objects.exists()
 
 
-def test_a_form_of_another_site_and_a_flood_are_refused(client, issue):
-    foreign = client.post(VOTE, {"answer": "1"}, headers={"origin": "https://evil.example"})
+def test_a_flood_is_refused(client, issue):
     answers = [client.post(VOTE, {"answer": "1"}).status_code for _n in range(VOTES_PER_HOUR + 1)]
 
-    assert (foreign.status_code, *answers[-2:]) == (403, 200, 429)
+    assert answers[-2:] == [200, 429]
     assert tallied(issue) == [1, 0, 0]
 
 

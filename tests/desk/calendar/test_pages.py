@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-import time_machine
 from django.contrib.auth.models import User
 from django.db import connection
 from django.template.loader import render_to_string
@@ -23,11 +22,7 @@ from tests.support.page_checks import markup
 NOW = datetime(2026, 11, 26, 4, 0, tzinfo=UTC)  # a Thursday, noon in Taipei
 PAGE = "/admin/calendar/"
 
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -14,7 +13,7 @@ from newsletter.delivery.models import Breakdown, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.issues import copies
 from newsletter.mail.smtp_replies import RefusalReason
-from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.page_checks import markup
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -24,14 +23,7 @@ STATE = Delivery.State
 
 
 @pytest.fixture
-def desk(client, db):
-    make_publication()
-    client.force_login(User.objects.create_superuser("gipi", password="pw"))
-    return client
-
-
-@pytest.fixture
-def sending(desk) -> Mailing:
+def sending(author) -> Mailing:
     """A mailing to two at gmail.com, of whom one has it, and one at hinet.net."""
     for email in ("a@gmail.com", "b@gmail.com", "c@hinet.net"):
         make_subscriber(email)
@@ -42,28 +34,28 @@ def sending(desk) -> Mailing:
     return mailing
 
 
-def moving(desk, mailing: Mailing, shape: str = "") -> dict:
-    return desk.get(reverse("admin:mailing_moving", args=[mailing.pk]), {"shape": shape}).json()
+def moving(author, mailing: Mailing, shape: str = "") -> dict:
+    return author.get(reverse("admin:mailing_moving", args=[mailing.pk]), {"shape": shape}).json()
 
 
-def test_the_page_tells_how_each_domain_takes_it(desk, sending):
+def test_the_page_tells_how_each_domain_takes_it(author, sending):
     breakdown.count_next_mailing(MINUTES_LATER)
 
-    page = markup(desk.get(reverse("admin:mailing", args=[sending.pk])))
+    page = markup(author.get(reverse("admin:mailing", args=[sending.pk])))
 
     assert '<th scope="row">gmail.com</th><td data-figure="domain-0-queued" data-label="waiting">1</td>' in page
     assert '<td data-figure="domain-0-sent" data-label="sent">1</td>' in page
     assert '<th scope="row">hinet.net</th>' in page
 
 
-def test_an_open_page_learns_of_domains_once_they_are_counted_and_then_of_numbers_alone(desk, sending):
-    before = moving(desk, sending)
+def test_an_open_page_learns_of_domains_once_they_are_counted_and_then_of_numbers_alone(author, sending):
+    before = moving(author, sending)
     breakdown.count_next_mailing(MINUTES_LATER)
-    counted = moving(desk, sending, before["shape"])
+    counted = moving(author, sending, before["shape"])
     sending.deliveries.filter(seq=1).update(state=STATE.FAILED, reply="550 5.1.1 no such user")
     sending.batches.filter(lo=0).update(failed=1, cursor=2)
     breakdown.count_next_mailing(MINUTES_LATER + breakdown.COUNT_INTERVAL)
-    later = moving(desk, sending, counted["shape"])
+    later = moving(author, sending, counted["shape"])
 
     assert "domain-0-sent" not in before["figures"]
     assert "gmail.com" in counted["html"]
@@ -71,12 +63,12 @@ def test_an_open_page_learns_of_domains_once_they_are_counted_and_then_of_number
     assert (counted["figures"]["domain-0-failed"], later["figures"]["domain-0-failed"]) == ("0", "1")
 
 
-def test_a_look_reads_one_row_of_what_was_counted(desk, sending):
+def test_a_look_reads_one_row_of_what_was_counted(author, sending):
     breakdown.count_next_mailing(MINUTES_LATER)
-    shape = moving(desk, sending)["shape"]
+    shape = moving(author, sending)["shape"]
 
     with CaptureQueriesContext(connection) as queries:
-        moving(desk, sending, shape)
+        moving(author, sending, shape)
 
     counted = [query["sql"] for query in queries if "breakdown" in query["sql"]]
     assert len(counted) == 1

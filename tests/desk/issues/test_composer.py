@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
-from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import translation
 
@@ -15,7 +13,7 @@ from newsletter.delivery import rate
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.planning import approving, beginning
+from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue
 from newsletter.mail import outbox
 from newsletter.mail.mailers import mailer_from_url
@@ -23,7 +21,7 @@ from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
-from tests.support.page_checks import markup
+from tests.support.page_checks import markup, told
 
 pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
@@ -32,11 +30,10 @@ SITE_FRAME = "/admin/settings/look/preview/site/"
 
 
 @pytest.fixture
-def desk(client, db):
+def desk(author):
     """A client that is logged in as the author."""
     make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0), sender_email="news@news.example.org")
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
+    return author
 
 
 @pytest.fixture
@@ -59,10 +56,6 @@ def choice(issue: Issue, **chosen: str) -> dict[str, str]:
     """What the send page sends: the next slot, unless something else is chosen."""
     seen = freeze(issue).content_hash
     return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen, "unrehearsed": "on"} | chosen
-
-
-def told(response) -> list[str]:
-    return [str(message) for message in get_messages(response.wsgi_request)]
 
 
 def errors(response) -> list[str]:
@@ -333,16 +326,6 @@ def test_a_time_that_cannot_be_is_refused(desk, issue, chosen, error):
     assert not Mailing.objects.exists()
 
 
-def test_a_post_that_was_withdrawn_meanwhile_hinders_it(desk, issue):
-    typed = choice(issue)
-    Post.objects.all().withdraw(NOW)
-
-    response = desk.post(screen("send", issue), typed)
-
-    assert errors(response) == ["“管理槓桿” will not be public when the issue is sent. Publish it, or take it out."]
-    assert not Mailing.objects.exists()
-
-
 def test_what_was_not_seen_is_not_sent(desk, issue):
     typed = choice(issue)
     Post.objects.update(body="在另一個分頁改過。")
@@ -365,28 +348,6 @@ def test_two_issues_on_one_day_are_asked_about_and_then_allowed(desk, issue):
     assert errors(asked) == [warning]
     assert "Send both on one day" in asked.text
     assert issue.mailings.get().send_at == SLOT
-
-
-def test_an_issue_that_was_sent_is_not_sent_again(desk, issue):
-    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    beginning.plan_mailing(mailing, NOW)
-    mailing.finish(NOW)
-
-    page = desk.get(screen("send", issue))
-    response = desk.post(screen("send", issue), choice(issue))
-
-    assert "Issue 7 was sent already." in page.text
-    assert "Approve and schedule" not in page.text
-    assert errors(response) == ["Issue 7 was sent already."]
-
-
-@pytest.mark.parametrize("name", ["preview", "web_frame", "mail_frame", "test", "send"])
-def test_the_screens_are_the_authors_alone(client, desk, issue, name):
-    client.force_login(User.objects.create_user("guest", is_staff=True))
-
-    assert client.get(screen(name, issue)).status_code == 403
-    client.logout()
-    assert client.get(screen(name, issue)).url.startswith("/admin/login/")
 
 
 # --- A sender address that is warming up ---

@@ -3,8 +3,6 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-import time_machine
-from django.contrib.auth.models import User
 from django.urls import reverse
 
 from newsletter.delivery.models import Delivery, Mailing
@@ -13,19 +11,14 @@ from tests.factories import finish_batches, make_issue, make_post, make_publicat
 
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 
-
-@pytest.fixture(autouse=True)
-def _clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
-def desk(client, db):
+def desk(author):
     make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0), sender_email="news@news.example.org")
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
-    return client
+    author.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return author
 
 
 @pytest.fixture

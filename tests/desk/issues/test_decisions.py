@@ -12,9 +12,9 @@ from newsletter.delivery.ledger.claims import DeliveryResult, write_results
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.desk.issues.actions import message_id_of
 from subscribers.models import Subscriber, Suppression
-from tests.desk.issues.test_mailings import NOW, desk, screen, sending, told  # noqa: F401 - fixtures
+from tests.desk.issues.test_mailings import NOW, desk, screen, sending  # noqa: F401 - fixtures
 from tests.factories import make_subscriber
-from tests.support.page_checks import markup
+from tests.support.page_checks import markup, told
 
 pytestmark = pytest.mark.usefixtures("clock")
 

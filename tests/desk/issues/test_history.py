@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
@@ -29,10 +28,9 @@ HOLD = timedelta(minutes=3)
 
 
 @pytest.fixture
-def desk(client, db):
+def desk(author):
     make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0))
-    client.force_login(User.objects.create_superuser("gipi", password="pw"))
-    return client
+    return author
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.contrib.messages import get_messages
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -22,7 +21,7 @@ from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
-from tests.support.page_checks import assert_valid, markup
+from tests.support.page_checks import assert_valid, markup, told
 
 pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
@@ -32,11 +31,10 @@ STATE = Delivery.State
 
 
 @pytest.fixture
-def desk(client, db):
+def desk(author):
     """A client that is logged in as the author."""
     make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0))
-    client.force_login(User.objects.create_superuser("gipi", password="pw"))
-    return client
+    return author
 
 
 @pytest.fixture
@@ -60,10 +58,6 @@ def sending(desk) -> Mailing:
 
 def screen(mailing: Mailing, name: str = "", *args: str) -> str:
     return reverse(f"admin:mailing{'_' * bool(name)}{name}", args=[mailing.pk, *args])
-
-
-def told(response) -> list[str]:
-    return [str(message) for message in get_messages(response.wsgi_request)]
 
 
 def state_of(mailing: Mailing) -> str:
@@ -238,12 +232,6 @@ def test_one_press_on_the_page_of_the_hold_cancels_and_what_cannot_be_undone_sta
     assert 'type="submit" class="default"' in form[0]
     assert screen(scheduled, "at_once") not in bar
     assert screen(scheduled, "at_once") in page.partition('data-part="apart"')[2]
-
-
-def test_the_reason_of_a_pause_is_shown(desk, sending):
-    sending.pause("535 authentication failed")
-
-    assert "535 authentication failed" in desk.get(screen(sending)).text
 
 
 def test_a_provider_that_is_left_alone_for_a_while_is_told(desk, sending):
@@ -485,13 +473,6 @@ def test_failed_copies_are_listed_with_their_reasons(desk, sending):
     assert [row.seq for row in page.context["rows"]] == [1]
     assert "550 no such user" in page.text
     assert str(copy.subscriber) in page.text
-
-
-def test_what_uncertain_means_is_said_where_it_is_listed(desk, sending):
-    text = desk.get(screen(sending, "deliveries", "uncertain")).text
-
-    assert "the answer of the mail server never came back" in text
-    assert "None." in text
 
 
 def test_a_deferred_copy_is_found_in_a_batch_that_is_open(desk, sending):

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.urls import reverse
 
 from newsletter.delivery.models import Delivery
@@ -14,11 +13,10 @@ NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 
 
 @pytest.fixture
-def desk(client, db):
+def desk(author):
     make_publication()
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
-    return client
+    author.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return author
 
 
 @pytest.fixture

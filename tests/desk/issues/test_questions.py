@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,10 +16,9 @@ ASKED = {"question": "先寫什麼？", "question_choices": "會議\n帶人"}
 
 
 @pytest.fixture
-def desk(client, db):
+def desk(author):
     make_publication(sender_email="news@news.example.org")
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
+    return author
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.urls import reverse
 
 from newsletter.delivery.letter.rendering import freeze
@@ -19,10 +18,9 @@ SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def desk(client, db):
+def desk(author):
     make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0), sender_email="news@news.example.org")
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
+    return author
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -23,12 +22,11 @@ pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
-def desk(client, db):
+def desk(author):
     make_publication()
-    client.force_login(User.objects.create_superuser("gipi", password="pw"))
     for _ in range(3):
         make_subscriber(confirmed_at=LONG_AGO)
-    return client
+    return author
 
 
 def values(mailing: Mailing, now: datetime = NOW) -> dict[str, tuple[str, ...]]:

@@ -11,6 +11,7 @@ from newsletter.desk import auto_rehearsal, tasks
 from newsletter.issues.models import Issue
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.support.page_checks import assert_accessible
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 CLICKS_MAX = 6
@@ -33,9 +34,14 @@ def author(desk):
     return desk
 
 
+def begun() -> Rehearsal:
+    """The rehearsal that a press begins, once the server has taken it."""
+    return wait_until(lambda: Rehearsal.objects.filter(begun_at=None).first(), what="a rehearsal")
+
+
 def work() -> None:
     """Look outside, as a worker does a moment after the rehearsal has begun."""
-    tasks.look_outside(Rehearsal.objects.latest("pk").pk)
+    tasks.look_outside(begun().pk)
 
 
 def address(issue: Issue) -> str:
@@ -73,8 +79,9 @@ def test_an_error_of_the_rehearsal_stops_what_was_pressed_and_is_shown_where_it_
     author.get_by_role("button", name="Schedule…").click()
     dialog = author.get_by_role("dialog")
     dialog.get_by_role("button", name="Schedule", exact=True).click()
-    work()
+    begun()
     Rehearsal.objects.update(remarks=[{"topic": "size", "level": "error", "text": "太大了", "hint": ""}])
+    work()  # and the page, which asks again and again, is not answered before
 
     dialog.get_by_text("This issue has no valid rehearsal.").wait_for()
     assert "太大了" in dialog.inner_text()

@@ -3,25 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
-from django.contrib.messages import get_messages
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_issue, make_post, make_publication
-from tests.support.page_checks import assert_accessible_in_both_schemes, assert_valid
+from tests.support.page_checks import assert_accessible_in_both_schemes, assert_valid, told
 
 pytestmark = pytest.mark.django_db
 A_DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def author(client):
-    make_publication()
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
 
 
 def take_in(issue: Issue, post) -> str:
@@ -30,10 +22,6 @@ def take_in(issue: Issue, post) -> str:
 
 def page_of(client, post) -> str:
     return client.get(reverse("admin:posts_post_change", args=[post.pk])).text
-
-
-def told(response) -> list[str]:
-    return [str(message) for message in get_messages(response.wsgi_request)]
 
 
 @pytest.mark.parametrize("published_at", [timezone.now() - A_DAY, timezone.now() + A_DAY], ids=["out", "scheduled"])

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
-from django.utils import translation
 
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
@@ -12,16 +11,10 @@ from newsletter.publication.models import Publication
 from tests.desk.settings.test_publication import VALID
 from tests.factories import make_helper, make_issue, make_post, make_publication
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 LETTER, SITE = "/admin/settings/look/preview/letter/", "/admin/settings/look/preview/site/"
 TYPED = VALID["look"] | {"accent": "#0b5394", "signature": "只是試試看"}
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import pytest
 from django.core.cache import caches
 from django.core.exceptions import ValidationError
-from django.utils import translation
 
 from newsletter.desk.accounts.sessions import PROVEN_AT_KEY
 from newsletter.desk.settings.mail_server import MailServerForm, check_address, initial_of
@@ -14,15 +13,9 @@ from newsletter.publication.mail_server import MailServer, mail_url, may_connect
 from tests.factories import make_helper, make_publication
 from tests.support.page_checks import assert_accessible, assert_valid
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 PAGE = "/admin/settings/mail/"
 SAVED_URL = "newsletter.publication.mail_server.saved_url"
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture

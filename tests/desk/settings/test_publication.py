@@ -7,7 +7,6 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
-from django.utils import translation
 
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.publication.changes import Change
@@ -59,15 +58,11 @@ VALID = {  # by page: what its form posts
     "security": {"security_contact": ""},
 }
 
+pytestmark = pytest.mark.usefixtures("english")
+
 
 def page_of(name: str) -> str:
     return f"/admin/settings/{name}/"
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture

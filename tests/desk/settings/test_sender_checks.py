@@ -2,7 +2,6 @@
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.utils import translation
 
 from newsletter.desk.settings import sender_checks
 from newsletter.mail import email_authentication, mailers, outbox
@@ -10,7 +9,7 @@ from newsletter.mail.mailers import mailer_from_url
 from tests.factories import make_helper, make_publication
 from tests.support.page_checks import assert_accessible, assert_valid
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 PAGE, DNS, TEST = "/admin/settings/sender/", "/admin/settings/sender/dns/", "/admin/settings/sender/test/"
 GOOD = {
     ("gipi.tw", "TXT"): ['"v=spf1 a:mail.gipi.tw -all"'],
@@ -19,12 +18,6 @@ GOOD = {
     ("mail.gipi.tw", "A"): ["192.0.2.25"],
     ("25.2.0.192.in-addr.arpa", "PTR"): ["mail.gipi.tw."],
 }
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture

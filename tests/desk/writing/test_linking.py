@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from newsletter.posts.search.index import index_post
-from tests.factories import make_helper, make_post, make_publication
+from tests.factories import make_helper, make_post
 from tests.support.page_checks import assert_accessible
 
 
@@ -19,13 +19,6 @@ def indexed(title: str, **fields):
 
 def found(client: Client, **query: str) -> list[dict[str, str]]:
     return client.get(reverse("admin:writing_posts"), query).json()["posts"]
-
-
-@pytest.fixture
-def author(client) -> Client:
-    make_publication()
-    client.force_login(make_helper("owner"))
-    return client
 
 
 @pytest.mark.django_db

@@ -12,10 +12,12 @@ from newsletter.posts.markdown.render import render
 from tests.moving.converters.support import TAIPEI, folder_of, unnamed, zipped
 from tests.publication.pictures.test_uploads import picture
 
+NO_FILES = Path(__file__).parent / "nowhere"  # a folder is listed with all that is below it
+
 
 def source(*posts, **tables):
     whole = {"db": [{"meta": {}, "data": {"posts": list(posts), **tables}}]}
-    return Ghost(InFolder(Path()), TAIPEI, export=read_ghost_json(json.dumps(whole)))
+    return Ghost(InFolder(NO_FILES), TAIPEI, export=read_ghost_json(json.dumps(whole)))
 
 
 def only(*posts, **tables):

@@ -56,15 +56,6 @@ def test_a_link_leads_to_its_author():
     assert author.user_of_link(*_parts(link)) == made
 
 
-def test_a_link_is_spent_by_the_password_that_it_sets():
-    made = author.get_or_create_author()
-    parts = _parts(author.start_link(made, base_url=""))
-
-    author.claim_account(made, username="gipi", email="", password="leverage-2026")
-
-    assert author.user_of_link(*parts) is None
-
-
 def test_one_use_spends_all_links_made_before():
     made = author.get_or_create_author()
     links = [author.start_link(made, base_url="") for _ in range(2)]

@@ -177,19 +177,3 @@ def test_who_is_logged_in_is_a_whole_account_while_it_is_open():
 )
 def test_the_groups_that_have_a_right_are_found(right, names):
     assert {group.name for group in roles.groups_with(right)} == names
-
-
-@pytest.mark.parametrize(
-    ("held", "fields", "is_owner"),
-    [
-        (("owner",), {}, True),
-        (("editor", "writer"), {}, False),
-        ((), {}, False),
-        ((), {"is_superuser": True}, True),
-        (("owner",), {"is_active": False}, False),
-    ],
-)
-def test_an_owner_is_a_superuser_or_a_member_of_the_group_whose_account_is_open(held, fields, is_owner):
-    make_helper("owner")
-
-    assert roles.is_owner(make_helper(*held, **fields)) is is_owner

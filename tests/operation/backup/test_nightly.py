@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,15 +67,9 @@ def test_the_newest_stays_and_thinning_twice_takes_no_more(found):
     assert len(kept) <= nightly.DAYS_KEPT + nightly.WEEKS_KEPT + nightly.MONTHS_KEPT
 
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 NOW = datetime(2026, 11, 28, 20, tzinfo=UTC)  # four in the morning of the 29th, in Taipei
 DAY = date(2026, 11, 29)
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
 
 
 @pytest.fixture

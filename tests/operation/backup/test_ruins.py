@@ -18,14 +18,28 @@ pytestmark = pytest.mark.servers
 OLD, NEW = "後來的標題", "備份的一篇"
 
 
-@pytest.fixture
-def backup(make_product, tmp_path):
-    """A backup, and the product that it was made of; which has changed since."""
-    product, path = make_product(), tmp_path / "one.tar"
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory, migrated_sqlite, collected_static):
+    """A backup, the product that it was made of, and what the product's folder has held since."""
+    folder = tmp_path_factory.mktemp("ruins")
+    product = Product(folder / "product", forks=True)
+    product.env["STATIC_ROOT"] = str(collected_static)
+    product.begin_with(migrated_sqlite)
     product.shell(FILL)
-    product.command("backup", str(path))
+    product.command("backup", str(folder / "one.tar"))
     product.shell(CHANGE)
-    return path, product
+    shutil.copytree(product.data, folder / "data")
+    yield folder, product
+    product.kill()
+
+
+@pytest.fixture
+def backup(made_once):
+    """A backup, and the product that it was made of; which has changed since."""
+    folder, product = made_once
+    shutil.rmtree(product.data)
+    shutil.copytree(folder / "data", product.data)
+    return folder / "one.tar", product
 
 
 def database(product: Product):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import html5lib
 import pytest
-from django.utils import translation
 from pygments.formatters import HtmlFormatter
 from pygments.token import Token
 
@@ -18,11 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 GUIDE = (ROOT / "docs" / "writing.md").read_text()
 EXAMPLES = re.findall(r"^````markdown\n(.*?)\n````\n\n````html\n(.*?)\n````$", GUIDE, re.DOTALL | re.MULTILINE)
 
-
-@pytest.fixture(autouse=True)
-def _in_english():
-    with translation.override("en"):
-        yield
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def mail(source: str) -> str:

@@ -4,7 +4,6 @@ import unicodedata
 from html import unescape
 
 import pytest
-from django.utils import translation
 
 from newsletter.mail.plaintext import text_from_html
 from newsletter.posts.markdown.render import render, render_mail
@@ -17,11 +16,7 @@ SWALLOWERS = (
     *("<div ", "<b title='", "<a href=", "</textarea>", "<?php", "<!DOCTYPE", "<![CDATA[", "<nav>", "<code>", "<b>"),
 )
 
-
-@pytest.fixture(autouse=True)
-def _in_english():
-    with translation.override("en"):
-        yield
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def forms(source: str) -> list[str]:

@@ -3,9 +3,7 @@
 import re
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.urls import reverse
-from django.utils import translation
 
 from newsletter.posts.models import Image, Post
 from newsletter.posts.proofreading.check import RULES, apply_fixes, check_text, group_findings, house_terms
@@ -20,11 +18,7 @@ ROW = re.compile(r"^\| (?!it finds)([^|]+) \| ([^|]+) \| ([^|]*) ?\|$", re.MULTI
 SPAN = re.compile(r"`([^`]+)`")
 SPACED = "用 AI 寫 Go 很快，而 API 與 SDK 與 CLI 都好。"
 
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def reported(source: str, **terms: str) -> list[tuple[str, str, str | None]]:
@@ -157,14 +151,6 @@ def test_findings_are_shown_by_rule_with_line_and_words_around():
 
 
 # --- In the admin ---
-
-
-@pytest.fixture
-def author(client, db, settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path
-    make_publication()
-    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    return client
 
 
 def test_the_form_of_a_post_shows_them(author):

@@ -6,7 +6,6 @@ import zlib
 from io import BytesIO
 
 import pytest
-from django.utils import translation
 from PIL import Image
 
 from newsletter.publication.pictures.uploads import (
@@ -23,11 +22,7 @@ from tests.support.pictures import SECRET, swapped_profile
 ORIENTATION, GPS, MAKE = 0x0112, 0x8825, 0x010F
 TURNED_RIGHT = 6  # the camera was held upright: rotate by 90 degrees to see it
 
-
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def picture(form: str = "JPEG", size: tuple[int, int] = (60, 40), mode: str = "RGB", **options: object) -> bytes:

@@ -15,7 +15,7 @@ from subscribers import tasks
 from subscribers.mails import address_change, sending
 from subscribers.mails.sending import change_mail
 from subscribers.models import Subscriber, Unsent
-from tests.factories import make_publication, make_subscriber
+from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 from tests.support.letters import links_in_html, links_in_text
 
@@ -72,14 +72,6 @@ def test_the_headers_say_that_a_machine_wrote(letters, stranger):
     assert fields["List-Unsubscribe"] is None
 
 
-def test_letters_speak_the_publication_s_language(letters, stranger):
-    make_publication(language="zh-hant")
-
-    html = letters()[0].alternatives[0][0]
-
-    assert '<html lang="zh-Hant-TW">' in html
-
-
 def test_a_name_is_shown_as_its_owner_wrote_it(letters):
     make_subscriber("known@example.org", name='小"明', confirmation_due_at=NOW)
 
@@ -134,15 +126,6 @@ def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, str
     assert (stranger.confirmation_due_at, stranger.confirmation_sent_at) == (None, None)
     assert caplog.messages == [f"Try 1 to answer sign-up {stranger.pk} failed: recipient refused with 550"]
     assert not Unsent.objects.exists()  # people mistype
-
-
-def test_an_address_that_is_refused_for_now_is_tried_again(provider, stranger):
-    provider.answers = [SMTPRecipientsRefused({"reader@example.org": (450, b"greylisted")})]
-
-    send_next_of([sending.SIGN_UP_MAIL], NOW)
-
-    stranger.refresh_from_db()
-    assert stranger.confirmation_due_at == NOW + timedelta(minutes=1)
 
 
 def test_the_log_names_no_address(provider, stranger, caplog):

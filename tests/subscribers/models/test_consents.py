@@ -98,14 +98,6 @@ def test_a_sign_up_that_sends_no_mail_leaves_no_line():
     assert Consent.objects.count() == Subscriber.objects.count() == 3
 
 
-def test_coming_back_keeps_the_day_of_leaving(client, reader):
-    reader.unsubscribe(NOW)
-    reader.undo(NOW + timedelta(days=3))
-
-    withdrew, back = reader.consents.order_by("-pk")[:2][::-1]
-    assert (withdrew.kind, withdrew.at, back.kind) == (Kind.WITHDREW, NOW, Kind.CAME_BACK)
-
-
 def test_who_signs_up_at_the_address_that_a_reader_moves_to_has_his_lines_taken_over():
     mover, other = make_subscriber("old@example.org"), make_subscriber("new@example.net")
     other.unsubscribe(NOW, ConsentDetails("page"))
@@ -239,10 +231,6 @@ def test_the_confirmation_is_kept_with_the_words_of_its_page(client, sign_up, le
     assert "Gipi電子報 will come to your address:" in words
     for line in words.splitlines():
         assert line in page, line
-
-
-def test_no_words_are_no_text():
-    assert ConsentText.for_words("") is None
 
 
 # --- The author's side ---

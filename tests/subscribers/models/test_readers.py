@@ -136,12 +136,6 @@ def test_a_confirmation_that_comes_after_a_leaving_brings_nobody_back():
     assert Subscriber.objects.get().state == State.UNSUBSCRIBED
 
 
-def test_who_has_not_confirmed_has_nothing_to_pause():
-    stranger = make_subscriber(state=State.PENDING, confirmed_at=None)
-
-    assert stranger.pause(NOW + timedelta(days=30), NOW) is False
-
-
 def test_a_leaving_can_be_taken_back_for_an_hour_and_once():
     reader = make_subscriber()
     reader.unsubscribe(NOW)

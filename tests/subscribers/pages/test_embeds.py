@@ -6,7 +6,6 @@ from threading import Thread
 from xml.etree import ElementTree
 
 import pytest
-from pytest_django.live_server_helper import LiveServer
 
 from subscribers.models import Subscriber
 from tests.factories import make_publication
@@ -148,13 +147,6 @@ class TestInABrowser:
     @pytest.fixture
     def clock(self):
         """The system's own."""
-
-    @pytest.fixture
-    def server(self, settings, transactional_db):
-        settings.SITE_URL = "http://localhost"
-        running = LiveServer("localhost:0")
-        yield running
-        running.stop()
 
     @pytest.fixture
     def host(self):

@@ -140,11 +140,6 @@ def test_who_never_confirmed_gets_no_link(state, gets_one):
     assert FreshLink.objects.exists() is gets_one
 
 
-def test_another_sites_form_is_refused(ask):
-    assert ask(HTTP_ORIGIN="https://evil.example").status_code == 403
-    assert not FreshLink.objects.exists()
-
-
 def test_looking_asks_for_nothing(client, reader):
     assert client.get(path_of(reader.preferences_url) + "link/").status_code == 405
 

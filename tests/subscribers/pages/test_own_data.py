@@ -151,13 +151,6 @@ def test_a_link_of_yesterday_or_of_a_letter_opens_none_of_it(client, clock, mine
     assert Subscriber.objects.exists()
 
 
-def test_another_site_erases_nobody(client, mine):
-    response = client.post(f"{mine}erase/", {"meant": "yes"}, headers={"Origin": "https://evil.example"})
-
-    assert response.status_code == 403
-    assert Subscriber.objects.exists()
-
-
 def test_a_chapter_of_another_room_stands_on_the_page_and_in_the_files(client, mine, monkeypatch):
     line = own_data.DataLine(NOW, "<b>第 5 期</b>", ("250 OK",))
 
