@@ -1,6 +1,6 @@
 """Tables: mailings, deliveries, and the records about them."""
 
-from newsletter.delivery.models.course import CourseCopy, OnceMore
+from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.deliveries import (
     Batch,
     BatchQuerySet,
@@ -45,7 +45,6 @@ __all__ = [
     "MailingCounts",
     "MailingQuerySet",
     "MailingStep",
-    "OnceMore",
     "Quote",
     "RateLimitState",
     "Refusal",
