@@ -18,8 +18,7 @@ from newsletter.publication.pictures.storages import media
 from newsletter.publication.pictures.uploads import Picture, PictureError, resize_picture
 
 MEDIA_PATTERN = re.compile(r"/media/([0-9a-f]{16})/")
-BYTES_FINE, BYTES_MAX = 200_000, 600_000  # below the first no picture is heavy, above the second every one
-BYTES_PER_PIXEL = 0.5  # a good JPEG has 0.3, a drawing as PNG less, a photograph as PNG 2
+BYTES_MAX = 600_000  # of a picture in a mail or a book
 
 NARROW_WIDTH = 640  # pixels: a telephone's width at common densities, half of the original's
 THUMB_WIDTH = 324  # pixels: twice the width of a cover in a list, 9rem of 18 pixels
@@ -32,11 +31,6 @@ log = logging.getLogger(__name__)
 
 
 class ImageQuerySet(models.QuerySet["Image"]):
-    def heavy_in(self, source: str) -> dict[str, int]:
-        """Bytes of the pictures in `source` that are too heavy for their dimensions, by URL."""
-        weights = {one.get_absolute_url(): one.excess for one in self.within(source)}
-        return {url: size for url, size in weights.items() if size}
-
     def within(self, *sources: str) -> "ImageQuerySet":
         digests = {digest for source in sources for digest in MEDIA_PATTERN.findall(source)}
         return self.filter(digest__in=digests) if digests else self.none()
@@ -211,16 +205,6 @@ class Image(models.Model):
 
     def path(self, form: str, width: int) -> str:
         return self.url_for(form, width).removeprefix("/media/")
-
-    @property
-    def excess(self) -> int:
-        """Bytes of the file if it is too heavy, else 0. A lost file counts as 0."""
-        try:
-            size = media.size(self.path("fallback", self.width))
-        except OSError:
-            return 0
-        allowed = min(BYTES_MAX, max(BYTES_FINE, self.width * self.height * BYTES_PER_PIXEL))
-        return size if size > allowed else 0
 
     @property
     def markdown(self) -> str:

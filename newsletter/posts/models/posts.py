@@ -385,7 +385,6 @@ class Post(models.Model):
             self.body,
             terms=check.house_terms(publication.name, publication.terms),
             off=publication.checks_off,
-            heavy=Image.objects.heavy_in(self.body),
         )
 
     def objections(self, publication: Publication) -> int:
