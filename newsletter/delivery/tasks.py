@@ -10,7 +10,6 @@ from django.utils import timezone
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.events import applying, mailbox, rules, thinning
-from newsletter.delivery.lane_wakeups import wake_lanes
 from newsletter.delivery.ledger import breakdown, recovery, restore_detection, retention
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import InboundMessage, Mailing, Reply
@@ -36,7 +35,7 @@ DELETING_SECONDS = 1.0  # per run: single mails share the worker
 
 @shared_task(ignore_result=True)
 def dispatch() -> None:
-    """Move all mailings on: recover, begin, wake the lanes, close."""
+    """Move all mailings on: recover, begin, close."""
     pending_unsubscribes.process_pending()
     if not restore_detection.is_restore_undecided():
         take_steps(timezone.now())
@@ -55,8 +54,6 @@ def take_steps(now: datetime) -> None:
         alerts.record_unattended(now)  # before they are begun
     with log_errors("beginning mailings"):
         beginning.begin_due(now)
-    if Mailing.objects.ready(now).exists():
-        wake_lanes()
     for mailing in Mailing.objects.filter(state=Mailing.State.SENDING).defer("html", "text"):
         with log_errors(f"finishing mailing {mailing.pk}"):
             mailing.finish(now)
