@@ -131,7 +131,7 @@ class Image(models.Model):
     def make_sizes(self, forms: Iterable[str]) -> bool:
         """Make the missing sizes of these formats; return False if the picture cannot be read.
 
-        An existing size is never remade: its URL is cached forever. A format or size that saves no bytes is dropped.
+        An existing size is never remade: its URL is cached forever. A format that saves no bytes is dropped.
         Changes nothing when it raises PicturesUnavailable.
         """
         try:
@@ -141,8 +141,7 @@ class Image(models.Model):
         except (OSError, PictureError) as error:
             log.warning("no sizes of picture %s: %s", self.pk, error)
             return False
-        known = {form: {*self.sizes.get(form, []), *made.get(form, [])} for form in self.sizes | made}
-        self.sizes = {form: self._without_heavier(form, widths) for form, widths in known.items()}
+        self.sizes |= {form: sorted({*self.sizes.get(form, []), *widths}) for form, widths in made.items()}
         self.save(update_fields=["sizes"])
         return True
 
@@ -187,16 +186,6 @@ class Image(models.Model):
         """Whether the files are smaller than what a browser would load without them."""
         own = media.size(self.path("fallback", self.width))
         return len(files.get(self.width) or files.get(THUMB_WIDTH, b"")) < own
-
-    def _without_heavier(self, form: str, widths: set[int]) -> list[int]:
-        """Drop widths that are no smaller in bytes than a wider one: scaling down can grow a drawing's file."""
-        own = {self.width} if form == "fallback" else set()
-        kept: dict[int, int] = {}
-        for width in sorted(widths | own, reverse=True):
-            weight = media.size(self.path(form, width))
-            if not kept or weight < min(kept.values()):
-                kept[width] = weight
-        return sorted(kept.keys() - own)
 
     def _suffix(self, form: str) -> str:
         if form == "fallback":
