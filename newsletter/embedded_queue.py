@@ -49,9 +49,6 @@ class FolderChannel(virtual.Channel):
     def _size(self, queue: str) -> int:
         return sum(1 for _path in self._waiting(queue))
 
-    def _purge(self, queue: str) -> int:
-        return sum(_take(path) is not None for path in self._waiting(queue))
-
     def _waiting(self, queue: str) -> Iterator[Path]:
         return (path for path in self.folder.iterdir() if path.name.partition(".")[2] == f"{queue}.msg")
 

@@ -75,10 +75,8 @@ def write_departures(departures: Iterable[Departure]) -> None:
     written = list(departures)
     if not written:
         return
-    # A file of this version begins with a mark: what comes before the first mark is of an older one.
-    head = [] if departures_path().exists() else [f"{_iso(min(one.at for one in written))} {COMMITTED}"]
     try:
-        append_durably(departures_path(), _lines([*head, *(one.line for one in written)]))
+        append_durably(departures_path(), _lines(one.line for one in written))
     except OSError:
         log.exception("Departures cannot be kept for a restore.")
     else:
@@ -124,11 +122,9 @@ def read_departures() -> list[Departure]:
     if not departures_path().exists():
         return []
     lines = departures_path().read_text(encoding="ascii", errors="replace").splitlines()
-    marks = {line for line in lines if line.partition(" ")[2].startswith(COMMITTED)}
-    first = min(marks, default="").partition(" ")[0]
-    found = (one for one in map(_parse, lines) if one)
-    checked = (replace(one, is_committed=one.mark in marks or _iso(one.at) < first or not marks) for one in found)
-    return sorted(checked, key=lambda one: one.at)
+    known = set(lines)
+    found = (replace(one, is_committed=one.mark in known) for one in map(_parse, lines) if one)
+    return sorted(found, key=lambda one: one.at)
 
 
 def _parse(line: str) -> Departure | None:

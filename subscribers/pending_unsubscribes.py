@@ -29,9 +29,9 @@ def requests_path() -> Path:
 
 
 @contextmanager
-def short_lock_timeout() -> Iterator[None]:
-    """Wait at most TIMEOUT_MS for database locks; raises one of DATABASE_ERRORS."""
-    _set_timeout(TIMEOUT_MS)
+def short_lock_timeout(milliseconds: int = TIMEOUT_MS) -> Iterator[None]:
+    """Wait no longer than this for database locks; raises one of DATABASE_ERRORS."""
+    _set_timeout(milliseconds)
     try:
         yield
     finally:

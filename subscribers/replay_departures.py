@@ -10,10 +10,9 @@ from itertools import batched
 
 from django.db import transaction
 
-from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.departures import Departure, DepartureKind
-from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.models import Subscriber, Suppression
 from subscribers.models.consents import ConsentDetails
 
 log = logging.getLogger(__name__)
@@ -28,35 +27,14 @@ REPLAY_DETAILS = ConsentDetails("remembered after a restore")
 def replay() -> int:
     """Apply all departures that the database does not know; return how many of them it once had. Idempotent.
 
-    One that was never committed was lost with a crash of the database, not by a restore.
+    One that was never committed was lost with a crash of the database, not by a restore. Hashes of another
+    installation's salt match nobody.
     """
-    salt = Publication.objects.current().salt
-    ends = _ends(_with_own_salt(departures.read_departures(), salt))
+    ends = _ends(departures.read_departures())
     forgotten = sum(_apply_batch(batch) for batch in batched(ends, BATCH_SIZE, strict=False))
     if forgotten:
         log.warning("%d departures that this database had forgotten were done again: it comes from a backup", forgotten)
     return forgotten
-
-
-def _with_own_salt(found: list[Departure], salt: str) -> list[Departure]:
-    """Translate hashes of other salts to this installation's by hashing all addresses; drops unknown ones."""
-    foreign = {departure.salt for departure in found} - {salt}
-    if not foreign:
-        return found
-    ours = dict(_translations(foreign))
-    known = [one for one in found if one.salt == salt or (one.salt, one.who) in ours]
-    return [one if one.salt == salt else _translated(one, ours, salt) for one in known]
-
-
-def _translations(foreign: Collection[str]) -> Iterator[tuple[tuple[str, str], str]]:
-    for email, known_as in Subscriber.objects.order_by().values_list("email", "address_hash").iterator():
-        for other in foreign:
-            yield (other, address_hash(email, other)), known_as
-
-
-def _translated(departure: Departure, ours: dict[tuple[str, str], str], salt: str) -> Departure:
-    heir = ours.get((departure.salt, departure.heir), "")
-    return replace(departure, who=ours[departure.salt, departure.who], salt=salt, heir=heir)
 
 
 def _ends(found: Collection[Departure]) -> Iterator[Departure]:

@@ -17,7 +17,6 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
 from newsletter.celery import app
-from newsletter.delivery.lane_wakeups import wake_up_waiter
 from newsletter.delivery.ledger import recovery, restore_detection
 from newsletter.delivery.ledger.flight_recorder import FlightRecorder
 from newsletter.delivery.models import Mailing
@@ -33,6 +32,8 @@ log = logging.getLogger(__name__)
 
 DISPATCH_TASK = "newsletter.delivery.tasks.dispatch"  # by name: a lane loads no tasks
 WAKE_UP_EXPIRES_SECONDS = 30
+POLL_SECONDS = 0.25  # of an idle lane, by one query of the ledger
+ERROR_SECONDS = 1  # between an error and the next try
 LANE_SECONDS = 60  # then a lane looks for another mailing and reads its limits again
 LOCK_CHECK_SECONDS = 1  # between a lane's checks of its lock file (6 µs); the next holder of the slot revokes the lane
 
@@ -61,7 +62,7 @@ def serve_slot(slot: int, log_level: str) -> None:
 
 def run_lanes(slot: int) -> None:
     """Run one lane after the other in a slot of this machine until a stop is requested."""
-    wait, last, is_recovered = wake_up_waiter(), 0, False
+    last, is_recovered = 0, False
     scalers: ScalerCache = {}
     while not is_stopping():
         sent = None
@@ -75,9 +76,10 @@ def run_lanes(slot: int) -> None:
             log.exception("lane %s: continues after an error", slot + 1)
             connection.close()
             is_recovered = False
+            time.sleep(ERROR_SECONDS)
         beat_process()
         if sent is None:
-            wait(is_stopping)
+            time.sleep(POLL_SECONDS)
         last = sent or last
 
 

@@ -1,6 +1,8 @@
 """Test copies and rehearsals: build the real messages, check their links, count nothing."""
 
 import errno
+import html
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -8,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.policy import SMTP
-from html.parser import HTMLParser
 from http.client import HTTPException
 from pathlib import PurePath
 from typing import NamedTuple
@@ -29,6 +30,7 @@ from newsletter.delivery.ledger.claims import DeliveryRow
 from newsletter.delivery.letter.compiled import LARGEST_ID, CompiledMailing, first_difference
 from newsletter.delivery.letter.losses import check_losses, weigh_letter
 from newsletter.delivery.letter.rendering import copy_for, freeze
+from newsletter.delivery.links import rewriting
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, INFO, OK, WARNING, Rehearsal, RehearsalRemark
 from newsletter.delivery.planning.approving import audience
@@ -71,27 +73,17 @@ class References:
     pictures: list[PictureReference] = field(default_factory=list)
 
 
-class _ReferenceParser(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found = References()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag == "a" and given.get("href"):
-            self.found.links.append(str(given["href"]))
-        elif tag == "img":
-            alt = (given["alt"] or "") if "alt" in given else None
-            has_width = bool(given.get("width"))
-            self.found.pictures.append(PictureReference(str(given.get("src") or ""), alt, has_width))
+# For HTML by our own templates: attributes in double quotes.
+IMG = re.compile(r"<img\b[^>]*>")
+ATTRIBUTE = re.compile(r'\s(alt|src|width)="([^"]*)"')
 
 
-def find_references(html: str) -> References:
-    parser = _ReferenceParser()
-    parser.feed(html)
-    parser.close()
-    parser.found.links = list(dict.fromkeys(parser.found.links))
-    return parser.found
+def find_references(part: str) -> References:
+    found = References(list(dict.fromkeys(url for url, _text in rewriting.links(part) if url)))
+    for tag in IMG.findall(part):
+        given = {name: html.unescape(value) for name, value in ATTRIBUTE.findall(tag)}
+        found.pictures.append(PictureReference(given.get("src", ""), given.get("alt"), bool(given.get("width"))))
+    return found
 
 
 Topic = Rehearsal.Topic
@@ -288,7 +280,6 @@ def _link_status(status: int) -> LinkStatus:
     return LinkStatus.DOUBTFUL if 500 <= status < 600 else LinkStatus.REFUSES_BOTS
 
 
-SAMPLES_AT_END = 20  # of the audience, and as many at its beginning
 LINKS_MAX = 200  # to other sites
 
 # Edge cases that an audience may lack: name and address.
@@ -342,19 +333,15 @@ class RehearsalResult(NamedTuple):
 
 
 def rehearse(mailing: Mailing, now: datetime) -> RehearsalResult:
-    """Build and check messages to sample readers. mailing: unsaved, see `unsaved_mailing`. Sends nothing."""
+    """Build and check messages to the hardest readers. mailing: unsaved, see `unsaved_mailing`. Sends nothing."""
     compiled = CompiledMailing(mailing)
-    extremes = extreme_rows(mailing, now)
-    known = {row.subscriber_id for row in extremes}
     examples = [
         DeliveryRow(LARGEST_ID, LARGEST_ID, address, str(name), is_mailable=True) for name, address in EXAMPLE_READERS
     ]
-    samples = [row for row in sample_rows(mailing, now) if row.subscriber_id not in known]
-    hardest = [_write_copy(mailing, compiled, row) for row in [*extremes, *examples]]
-    others = [_write_copy(mailing, compiled, row) for row in samples]
+    hardest = [_write_copy(mailing, compiled, row) for row in [*extreme_rows(mailing, now), *examples]]
     specimen = next(copy for copy in hardest if not copy.problem)
     references = find_references(outbox.body_part(specimen.octets, "html"))
-    remarks = [*_about_copies([*hardest, *others]), *_about_letter(mailing, specimen, references)]
+    remarks = [*_about_copies(hardest), *_about_letter(mailing, specimen, references)]
     copies: list[dict[str, object]] = [
         {"name": copy.name, "address": copy.address, "problem": copy.problem} for copy in hardest
     ]
@@ -372,13 +359,6 @@ def extreme_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
     orders = [readers.order_by(Length("name").desc(), "pk"), readers.order_by(Length("email").desc(), "pk")]
     orders.append(readers.filter(name="").order_by("pk"))
     return list({row.subscriber_id: row for found in orders for row in _delivery_rows(found[:1])}.values())
-
-
-def sample_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
-    readers = audience(mailing, now)
-    ends = (readers.order_by(order)[:SAMPLES_AT_END] for order in ("pk", "-pk"))
-    rows = [row for end in ends for row in _delivery_rows(end)]
-    return list({row.subscriber_id: row for row in rows}.values())
 
 
 def _delivery_rows(readers: SubscriberQuerySet) -> Iterator[DeliveryRow]:

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from newsletter.delivery.links import counting
+from newsletter.delivery.links.counting import LinkCount, link_counts
 from newsletter.delivery.models import (
     Batch,
     Breakdown,
@@ -195,14 +195,6 @@ class IssueStats:
 
 
 @dataclass(frozen=True)
-class FollowedLink:
-    """times: clicks by about so many people."""
-
-    address: str
-    times: int
-
-
-@dataclass(frozen=True)
 class IssueResult:
     """The result of an issue as of `at`.
 
@@ -219,7 +211,7 @@ class IssueResult:
     is_over: bool
     sentences: tuple[str, ...] = ()
     sentence_count: int = 0
-    followed: tuple[FollowedLink, ...] = ()
+    followed: tuple[LinkCount, ...] = ()
 
     @property
     def issue(self) -> Issue:
@@ -234,7 +226,7 @@ def issue_result(mailing: Mailing, now: datetime) -> IssueResult | None:
     next_sent_at = later.values_list("sent_at", flat=True).first()
     stats = _issue_stats([*reversed(last_mailings(before=this)), this], next_sent_at or now)
     sentences = Sentence.objects.filter(kind=Sentence.Kind.FEEDBACK, issue=this.issue.number)
-    followed = [FollowedLink(link.url, link.people) for link in counting.link_counts(this) if link.people]
+    followed = [link for link in link_counts(this) if link.people]
     return IssueResult(
         mailing=this,
         at=now,
@@ -434,5 +426,5 @@ def result_json(result: IssueResult, *, shows_sentences: bool) -> dict[str, Any]
     if shows_sentences:
         payload["sentences"] = list(result.sentences)
     if result.followed:
-        payload["links"] = [{"address": one.address, "times": one.times} for one in result.followed]
+        payload["links"] = [{"address": one.url, "times": one.people} for one in result.followed]
     return payload

@@ -10,7 +10,6 @@ from django.utils import timezone
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.events import applying, mailbox, rules, thinning
-from newsletter.delivery.lane_wakeups import wake_lanes
 from newsletter.delivery.ledger import breakdown, recovery, restore_detection, retention
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import InboundMessage, Mailing, Reply
@@ -19,7 +18,7 @@ from newsletter.delivery.planning import beginning
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.quoting import AnswerMail, QuoteMail
-from newsletter.delivery.readers.single_mails import OnceMoreMail, send_due
+from newsletter.delivery.readers.single_mails import send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.issues.models import close_questions
 from newsletter.publication.heartbeats import Component, beat
@@ -36,7 +35,7 @@ DELETING_SECONDS = 1.0  # per run: single mails share the worker
 
 @shared_task(ignore_result=True)
 def dispatch() -> None:
-    """Move all mailings on: recover, begin, wake the lanes, close."""
+    """Move all mailings on: recover, begin, close."""
     pending_unsubscribes.process_pending()
     if not restore_detection.is_restore_undecided():
         take_steps(timezone.now())
@@ -55,8 +54,6 @@ def take_steps(now: datetime) -> None:
         alerts.record_unattended(now)  # before they are begun
     with log_errors("beginning mailings"):
         beginning.begin_due(now)
-    if Mailing.objects.ready(now).exists():
-        wake_lanes()
     for mailing in Mailing.objects.filter(state=Mailing.State.SENDING).defer("html", "text"):
         with log_errors(f"finishing mailing {mailing.pk}"):
             mailing.finish(now)
@@ -116,8 +113,8 @@ def thin_events() -> None:
 
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
-    """Send mails to single readers: answers, questions about quotes, welcomes, repeated and missed issues, courses."""
-    for kind in (AnswerMail, QuoteMail, WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
+    """Send mails to single readers: answers, questions about quotes, welcomes, missed issues, courses."""
+    for kind in (AnswerMail, QuoteMail, WelcomeMail, MissedMail, CourseMail):
         send_due(kind, timezone.now())
 
 

@@ -4,6 +4,7 @@ Each kind of mail is a subclass of QueuedMail: it names the columns, builds the 
 was sent or given up (docs/decisions/0057).
 """
 
+import logging
 import random
 import time
 from abc import ABC, abstractmethod
@@ -19,7 +20,7 @@ from django.db.models import Model, Q, QuerySet
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail
 from newsletter.mail.safe_http import hang_up_after
-from newsletter.mail.smtp_replies import NotSent, SendFailure, classify_error, is_refusal, is_unreachable
+from newsletter.mail.smtp_replies import NotSent, SendFailure, classify_error, error_summary, is_refusal, is_unreachable
 
 MAILER = "default"
 CLAIM_DURATION = timedelta(
@@ -85,11 +86,12 @@ class QueuedMail[Row: Model](ABC):
     def retry(self, row: Row, failure: SendFailure, now: datetime) -> Retry:
         """When to retry after a failure."""
 
-    @abstractmethod
+    # --- May be overridden ---
+
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
         """Log a failure, without addresses."""
-
-    # --- May be overridden ---
+        log = logging.getLogger(type(self).__module__)
+        log.warning("%s %s was not sent: %s", type(self).__name__, row.pk, error_summary(error))
 
     def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
         """Send a message; raises the mailer's errors, or NotSent.

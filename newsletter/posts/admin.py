@@ -329,34 +329,27 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         return bool({PUBLISH, UPDATE} & request.POST.keys()) and not wants_json(request)
 
     def _report_release(self, request: HttpRequest, post: Post) -> HttpResponse:
-        """Say what readers see now, and return to the form; after publishing, to what comes next."""
-        texts = {
-            Post.State.DRAFT: _("“{title}” is a draft: only you see it."),
-            Post.State.SCHEDULED: _("Scheduled: “{title}” is published on {at}."),
-            Post.State.PUBLISHED: _("Published: “{title}”. Readers see it at {link}."),
-        }
-        state = post.state(timezone.now())
-        at = date_format(timezone.localtime(post.published_at), "DATETIME_FORMAT") if post.published_at else ""
-        link = format_html('<a href="{0}">{0}</a>', post.get_absolute_url())
-        self.message_user(request, format_html(str(texts[state]), title=post, at=at, link=link), messages.SUCCESS)
+        """Return to the form; after publishing, to what comes next."""
+        self._report_state(request, post, messages.SUCCESS)
         address = reverse("admin:posts_post_change", args=[post.pk])
-        return HttpResponseRedirect(address if UPDATE in request.POST or state == state.DRAFT else f"{address}#publish")
+        is_draft = post.state(timezone.now()) == Post.State.DRAFT
+        return HttpResponseRedirect(address if UPDATE in request.POST or is_draft else f"{address}#publish")
 
-    def _report_state(self, request: HttpRequest, post: Post) -> None:
+    def _report_state(self, request: HttpRequest, post: Post, level: int = messages.INFO) -> None:
+        """Say what readers see now."""
         if wants_json(request):
             return
         if post.pending_copy:
-            self.message_user(request, _("Readers see the former text until you update the post."), messages.INFO)
+            self.message_user(request, _("Readers see the former text until you update the post."), level)
             return
-        at = date_format(timezone.localtime(post.published_at), "DATETIME_FORMAT") if post.published_at else ""
         text = {
-            Post.State.DRAFT: _("It is a draft: only you see it."),
-            Post.State.SCHEDULED: _("On {at} it will be published by itself."),
-            Post.State.PUBLISHED: _("Readers see it at {link}."),
+            Post.State.DRAFT: _("“{title}” is a draft: only you see it."),
+            Post.State.SCHEDULED: _("Scheduled: “{title}” is published on {at}."),
+            Post.State.PUBLISHED: _("Published: “{title}”. Readers see it at {link}."),
         }[post.state(timezone.now())]
-        address = post.get_absolute_url()
-        link = format_html('<a href="{0}">{0}</a>', address)
-        self.message_user(request, format_html(str(text), at=at, link=link), messages.INFO)
+        at = date_format(timezone.localtime(post.published_at), "DATETIME_FORMAT") if post.published_at else ""
+        link = format_html('<a href="{0}">{0}</a>', post.get_absolute_url())
+        self.message_user(request, format_html(str(text), title=post, at=at, link=link), level)
 
     # --- How their text is stored ---
 

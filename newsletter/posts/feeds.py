@@ -3,8 +3,8 @@
 from typing import Any
 
 import yaml
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import cache_control
@@ -62,16 +62,12 @@ def json_feed(request: HttpRequest) -> HttpResponse:
 
 
 @cached_page(Post.objects.next_change)
-def markdown_source(request: HttpRequest, number: str) -> HttpResponse:
+def markdown_source(request: HttpRequest, number: int) -> HttpResponse:
     """Serve the Markdown of a post with front matter; search engines are referred to its page.
 
     Source: RFC 7763 (text/markdown), RFC 6596 (canonical).
     """
-    if len(number) > 18:
-        raise Http404
-    post = get_object_or_404(Post.objects.published(timezone.now()).select_related("cover"), pk=int(number))
-    if request.path != (address := reverse("posts:source", args=[post.pk])):
-        return redirect(address, permanent=True)
+    post = get_object_or_404(Post.objects.published(timezone.now()).select_related("cover"), pk=number)
     response = HttpResponse(post_markdown(post), content_type="text/markdown; charset=utf-8; variant=GFM")
     response.headers["Link"] = f'<{absolute_url(post.get_absolute_url())}>; rel="canonical"'
     response.headers["X-Robots-Tag"] = "noindex"

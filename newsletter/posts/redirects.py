@@ -1,29 +1,22 @@
 """Redirecting requests for an old site's URLs, and the admin of these redirects."""
 
 import re
-from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import F
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.defaults import page_not_found
 
-from newsletter.limits.rate_limits import retry_after_seconds
 from newsletter.posts.models import Post, Redirect
 from newsletter.posts.models.redirects import normalise_path
 from newsletter.publication.forms import CleanTextModelForm
-
-COUNTED_PER_MINUTE = 30  # hits of old URLs that are counted, from all clients together
 
 
 def page_not_found_or_moved(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -44,7 +37,6 @@ def find_redirect(request: HttpRequest) -> HttpResponse | None:
         and not urlsplit(row.end).netloc
     ):
         return None
-    _count_hit(row, timezone.localdate())
     # Keep the query, such as campaign parameters.
     keeps_query = query and "?" not in row.path
     return HttpResponsePermanentRedirect(_with_query(row.end, query) if keeps_query else row.end)
@@ -53,13 +45,6 @@ def find_redirect(request: HttpRequest) -> HttpResponse | None:
 def _with_query(end: str, query: str) -> str:
     parts = urlsplit(end)
     return parts._replace(query="&".join(filter(None, (parts.query, query)))).geturl()
-
-
-def _count_hit(row: Redirect, today: date) -> None:
-    """Count a hit, so that the author sees which old URLs are used; at most COUNTED_PER_MINUTE."""
-    now = timezone.now()
-    if not retry_after_seconds("old-address", "all", limit=COUNTED_PER_MINUTE, seconds=60, now=now):
-        Redirect.objects.filter(pk=row.pk).update(asked=F("asked") + 1, asked_on=today)
 
 
 _POST_PATH = re.compile(r"/p/(?P<number>[0-9]{1,18})(?:-[^/]{0,80})?/?")
@@ -119,7 +104,7 @@ class RedirectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to t
     form = RedirectForm
     fields = ("path", "leads_to")
     nothing_yet = _("No old address yet. An import writes them, and you can write your own.")
-    list_display = ("path", "end_of", "times", "last_time")
+    list_display = ("path", "end_of")
     list_select_related = ("post",)
     list_per_page = 50
     show_full_result_count = False
@@ -132,14 +117,6 @@ class RedirectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to t
 
     has_add_permission = has_change_permission = has_delete_permission = has_view_permission  # one right for all of it
     has_module_permission = has_view_permission
-
-    @admin.display(description=_("asked for"), ordering="asked")
-    def times(self, row: Redirect) -> str:
-        return ngettext("%(count)s time", "%(count)s times", row.asked) % {"count": f"{row.asked:,}"}
-
-    @admin.display(description=_("last asked for"), ordering="asked_on")
-    def last_time(self, row: Redirect) -> str:
-        return date_format(row.asked_on, "SHORT_DATE_FORMAT") if row.asked_on else ""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("Old addresses")} | (extra_context or {}))

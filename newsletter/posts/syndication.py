@@ -12,11 +12,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.feedgenerator import Atom1Feed, Enclosure
 from django.utils.xmlutils import SimplerXMLGenerator
 
-from newsletter.buckets import PicturesUnavailable
 from newsletter.posts.markdown import typed_tags
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
-from newsletter.publication.pictures.storages import media
 from newsletter.publication.sharing import icon_url, language_tag
 
 _ILLEGAL_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -84,20 +82,11 @@ def without_illegal_xml[T](value: T) -> T:
 
 
 def _enclosures(cover: Image | None) -> list[Enclosure]:
-    """The cover; none if its file is lost.
-
-    An unknown size is 0: https://www.rssboard.org/rss-profile#element-channel-item-enclosure
-    """
+    """The cover, of unknown size: https://www.rssboard.org/rss-profile#element-channel-item-enclosure"""
     if cover is None:
         return []
-    try:
-        size = media.size(cover.path("fallback", cover.width))
-    except PicturesUnavailable:
-        size = 0
-    except OSError:
-        return []
     kind = mimetypes.guess_type(cover.name)[0] or "application/octet-stream"
-    return [Enclosure(absolute_url(cover.get_absolute_url()), str(size), kind)]
+    return [Enclosure(absolute_url(cover.get_absolute_url()), "0", kind)]
 
 
 def atom_entry(entry: FeedEntry) -> dict[str, Any]:
@@ -143,25 +132,17 @@ def _title(publication: Publication, subject: str) -> str:
 
 
 def _item(entry: FeedEntry) -> dict[str, Any]:
-    image = {"image": absolute_url(entry.cover.get_absolute_url())} if entry.cover else {}
-    files = [
-        {"url": one.url, "mime_type": one.mime_type, "size_in_bytes": int(one.length)}
-        for one in _enclosures(entry.cover)
-    ]
-    return (
-        image
-        | ({"attachments": files} if files else {})
-        | {
-            "id": absolute_url(entry.permanent_path),
-            "url": absolute_url(entry.path),
-            "title": entry.title,
-            "summary": entry.summary,
-            "content_html": entry.html,
-            "date_published": entry.published_at,
-            "date_modified": entry.changed_at,
-            "tags": list(entry.tags),
-        }
-    )
+    item = {
+        "id": absolute_url(entry.permanent_path),
+        "url": absolute_url(entry.path),
+        "title": entry.title,
+        "summary": entry.summary,
+        "content_html": entry.html,
+        "date_published": entry.published_at,
+        "date_modified": entry.changed_at,
+        "tags": list(entry.tags),
+    }
+    return item | ({"image": absolute_url(entry.cover.get_absolute_url())} if entry.cover else {})
 
 
 def json_response(

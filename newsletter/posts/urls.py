@@ -1,5 +1,6 @@
-from django.urls import path, re_path, register_converter
+from django.urls import path, register_converter
 
+from newsletter import converters  # noqa: F401 - registers <number:…>
 from newsletter.posts import feeds, views
 
 
@@ -22,7 +23,7 @@ urlpatterns = [
     path("posts/", views.index, name="index"),
     path("p/<address:number>/", views.post, name="post"),
     path("pages/<slug:words>/", views.page, name="page"),
-    re_path(r"^p/(?P<number>[0-9]{1,18})\.md\Z", feeds.markdown_source, name="source"),
+    path("p/<number:number>.md", feeds.markdown_source, name="source"),
     path("cards/p/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("tags/<slug:slug>/", views.tag, name="tag"),
     path("series/<slug:slug>/", views.series, name="series"),

@@ -139,7 +139,6 @@ class Publication(models.Model):
         HTTP = "http", _("A link without encryption")
         ALT = "alt", _("A picture that says nothing to those who do not see it")
         TAGS = "tags", _("HTML that readers see as typed, or do not get")
-        WEIGHT = "weight", _("A picture heavier than it should be")
         SPACING = "spacing", _("Spaces between Chinese and Latin")
 
     name = models.CharField(_("name"), max_length=80, default="")  # empty until its owner has said it: is_set_up

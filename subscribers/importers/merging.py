@@ -172,8 +172,8 @@ class Merge:
         Subscriber.objects.delete_pending([one.pk for one in self.changed.values() if one.state == UNSUBSCRIBED])
         written = made | self.changed.keys()
         joined = self.joined | {one.address_hash for one in self.new.values() if one.confirmed_at}
-        Consent.objects.add_imported(joined & written, Consent.Kind.IMPORTED, source)
-        Consent.objects.add_imported(self.left & written, Consent.Kind.WITHDREW, source)
+        record_imported(joined & written, Consent.Kind.IMPORTED, source, "confirmed_at")
+        record_imported(self.left & written, Consent.Kind.WITHDREW, source, "unsubscribed_at")
 
     def _write_tags(self) -> None:
         """Write the tags of those who are still here, and keep them here until the transaction ends."""
@@ -246,3 +246,12 @@ def _update(readers: Iterable[Subscriber]) -> None:
     for reader in readers:
         here = Subscriber.objects.filter(pk=reader.pk).exclude(state=UNSUBSCRIBED)
         here.update(**{name: getattr(reader, name) for name in CHANGED})
+
+
+def record_imported(hashes: Collection[str], kind: Consent.Kind, source: str, moment: str) -> None:
+    """Append a consent line per reader, with the time that the import has stored in the row."""
+    readers = Subscriber.objects.filter(address_hash__in=hashes, **{f"{moment}__isnull": False}).order_by()
+    Consent.objects.bulk_create(
+        Consent(subscriber_id=pk, kind=kind, at=at, source=source, address_hash=digest)
+        for pk, at, digest in readers.values_list("pk", moment, "address_hash")
+    )

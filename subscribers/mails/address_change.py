@@ -103,8 +103,6 @@ class ChangeMail(ReaderMail[AddressChange]):
     """To the new address to confirm it, then to the former one."""
 
     model, mail_kind = AddressChange, Unsent.MailKind.CHANGE
-    invalid_message = "The notice of address change %d cannot be mailed: %s"
-    failed_message = "Try %d to tell of change of address %d failed: %s"
 
     def build(self, row: AddressChange, now: datetime) -> tuple[Mail, dict[str, object]]:
         return change_mail(row), {}

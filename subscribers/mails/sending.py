@@ -1,9 +1,8 @@
 """Mails to one reader, and their queue in the database."""
 
-import logging
 from abc import abstractmethod
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -14,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, build_mail
 from newsletter.mail.queued_mail import BACKOFF_MAX, BACKOFF_MIN, AtMostOnceMail, QueuedMail, Retry, backoff
-from newsletter.mail.smtp_replies import SendFailure, classify_error, error_summary, is_invalid_message
+from newsletter.mail.smtp_replies import SendFailure, classify_error, error_summary
 from newsletter.publication.models import Publication
 from subscribers.links import DATA_LINK_MINUTES
 from subscribers.models import (
@@ -101,8 +100,6 @@ class ReaderMail[Row: Model](QueuedMail[Row]):
     """A requested mail. The author sees failures, except for addresses that do not exist: people mistype."""
 
     mail_kind: Unsent.MailKind
-    invalid_message: ClassVar[str]  # log message, with the row's id and a reason
-    failed_message: ClassVar[str]  # the same, with the number of the try first
 
     @abstractmethod
     def requested_at(self, row: Row, now: datetime) -> datetime:
@@ -121,13 +118,6 @@ class ReaderMail[Row: Model](QueuedMail[Row]):
                 return Retry(now + backoff(tries), tries)
         return Retry(None, tries)
 
-    def log(self, row: Row, error: Exception, retry: Retry) -> None:
-        log = logging.getLogger(type(self).__module__)
-        if is_invalid_message(error):
-            log.warning(self.invalid_message, row.pk, error_summary(error))
-        else:
-            log.warning(self.failed_message, getattr(row, self.tries_column), row.pk, error_summary(error))
-
     def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
         is_over = super().give_up(row, error, now)
         if is_over and classify_error(error) is not SendFailure.PERMANENT:
@@ -141,7 +131,6 @@ class SignUpMail(ReaderMail[Subscriber]):
     model, mail_kind = Subscriber, Unsent.MailKind.SIGN_UP
     due_column = guard_column = "confirmation_due_at"
     tries_column = "confirmation_tries"
-    invalid_message, failed_message = "Sign-up %d cannot be answered: %s", "Try %d to answer sign-up %d failed: %s"
 
     def build(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
         return signup_mail(row), {"confirmation_sent_at": now}
@@ -184,8 +173,6 @@ class LinkMail(ReaderMail[FreshLink]):
     """Each try signs a new link, because it expires so soon."""
 
     model, mail_kind = FreshLink, Unsent.MailKind.LINK
-    invalid_message = "The link of wish %d cannot be sent: %s"
-    failed_message = "Try %d to send the link of wish %d failed: %s"
 
     def build(self, row: FreshLink, now: datetime) -> tuple[Mail, dict[str, object]]:
         return fresh_link_mail(row, now), {}
@@ -228,8 +215,6 @@ def _unconfirmed(now: datetime) -> SubscriberQuerySet:
 
 class ConfirmationReminderMail(AtMostOnceMail[ConfirmationReminder], ReaderMail[ConfirmationReminder]):
     model, sent_column, mail_kind = ConfirmationReminder, "sent_at", Unsent.MailKind.SIGN_UP
-    invalid_message = "Reminder %d cannot be sent: %s"
-    failed_message = "Try %d to send reminder %d failed: %s"
 
     def due_rows(self, now: datetime) -> QuerySet[ConfirmationReminder]:
         if not Publication.objects.current().reminds_unconfirmed:

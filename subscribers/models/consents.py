@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from django.db import connection, models
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -69,22 +69,6 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
         for line in lines:
             line.pk, line.subscriber_id = None, heir.pk
         self.bulk_create(lines)
-
-    def add_imported(self, hashes: Iterable[str], kind: "Consent.Kind", source: str) -> None:
-        """Append a line per imported reader by one statement, with the time that the import has stored in the row."""
-        hashes = list(hashes)
-        if not hashes:
-            return
-        moment = "unsubscribed_at" if kind == Consent.Kind.WITHDREW else "confirmed_at"
-        marks = ", ".join(["%s"] * len(hashes))
-        # Names of our own columns; every value is a parameter.
-        statement = f"""
-            INSERT INTO {Consent._meta.db_table} (subscriber_id, kind, at, source, address_hash)
-            SELECT id, %s, {moment}, %s, address_hash FROM subscribers_subscriber
-             WHERE address_hash IN ({marks}) AND {moment} IS NOT NULL
-        """  # noqa: S608  # nosec B608
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [kind.value, source, *hashes])
 
 
 class Consent(models.Model):

@@ -60,19 +60,8 @@ def cached_reader_counts(now: datetime) -> ReaderCounts:
 
 class DayCountManager(models.Manager["DayCount"]):
     def keep(self, now: datetime, zone: ZoneInfo) -> None:
-        """Store the count of the current day in `zone`; later counts of a day replace earlier ones.
-
-        The first call estimates the weeks before from confirmations and departures: without readers erased since, and
-        with those suppressed at the time.
-        """
+        """Store the count of the current day in `zone`; later counts of a day replace earlier ones."""
         today = now.astimezone(zone).date()
-        oldest = self.order_by("on").values_list("on", flat=True).first() or today
-        missing = [day for day in _weeks_before(today) if day < oldest]
-        if missing:
-            moments = {f"d{day:%Y%m%d}": datetime.combine(day + timedelta(days=1), time(), zone) for day in missing}
-            were = Subscriber.objects.aggregate(**{name: Count("pk", filter=_was(at)) for name, at in moments.items()})
-            found = (DayCount(on=day, readers=were[f"d{day:%Y%m%d}"]) for day in missing)
-            self.bulk_create(found, ignore_conflicts=True)
         readers = count_readers(now).mailable
         if not self.filter(on=today, readers=readers).exists():  # avoid needless writes on an idle installation
             self.update_or_create(on=today, defaults={"readers": readers})
@@ -81,7 +70,7 @@ class DayCountManager(models.Manager["DayCount"]):
         """Counts of the last twelve weeks, oldest first, from the first with readers; `readers` is today's."""
         first = today - WEEKS * WEEK
         kept = list(self.filter(on__gte=first, on__lt=today).order_by("on").values_list("on", "readers"))
-        weeks = reversed(_weeks_before(today))
+        weeks = (today - week * WEEK for week in reversed(range(1, WEEKS)))
         found = [(day, next((count for on, count in reversed(kept) if on <= day), None)) for day in weeks]
         begun = next((place for place, (_day, count) in enumerate(found) if count), len(found))
         return [*((day, count or 0) for day, count in found[begun:]), (today, readers)]
@@ -102,15 +91,6 @@ class DayCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.on}: {self.readers}"
-
-
-def _weeks_before(today: date) -> list[date]:
-    return [today - week * WEEK for week in range(1, WEEKS)]
-
-
-def _was(at: datetime) -> Q:
-    stayed = Q(unsubscribed_at__isnull=True) | Q(unsubscribed_at__gte=at)
-    return Q(confirmed_at__lt=at) & stayed
 
 
 @dataclass(frozen=True)

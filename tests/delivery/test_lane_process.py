@@ -7,8 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from newsletter.delivery import lane_process, lane_wakeups, tasks
-from newsletter.delivery.lane_wakeups import wake_lanes, wake_up_waiter
+from newsletter.delivery import lane_process, tasks
 from newsletter.delivery.ledger import claims, recovery
 from newsletter.delivery.models import Batch, Mailing, RateLimitState
 from newsletter.delivery.planning import beginning
@@ -135,7 +134,6 @@ def test_a_mailing_that_begins_is_found_by_a_lane_that_was_idle(issue, bulk_smtp
     process()
 
     begin(issue)
-    wake_lanes()
 
     wait_until(lambda: bulk_smtp.copies() == {"a@example.org": 1})
 
@@ -166,7 +164,6 @@ def test_an_error_ends_no_process(begun, bulk_smtp, process, monkeypatch, caplog
         return run(slot, after=after, scalers=scalers)
 
     monkeypatch.setattr(lane_process, "run_lane", once_in_trouble)
-    monkeypatch.setattr(lane_wakeups, "SQLITE_POLL_SECONDS", 0.2)
 
     process()
 
@@ -181,15 +178,6 @@ def test_a_process_that_is_asked_to_stop_ends(process):
     thread.join(20)
 
     assert not thread.is_alive()
-
-
-def test_lanes_that_were_woken_while_they_worked_do_not_wait(settings, tmp_path):
-    wait, looks = wake_up_waiter(), []
-
-    wake_lanes()
-    wait(lambda: looks.append(1) and False)
-
-    assert looks == [1]
 
 
 def test_a_batch_is_never_in_two_lanes(begun, bulk_smtp):

@@ -23,14 +23,6 @@ def _own_locks(settings, tmp_path):
 
 
 @pytest.fixture
-def wakes(monkeypatch):
-    """One entry each time the lanes of this machine were woken."""
-    woken = []
-    monkeypatch.setattr(tasks, "wake_lanes", lambda: woken.append(1))
-    return woken
-
-
-@pytest.fixture
 def due(issue):
     make_subscriber("a@example.org")
     return approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
@@ -45,39 +37,26 @@ def test_while_it_is_undecided_what_a_restored_database_has_forgotten_nothing_is
     assert due.state == State.SCHEDULED
 
 
-def test_beat_begins_what_is_due_and_wakes_the_lanes(due, wakes):
+def test_beat_begins_what_is_due(due):
     tasks.dispatch()
 
-    due.refresh_from_db()
-    assert due.state == State.SENDING
-    assert wakes == [1]
+    assert list(Mailing.objects.ready(timezone.now())) == [due]
 
 
-def test_two_beats_begin_one_mailing(due, wakes):
+def test_two_beats_begin_one_mailing(due):
     tasks.dispatch()
     tasks.dispatch()
 
     assert due.deliveries.count() == 1
 
 
-def test_without_a_batch_that_is_free_nobody_is_woken(due, wakes):
-    tasks.dispatch()
-    claims.claim_batch(due, "another/0/x", timezone.now())
-    wakes.clear()
-
-    tasks.dispatch()
-
-    assert wakes == []
-
-
-def test_a_mailing_whose_provider_is_away_wakes_no_lane(due, wakes):
+def test_a_mailing_whose_provider_is_away_is_for_no_lane(due):
     tasks.dispatch()
     due.wait_for_provider(timezone.now(), "connection refused")
-    wakes.clear()
 
     tasks.dispatch()
 
-    assert wakes == []
+    assert not Mailing.objects.ready(timezone.now()).exists()
 
 
 def test_a_lane_sends_and_beat_closes(due, bulk_smtp, monkeypatch):
@@ -95,7 +74,7 @@ def test_a_lane_sends_and_beat_closes(due, bulk_smtp, monkeypatch):
 
 
 @pytest.mark.parametrize("first", ["a mailer that is taken away", "a worker's name that nobody gives"])
-def test_what_fails_for_one_mailing_stops_no_other(due, wakes, caplog, first):
+def test_what_fails_for_one_mailing_stops_no_other(due, caplog, first):
     """The first fails when it is begun, or when its batch is recovered."""
     make_subscriber("b@example.org")
     other = approve(make_issue(make_post()), send_at=None, now=timezone.now(), hold=timedelta())
@@ -108,17 +87,16 @@ def test_what_fails_for_one_mailing_stops_no_other(due, wakes, caplog, first):
         Mailing.objects.filter(pk=other.pk).update(state=State.SCHEDULED, planned_at=None)
         other.batches.all().delete()
         other.deliveries.all().delete()
-        wakes.clear()
 
     tasks.dispatch()
 
     other.refresh_from_db()
     assert other.state == State.SENDING
-    assert wakes == [1]
+    assert Mailing.objects.ready(timezone.now()).exists()
     assert any(record.exc_info and "the other steps continue" in record.message for record in caplog.records)
 
 
-def test_a_step_that_finds_the_database_locked_ends_no_other(due, wakes, monkeypatch, caplog):
+def test_a_step_that_finds_the_database_locked_ends_no_other(due, monkeypatch, caplog):
     def locked(_lanes):
         raise OperationalError("database is locked")
 
@@ -126,5 +104,5 @@ def test_a_step_that_finds_the_database_locked_ends_no_other(due, wakes, monkeyp
 
     tasks.dispatch()
 
-    assert wakes == [1]
+    assert Mailing.objects.ready(timezone.now()).exists()
     assert "recovering batches failed and will be retried" in caplog.text

@@ -6,7 +6,6 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from newsletter.posts import redirects
 from newsletter.posts.models import Redirect
 from newsletter.posts.models.redirects import normalise_path
 from tests.factories import make_post, make_publication
@@ -95,26 +94,6 @@ def test_a_page_of_ours_is_never_hidden_by_an_old_address(client):
     Redirect.objects.create(path="/posts", target="/elsewhere/")
 
     assert client.get("/posts/").status_code == 200
-
-
-def test_uses_are_counted(client):
-    Redirect.objects.add_for_post(["/my-post/"], make_post())
-
-    client.get("/my-post/")
-    client.get("/my-post/")
-
-    row = Redirect.objects.get()
-    assert (row.asked, row.asked_on) == (2, timezone.localdate())
-
-
-def test_a_flood_writes_no_more_than_its_minute_allows(client, monkeypatch):
-    monkeypatch.setattr(redirects, "COUNTED_PER_MINUTE", 5)
-    Redirect.objects.add_for_post(["/my-post/"], make_post())
-
-    for _time in range(20):
-        client.get("/my-post/")
-
-    assert Redirect.objects.get().asked <= 10  # a minute may end meanwhile
 
 
 def test_a_page_that_is_nowhere_is_not_found(client):

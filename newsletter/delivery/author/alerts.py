@@ -1,9 +1,7 @@
 """Alerts about mailings: recorded first, mailed later. Also the base class of all mails to the author."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -37,16 +35,11 @@ class AuthorMail[Row: (Alert, Reminder, ResultLetter)](QueuedMail[Row]):
     Addresses are queried at each try: a mistyped one may have been corrected.
     """
 
-    failure_message: ClassVar[str]  # for the log: of row and error
-
     def is_wanted(self, row: Row, now: datetime) -> bool:
         return bool(sender_addresses())
 
     def retry(self, row: Row, failure: SendFailure, now: datetime) -> Retry:
         return Retry(now + backoff(row.tries, BACKOFF_MAX), row.tries)
-
-    def log(self, row: Row, error: Exception, retry: Retry) -> None:
-        logging.getLogger(type(self).__module__).warning(self.failure_message, row, type(error).__name__)
 
 
 LINK_PURPOSE = "cancel"
@@ -133,7 +126,7 @@ def _current_alerts(mailing: Mailing) -> Iterator[tuple[Kind, str]]:
 
 
 class AlertMail(AuthorMail[Alert]):
-    model, failure_message = Alert, "alert %s is not mailed yet: %s"
+    model = Alert
 
     def due_rows(self, now: datetime) -> QuerySet[Alert]:
         return super().due_rows(now).filter(at__gt=now - GIVE_UP_AFTER)

@@ -87,7 +87,7 @@ def _create_draft(reminder: Reminder, now: datetime) -> None:
 
 
 class ReminderMail(AuthorMail[Reminder]):
-    model, failure_message = Reminder, "reminder %s is not mailed yet: %s"
+    model = Reminder
 
     def due_rows(self, now: datetime) -> QuerySet[Reminder]:
         return super().due_rows(now).filter(pk__in=Reminder.objects.worth_mailing(now).values("pk"))

@@ -35,7 +35,7 @@ def record_due(now: datetime) -> int:
 
 
 class ResultMail(AuthorMail[ResultLetter]):
-    model, failure_message = ResultLetter, "the %s is not mailed yet: %s"
+    model = ResultLetter
 
     def due_rows(self, now: datetime) -> QuerySet[ResultLetter]:
         due = super().due_rows(now).filter(pk__in=ResultLetter.objects.worth_mailing(now).values("pk"))

@@ -1,9 +1,8 @@
 """Pages linked in mails to the author: approve, move or skip, cancel, and the calendar. GET changes nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from difflib import unified_diff
-from functools import cached_property
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -24,7 +23,6 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning.approving import PlanningError
 from newsletter.issues import schedule
-from newsletter.issues.models import Issue
 from newsletter.limits.public_views import private_view, same_origin
 from newsletter.mail import outbox
 from newsletter.mail.views import is_trial_user
@@ -43,27 +41,6 @@ ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
 }
 
 
-class CurrentIssue:
-    """A reminder's issue as it is now, rendered at most once."""
-
-    def __init__(self, reminder: Reminder) -> None:
-        self.reminder = reminder
-
-    @property
-    def issue(self) -> Issue:
-        assert self.reminder.issue is not None  # noqa: S101 - letters always have an issue
-        return self.reminder.issue
-
-    @cached_property
-    def letter(self) -> FrozenLetter:
-        return freeze(self.issue)
-
-    @cached_property
-    def losses(self) -> Sequence[object]:
-        """Losses, which must be acknowledged at the desk."""
-        return losses(self.issue, self.letter)[:LOSSES_SHOWN]
-
-
 @private_view
 @require_http_methods(["GET", "HEAD", "POST"])
 @same_origin
@@ -74,17 +51,18 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
         return invalid_link(request)
     if not is_link_trusted(request):
         return login_redirect(request)
-    now, problem, current = timezone.now(), "", CurrentIssue(reminder)
-    action = ACTIONS.get(request.POST.get("do", ""))
+    assert reminder.issue is not None  # noqa: S101 - letters always have an issue
+    now, problem, letter = timezone.now(), "", freeze(reminder.issue)
+    action, state = ACTIONS.get(request.POST.get("do", "")), _reminder_state(reminder, letter, now)
     limit = Publication.objects.current().number_typed_above
     asks_number = cached_reader_counts(now).mailable > limit
     typed = request.POST.get("number", "").strip()
-    if action is reminders.approve and asks_number and typed != str(current.issue.number):
-        problem = _("Type %(number)s, the number of this issue.") % {"number": current.issue.number}
-    elif action and _reminder_state(current, now) in {"open", "unshown", "changed"}:
+    if action is reminders.approve and asks_number and typed != str(reminder.issue.number):
+        problem = _("Type %(number)s, the number of this issue.") % {"number": reminder.issue.number}
+    elif action and state in {"open", "unshown", "changed"}:
         problem = _apply_answer(request, action, reminder, now)
-        current = CurrentIssue(reminder)  # a concurrent edit may be the reason
-    state = _reminder_state(current, now)
+        letter = freeze(reminder.issue)  # a concurrent edit may be the reason
+        state = _reminder_state(reminder, letter, now)
     context = {
         "reminder": reminder,
         "issue": reminder.issue,
@@ -95,8 +73,8 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
         "preselected": request.GET.get("do", ""),
         "week_later": reminders.week_later(reminder.slot_at),
         "next_slot": schedule.next_slot(Publication.objects.current(), now),
-        "changes": _diff_lines(current) if state == "changed" else [],
-        "losses": current.losses if state == "unshown" else [],
+        "changes": _diff_lines(reminder.text, letter.text) if state == "changed" else [],
+        "losses": losses(reminder.issue, letter)[:LOSSES_SHOWN] if state == "unshown" else [],
     }
     return render(request, "delivery/approve.html", context, status=409 if action and not reminder.answer else 200)
 
@@ -128,26 +106,28 @@ def _apply_answer(
     return ""
 
 
-def _reminder_state(current: CurrentIssue, now: datetime) -> str:
-    """One of "answered", "passed", "settled", "off_rhythm", "changed", "unshown" or "open"."""
-    reminder = current.reminder
+def _reminder_state(reminder: Reminder, letter: FrozenLetter, now: datetime) -> str:
+    """One of "answered", "passed", "settled", "off_rhythm", "changed", "unshown" or "open".
+
+    letter: of the issue as it is now. unshown: it has losses, which must be acknowledged at the desk.
+    """
+    assert reminder.issue is not None  # noqa: S101 - letters always have an issue
     if reminder.answer:
         return "answered"
     if reminder.slot_at <= now:
         return "passed"
-    if reminders.has_mailing_on_day(reminder.slot_at) or current.issue.mailings.open().exists():
+    if reminders.has_mailing_on_day(reminder.slot_at) or reminder.issue.mailings.open().exists():
         return "settled"
     if not reminders.is_slot(reminder.slot_at):
         return "off_rhythm"
-    if current.letter.content_hash != reminder.content_hash:
+    if letter.content_hash != reminder.content_hash:
         return "changed"
-    return "unshown" if current.losses else "open"
+    return "unshown" if losses(reminder.issue, letter) else "open"
 
 
-def _diff_lines(current: CurrentIssue) -> list[tuple[str, str]]:
+def _diff_lines(before: str, after: str) -> list[tuple[str, str]]:
     """The diff since the letter: ("out" or "in", line); empty if only its style changed."""
-    now = current.letter.text.splitlines()
-    lines = list(unified_diff(current.reminder.text.splitlines(), now, lineterm="", n=0))[2:]
+    lines = list(unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0))[2:]
     classes = {"-": "out", "+": "in"}
     return [(classes[line[0]], line[1:]) for line in lines if line[0] in classes and line[1:].strip()][:DIFF_LINES_MAX]
 

@@ -1,7 +1,6 @@
 """Redirects clicks and counts them by day, people and machines apart. Single clicks are deleted the next day."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -9,7 +8,7 @@ from hmac import digest
 from urllib.parse import urlsplit
 
 from django.core.cache import caches
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Count, F, Max, Min, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
@@ -22,6 +21,7 @@ from newsletter.limits import circuit_breaker, client_ip, rate_limits
 from newsletter.limits.public_views import private_view, too_many_requests
 from newsletter.mail import tokens
 from newsletter.publication.models import Publication
+from subscribers.pending_unsubscribes import short_lock_timeout
 
 # Programs that open links of mails before, or instead of, their readers, by substrings of User-Agent. Sources:
 # 1 https://check.live-direct-marketing.online/blog/bot-clicks-security-scanners-detect
@@ -121,7 +121,7 @@ def count_visit(link_id: int, request: HttpRequest, now: datetime) -> None:
         who, network_hash = (_salted_hash(day, text) for text in (f"{network} {program}", network))
         visit = Visit(link_id=link_id, day=day, who=who, network=network_hash, at=now)
         visit.is_machine = is_machine(request.headers)
-        with _short_lock_wait():
+        with short_lock_timeout(LOCK_WAIT_MS):
             Visit.objects.bulk_create([visit], ignore_conflicts=True)
     except (DatabaseError, InterfaceError) as error:
         circuit_breaker.open_circuit("link-counts", error, meanwhile="links redirect, and clicks are not counted")
@@ -134,25 +134,6 @@ def _salted_hash(day: date, text: str) -> str:
         salt = DaySalt.get_or_create_salt(day)
         caches["pages"].set(name, salt, SALT_SECONDS)
     return digest(salt.encode(), text.encode(), sha256).hex()[:HASH_LENGTH]
-
-
-@contextmanager
-def _short_lock_wait() -> Iterator[None]:
-    """Limit SQLite's wait for a lock to LOCK_WAIT_MS. PostgreSQL never waits for this insert."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    usual = int(float(connection.settings_dict["OPTIONS"].get("timeout", 5)) * 1000)
-    _set_busy_timeout(LOCK_WAIT_MS)
-    try:
-        yield
-    finally:
-        _set_busy_timeout(usual)
-
-
-def _set_busy_timeout(milliseconds: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
 def aggregate_days(now: datetime) -> None:

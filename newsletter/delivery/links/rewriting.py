@@ -32,7 +32,7 @@ def countable_links(part: str, *, site_url: str, own_pages: Collection[str]) -> 
     mail programs warn if a link leads elsewhere than its text says.
     """
     found, shown = dict[str, str](), set[str]()
-    for url, text in _links(part):
+    for url, text in links(part):
         is_own = f"{url}/".startswith(f"{site_url}/")
         if URL_TEXT.fullmatch(text) and not is_own:
             shown.add(url)
@@ -44,7 +44,7 @@ def countable_links(part: str, *, site_url: str, own_pages: Collection[str]) -> 
 def rewrite_links(html_part: str, text_part: str, redirects_by_url: Mapping[str, str]) -> tuple[str, str]:
     if not redirects_by_url:
         return html_part, text_part
-    known = {url for url, _words in _links(html_part)} | {*redirects_by_url}
+    known = {url for url, _words in links(html_part)} | {*redirects_by_url}
     longest_first = sorted(filter(None, known), key=lambda url: (-len(url), url))
     pattern = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))}){URL_END}")
     text_part = pattern.sub(lambda url: redirects_by_url.get(url[0], url[0]), text_part)
@@ -69,7 +69,8 @@ def _is_countable(url: str) -> bool:
         return False
 
 
-def _links(part: str) -> Iterator[tuple[str, str]]:
+def links(part: str) -> Iterator[tuple[str, str]]:
+    """Yield URL and text of each link."""
     for _before, written, _after, markup in LINK_ELEMENT.findall(part):
         yield html.unescape(written), " ".join(html.unescape(TAG.sub("", markup)).split())
 

@@ -37,7 +37,7 @@ def begin_course(reader: Subscriber, now: datetime) -> None:
 class CourseMail(RecordedMail[CourseCopy]):
     """A letter of the course: the issue as it was sent, with a prefix of its subject."""
 
-    model, label = CourseCopy, "first letters"
+    model = CourseCopy
 
     def due_rows(self, now: datetime) -> QuerySet[CourseCopy]:
         publication = Publication.objects.current()

@@ -27,7 +27,7 @@ SENT_STATES = {Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.DEFERR
 class MissedMail(AtMostOnceMail[Pause], SingleMail[Pause]):
     """The mail of a pause that has ended, by date or by the reader."""
 
-    model, sent_column, label = Pause, "settled_at", "mails about what was missed"
+    model, sent_column = Pause, "settled_at"
 
     def due_rows(self, now: datetime) -> QuerySet[Pause]:
         if not sending_days.may_send_single_mails(Publication.objects.current(), now):

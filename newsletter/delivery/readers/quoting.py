@@ -31,7 +31,7 @@ REPLY_PREFIXES = ("re:", "re：", "回覆:", "回覆：", "回复:", "回复："
 class AnswerMail(RecordedMail[Answer]):
     """An answer, marked as sent before it is handed over: a crash never sends it twice."""
 
-    model, reply_column, label = Answer, "response", "answers to readers"
+    model, reply_column = Answer, "response"
 
     def due_rows(self, now: datetime) -> QuerySet[Answer]:
         return super().due_rows(now).select_related("reply")
@@ -86,7 +86,7 @@ State = Quote.State
 
 
 class QuoteMail(RecordedMail[Quote]):
-    model, reply_column, label = Quote, "response", "questions about quotes"
+    model, reply_column = Quote, "response"
 
     def due_rows(self, now: datetime) -> QuerySet[Quote]:
         return super().due_rows(now).select_related("subscriber", "reply")

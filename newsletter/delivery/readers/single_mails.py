@@ -3,12 +3,10 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 
-from newsletter.delivery.letter.rendering import copy_for
-from newsletter.delivery.models.course import OnceMore
 from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendStatus
 from newsletter.delivery.provider.transports import MailTransport, transport_for
 from newsletter.mail import headers
@@ -16,6 +14,7 @@ from newsletter.mail.message import Mail, MailContent, build_mail
 from newsletter.mail.queued_mail import MAILER, AtMostOnceMail, QueuedMail, Retry
 from newsletter.mail.smtp_replies import NotSent, SendFailure, is_unreachable
 from newsletter.publication.models import Publication
+from subscribers.addresses import without_addresses
 from subscribers.models import Subscriber
 
 RETRY_AFTER = timedelta(minutes=10)  # after a temporary refusal: greylisting needs about five
@@ -24,8 +23,6 @@ TRIES_MAX = 8
 
 class SingleMail[Row: Model](QueuedMail[Row]):
     """A mail to one reader. If a connection breaks, the transport knows whether it was handed over."""
-
-    label: ClassVar[str]  # of this kind of mail in the log
 
     def __init__(self, transport: MailTransport) -> None:
         self.transport, self.reply = transport, ""
@@ -48,11 +45,9 @@ class SingleMail[Row: Model](QueuedMail[Row]):
         return Retry(now + RETRY_AFTER if failure is SendFailure.TEMPORARY and tries < TRIES_MAX else None, tries)
 
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
-        log = logging.getLogger(type(self).__module__)
-        if is_unreachable(error):
-            log.warning("%s wait: %s", self.label, error)
-        elif retry.due_at is None:
-            log.warning("%s, number %s: %s", self.label, row.pk, error)
+        if is_unreachable(error) or retry.due_at is None:
+            log = logging.getLogger(type(self).__module__)
+            log.warning("%s %s was not sent: %s", type(self).__name__, row.pk, without_addresses(str(error)))
 
 
 def build_reader_mail(letter: MailContent, reader: Subscriber, kind: str, number: int) -> Mail:
@@ -88,17 +83,3 @@ class RecordedMail[Row: Model](AtMostOnceMail[Row], SingleMail[Row]):
 
     def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
         return self.dequeue(row, {self.reply_column: str(error)[:200], self.sent_column: None})
-
-
-class OnceMoreMail(RecordedMail[OnceMore]):
-    """One more copy, with a new Message-ID: mailboxes hide a second mail with the same one."""
-
-    model, label = OnceMore, "issues that are asked for once more"
-
-    def due_rows(self, now: datetime) -> QuerySet[OnceMore]:
-        return super().due_rows(now).select_related("subscriber", "mailing__issue")
-
-    def build(self, row: OnceMore, now: datetime) -> tuple[Mail, dict[str, object]]:
-        if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
-            raise NotSent(SendFailure.PERMANENT, "left, paused or suppressed meanwhile")
-        return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk)), {}

@@ -18,7 +18,7 @@ from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import letters
 from newsletter.mail.message import Mail, MailContent
 from newsletter.mail.queued_mail import Retry, is_due
-from newsletter.mail.smtp_replies import SendFailure, is_invalid_message, is_unreachable
+from newsletter.mail.smtp_replies import SendFailure
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
@@ -57,14 +57,6 @@ class WelcomeMail(SingleMail[Subscriber]):
             return Retry(now, 0)
         is_new = row.confirmed_at is not None and row.confirmed_at > now - GIVE_UP_AFTER
         return Retry(now + RETRY_AFTER if failure is SendFailure.TEMPORARY and is_new else None, 0)
-
-    def log(self, row: Subscriber, error: Exception, retry: Retry) -> None:
-        if is_invalid_message(error):
-            log.warning("reader %s: the welcome mail cannot be built", row.pk)
-        elif is_unreachable(error):
-            log.warning("welcome mails wait: %s", error)
-        elif retry.due_at is None:
-            log.warning("welcome of reader %s: %s", row.pk, error)
 
 
 def build_welcome(subscriber: Subscriber, now: datetime) -> Mail:

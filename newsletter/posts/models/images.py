@@ -18,8 +18,7 @@ from newsletter.publication.pictures.storages import media
 from newsletter.publication.pictures.uploads import Picture, PictureError, resize_picture
 
 MEDIA_PATTERN = re.compile(r"/media/([0-9a-f]{16})/")
-BYTES_FINE, BYTES_MAX = 200_000, 600_000  # below the first no picture is heavy, above the second every one
-BYTES_PER_PIXEL = 0.5  # a good JPEG has 0.3, a drawing as PNG less, a photograph as PNG 2
+BYTES_MAX = 600_000  # of a picture in a mail or a book
 
 NARROW_WIDTH = 640  # pixels: a telephone's width at common densities, half of the original's
 THUMB_WIDTH = 324  # pixels: twice the width of a cover in a list, 9rem of 18 pixels
@@ -32,11 +31,6 @@ log = logging.getLogger(__name__)
 
 
 class ImageQuerySet(models.QuerySet["Image"]):
-    def heavy_in(self, source: str) -> dict[str, int]:
-        """Bytes of the pictures in `source` that are too heavy for their dimensions, by URL."""
-        weights = {one.get_absolute_url(): one.excess for one in self.within(source)}
-        return {url: size for url, size in weights.items() if size}
-
     def within(self, *sources: str) -> "ImageQuerySet":
         digests = {digest for source in sources for digest in MEDIA_PATTERN.findall(source)}
         return self.filter(digest__in=digests) if digests else self.none()
@@ -137,7 +131,7 @@ class Image(models.Model):
     def make_sizes(self, forms: Iterable[str]) -> bool:
         """Make the missing sizes of these formats; return False if the picture cannot be read.
 
-        An existing size is never remade: its URL is cached forever. A format or size that saves no bytes is dropped.
+        An existing size is never remade: its URL is cached forever. A format that saves no bytes is dropped.
         Changes nothing when it raises PicturesUnavailable.
         """
         try:
@@ -147,8 +141,7 @@ class Image(models.Model):
         except (OSError, PictureError) as error:
             log.warning("no sizes of picture %s: %s", self.pk, error)
             return False
-        known = {form: {*self.sizes.get(form, []), *made.get(form, [])} for form in self.sizes | made}
-        self.sizes = {form: self._without_heavier(form, widths) for form, widths in known.items()}
+        self.sizes |= {form: sorted({*self.sizes.get(form, []), *widths}) for form, widths in made.items()}
         self.save(update_fields=["sizes"])
         return True
 
@@ -194,16 +187,6 @@ class Image(models.Model):
         own = media.size(self.path("fallback", self.width))
         return len(files.get(self.width) or files.get(THUMB_WIDTH, b"")) < own
 
-    def _without_heavier(self, form: str, widths: set[int]) -> list[int]:
-        """Drop widths that are no smaller in bytes than a wider one: scaling down can grow a drawing's file."""
-        own = {self.width} if form == "fallback" else set()
-        kept: dict[int, int] = {}
-        for width in sorted(widths | own, reverse=True):
-            weight = media.size(self.path(form, width))
-            if not kept or weight < min(kept.values()):
-                kept[width] = weight
-        return sorted(kept.keys() - own)
-
     def _suffix(self, form: str) -> str:
         if form == "fallback":
             return Path(self.name).suffix[1:]
@@ -211,16 +194,6 @@ class Image(models.Model):
 
     def path(self, form: str, width: int) -> str:
         return self.url_for(form, width).removeprefix("/media/")
-
-    @property
-    def excess(self) -> int:
-        """Bytes of the file if it is too heavy, else 0. A lost file counts as 0."""
-        try:
-            size = media.size(self.path("fallback", self.width))
-        except OSError:
-            return 0
-        allowed = min(BYTES_MAX, max(BYTES_FINE, self.width * self.height * BYTES_PER_PIXEL))
-        return size if size > allowed else 0
 
     @property
     def markdown(self) -> str:

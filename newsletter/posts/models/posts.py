@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Func, Max, OuterRef, Q, Subquery
+from django.db.models import Count, Max, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -64,13 +64,9 @@ def free_slug(rows: "models.QuerySet[Any]", *preferred: str) -> str:
 class TagQuerySet(models.QuerySet["Tag"]):
     def in_use(self, now: datetime) -> "TagQuerySet":
         """Tags of listed posts with `post_count`, most used first."""
-        # Counts all posts from an index and subtracts the few hidden ones: ten times faster than filtering posts.
-        is_hidden = Q(published_at__isnull=True) | Q(published_at__gt=now) | Q(is_unlisted=True)
-        hidden = Post.with_trash.filter(is_hidden | Q(trashed_at__isnull=False)).values("pk")
-        counted = Func(function="COUNT", template="COUNT(*)", output_field=models.IntegerField())
-        rows = Post.tags.through.objects.filter(tag=OuterRef("pk")).annotate(counted=counted)
-        number, fewer = (Subquery(some.values("counted")) for some in (rows, rows.filter(post__in=hidden)))  # type: ignore[misc]  # annotated above
-        return self.annotate(post_count=number - fewer).filter(post_count__gt=0).order_by("-post_count", "name")
+        is_listed = Q(posts__published_at__lte=now, posts__is_unlisted=False, posts__trashed_at=None)
+        counted = self.annotate(post_count=Count("posts", filter=is_listed))
+        return counted.filter(post_count__gt=0).order_by("-post_count", "name")
 
     def get_or_create_named(self, names: Iterable[str], slugs: Mapping[str, str] | None = None) -> list["Tag"]:
         """The tags of these names, compared without case.
@@ -385,7 +381,6 @@ class Post(models.Model):
             self.body,
             terms=check.house_terms(publication.name, publication.terms),
             off=publication.checks_off,
-            heavy=Image.objects.heavy_in(self.body),
         )
 
     def objections(self, publication: Publication) -> int:

@@ -72,8 +72,6 @@ class Redirect(models.Model):
     target = models.CharField(
         _("or another page"), max_length=500, blank=True, help_text=_("A path of this site, or a whole web address.")
     )
-    asked = models.PositiveIntegerField(_("asked for"), default=0, db_default=0, editable=False)
-    asked_on = models.DateField(_("last asked for"), null=True, editable=False)
 
     objects = RedirectQuerySet.as_manager()
 

@@ -51,8 +51,6 @@ def _last_of_each_period(times: set[datetime], format_: str) -> set[datetime]:
 
 
 NO_FORM_ID = "-"  # a form without an id: its refused texts do not replace each other
-SIZE_MAX = 20_000_000  # characters of all versions of a post; beyond it they are thinned as if older
-EXTRA_AGES = (timedelta(), timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=365))
 
 
 class PostText(Protocol):
@@ -128,42 +126,21 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
 
     def thin(self, post: int, now: datetime) -> int:
         """Delete the versions of a post that are too old for their period; return how many."""
-        rows = list(self.saved_for(post).values_list("pk", "saved_at", "published_at", "mailed_at", "characters"))
-        kept = _pks_to_keep(rows, now)
-        left = [(pk, at) for pk, at, *_rest in rows if pk in kept]
-        done, _rows = self.filter(pk__in=[pk for pk, *_rest in rows if pk not in kept]).delete()
-        self._recount(rows, kept)
+        rows = list(self.saved_for(post).values_list("pk", "saved_at", "published_at", "mailed_at"))
+        times = times_to_keep((at for _pk, at, *_rest in rows), now)
+        left = {pk: at for pk, at, published, mailed in rows if at in times or published or mailed}
+        done, _rows = self.filter(pk__in=[pk for pk, *_rest in rows if pk not in left]).delete()
         looks: dict[datetime | None, list[int]] = {}
-        for pk, at in left:
+        for pk, at in left.items():
             looks.setdefault(next_thinning(at, now), []).append(pk)
         for look, pks in looks.items():
             self.filter(pk__in=pks).exclude(thin_at=look).update(thin_at=look)
         return done
 
-    def _recount(self, rows: Sequence[tuple[Any, ...]], kept: set[int]) -> None:
-        """Recount the changes of versions whose predecessor was deleted. rows: newest first."""
-        pks = [pk for pk, *_rest in rows]  # the newest first
-        for place, pk in enumerate(pks[:-1]):
-            if pk in kept and pks[place + 1] not in kept:
-                one = self.get(pk=pk)
-                one.added, one.removed = one.counts_since(self.before(one).first())
-                one.save(update_fields=["added", "removed"])
-
     def _add(self, post: int, text: PostText, last: "Revision | None", *, at: datetime, **who: str) -> "Revision":
         made = Revision.build(post, text, last, saved_at=at, thin_at=next_thinning(at, at), **who)
         made.save(force_insert=True)
         return made
-
-
-def _pks_to_keep(rows: Sequence[tuple[Any, ...]], now: datetime) -> set[int]:
-    """Primary keys to keep: by age, treated as older while they exceed SIZE_MAX together."""
-    kept: set[int] = set()
-    for older in EXTRA_AGES:
-        times = times_to_keep((at for _pk, at, *_rest in rows), now + older)
-        kept = {pk for pk, at, published, mailed, _length in rows if at in times or published or mailed}
-        if sum(length for pk, *_rest, length in rows if pk in kept) <= SIZE_MAX:
-            break
-    return kept
 
 
 def digest(text: PostText) -> str:
@@ -179,7 +156,6 @@ class Revision(models.Model):
     via = models.CharField(max_length=10, blank=True, choices=changes.Via)
     added = models.PositiveIntegerField(default=0)  # characters, since the version before
     removed = models.PositiveIntegerField(default=0)
-    characters = models.PositiveIntegerField()  # of the text
     digest = models.CharField(max_length=32)
     published_at = models.DateTimeField(null=True)  # when readers first saw it
     mailed_at = models.DateTimeField(null=True)  # when an issue with it was approved
@@ -208,7 +184,7 @@ class Revision(models.Model):
     @classmethod
     def build(cls, post: int, text: PostText, last: "Revision | None", **fields: Any) -> "Revision":
         words = {"title": text.title, "summary": text.summary, "body": text.body}
-        made = cls(post_id=post, characters=len(text.body), digest=digest(text), **words, **fields)
+        made = cls(post_id=post, digest=digest(text), **words, **fields)
         made.added, made.removed = made.counts_since(last)
         return made
 

@@ -12,7 +12,6 @@ from newsletter.posts.proofreading.rules import (
     CHECKS,
     MaskedSource,
     ProofFinding,
-    heavy_pictures,
     lower_headings,
     wrong_terms,
 )
@@ -23,16 +22,12 @@ RULES: Final = dict(Publication.Check.choices)
 HINTS: Final = frozenset({"spacing"})  # rules of taste
 CONTEXT_LENGTH: Final = 16  # characters shown on each side of a finding
 SHOWN_MAX: Final = 12  # findings shown of each rule
-NO_PICTURES: Final[Mapping[str, int]] = {}
 
 
-def check_text(
-    source: str, *, terms: Mapping[str, str], off: Collection[str] = (), heavy: Mapping[str, int] = NO_PICTURES
-) -> list[ProofFinding]:
+def check_text(source: str, *, terms: Mapping[str, str], off: Collection[str] = ()) -> list[ProofFinding]:
     """Findings of all RULES but those in `off`, in the order of the text.
 
     terms: replacement by term; a term that is its own replacement is exempt from all rules.
-        heavy: bytes of too large pictures, by URL.
     """
     text = MaskedSource.of(source)
     spelled = list(find_terms(text.plain, terms))
@@ -42,7 +37,6 @@ def check_text(
         finding for finding in found if not any(start < finding.end and finding.start < end for start, end in kept)
     ]
     wanted += [] if "terms" in off else wrong_terms(text, spelled)
-    wanted += [] if "weight" in off else heavy_pictures(text, heavy)
     return sorted(wanted, key=lambda finding: (finding.start, finding.end))
 
 

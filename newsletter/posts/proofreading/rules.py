@@ -3,12 +3,11 @@
 import html
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from django.template.defaultfilters import filesizeformat
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -369,14 +368,6 @@ def wrong_terms(text: MaskedSource, found: list[TermHit]) -> Iterator[ProofFindi
         fix = hit.right if is_sure else None
         message = format_lazy(_("Here one writes {right}."), right=hit.right)
         yield text.finding("terms", (hit.start, hit.end), message, fix)
-
-
-def heavy_pictures(text: MaskedSource, weights: Mapping[str, int]) -> Iterator[ProofFinding]:
-    """weights: bytes by URL."""
-    for address, size in weights.items():
-        message = format_lazy(_("It weighs {size}. Save it as JPEG, or smaller."), size=filesizeformat(size))
-        for match in re.finditer(re.escape(address), text.code_free):
-            yield text.finding("weight", match.span(), message)
 
 
 CHECKS: Final[dict[str, Callable[[MaskedSource], Iterator[ProofFinding]]]] = {

@@ -13,6 +13,7 @@ from newsletter.delivery.models import Mailing, ResultLetter
 from newsletter.delivery.models.mailing import MailingStep
 from subscribers import author_actions
 from subscribers.author_actions import ActionContext
+from subscribers.importers.merging import record_imported
 from subscribers.models import Subscriber, Suppression
 from subscribers.models.consents import Consent
 from tests.factories import make_issue, make_post, make_subscriber
@@ -79,13 +80,13 @@ def test_many_readers_who_leave_in_one_statement_are_all_told_of(make_hook):
     assert written() == [("reader.left", reader.pk, "") for reader in readers]
 
 
-def test_an_import_that_ends_readers_by_plain_sql_is_told(make_hook):
+def test_an_import_that_ends_readers_is_told(make_hook):
     make_hook()
     now = timezone.now()
     reader = make_subscriber(state=Subscriber.State.UNSUBSCRIBED, unsubscribed_at=now)
 
-    Consent.objects.add_imported([reader.address_hash], Consent.Kind.WITHDREW, "list.csv")
-    Consent.objects.add_imported([reader.address_hash], Consent.Kind.IMPORTED, "list.csv")
+    record_imported([reader.address_hash], Consent.Kind.WITHDREW, "list.csv", "unsubscribed_at")
+    record_imported([reader.address_hash], Consent.Kind.IMPORTED, "list.csv", "confirmed_at")
 
     assert written() == [("reader.left", reader.pk, "")]
 
@@ -95,7 +96,7 @@ def test_what_happened_before_anybody_asked_is_no_news_however_late_it_is_writte
     long_ago = timezone.now() - timedelta(days=400)
     reader = make_subscriber(state=Subscriber.State.UNSUBSCRIBED, unsubscribed_at=long_ago)
 
-    Consent.objects.add_imported([reader.address_hash], Consent.Kind.WITHDREW, "list.csv")
+    record_imported([reader.address_hash], Consent.Kind.WITHDREW, "list.csv", "unsubscribed_at")
 
     assert written() == []
 

@@ -8,8 +8,8 @@ import time_machine
 
 from newsletter.delivery import results, tasks
 from newsletter.delivery.author import result_letters
+from newsletter.delivery.links.counting import LinkCount
 from newsletter.delivery.models import Mailing, ResultLetter
-from newsletter.delivery.results import FollowedLink
 from newsletter.issues.models import Issue, Vote
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Sentence
@@ -162,7 +162,7 @@ def test_links_that_were_followed_have_a_part_once_they_are_counted(publication)
     from dataclasses import replace
 
     found = results.issue_result(sent(7, NOW), AFTER)
-    counted = replace(found, followed=(FollowedLink("https://example.org/essay", 12),))
+    counted = replace(found, followed=(LinkCount("https://example.org/essay", "essay", 12, 0, ()),))
 
     without, with_links = (
         str(result_letters.build_result_letter(one, ["g@example.org"]).body) for one in (found, counted)

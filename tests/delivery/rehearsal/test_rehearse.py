@@ -88,19 +88,7 @@ def test_a_rehearsal_asks_as_often_for_many_readers_as_for_one(issue):
     for number in range(60):
         make_subscriber(f"{'r' * number}@example.org", name='𠮷"'[: number % 3] * (number // 2))
 
-    assert asked() == once == 5
-
-
-def test_some_readers_are_the_first_and_the_last_once_each(issue):
-    for number in range(45):
-        make_subscriber(f"r{number}@example.org")
-
-    found = rehearsal.sample_rows(unsaved_mailing(issue, "", NOW), NOW)
-
-    assert [row.email for row in found[:2]] == ["r0@example.org", "r1@example.org"]
-    assert "r44@example.org" in {row.email for row in found}
-    assert "r22@example.org" not in {row.email for row in found}
-    assert len(found) == len({row.subscriber_id for row in found}) == 40
+    assert asked() == once == 3
 
 
 def test_only_the_segment_is_written_to(issue):
@@ -189,7 +177,7 @@ def test_what_readers_would_not_be_shown_is_an_error_with_its_place(issue):
 
 
 def test_a_letter_that_is_too_large_is_an_error_with_advice(publication):
-    issue = make_issue(make_post("長", body="字" * 30_000), number=9)
+    issue = make_issue(make_post("長", body="字" * 30_080), number=9)
 
     [remark] = [one for one in report(issue).remarks if one.topic == "size"]
 
@@ -276,10 +264,9 @@ def test_a_machine_without_a_way_out_says_so_once():
 
 
 def test_the_audience_of_a_rehearsal_is_that_of_the_mailing(issue):
-    for name in "abc":
-        make_subscriber(f"{name}@example.org")
+    make_subscriber("a@example.org")
 
-    would_get = {row.email for row in rehearsal.sample_rows(unsaved_mailing(issue, "", NOW), NOW)}
+    would_get = {row.email for row in rehearsal.extreme_rows(unsaved_mailing(issue, "", NOW), NOW)}
 
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=NOW - NOW)
     assert would_get == set(audience(mailing, NOW).values_list("email", flat=True))

@@ -5,11 +5,9 @@ import re
 import pytest
 from django.urls import reverse
 
-from newsletter.posts.models import Image, Post
+from newsletter.posts.models import Post
 from newsletter.posts.proofreading.check import RULES, apply_fixes, check_text, group_findings, house_terms
 from newsletter.posts.proofreading.terms import DEFAULT_TERMS, parse_terms
-from newsletter.publication.models import Publication
-from newsletter.publication.pictures.uploads import Picture
 from tests.factories import make_issue, make_post, make_publication
 from tests.support.product import ROOT
 
@@ -178,26 +176,6 @@ def test_the_send_page_names_the_posts_to_read_again(author):
     context = author.get(reverse("admin:issue_send", args=[issue.pk])).context
 
     assert [(post.title, count) for post, count in context["to_read_again"]] == [("有錯的", 1)]
-
-
-@pytest.mark.parametrize(
-    ("pixels", "size", "is_told"),
-    [
-        ((100, 100), 200_000, False),
-        ((100, 100), 200_001, True),
-        ((1000, 1000), 500_000, False),
-        ((1000, 1000), 500_001, True),
-        ((4000, 4000), 600_001, True),
-    ],
-)
-def test_a_picture_may_weigh_what_its_size_asks_for(author, pixels, size, is_told):
-    picture = Picture(b"x" * size, ".png", *pixels, digest="0123456789abcdef")
-    image, _is_new = Image.objects.get_or_store(picture, "chart", "圖表")
-    post = make_post(body=f"看圖。\n\n{image.markdown}\n\n`{image.get_absolute_url()}`")
-
-    found = [(f.rule, f.text) for f in post.findings(Publication.objects.current())]
-
-    assert found == ([("weight", "/media/0123456789abcdef/chart.png")] if is_told else [])
 
 
 def test_what_the_author_switched_off_is_told_nowhere_and_not_changed(author):

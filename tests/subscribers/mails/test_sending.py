@@ -124,7 +124,7 @@ def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, str
 
     stranger.refresh_from_db()
     assert (stranger.confirmation_due_at, stranger.confirmation_sent_at) == (None, None)
-    assert caplog.messages == [f"Try 1 to answer sign-up {stranger.pk} failed: recipient refused with 550"]
+    assert caplog.messages == [f"SignUpMail {stranger.pk} was not sent: recipient refused with 550"]
     assert not Unsent.objects.exists()  # people mistype
 
 
@@ -153,7 +153,7 @@ def test_an_address_that_can_be_in_no_letter_is_let_go(provider, stranger, caplo
         assert send_next_of([sending.SIGN_UP_MAIL], NOW)
 
     assert Subscriber.objects.get().confirmation_due_at is None
-    assert caplog.messages == [f"Sign-up {stranger.pk} cannot be answered: ValueError"]
+    assert caplog.messages == [f"SignUpMail {stranger.pk} was not sent: ValueError"]
 
 
 def test_who_leaves_before_the_letter_gets_none(letters, stranger):

@@ -253,8 +253,6 @@ BOUNCE_SUBJECT = re.compile(
 NOT_DELIVERED = re.compile(
     r"(?:could|was|can) ?not (?:be )?delivered|undeliver|unable to deliver|delivery (?:has )?failed", re.IGNORECASE
 )
-GATEWAY_ERROR = re.compile(r"^Error:", re.MULTILINE)  # the only text of some mobile phone gateways
-RCPT_LINE = re.compile(r"^\s{0,9}RCPT TO:", re.MULTILINE)
 # In the languages of mail programs; "[Fwd: …]" is an old form of Thunderbird, "[club] Re: …" of lists.
 REPLY_SUBJECT = re.compile(
     r"\s{0,9}(?:\[[^\[\]]{1,40}\]\s{0,9})?\[?"
@@ -285,7 +283,6 @@ DELIVERED = re.compile(
     re.IGNORECASE,
 )
 ADDRESS = re.compile(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
-QMAIL_RECIPIENT = re.compile(rf"^<({ADDRESS.pattern})>:[ \t]*$", re.MULTILINE)  # https://cr.yp.to/proto/qsbmf.txt
 ADDRESS_LINE = re.compile(rf"^([ \t]{{0,8}})<?({ADDRESS.pattern})", re.MULTILINE)
 SERVER_REPLY = re.compile(
     r"(?<![\d.])(?<!\d:)[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])"
@@ -349,8 +346,7 @@ def is_bounce(message: Message, text: str, scanned: Callable[[], list[str]]) -> 
         is_titled,
         not has_reply_subject(message) and _describes_failure(message, text, scanned),
     ]
-    is_gateway = bool(GATEWAY_ERROR.search(text)) and (not has_reply_subject(message) or bool(RCPT_LINE.search(text)))
-    return sum(signs) > 1 or (signs[0] and is_gateway)
+    return sum(signs) > 1
 
 
 def report_type(message: Message) -> str:
@@ -396,7 +392,7 @@ def failed_addresses(message: Message, text: str, own: list[str], scanned: list[
     own: the mail's recipients. scanned: addresses found by flufl.bounce.
     """
     report = text_above_original(text)
-    named = ADDRESS.findall(header(message, "X-Failed-Recipients")) or QMAIL_RECIPIENT.findall(report)
+    named = ADDRESS.findall(header(message, "X-Failed-Recipients"))
     if not named:
         lower = report.lower()
         named = [one for one in scanned if one.lower() in lower]

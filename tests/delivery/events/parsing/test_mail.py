@@ -193,15 +193,6 @@ def test_a_bounce_without_a_report_is_read_by_the_words_beside_the_address(text,
     assert said(reading) == [("a@example.org", verdict)]
 
 
-def test_a_gateway_of_mobile_phones_answers_with_an_error_and_the_envelope():
-    envelope = "  MAIL FROM: news@news.example.org\n  RCPT TO: 0912@phone.example"
-    text = f"Error: Invalid user address\n\nMessage details:\n{envelope}"
-
-    reading = read(plain(text, subject="Re:Issue 7", sender="post_master@phone.example"))
-
-    assert said(reading) == [("0912@phone.example", HARD)]
-
-
 def test_whom_qmail_names_is_on_a_line_of_its_own():
     text = (
         "Hi. This is qmail.\n(Please contact us at <help@example.org> for assistance)\n\n<a@example.org>:\nOver quota"
