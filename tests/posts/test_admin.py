@@ -55,7 +55,7 @@ def test_a_new_post_is_a_draft_with_words_from_its_title(author):
     post = Post.objects.get()
     assert (post.published_at, post.words) == (None, "gpt-4")
     assert response.url == change(post)
-    assert messages_of(response)[1] == "“管理槓桿與 GPT-4” is a draft: only you see it."
+    assert told(response)[1] == "“管理槓桿與 GPT-4” is a draft: only you see it."
 
 
 def test_publish_now_publishes_now_and_shows_where(author):

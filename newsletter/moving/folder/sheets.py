@@ -21,9 +21,7 @@ from subscribers.exporting import FORMULA_STARTS
 type Field = models.Field[Any, Any]
 GUARDED = (*FORMULA_STARTS, "'")
 # Columns of older exports that no model has any more.
-DROPPED_COLUMNS = frozenset(
-    {"hub", "certified_at", "packed_at", "settled_at", "old_links_of", "asked", "asked_on", "characters"}
-)
+DROPPED_COLUMNS = frozenset({"hub", "certified_at", "packed_at", "settled_at", "old_links_of"})
 
 
 class CellError(ValueError):
@@ -160,6 +158,7 @@ SHEETS = (
     Sheet("mailings/links", "delivery.Link"),
     Sheet("mailings/link_days", "delivery.LinkDayCount"),
     Sheet("mailings/first_letters", "delivery.CourseCopy"),
+    Sheet("mailings/once_more", "delivery.OnceMore"),
     Sheet("mailings/result_letters", "delivery.ResultLetter"),
     Sheet("mailings/reminders", "delivery.Reminder", has_initial_rows=True),
     Sheet("feedback", "delivery.Feedback"),
