@@ -64,13 +64,13 @@ def send_anymail(mailing: Any) -> Cost:
     """Send the same content to the same readers, a call each."""
     from django.core.mail import mailers
 
-    from newsletter.delivery.letter.rendering import copy_for
+    from newsletter.delivery.letter.rendering import build_copy
     from subscribers.models import Subscriber
 
     readers = list(Subscriber.objects.order_by("pk"))
     cost = Cost(len(readers))
     with cost.measured():
-        messages = [copy_for(mailing, reader, ids=(mailing.pk, seq)) for seq, reader in enumerate(readers)]
+        messages = [build_copy(mailing, reader, ids=(mailing.pk, seq)) for seq, reader in enumerate(readers)]
         assert mailers["bulk"].send_messages(messages) == len(readers)
     return cost
 

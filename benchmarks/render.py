@@ -55,7 +55,7 @@ def ways() -> dict[str, tuple[Callable[[], bytes], int]]:
     return {
         "compiled": (lambda: compiled.envelope(row).data, 1),
         "template": (lambda: compiled.template.render(plain, plain), 1),
-        "ours": (lambda: rendering.copy_for(mailing, reader, ids=(1, 0)).message(policy=SMTP).as_bytes(), 10),
+        "ours": (lambda: rendering.build_copy(mailing, reader, ids=(1, 0)).message(policy=SMTP).as_bytes(), 10),
         "Django": (django, 10),
     }
 

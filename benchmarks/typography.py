@@ -96,7 +96,7 @@ def typeset(path: Path) -> dict[str, str]:
     """Return the HTML of the page and of the letter of a post."""
     from django.test import Client
 
-    from newsletter.delivery.letter.rendering import freeze
+    from newsletter.delivery.letter.rendering import freeze_letter
     from newsletter.publication.stylesheet import STATIC_DIR
     from tests.factories import make_issue, make_post
 
@@ -107,7 +107,7 @@ def typeset(path: Path) -> dict[str, str]:
     script = (STATIC_DIR / "site.js").read_text()
     return {
         "page": page.replace("</body>", f"<script>{script}</script></body>"),
-        "letter": freeze(make_issue(post)).html,
+        "letter": freeze_letter(make_issue(post)).html,
     }
 
 

@@ -142,7 +142,7 @@ class RsgiAdapter:
         return body
 
     async def _max_body_bytes(self, environ: Environ) -> int | None:
-        if not body_size.asks_database(environ):
+        if not body_size.needs_database(environ):
             return body_size.max_body_bytes(environ)
         limit: int | None = await self._in_thread(partial(body_size.max_body_bytes, environ))
         return limit

@@ -12,7 +12,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 
 from newsletter.mail.characters import nfc, nfkc, without_hidden
 
-LENGTH_MAX = 254  # characters; RFC 5321 section 4.5.3.1.3
+ADDRESS_LENGTH_MAX = 254  # characters; RFC 5321 section 4.5.3.1.3
 LINE_LENGTH_MAX = 500  # characters of a name, note or tags that are read; no field holds more
 # Fast path for nearly all addresses: makes an import four times as fast.
 _ORDINARY = re.compile(r"[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,24}")
@@ -29,7 +29,7 @@ class AddressError(ValueError):
 def normalise(text: str) -> str:
     """The spelling to store and mail: NFKC, domain in lower-case ASCII, no full stop after it. Raises AddressError."""
     text = text.strip()
-    if len(text) > LENGTH_MAX:
+    if len(text) > ADDRESS_LENGTH_MAX:
         raise AddressError(_("This address is too long. An address has at most 254 characters."))
     text = nfkc(text).replace("。", ".").rstrip(".")
     if len(text) <= _ORDINARY_LENGTH_MAX and _ORDINARY.fullmatch(text):
@@ -68,7 +68,7 @@ def comparison_key(address: str) -> str:
     Folds case, full-width forms and both forms of international domains; not dots and +tags, which only some providers
     ignore. Longer text than an address is cut.
     """
-    folded = nfkc(address.strip()[: LENGTH_MAX + 1]).casefold()
+    folded = nfkc(address.strip()[: ADDRESS_LENGTH_MAX + 1]).casefold()
     local, at, domain = folded.rpartition("@")
     return f"{local}{at}{domain if domain.isascii() else _ascii_domain(domain)}"
 
@@ -129,7 +129,7 @@ def _ascii_domain(domain: str) -> str:
         return domain
 
 
-def without_addresses(text: str) -> str:
+def mask_addresses(text: str) -> str:
     """Mask all addresses in foreign text, such as a mail server's reply."""
     return _IN_TEXT.sub("•••@•••", text)
 

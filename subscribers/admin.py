@@ -150,7 +150,7 @@ class SubscriberAdmin(AddressAdmin):
         if change:
             obj.save(update_fields=["name"])
         else:
-            signup.add_by_hand(obj, ConsentDetails(f"by hand: {form.cleaned_data['consent']}"), timezone.now())
+            signup.add_manually(obj, ConsentDetails(f"by hand: {form.cleaned_data['consent']}"), timezone.now())
         author_actions.retag(
             obj, form.cleaned_data["tag_names"], ActionContext(timezone.now(), by=changes.current_actor().by)
         )

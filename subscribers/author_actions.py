@@ -151,7 +151,7 @@ def ask_to_reconfirm(reader: int, context: ActionContext) -> ResultCounts:
     found = _rows(_lock([reader])).first()
     if found is None or not found.is_reader or not (suppressed := _blocking(found, Suppression.Reason.BOUNCED)):
         return _counts(already=1)
-    if not mail_queue.take_from_budget(found.email, context.at):
+    if not mail_queue.consume_mail_quota(found.email, context.at):
         return _counts(today=1)
     suppressed.update(reopened_at=context.at)
     asked = {"asked_at": context.at, "asked_times": F("asked_times") + 1}

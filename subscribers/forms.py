@@ -18,7 +18,7 @@ from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.models import Publication
 from subscribers import origins
 from subscribers.addresses import (
-    LENGTH_MAX,
+    ADDRESS_LENGTH_MAX,
     AddressError,
     display_address,
     is_disposable,
@@ -56,7 +56,7 @@ class AddressField(forms.CharField):
     widget = forms.EmailInput
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=LENGTH_MAX, **kwargs)
+        super().__init__(max_length=ADDRESS_LENGTH_MAX, **kwargs)
 
     def clean(self, value: Any) -> str:
         try:
@@ -111,7 +111,7 @@ class SignupForm(ReaderAddressForm):
 
     def clean_invite(self) -> str:
         typed: str = self.cleaned_data["invite"]
-        return typed if tokens.claimed_id(typed) else ""
+        return typed if tokens.unverified_id(typed) else ""
 
     def clean_came(self) -> str:
         return origins.merge_origins(self.cleaned_data["came"])

@@ -53,7 +53,7 @@ def _set_timeout(milliseconds: int | None) -> None:
 
 def store_unsubscribe(token: str, now: datetime) -> bool:
     """Store a request durably; return False for a malformed token or a full file."""
-    if tokens.claimed_id(token) is None:
+    if tokens.unverified_id(token) is None:
         return False
     try:
         with _locked() as file:

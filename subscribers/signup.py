@@ -25,7 +25,7 @@ from subscribers.models.consents import Consent, ConsentDetails
 
 
 @dataclass(frozen=True)
-class Newcomer:
+class SignupDetails:
     """by: the inviting reader."""
 
     name: str = ""
@@ -33,7 +33,7 @@ class Newcomer:
 
 
 def sign_up(
-    email: str, how: ConsentDetails, now: datetime, *, send_at: datetime | None = None, who: Newcomer | None = None
+    email: str, how: ConsentDetails, now: datetime, *, send_at: datetime | None = None, who: SignupDetails | None = None
 ) -> bool:
     """Queue one mail to the address, now or at `send_at`; return whether this call queued it.
 
@@ -51,35 +51,35 @@ def sign_up(
         subscriber, _made = Subscriber.objects.get_or_create(address_hash=known_as, defaults={"email": email})
         if not subscriber.ask(how, now):
             return send_at is None and _send_sooner(subscriber, now)
-        if not mail_queue.take_from_budget(email, now):
+        if not mail_queue.consume_mail_quota(email, now):
             transaction.set_rollback(True)
             return False
         if who and subscriber.confirmed_at is None:
             _store_newcomer(subscriber, who)
         if send_at:
-            _row(subscriber).filter(confirmation_due_at=now).update(confirmation_due_at=send_at)
+            _queryset_of(subscriber).filter(confirmation_due_at=now).update(confirmation_due_at=send_at)
     return True
 
 
-def _store_newcomer(subscriber: Subscriber, who: Newcomer) -> None:
+def _store_newcomer(subscriber: Subscriber, who: SignupDetails) -> None:
     """The last name and the first invitation count."""
     if who.name and subscriber.name != who.name:
-        _row(subscriber).update(name=who.name)
+        _queryset_of(subscriber).update(name=who.name)
     if who.by and who.by.is_reader:
         Invitation.objects.note(subscriber.pk, who.by.pk)
 
 
 def _send_sooner(subscriber: Subscriber, now: datetime) -> bool:
     """Send a delayed mail now, unless it was tried and waits for a retry."""
-    waiting = _row(subscriber).filter(confirmation_due_at__gt=now, confirmation_tries=0)
+    waiting = _queryset_of(subscriber).filter(confirmation_due_at__gt=now, confirmation_tries=0)
     return bool(waiting.update(confirmation_due_at=now))
 
 
-def _row(subscriber: Subscriber) -> QuerySet[Subscriber]:
+def _queryset_of(subscriber: Subscriber) -> QuerySet[Subscriber]:
     return Subscriber.objects.filter(pk=subscriber.pk)
 
 
-def add_by_hand(subscriber: Subscriber, how: ConsentDetails, now: datetime) -> None:
+def add_manually(subscriber: Subscriber, how: ConsentDetails, now: datetime) -> None:
     """Save a new row as an active reader, on the author's word."""
     subscriber.address_hash = address_hash(subscriber.email)
     subscriber.state, subscriber.confirmed_at = Subscriber.State.ACTIVE, now
@@ -88,15 +88,15 @@ def add_by_hand(subscriber: Subscriber, how: ConsentDetails, now: datetime) -> N
         Consent.objects.add(subscriber, Consent.Kind.IMPORTED, how, now)
 
 
-MINUTES_10, HOUR = 600, 3600  # seconds
-FREE = 10  # sign-ups of a network in ten minutes; more need a second button
-BUTTONS = 30  # the same; more need a proof of work
-PER_HOUR = 300  # sign-ups of a network in an hour; more are refused
-ALL_PER_HOUR = 300  # mails caused by all networks in an hour; then everybody needs the proof
+TEN_MINUTES_SECONDS, HOUR_SECONDS = 600, 3600  # seconds
+OPEN_LIMIT = 10  # sign-ups of a network in ten minutes; more need a second button
+BUTTON_LIMIT = 30  # the same; more need a proof of work
+SIGNUPS_PER_HOUR_MAX = 300  # sign-ups of a network in an hour; more are refused
+RUSH_THRESHOLD = 300  # mails caused by all networks in an hour; then everybody needs the proof
 
 # Without JavaScript there is no proof: the mail waits instead, of so many sign-ups of a network in an hour.
-WAIT = timedelta(minutes=10)
-WAITING_PER_HOUR, WAITING_IN_A_RUSH = 60, 6
+MAIL_DELAY = timedelta(minutes=10)
+DELAYED_PER_HOUR_MAX, DELAYED_IN_RUSH_MAX = 60, 6
 
 
 class SignupStep(StrEnum):
@@ -118,40 +118,44 @@ class Admission:
         return self.step is SignupStep.OPEN
 
 
-OPEN = Admission(SignupStep.OPEN)
+ADMITTED = Admission(SignupStep.OPEN)
 
 
 def admit(network: str, now: datetime, *, is_like_person: bool) -> Admission:
     """Count a sign-up without proof, pass or ticket, and decide about it."""
-    if seconds := retry_after_seconds("signup-hour", network, limit=PER_HOUR, seconds=HOUR, now=now):
+    if seconds := retry_after_seconds(
+        "signup-hour", network, limit=SIGNUPS_PER_HOUR_MAX, seconds=HOUR_SECONDS, now=now
+    ):
         return Admission(SignupStep.CLOSED, seconds=seconds)
-    is_crowded = bool(retry_after_seconds("signup", network, limit=FREE, seconds=MINUTES_10, now=now))
-    if is_rush(now) or window_has_reached("signup", network, count=BUTTONS + 1, seconds=MINUTES_10, now=now):
+    is_crowded = bool(retry_after_seconds("signup", network, limit=OPEN_LIMIT, seconds=TEN_MINUTES_SECONDS, now=now))
+    if is_rush(now) or window_has_reached(
+        "signup", network, count=BUTTON_LIMIT + 1, seconds=TEN_MINUTES_SECONDS, now=now
+    ):
         return Admission(SignupStep.PROOF)
-    return Admission(SignupStep.BUTTON, is_crowded=is_crowded) if is_crowded or not is_like_person else OPEN
+    return Admission(SignupStep.BUTTON, is_crowded=is_crowded) if is_crowded or not is_like_person else ADMITTED
 
 
-def admit_later(network: str, now: datetime) -> Admission:
+def admit_with_delayed_mail(network: str, now: datetime) -> Admission:
     """Admit a sign-up without a proof, with a delayed mail. A bot gains no more than the limits of `admit` allow."""
-    limit = WAITING_IN_A_RUSH if is_rush(now) else WAITING_PER_HOUR
-    if seconds := retry_after_seconds("signup-wait", network, limit=limit, seconds=HOUR, now=now):
+    limit = DELAYED_IN_RUSH_MAX if is_rush(now) else DELAYED_PER_HOUR_MAX
+    if seconds := retry_after_seconds("signup-wait", network, limit=limit, seconds=HOUR_SECONDS, now=now):
         return Admission(SignupStep.CLOSED, seconds=seconds)
-    return Admission(SignupStep.OPEN, send_at=now + WAIT)
+    return Admission(SignupStep.OPEN, send_at=now + MAIL_DELAY)
 
 
-def count_mail(now: datetime) -> None:
-    retry_after_seconds("signup-all", "", limit=ALL_PER_HOUR, seconds=HOUR, now=now)
+def record_signup_mail(now: datetime) -> None:
+    retry_after_seconds("signup-all", "", limit=RUSH_THRESHOLD, seconds=HOUR_SECONDS, now=now)
 
 
 def is_rush(now: datetime) -> bool:
     """Have sign-ups caused so many mails that everybody needs a proof?"""
-    return window_has_reached("signup-all", "", count=ALL_PER_HOUR, seconds=HOUR, now=now)
+    return window_has_reached("signup-all", "", count=RUSH_THRESHOLD, seconds=HOUR_SECONDS, now=now)
 
 
 ALGORITHM = "PBKDF2/SHA-256"
 ITERATIONS = 10_000  # of PBKDF2, per try
 TRIES_MAX = 1_000  # half as many on average; `benchmarks.proof` has the measured times
-LIFETIME = timedelta(minutes=20)  # a slow telephone needs half a minute
+CHALLENGE_LIFETIME = timedelta(minutes=20)  # a slow telephone needs half a minute
 PAYLOAD_LENGTH_MAX = 2_000  # characters; real ones have about 700
 
 
@@ -161,15 +165,15 @@ def make_challenge(email: str, now: datetime) -> dict[str, Any]:
         ALGORITHM,
         ITERATIONS,
         counter=secrets.randbelow(TRIES_MAX),
-        expires_at=int((now + LIFETIME).timestamp()),
-        data={"for": _bound(email)},
+        expires_at=int((now + CHALLENGE_LIFETIME).timestamp()),
+        data={"for": _address_digest(email)},
         hmac_secret=_secret("sum"),
         hmac_key_secret=_secret("answer"),
     )
     return made.to_dict()
 
 
-def is_proof_valid(payload: str, email: str) -> bool:
+def redeem_proof(payload: str, email: str) -> bool:
     """Is it a fresh, unused solution of our challenge for this address?
 
     Used nonces are stored with the rate limits. If those are lost, a proof can be reused for its own address
@@ -181,12 +185,12 @@ def is_proof_valid(payload: str, email: str) -> bool:
     if not answer.verified:
         return False
     parameters = json.loads(base64.b64decode(payload))["challenge"]["parameters"]  # signed by us
-    if parameters["data"] != {"for": _bound(email)}:
+    if parameters["data"] != {"for": _address_digest(email)}:
         return False
-    return not is_over_limit("proof", parameters["nonce"], limit=1, seconds=int(LIFETIME.total_seconds()))
+    return not is_over_limit("proof", parameters["nonce"], limit=1, seconds=int(CHALLENGE_LIFETIME.total_seconds()))
 
 
-def _bound(email: str) -> str:
+def _address_digest(email: str) -> str:
     return keyed_digest("proof of work", comparison_key(email))
 
 

@@ -112,7 +112,7 @@ DOORS: dict[str, Callable[[str], object]] = {
     "the words of a search": lambda text: hit_pattern(tuple(parse_query(text[:100]))).search(fold(text)),
     "folding": fold,
     "a table of readers": csv_table,
-    "a token": lambda text: (tokens.is_valid(text, "confirm"), tokens.claimed_id(text)),
+    "a token": lambda text: (tokens.is_valid(text, "confirm"), tokens.unverified_id(text)),
     "a proxy's header": behind_a_proxy,
     "an origin": origin,
     "an IP address": client_ip.client_network,

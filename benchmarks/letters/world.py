@@ -31,7 +31,7 @@ from newsletter.mail.message import Mail
 from newsletter.mail.queued_mail import MAILER
 from newsletter.publication.changes import Via, acting_as
 from newsletter.publication.models import Publication
-from subscribers.mails.sending import change_mail, fresh_link_mail, reminder_mail, signup_mail
+from subscribers.mails.sending import build_change_mail, fresh_link_mail, reminder_mail, signup_mail
 from subscribers.models import Pause, Subscriber
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.mail_queue import FreshLink
@@ -87,7 +87,7 @@ def _correction(scene: Scene) -> Mail:
     if not count_copies(scene.issue):
         _finished(scene.issue, scene.now)
         Delivery.objects.filter(mailing__issue=scene.issue).update(state=Delivery.State.SENT, sent_at=scene.now)
-    letter = rendering.freeze(scene.issue, NOTE)
+    letter = rendering.freeze_letter(scene.issue, NOTE)
     known = losses_digest(losses(scene.issue, letter, NOTE))  # a subject of 200 characters is cut for "Correction"
     mailing = approving.schedule_correction(
         scene.issue, note=NOTE, send_at=None, now=scene.now, hold=AT_ONCE, acknowledged=known, letter=letter
@@ -97,7 +97,7 @@ def _correction(scene: Scene) -> Mail:
 
 def _copy(mailing: Mailing, scene: Scene) -> Mail:
     """Build one copy; then cancel the mailing, so that the next look can have one of the same issue."""
-    mail = rendering.copy_for(mailing, scene.reader(), ids=(mailing.pk, 0))
+    mail = rendering.build_copy(mailing, scene.reader(), ids=(mailing.pk, 0))
     mailing.cancel(scene.now)
     return mail
 
@@ -148,7 +148,7 @@ def _already(scene: Scene) -> Mail:
 
 def _new_address(scene: Scene) -> Mail:
     reader = scene.reader(email="former.reader@example.org")
-    return change_mail(
+    return build_change_mail(
         AddressChange(pk=scene.number, subscriber=reader, email=scene.to, asked_at=scene.now, token_salt="always alike")
     )
 
@@ -162,7 +162,7 @@ def _address_changed(scene: Scene) -> Mail:
     change = AddressChange(pk=scene.number, subscriber=reader, email=reader.email, former=scene.to)
     change.token_salt = "always alike"
     change.asked_at = change.confirmed_at = scene.now
-    return change_mail(change)
+    return build_change_mail(change)
 
 
 # --- To the author ---

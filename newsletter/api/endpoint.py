@@ -83,7 +83,7 @@ class ApiResponse:
     more: str = ""
 
 
-def to_json(schema: type[Schema], row: Any, **values: Any) -> dict[str, Any]:
+def to_dict(schema: type[Schema], row: Any, **values: Any) -> dict[str, Any]:
     """The fields of a schema: of `values`, or else attributes of `row`; times as text."""
     found = {name: values[name] if name in values else getattr(row, name) for name in schema.model_fields}
     return {name: iso_time(value) if isinstance(value, datetime) else value for name, value in found.items()}

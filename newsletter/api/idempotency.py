@@ -21,13 +21,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from newsletter.api.models import ANSWER_LIFETIME, KEY_MAX, KeptAnswer, Token
+from newsletter.api.models import KEY_LENGTH_MAX, RESPONSE_LIFETIME, KeptAnswer, Token
 from newsletter.api.problems import Problem
 
 KEY_HEADER, REPLAYED_HEADER = "Idempotency-Key", "Idempotency-Replayed"
 CLAIM_TTL = timedelta(minutes=1)
 CHUNK_BYTES = 64 * 1024  # bytes read at a time
-KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Content-Language")
+STORED_HEADERS = ("Content-Type", "Location", "ETag", "Content-Language")
 
 
 class IdempotencyClaim:
@@ -41,7 +41,7 @@ class IdempotencyClaim:
 
     def keep(self, response: HttpResponse) -> None:
         """Store the response. Raises Problem, and so rolls back, if another request has taken over the claim."""
-        headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+        headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
         content = _cipher(self.key).encrypt(response.content).decode()
         kept = self._mine().update(status=response.status_code, headers=headers, content=content)
         if not kept:
@@ -54,7 +54,7 @@ class IdempotencyClaim:
 def idempotency_key(request: HttpRequest) -> str:
     """The key without the quotes that the draft asks for and few send. Raises Problem."""
     key = request.headers.get(KEY_HEADER, "").strip().removeprefix('"').removesuffix('"')
-    if not key or len(key) > KEY_MAX or not key.isascii() or not key.isprintable():
+    if not key or len(key) > KEY_LENGTH_MAX or not key.isascii() or not key.isprintable():
         raise Problem("key-missing")
     return key
 
@@ -87,8 +87,8 @@ def _digest(request: HttpRequest) -> str:
     return whole.hexdigest()
 
 
-def delete_old_answers(now: datetime) -> None:
-    old = KeptAnswer.objects.filter(claimed_at__lt=now - ANSWER_LIFETIME)
+def delete_expired_responses(now: datetime) -> None:
+    old = KeptAnswer.objects.filter(claimed_at__lt=now - RESPONSE_LIFETIME)
     if old.exists():  # a DELETE of nothing would lock a database in one file
         old.delete()
 
@@ -98,7 +98,7 @@ def _cipher(key: str) -> Fernet:
 
 
 def _claim(token: Token, key: str, path: str, digest: str, now: datetime) -> IdempotencyClaim | HttpResponse:
-    delete_old_answers(now)
+    delete_expired_responses(now)
     name = {"token": token, "key": sha256(key.encode()).hexdigest(), "path": path}
     try:
         with transaction.atomic():
@@ -109,10 +109,10 @@ def _claim(token: Token, key: str, path: str, digest: str, now: datetime) -> Ide
         return _claim(token, key, path, digest, now)
     if row.body_digest != digest:
         raise Problem("key-used")
-    return _again(row, key, now)
+    return _replay_or_take_over(row, key, now)
 
 
-def _again(row: KeptAnswer, key: str, now: datetime) -> IdempotencyClaim | HttpResponse:
+def _replay_or_take_over(row: KeptAnswer, key: str, now: datetime) -> IdempotencyClaim | HttpResponse:
     if row.status is not None:
         content = _cipher(key).decrypt(row.content)
         return HttpResponse(content, status=row.status, headers=row.headers | {REPLAYED_HEADER: "true"})

@@ -12,8 +12,8 @@ from django.utils.translation import pgettext_lazy
 NAME_MAX = 60
 PREFIX_LENGTH = 11  # characters of a token that are shown: "nl_" and 32 of its 192 bits
 USE_PRECISION = timedelta(minutes=1)  # precision of used_at
-KEY_MAX = 200  # characters of an Idempotency-Key
-ANSWER_LIFETIME = timedelta(hours=24)
+KEY_LENGTH_MAX = 200  # characters of an Idempotency-Key
+RESPONSE_LIFETIME = timedelta(hours=24)
 
 
 def secret_digest(secret: str) -> str:
@@ -78,7 +78,7 @@ class KeptAnswer(models.Model):
     """The stored response to an Idempotency-Key; without status, the claim of the request in progress."""
 
     token = models.ForeignKey(Token, models.CASCADE, related_name="+")
-    key = models.CharField(max_length=KEY_MAX)  # a hash of it
+    key = models.CharField(max_length=KEY_LENGTH_MAX)  # a hash of it
     path = models.CharField(max_length=200)
     body_digest = models.CharField(max_length=64)
     claimed_at = models.DateTimeField()

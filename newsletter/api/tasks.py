@@ -8,4 +8,4 @@ from newsletter.api import idempotency
 
 @shared_task(ignore_result=True)
 def forget_answers() -> None:
-    idempotency.delete_old_answers(timezone.now())
+    idempotency.delete_expired_responses(timezone.now())

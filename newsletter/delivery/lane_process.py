@@ -24,7 +24,7 @@ from newsletter.delivery.rate import RateLimiter, WarmUp
 from newsletter.delivery.sending.couriers import ScalerCache, courier_for
 from newsletter.delivery.sending.lane import Lane
 from newsletter.mail.mailers import SendLimits
-from newsletter.publication.heartbeats import beat_process
+from newsletter.publication.heartbeats import record_heartbeat
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue
 
@@ -34,7 +34,7 @@ DISPATCH_TASK = "newsletter.delivery.tasks.dispatch"  # by name: a lane loads no
 WAKE_UP_EXPIRES_SECONDS = 30
 POLL_SECONDS = 0.25  # of an idle lane, by one query of the ledger
 ERROR_SECONDS = 1  # between an error and the next try
-LANE_SECONDS = 60  # then a lane looks for another mailing and reads its limits again
+LANE_RUN_SECONDS = 60  # then a lane looks for another mailing and reads its limits again
 LOCK_CHECK_SECONDS = 1  # between a lane's checks of its lock file (6 µs); the next holder of the slot revokes the lane
 
 
@@ -77,7 +77,7 @@ def run_lanes(slot: int) -> None:
             connection.close()
             is_recovered = False
             time.sleep(ERROR_SECONDS)
-        beat_process()
+        record_heartbeat()
         if sent is None:
             time.sleep(POLL_SECONDS)
         last = sent or last
@@ -115,7 +115,7 @@ def run_lane(slot: int, *, after: int = 0, scalers: ScalerCache | None = None) -
         recovery.recover_slot(worker, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=number)
         with _errors_recorded(mailing):
-            send_batches(mailing, f"{worker}{time.time_ns():x}", slot, _ending_check(slot, lock), scalers)
+            send_batches(mailing, f"{worker}{time.time_ns():x}", slot, _make_is_ending(slot, lock), scalers)
         # Of a batch that another machine took while this one stood still, and that was revoked here at the same time.
         recovery.settle_unrecorded(worker, slot, timezone.now(), mailing)
     # Closes the mailing. If it is lost, the clock enqueues another.
@@ -123,7 +123,7 @@ def run_lane(slot: int, *, after: int = 0, scalers: ScalerCache | None = None) -
     return number
 
 
-def _ending_check(slot: int, lock: int | None) -> Callable[[], bool]:
+def _make_is_ending(slot: int, lock: int | None) -> Callable[[], bool]:
     """A predicate for the lane: must it end, because of a stop request or because its lock file was deleted?"""
     check_at, is_lost = 0.0, False
 
@@ -168,7 +168,7 @@ def send_batches(
             is_stopping=is_ending,
             rate_limiter=_rate_limiter(mailing.mailer),
         )
-        lane.run(LANE_SECONDS)
+        lane.run(LANE_RUN_SECONDS)
 
 
 def _rate_limiter(mailer: str) -> RateLimiter:

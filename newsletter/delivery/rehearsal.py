@@ -29,7 +29,7 @@ from newsletter.buckets import PicturesUnavailable
 from newsletter.delivery.ledger.claims import DeliveryRow
 from newsletter.delivery.letter.compiled import LARGEST_ID, CompiledMailing, first_difference
 from newsletter.delivery.letter.losses import check_losses, weigh_letter
-from newsletter.delivery.letter.rendering import copy_for, freeze
+from newsletter.delivery.letter.rendering import build_copy, freeze_letter
 from newsletter.delivery.links import rewriting
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, INFO, OK, WARNING, Rehearsal, RehearsalRemark
@@ -303,9 +303,9 @@ def example_reader(address: str, name: str = "") -> Subscriber:
 def build_test_copy(issue: Issue, address: str, name: str = "") -> Mail:
     """Build the mail a reader would get if `issue` were sent now, marked as a test."""
     now = timezone.now()
-    mailing = Mailing(issue=issue, approved_at=now, send_at=now, **freeze(issue).columns())
+    mailing = Mailing(issue=issue, approved_at=now, send_at=now, **freeze_letter(issue).columns())
     ids = (issue.number, time.time_ns())
-    return copy_for(mailing, example_reader(address, name), ids=ids, subject_prefix=_("[Test] "))
+    return build_copy(mailing, example_reader(address, name), ids=ids, subject_prefix=_("[Test] "))
 
 
 def send_test_copy(issue: Issue, address: str) -> SendOutcome:
@@ -350,7 +350,7 @@ def rehearse(mailing: Mailing, now: datetime) -> RehearsalResult:
 
 def unsaved_mailing(issue: Issue, segment: str, now: datetime) -> Mailing:
     """The mailing that approving `issue` would create."""
-    return Mailing(pk=0, issue=issue, segment=segment, approved_at=now, send_at=now, **freeze(issue).columns())
+    return Mailing(pk=0, issue=issue, segment=segment, approved_at=now, send_at=now, **freeze_letter(issue).columns())
 
 
 def extreme_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
@@ -371,7 +371,7 @@ def _write_copy(mailing: Mailing, compiled: CompiledMailing, row: DeliveryRow) -
     """Build a message by the compiled template and by the e-mail classes: both must be equal."""
     try:
         octets = compiled.envelope(row).data
-        built = copy_for(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
+        built = build_copy(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
     except ValueError as error:
         return WrittenCopy(row.name, row.email, problem=str(error))
     differs = _("The two ways to write it differ.") if first_difference(octets, built) else ""

@@ -17,7 +17,7 @@ from newsletter.delivery.models.events import MESSAGES_KEPT_FOR
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
-from newsletter.delivery.readers.quoting import AnswerMail, QuoteMail
+from newsletter.delivery.readers.quoting import AnswerMailQueue, QuoteMailQueue
 from newsletter.delivery.readers.single_mails import OnceMoreMail, send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.issues.models import close_questions
@@ -114,7 +114,7 @@ def thin_events() -> None:
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
     """Send mails to single readers: answers, questions about quotes, welcomes, repeated and missed issues, courses."""
-    for kind in (AnswerMail, QuoteMail, WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
+    for kind in (AnswerMailQueue, QuoteMailQueue, WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
         send_due(kind, timezone.now())
 
 

@@ -26,7 +26,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import Mailing, Reminder
 from newsletter.delivery.planning.approving import can_be_corrected, was_sent_to_all
 from newsletter.delivery.sending_days import free_slots
@@ -200,7 +200,7 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
         """Redirect by the button that saved. For "send", start a rehearsal meanwhile."""
         chosen = next((screen for button, screen in NEXT_SCREENS.items() if button in request.POST), None)
         if chosen == NEXT_SCREENS["_send"] and request.user.has_perm("issues.send_issue") and not issue.sent_at:
-            start_rehearsal_if_needed(issue, "", freeze(issue).content_hash, timezone.now())
+            start_rehearsal_if_needed(issue, "", freeze_letter(issue).content_hash, timezone.now())
         return redirect(chosen, issue.pk) if chosen else otherwise
 
     def view_on_site(self, issue: Issue) -> str:
@@ -280,4 +280,4 @@ def _saves_itself(issue: Issue | None, mailing: Mailing | None) -> bool:
 def _is_frozen_otherwise(issue: Issue, mailing: Mailing) -> bool:
     """Does a pending mailing carry an older text than the issue has now?"""
     waits = mailing.state in {Mailing.State.SCHEDULED, Mailing.State.PAUSED}
-    return waits and freeze(issue, mailing.note).content_hash != mailing.content_hash
+    return waits and freeze_letter(issue, mailing.note).content_hash != mailing.content_hash

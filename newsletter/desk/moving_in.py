@@ -25,7 +25,7 @@ from newsletter.desk.readers import importing
 from newsletter.issues.archiving import NUMBER_MAX
 from newsletter.issues.models import Issue
 from newsletter.moving.counting import COUNT_NAMES
-from newsletter.moving.taking.report import CountChange, as_page, explain, translated
+from newsletter.moving.taking.report import CountChange, explain, render_html, translated
 from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
@@ -301,4 +301,4 @@ def as_html(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(PostImport, pk=pk)
     name = f"move-{timezone.localtime(found.created_at):%Y-%m-%d}-{pk}.html"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(as_page(posts.account_of(found)), headers=headers)
+    return HttpResponse(render_html(posts.account_of(found)), headers=headers)

@@ -158,6 +158,6 @@ def _narrowest(room: str, kind: str, verb: str) -> str:
 
 def _roles_with(permission: str) -> list[str]:
     if permission == MANAGE_ACCOUNTS:
-        return [str(roles.NAMES[roles.OWNER])]
+        return [str(roles.ROLE_LABELS[roles.OWNER])]
     found = sorted(roles.groups_with(permission), key=lambda group: group.name != roles.OWNER)
-    return [roles.role_name(group) for group in found]
+    return [roles.role_label(group) for group in found]

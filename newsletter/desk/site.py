@@ -78,7 +78,7 @@ BRING = permissions.requires(*importing.IMPORT_PERMISSIONS)
 COMPOSE_QUOTES = permissions.requires("subscribers.see_readers", "subscribers.change_subscriber", "issues.change_issue")
 READER_SCREENS: tuple[Screen, ...] = (
     ("note/", CARE(reader_actions.write_note), "reader_note"),
-    ("act/<str:name>/", CARE(reader_actions.do), "reader_act"),
+    ("act/<str:name>/", CARE(reader_actions.run_action), "reader_act"),
 )
 READERS_SCREENS: tuple[Screen, ...] = (
     ("export/", permissions.requires(permissions.EXPORT_READERS)(errands.export), "subscribers_subscriber_export"),
@@ -127,7 +127,7 @@ ACCOUNT_SCREENS: tuple[Screen, ...] = (  # names with the prefix factor_ need re
 )
 SETTINGS_SCREENS: tuple[Screen, ...] = (
     ("", overview.overview, "settings"),
-    *((route, LOOK_AT_SETTINGS(view), name) for route, view, name in publication.SCREENS),
+    *((route, LOOK_AT_SETTINGS(view), name) for route, view, name in publication.SECTION_ROUTES),
     ("look/preview/<str:kind>/", LOOK_AT_SETTINGS(publication.preview), "settings_look_preview"),
     ("sender/dns/", LOOK_AT_SETTINGS(sender_checks.dns_page), "settings_dns"),
     ("sender/test/", CHANGE_SETTINGS(sender_checks.send_test_mail), "settings_test_mail"),

@@ -11,7 +11,7 @@ from django.utils import dateformat
 from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import Feedback, Mailing, Reply
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, RehearsalStatus, rehearsal_digest
 from newsletter.delivery.planning import approving
@@ -71,7 +71,7 @@ def load_desk_facts(user: Any, now: datetime) -> DeskFacts:
         rights=rights,
         zone=publication.zone,
         slot=free_slots(publication, now, 1)[0],
-        hold=approving.hold_time(publication),
+        hold=approving.hold_duration(publication),
         next_number=issue.number if issue else new_number,
         new_number=new_number,
         readers=readers.mailable if readers else None,
@@ -111,7 +111,7 @@ def _rehearsal_status(latest: Rehearsal | None, issue: Any, publication: Publica
         return RehearsalStatus.NONE
     changed = (issue.updated_at, issue.posts_changed_at, publication.updated_at)
     was_saved = any(at and at > latest.started_at for at in changed)
-    return latest.standing(rehearsal_digest(freeze(issue).content_hash, "") if was_saved else latest.digest, now)
+    return latest.standing(rehearsal_digest(freeze_letter(issue).content_hash, "") if was_saved else latest.digest, now)
 
 
 def _drafts(user: Any) -> list[Post]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.mail.salutations import fill_fallback_words
+from newsletter.mail.salutations import fill_name_slots_with_fallbacks
 from newsletter.posts.markdown import render
 from newsletter.posts.models import Post, attach_renderings
 from newsletter.posts.models.posts import post_path
@@ -84,7 +84,7 @@ def year_volume(year: int, now: datetime) -> Volume | None:
 def first_sentences(introduction: str) -> str:
     """The first complete sentences of the first paragraph."""
     return measures.excerpt(
-        fill_fallback_words(render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH
+        fill_name_slots_with_fallbacks(render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH
     )
 
 

@@ -45,7 +45,7 @@ def numbers_in_use() -> dict[int, datetime | None]:
     return dict(Issue.objects.values_list("number", "sent_at"))
 
 
-def with_numbers(mails: Iterable[PastMail], taken: NumbersInUse) -> list[PastMail]:
+def assign_numbers(mails: Iterable[PastMail], taken: NumbersInUse) -> list[PastMail]:
     """The mails by date, each with a number.
 
     The numbers of the subjects count (“#12”, “第 12 期”) if most have one and they rise with the dates. The others get

@@ -34,11 +34,13 @@ def has_basic_auth(environ: Mapping[str, Any], secrets: Iterable[str]) -> bool:
 PUBLIC_BYTES = 16 * 1024
 DESK_BYTES = 12 * 1024 * 1024
 IMPORT_BYTES = 64 * 1024 * 1024
-MOVE_IN = "/admin/settings/move-in/"
-IMPORT_PAGES = ("/admin/subscribers/subscriber/import/", "/admin/subscribers/subscriber/bar/", MOVE_IN)
-GIFT_PAGE = "/admin/settings/newcomers/"
-PAGE_BYTES = dict.fromkeys(IMPORT_PAGES, IMPORT_BYTES) | {GIFT_PAGE: 21 * 1024 * 1024}  # a gift has 20 MB: gifts.py
-WEBHOOKS = "/webhooks/"  # one request of a provider may hold thousands of events
+MOVE_IN_PATH = "/admin/settings/move-in/"
+IMPORT_PATHS = ("/admin/subscribers/subscriber/import/", "/admin/subscribers/subscriber/bar/", MOVE_IN_PATH)
+GIFT_PATH = "/admin/settings/newcomers/"
+BYTES_MAX_BY_PATH = dict.fromkeys(IMPORT_PATHS, IMPORT_BYTES) | {
+    GIFT_PATH: 21 * 1024 * 1024
+}  # a gift has 20 MB: gifts.py
+WEBHOOKS_PREFIX = "/webhooks/"  # one request of a provider may hold thousands of events
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,16 @@ def content_length(environ: dict[str, Any]) -> int:
 def max_body_bytes(environ: dict[str, Any]) -> int:
     """Bytes that a request may send. Looks up the session for a large body to the desk."""
     path = environ.get("PATH_INFO", "")
-    if path.startswith(WEBHOOKS):
+    if path.startswith(WEBHOOKS_PREFIX):
         return DESK_BYTES if has_basic_auth(environ, settings.WEBHOOK_SECRET) else PUBLIC_BYTES
     if own := _registered_limit(path):
         return own.limit(environ)
-    if not (asks_database(environ) and _is_logged_in(environ)):
+    if not (needs_database(environ) and _is_logged_in(environ)):
         return PUBLIC_BYTES
-    return PAGE_BYTES.get(path, DESK_BYTES)
+    return BYTES_MAX_BY_PATH.get(path, DESK_BYTES)
 
 
-def asks_database(environ: dict[str, Any]) -> bool:
+def needs_database(environ: dict[str, Any]) -> bool:
     """`max_body_bytes` needs the database only for a large body to the desk or to a registered prefix."""
     path = str(environ.get("PATH_INFO", ""))
     return content_length(environ) > PUBLIC_BYTES and (
@@ -104,11 +106,11 @@ class BodySizeMiddleware:
             return self.get_response(request)
         if own := _registered_limit(request.path):
             return own.refused(request, max_body_bytes(request.META))
-        most = PAGE_BYTES.get(request.path, DESK_BYTES)
+        most = BYTES_MAX_BY_PATH.get(request.path, DESK_BYTES)
         context = {
             "is_desk": request.path.startswith("/admin/"),
             "megabytes": most // 1024**2,
-            "moves_in": request.path == MOVE_IN,
+            "moves_in": request.path == MOVE_IN_PATH,
         }
         page = render(request, "413.html", context, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         page.headers["Cache-Control"] = "no-store"

@@ -51,7 +51,7 @@ def without_hidden(text: str) -> str:
     return "".join(char for char in text if char in _KEPT_CHARS or unicodedata.category(char) not in {"Cc", "Cf", "Cs"})
 
 
-def without_control(text: str) -> str:
+def without_control_characters(text: str) -> str:
     """Remove control characters but tab and line feed: they are invisible, and XML 1.0 forbids them.
 
     U+2028 and U+2029 become line feeds; noncharacters and lone surrogates are removed.
@@ -61,7 +61,7 @@ def without_control(text: str) -> str:
 
 def single_line(text: str) -> str:
     """Remove control characters and line breaks: for titles, tags and names."""
-    return text if text.isprintable() else without_control(_LINE_BREAKS_OR_TABS.sub(" ", text))
+    return text if text.isprintable() else without_control_characters(_LINE_BREAKS_OR_TABS.sub(" ", text))
 
 
 def _normalized(form: Form, text: str) -> str:

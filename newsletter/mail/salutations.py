@@ -30,7 +30,7 @@ def with_name_slots(html: str) -> str:
     )
 
 
-def fill_fallback_words(text: str) -> str:
+def fill_name_slots_with_fallbacks(text: str) -> str:
     """Replace fields in HTML or Markdown by their fallback word: the public version."""
     return _replace_fields(text, lambda found: found["word"])
 

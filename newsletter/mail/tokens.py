@@ -93,7 +93,7 @@ def _mac(key: bytes) -> Callable[[bytes], bytes]:
     return mac
 
 
-def claimed_id(token: str) -> int | None:
+def unverified_id(token: str) -> int | None:
     """The id in a token, unverified; None if it is malformed."""
     head = token[:-SIGNATURE_LENGTH]
     if not head or len(token) > TOKEN_LENGTH_MAX or not all(char in ALPHABET for char in token):
@@ -106,7 +106,7 @@ def claimed_id(token: str) -> int | None:
 
 def is_valid(token: str, purpose: str, bound_to: str = "") -> bool:
     """Check a token against the current secret and SECRET_KEY_FALLBACKS."""
-    number = claimed_id(token)
+    number = unverified_id(token)
     if number is None or token != _base62(number) + token[-SIGNATURE_LENGTH:]:
         return False
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]

@@ -112,10 +112,10 @@ def mail_headers(request: HttpRequest, directory: Path, name: str) -> HttpRespon
 @xframe_options_sameorigin
 @outbox_view
 def mail_frame(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return html_frame(outbox.body_part(outbox.read_mail(directory, name), "html"))
+    return html_frame_response(outbox.body_part(outbox.read_mail(directory, name), "html"))
 
 
-def html_frame(html: str) -> HttpResponse:
+def html_frame_response(html: str) -> HttpResponse:
     """A mail's HTML for an iframe; links open in a new tab. The caller sets MAIL_CSP."""
     return HttpResponse(html.replace("<head>", '<head><base target="_blank">', 1))
 

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.author.alerts import sender_addresses
+from newsletter.delivery.author.alerts import recipient_addresses
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail
 from newsletter.operation import diagnosis, doctor_checks
@@ -109,7 +109,7 @@ def _mail_changes(now: datetime) -> HealthChanges:
             if trouble.by_mail:
                 wrong.append(trouble.as_finding())
     changes = HealthChanges(wrong, well)
-    addresses = sender_addresses()
+    addresses = recipient_addresses()
     if changes and addresses:
         mail.mailers["default"].send_messages([build_health_mail(changes, addresses, now)])
     return changes

@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from newsletter.delivery.author.alerts import sender_addresses
+from newsletter.delivery.author.alerts import recipient_addresses
 from newsletter.delivery.ledger import recovery
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, build_automatic_mail
@@ -59,7 +59,7 @@ def is_alarm_due() -> bool:
 
 def mail_author(now: datetime) -> int:
     """Mail silent components to those who may send issues; return the number of addresses."""
-    addresses = sender_addresses()
+    addresses = recipient_addresses()
     with translation.override(Publication.objects.current().language):
         findings = list(silence_findings(now))
     if not (addresses and findings):

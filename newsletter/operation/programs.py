@@ -68,7 +68,7 @@ def address(host: str, port: int) -> str:
 
 
 @dataclass(frozen=True)
-class LockNote:
+class LockInfo:
     """The content of a lock file, about its holder; operation/healthy.py reads it too."""
 
     process: int
@@ -76,7 +76,7 @@ class LockNote:
     address: str = ""
 
     @classmethod
-    def ours(cls, address: str = "") -> "LockNote":
+    def ours(cls, address: str = "") -> "LockInfo":
         return cls(os.getpid(), socket.gethostname(), address)
 
     def __str__(self) -> str:
@@ -85,14 +85,14 @@ class LockNote:
 
 
 @contextmanager
-def hold_locks(programs: Sequence[Program], note: LockNote) -> Iterator[None]:
+def hold_locks(programs: Sequence[Program], note: LockInfo) -> Iterator[None]:
     """Hold the locks of these programs in DATA_DIR. Raises AlreadyInUse with a description of the other holder."""
     with ExitStack() as stack:
         for program in programs:
             try:
                 stack.enter_context(exclusive_lock(settings.DATA_DIR / f"up-{program}.lock", json.dumps(asdict(note))))
             except AlreadyInUse as holder:
-                raise AlreadyInUse(f"{program}: {LockNote(**json.loads(str(holder)))}") from None
+                raise AlreadyInUse(f"{program}: {LockInfo(**json.loads(str(holder)))}") from None
         yield
 
 

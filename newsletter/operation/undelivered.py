@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from newsletter.delivery.author.alerts import sender_addresses
+from newsletter.delivery.author.alerts import recipient_addresses
 from newsletter.delivery.events import rules, webhooks
 from newsletter.delivery.events.mailbox import parse_mailbox_url
 from newsletter.delivery.models import MailFetch, Mailing, Refusal, ResultLetter
@@ -26,7 +26,7 @@ def refused_address_findings(now: datetime) -> Iterator[Finding]:
     """Mailings with so many "unknown user" replies that the author should decide."""
     waiting = Refusal.objects.waiting().dead().filter(at__gt=now - LATELY).order_by().values("mailing").distinct()
     for mailing in Mailing.objects.filter(pk__in=waiting).select_related("issue").defer("html", "text"):
-        if count := rules.undecided_dead(mailing):
+        if count := rules.count_undecided_dead(mailing):
             message = _("%(issue)s: the mail server says of %(count)d addresses that they do not exist.")
             hint = _("Decide on the page of the mailing whether it is right; until then none is suppressed.")
             facts = {"issue": mailing.issue, "count": count}
@@ -112,7 +112,7 @@ def result_letter_findings(now: datetime) -> Iterator[Finding]:
     late = ResultLetter.objects.unsent().filter(at__lt=now - WAITED, at__gt=now - LATELY).select_related("issue")
     for letter in late.order_by("-at")[:1]:
         message = _("The letter about what %(issue)s has brought could not be sent.") % {"issue": letter.issue}
-        if sender_addresses():
+        if recipient_addresses():
             hint = _("Look at the mail server and at the worker's log. The page of its mailing shows the same.")
         else:
             hint = _("Nobody who may send issues has an address: enter one in the team.")

@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from newsletter.page_cache.site_version import SiteVersion
 
-FUNCTION = "publication_count_change"
+TRIGGER_FUNCTION = "publication_count_change"
 
 
 def tables_shown() -> list[str]:
@@ -44,11 +44,11 @@ def _for_sqlite(tables: list[str], add_one: str) -> Iterator[str]:
 
 def _for_postgresql(tables: list[str], add_one: str) -> Iterator[str]:
     yield (
-        f"CREATE OR REPLACE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS"
+        f"CREATE OR REPLACE FUNCTION {TRIGGER_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS"
         f" $$ BEGIN {add_one}; RETURN NULL; END $$"
     )
     for table in tables:
         yield (
             f"CREATE OR REPLACE TRIGGER {table}_shown AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table}"
-            f" FOR EACH STATEMENT EXECUTE FUNCTION {FUNCTION}()"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION {TRIGGER_FUNCTION}()"
         )

@@ -10,7 +10,7 @@ from psycopg.errors import ConnectionTimeout
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 
-ANSWER_SECONDS = 2  # for the first answer on a reused connection
+ANSWER_TIMEOUT_SECONDS = 2  # for the first answer on a reused connection
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -38,7 +38,7 @@ def _answers(server: PGconn) -> bool:
     is_answered = False
     while True:
         while server.is_busy():
-            if not readable.poll(ANSWER_SECONDS * 1000):
+            if not readable.poll(ANSWER_TIMEOUT_SECONDS * 1000):
                 return False
             server.consume_input()
         if (result := server.get_result()) is None:

@@ -26,7 +26,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from newsletter.mail.salutations import SAMPLE_NAME, fill_fallback_words, with_name
+from newsletter.mail.salutations import SAMPLE_NAME, fill_name_slots_with_fallbacks, with_name
 from newsletter.posts.forms import DeskPostForm
 from newsletter.posts.image_admin import ImageAdmin
 from newsletter.posts.json_saves import (
@@ -412,7 +412,11 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         body = request.POST.get("body", "")
         post = Post(title=request.POST.get("title", ""), body=body[:BODY_MAX])
         html = render_uncached(post.body)
-        context = {"post": post, "html": mark_safe(fill_fallback_words(html)), "is_cut": len(body) > BODY_MAX}  # noqa: S308  # nosec B308, B703  # sanitised
+        context = {
+            "post": post,
+            "html": mark_safe(fill_name_slots_with_fallbacks(html)),  # noqa: S308  # nosec B308, B703  # sanitised
+            "is_cut": len(body) > BODY_MAX,
+        }
         if request.POST.get("field") in FIELDS_WITH_NAMES:
             context |= {"reader": SAMPLE_NAME, "named": _with_sample_name(html)}
         return render(request, "posts/_preview.html", context)

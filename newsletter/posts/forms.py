@@ -22,7 +22,7 @@ from newsletter.posts.text.measures import slug_from_title
 from newsletter.publication.forms import ONE_LINE_ATTRIBUTE, CleanTextForm
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import unavailable_message
-from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_picture_with_wide
+from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_picture_with_wide_version
 
 COVERS_OFFERED = 11  # with the choice of none, three rows of four
 DRAFT, NOW, AT = "draft", "now", "at"  # choices of the release field
@@ -431,7 +431,7 @@ class ImageForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
         try:
-            self.picture = prepare_picture_with_wide(file.read(BYTES_MAX + 1))
+            self.picture = prepare_picture_with_wide_version(file.read(BYTES_MAX + 1))
         except PictureError as error:
             raise ValidationError(str(error)) from error
         return file

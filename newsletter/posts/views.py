@@ -17,8 +17,8 @@ from newsletter.page_cache.pages import cached_page, requested_page
 from newsletter.posts.models import Post, PostQuerySet, Series, Tag, attach_covers, attach_renderings
 from newsletter.posts.redirects import find_redirect
 from newsletter.posts.responsive_images import responsive_pictures
-from newsletter.posts.search.index import close_words
 from newsletter.posts.search.index import search as look_up
+from newsletter.posts.search.index import similar_words
 from newsletter.publication import sharing
 
 PER_PAGE = 20
@@ -110,7 +110,7 @@ def search(request: HttpRequest) -> HttpResponse:
     if number > 1 and not found.results:  # beyond the last page, whose query cannot say how many there are
         number, found = 1, look_up(query, now=now, limit=PER_PAGE)
     page = Paginator(range(found.total), PER_PAGE).get_page(number)
-    alike = close_words(query, now) if query and not found.results else []
+    alike = similar_words(query, now) if query and not found.results else []
     shown = {"query": query, "page": page, "results": found.results, "alike": alike}
     return render(request, "posts/search.html", shown)
 

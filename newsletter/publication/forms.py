@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.mail.characters import single_line, without_control
+from newsletter.mail.characters import single_line, without_control_characters
 from newsletter.publication import gifts
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.icons import square_crop, with_halo
@@ -91,7 +91,7 @@ class CleanTextForm(forms.BaseForm):
 
 
 def _lines(text: str) -> str:
-    return without_control(text.replace("\r\n", "\n"))
+    return without_control_characters(text.replace("\r\n", "\n"))
 
 
 class CleanTextModelForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
@@ -431,7 +431,7 @@ class WritingForm(PublicationForm):
         fields = ("terms", "han_per_minute", "words_per_minute", "checks_off")
 
 
-class FeedsForm(PublicationForm):
+class CrawlersForm(PublicationForm):
     class Meta(PublicationForm.Meta):
         fields = ("crawlers",)
 

@@ -47,7 +47,7 @@ def set_process_name(name: str) -> None:
     _ProcessState.name, _ProcessState.beats = name, {}
 
 
-def beat_process() -> None:
+def record_heartbeat() -> None:
     if _ProcessState.name:
         beat(_ProcessState.name)
 

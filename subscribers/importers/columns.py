@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-LEFT_OUT: Final = ""  # the field of a column that is recognised and has no place here
+IGNORED_FIELD: Final = ""  # the field of a column that is recognised and has no place here
 KEPT: Final = "kept"  # the field of a column whose cells go into a note
 
 
@@ -17,7 +17,7 @@ def _signs(*alternatives: str) -> tuple[frozenset[str], ...]:
 
 
 def _unused(*lines: str) -> dict[str, str]:
-    return dict.fromkeys(_names(*lines), LEFT_OUT)
+    return dict.fromkeys(_names(*lines), IGNORED_FIELD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +43,14 @@ class ExportFormat:
         if name in self.fields:
             return self.fields[name]
         if self.endings and name.endswith(self.endings):
-            return LEFT_OUT
-        return FIELD_OF.get(name, LEFT_OUT if name in IGNORED_COLUMNS else None)
+            return IGNORED_FIELD
+        return FIELD_OF.get(name, IGNORED_FIELD if name in IGNORED_COLUMNS else None)
 
 
 REGION: Final = _unused("state country city region zip stateprovince")  # where somebody lives, not whether they read
-UNKNOWN: Final = ExportFormat("", ())
+UNKNOWN_FORMAT: Final = ExportFormat("", ())
 # The first that fits counts: the more peculiar ones come first.
-PROGRAMS: Final = (
+EXPORT_FORMATS: Final = (
     ExportFormat("Mailchimp (cleaned)", _signs("leid cleantime"), floor="bounced"),
     ExportFormat("Mailchimp (unsubscribed)", _signs("leid unsubtime"), floor="unsubscribed"),
     # Buyers who never asked for mail are in a file with the same heading (nonsubscribed_…).
@@ -121,11 +121,11 @@ PROGRAMS: Final = (
 def recognised(names: Iterable[str]) -> ExportFormat:
     """The program whose export has these columns; UNKNOWN for a table by hand or of another one."""
     there = frozenset(names)
-    return next((one for one in PROGRAMS if any(signs <= there for signs in one.signs)), UNKNOWN)
+    return next((one for one in EXPORT_FORMATS if any(signs <= there for signs in one.signs)), UNKNOWN_FORMAT)
 
 
 # What each field is called in them: in small letters, without spaces and signs. Several columns may be about a state.
-COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+COLUMN_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "email": _names(
         "email emailaddress mail subscriberemail",
         "電子郵件 電子郵件地址 電子信箱 信箱 电子邮件 电子邮箱 邮箱 邮箱地址",
@@ -183,7 +183,7 @@ IGNORED_COLUMNS: Final = frozenset(
         "refusedbecause heard",  # our own: why an import has refused a line, and how a reader heard of us
     )
 )
-FIELD_OF: Final = {name: field for field, names in COLUMNS.items() for name in names}
+FIELD_OF: Final = {name: field for field, names in COLUMN_NAMES.items() for name in names}
 STATE_FIELDS: Final = {"state", "left_at", "cleaned_at", "complained_at", "wants_mail", "refuses_mail"}
 # Columns that are something else in a suppression list than in a table of readers.
 SUPPRESSION_LIST_COLUMNS: Final = {
@@ -205,7 +205,7 @@ NO_CHOICES: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnMapping:
     """The places of the columns of each field, and the names of the others as the file writes them.
 
     kept: the names of those whose cells go into a note, by their places.
@@ -217,21 +217,21 @@ class Columns:
     used: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    program: ExportFormat = UNKNOWN
+    program: ExportFormat = UNKNOWN_FORMAT
     kept: dict[int, str] = field(default_factory=dict)
     proofs: list[int] = field(default_factory=list)
     floor: str = "active"
     is_list: bool = False
 
     @classmethod
-    def from_heading(cls, heading: list[str], choices: Mapping[str, str], reason: str) -> "Columns":
+    def from_heading(cls, heading: list[str], choices: Mapping[str, str], reason: str) -> "ColumnMapping":
         """Raises ColumnError for a choice of no column or no field. reason: default state of a suppression list."""
         keys, chosen = [*map(column_key, heading)], {column_key(name): target for name, target in choices.items()}
         for name, target in choices.items():
             if column_key(name) not in keys:
                 raise ColumnError(f"The file has no column “{name}”; it has {', '.join(heading)[:200]}")
-            if target not in {*COLUMNS, LEFT_OUT}:
-                raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMNS)}")
+            if target not in {*COLUMN_NAMES, IGNORED_FIELD}:
+                raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMN_NAMES)}")
         program = recognised(keys)
         floor = reason if reason and program.floor == "active" else program.floor
         found = cls({}, program=program, floor=floor, is_list=bool(reason))
@@ -245,7 +245,7 @@ class Columns:
         return found
 
     @classmethod
-    def without_heading(cls, email: int, width: int, reason: str) -> "Columns":
+    def without_heading(cls, email: int, width: int, reason: str) -> "ColumnMapping":
         """For a file of addresses. In a suppression list any other cell may be the reason."""
         if not reason:
             return cls({"email": [email]})
@@ -256,12 +256,12 @@ class Columns:
         if not self.is_list:
             return self.program.field_of(key)
         target = SUPPRESSION_LIST_COLUMNS.get(key) or self.program.field_of(key)
-        return target if target in {"email", "consent_at", *STATE_FIELDS} else LEFT_OUT
+        return target if target in {"email", "consent_at", *STATE_FIELDS} else IGNORED_FIELD
 
     def _add(self, place: int, name: str, target: str | None) -> None:
         if target is None:
             self.unknown.append(name)
-        elif target == LEFT_OUT:
+        elif target == IGNORED_FIELD:
             self.unused.append(name)
         else:
             self.used[name] = target
@@ -274,12 +274,12 @@ class Columns:
         names, first = ", ".join(f"“{name[:40]}”" for name in self.unknown), self.unknown[0][:40]
         return (
             f"Unknown columns: {names}. One of them may say who has left. For each, say which field it is "
-            f'(--map "{first}=FIELD", of {", ".join(COLUMNS)}), keep it in a note (--keep "{first}") or leave it out '
-            f'(--ignore "{first}").'
+            f'(--map "{first}=FIELD", of {", ".join(COLUMN_NAMES)}), keep it in a note (--keep "{first}") or leave it '
+            f'out (--ignore "{first}").'
         )
 
 
 def _rank(key: str, *, last: bool) -> int:
     """Precedence among the columns of one field. last: columns of other names come last instead of first."""
-    names = COLUMNS.get(FIELD_OF.get(key, ""), ())
+    names = COLUMN_NAMES.get(FIELD_OF.get(key, ""), ())
     return names.index(key) if key in names else len(FIELD_OF) if last else -1

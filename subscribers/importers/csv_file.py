@@ -17,7 +17,7 @@ from typing import BinaryIO, Final, TextIO
 from django.utils.translation import gettext as _
 
 from subscribers import exporting
-from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, Columns, column_key
+from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, ColumnMapping, column_key
 from subscribers.importers.rows import InvalidRow, ReaderRow, Rejected, RowReader
 
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -185,7 +185,7 @@ class Table:
         try:
             first, self._delimiter, self._lines_before = first_line(self._text)
             heading = next(csv.reader([first], delimiter=self._delimiter), [])
-            self.columns = Columns.from_heading(heading, choices, reason)
+            self.columns = ColumnMapping.from_heading(heading, choices, reason)
         except (csv.Error, UnicodeDecodeError) as error:
             raise csv_error(error, 1, 1) from error
         except ColumnError as error:
@@ -262,7 +262,7 @@ class Table:
         if email is not None:
             self._first = cells
             self.names = ["email" if place == email else f"column {place + 1}" for place in range(self._width)]
-            self.columns = Columns.without_heading(email, self._width, reason)
+            self.columns = ColumnMapping.without_heading(email, self._width, reason)
 
     def _lines(self) -> Iterator[tuple[int, list[str]]]:
         if self._first:

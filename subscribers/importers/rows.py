@@ -11,9 +11,9 @@ from typing import Final
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from newsletter.mail.characters import without_control
+from newsletter.mail.characters import without_control_characters
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.importers.columns import COLUMNS, Columns, ExportFormat, column_key
+from subscribers.importers.columns import COLUMN_NAMES, ColumnMapping, ExportFormat, column_key
 from subscribers.importers.dates import read_date
 from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
@@ -87,7 +87,7 @@ class RowError(ValueError):
     """One row cannot be read; the message says why."""
 
 
-def readers_of(columns: Columns) -> dict[str, ReadState]:
+def readers_of(columns: ColumnMapping) -> dict[str, ReadState]:
     """Functions from a cell to a state. They raise RowError for an unknown word, but in a suppression list."""
     found: dict[str, ReadState] = {
         "state": partial(_known_state, columns.program, columns.is_list),
@@ -160,12 +160,12 @@ class ReaderRow:
 class RowReader:
     """Reads the lines of one table. width: how many columns the heading names."""
 
-    def __init__(self, columns: Columns, width: int) -> None:
+    def __init__(self, columns: ColumnMapping, width: int) -> None:
         self._width, self._columns = width, columns
         readers = readers_of(columns)
         self._states = [(place, readers[field]) for field in readers for place in columns.places.get(field, ())]
         self._kept = [(place, one_line(name)) for place, name in columns.kept.items()]
-        self._get = {field: _getter(columns.places.get(field, [])) for field in COLUMNS}
+        self._get = {field: _getter(columns.places.get(field, [])) for field in COLUMN_NAMES}
 
     def read_row(self, line: int, cells: list[str]) -> ReaderRow | InvalidRow:
         try:
@@ -221,7 +221,7 @@ class RowReader:
         kept = ((name, _cell(cells[place])) for place, name in self._kept)
         parts = [f"{name}: {cell}" if name else cell for name, cell in kept if cell not in EMPTY_CELLS]
         parts.insert(0, self._get["note"](cells))
-        return without_control("\n".join(filter(None, parts)))
+        return without_control_characters("\n".join(filter(None, parts)))
 
     def _time(self, cells: list[str], at: str, wish: str, *, is_needed: bool) -> datetime | None:
         """The time that a row says, or the one that stands where a yes could."""

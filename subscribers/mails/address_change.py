@@ -7,7 +7,7 @@ from django.db import transaction
 from newsletter.mail.message import Mail
 from subscribers import departures
 from subscribers.departures import DepartureKind
-from subscribers.mails.sending import ReaderMail, change_mail
+from subscribers.mails.sending import ReaderMailQueue, build_change_mail
 from subscribers.models import NO_DETAILS, Subscriber, Suppression, address_hash, consents, mail_queue
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Consent, ConsentDetails
@@ -23,7 +23,7 @@ def request_change(subscriber: Subscriber, email: str, now: datetime) -> bool:
     """
     barred = Suppression.objects.filter(address_hash=address_hash(email)).exclude(reason=Suppression.Reason.ERASED)
     with transaction.atomic():
-        is_due = not barred.exists() and mail_queue.take_from_budget(email, now)
+        is_due = not barred.exists() and mail_queue.consume_mail_quota(email, now)
         subscriber.address_changes.filter(confirmed_at=None).delete()
         subscriber.address_changes.create(email=email, asked_at=now, due_at=now if is_due else None)
     return is_due
@@ -42,10 +42,10 @@ def confirm_change(change: AddressChange, now: datetime, how: ConsentDetails = N
         if not mine.update(confirmed_at=now, former=change.subscriber.email, due_at=now, tries=0):
             return False
         # Counted, but sent in any case: a thief could exhaust the limit first to suppress the notification.
-        mail_queue.take_from_budget(change.subscriber.email, now)
+        mail_queue.consume_mail_quota(change.subscriber.email, now)
         erased = Suppression.objects.filter(reason=Suppression.Reason.ERASED)
         erased.filter(address_hash=address_hash(change.email)).delete()
-        _move(_locked(change), change.email, now, how)
+        _set_email(_lock_subscriber(change), change.email, now, how)
     change.refresh_from_db()
     return True
 
@@ -58,18 +58,18 @@ def undo_change(change: AddressChange, now: datetime, how: ConsentDetails = NO_D
     if not change.can_undo(now):
         return False
     with transaction.atomic():
-        subscriber = _locked(change)
+        subscriber = _lock_subscriber(change)
         since = subscriber.address_changes.filter(pk__gte=change.pk, confirmed_at__isnull=False, undone_at=None)
         if not since.update(undone_at=now, due_at=None):
             return False
         subscriber.address_changes.filter(confirmed_at=None).delete()
         _undo_unsubscribe(subscriber, change, now, how)
-        _move(subscriber, change.former, now, how)
+        _set_email(subscriber, change.former, now, how)
     change.refresh_from_db()
     return True
 
 
-def _locked(change: AddressChange) -> Subscriber:
+def _lock_subscriber(change: AddressChange) -> Subscriber:
     return Subscriber.objects.select_for_update().get(pk=change.subscriber_id)
 
 
@@ -79,7 +79,7 @@ def _undo_unsubscribe(subscriber: Subscriber, change: AddressChange, now: dateti
         subscriber.undo(now, how)
 
 
-def _move(subscriber: Subscriber, email: str, now: datetime, how: ConsentDetails) -> None:
+def _set_email(subscriber: Subscriber, email: str, now: datetime, how: ConsentDetails) -> None:
     known_as = address_hash(email)
     other = Subscriber.objects.filter(address_hash=known_as).exclude(pk=subscriber.pk).first()
     if other and other.is_reader:
@@ -99,16 +99,16 @@ def _move(subscriber: Subscriber, email: str, now: datetime, how: ConsentDetails
     subscriber.refresh_from_db()
 
 
-class ChangeMail(ReaderMail[AddressChange]):
+class AddressChangeMailQueue(ReaderMailQueue[AddressChange]):
     """To the new address to confirm it, then to the former one."""
 
     model, mail_kind = AddressChange, Unsent.MailKind.CHANGE
 
     def build(self, row: AddressChange, now: datetime) -> tuple[Mail, dict[str, object]]:
-        return change_mail(row), {}
+        return build_change_mail(row), {}
 
     def requested_at(self, row: AddressChange, now: datetime) -> datetime:
         return row.confirmed_at or row.asked_at
 
 
-MAIL = ChangeMail()
+MAIL = AddressChangeMailQueue()

@@ -57,7 +57,7 @@ def reminder_mail(subscriber: Subscriber, now: datetime) -> Mail:
     return _mail("confirmation_reminder", context, to=(NO_NAME, subscriber.email), ids=ids)
 
 
-def change_mail(change: AddressChange) -> Mail:
+def build_change_mail(change: AddressChange) -> Mail:
     """To the new address to confirm it, then to the former one."""
     kind = "address_changed" if change.confirmed_at else "address_change"
     context = {
@@ -96,7 +96,7 @@ TRIES_MAX = 8  # at a temporarily refused address; the last about two hours afte
 OUTAGE_RETRY_MAX = timedelta(days=3)  # retries of an unreachable server, from when the mail was requested
 
 
-class ReaderMail[Row: Model](QueuedMail[Row]):
+class ReaderMailQueue[Row: Model](QueuedMail[Row]):
     """A requested mail. The author sees failures, except for addresses that do not exist: people mistype."""
 
     mail_kind: Unsent.MailKind
@@ -125,7 +125,7 @@ class ReaderMail[Row: Model](QueuedMail[Row]):
         return is_over
 
 
-class SignUpMail(ReaderMail[Subscriber]):
+class SignUpMail(ReaderMailQueue[Subscriber]):
     """The answer to a sign-up: a confirmation link, or a notice that the address is subscribed."""
 
     model, mail_kind = Subscriber, Unsent.MailKind.SIGN_UP
@@ -164,12 +164,12 @@ def queue_link(subscriber: Subscriber, now: datetime) -> bool:
     if barred or not subscriber.can_see_data or FreshLink.objects.filter(subscriber=subscriber).exists():
         return False
     with transaction.atomic():
-        if is_free := mail_queue.take_from_budget(subscriber.email, now):
+        if is_free := mail_queue.consume_mail_quota(subscriber.email, now):
             FreshLink.objects.get_or_create(subscriber=subscriber, defaults={"asked_at": now, "due_at": now})
     return is_free
 
 
-class LinkMail(ReaderMail[FreshLink]):
+class LinkMail(ReaderMailQueue[FreshLink]):
     """Each try signs a new link, because it expires so soon."""
 
     model, mail_kind = FreshLink, Unsent.MailKind.LINK
@@ -202,7 +202,7 @@ def queue_due_reminders(now: datetime) -> None:
         with transaction.atomic():
             row = {"made_at": now, "due_at": now}
             _row, is_new = ConfirmationReminder.objects.get_or_create(subscriber=subscriber, defaults=row)
-            if is_new and not mail_queue.take_from_budget(subscriber.email, now):
+            if is_new and not mail_queue.consume_mail_quota(subscriber.email, now):
                 transaction.set_rollback(True)
 
 
@@ -213,7 +213,7 @@ def _unconfirmed(now: datetime) -> SubscriberQuerySet:
     return Subscriber.objects.filter(~Exists(barred), state=Subscriber.State.PENDING, **opens)
 
 
-class ConfirmationReminderMail(AtMostOnceMail[ConfirmationReminder], ReaderMail[ConfirmationReminder]):
+class ConfirmationReminderMail(AtMostOnceMail[ConfirmationReminder], ReaderMailQueue[ConfirmationReminder]):
     model, sent_column, mail_kind = ConfirmationReminder, "sent_at", Unsent.MailKind.SIGN_UP
 
     def due_rows(self, now: datetime) -> QuerySet[ConfirmationReminder]:

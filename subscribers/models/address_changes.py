@@ -31,7 +31,7 @@ class AddressChangeQuerySet(models.QuerySet["AddressChange"]):
         return found if found and found.confirmed_at and tokens.is_valid(token, UNDO, found.bound(UNDO)) else None
 
     def _claimed_by(self, token: str) -> "AddressChange | None":
-        return self.filter(pk=tokens.claimed_id(token) or 0).select_related("subscriber").first()
+        return self.filter(pk=tokens.unverified_id(token) or 0).select_related("subscriber").first()
 
 
 class AddressChange(models.Model):

@@ -30,7 +30,7 @@ class MailBudget(models.Model):
         return self.mailbox
 
 
-def take_from_budget(email: str, now: datetime) -> bool:
+def consume_mail_quota(email: str, now: datetime) -> bool:
     """Count a mail that a stranger may have requested; return False, without counting, after three in 24 hours.
 
     Safe under concurrency: one conditional UPDATE.

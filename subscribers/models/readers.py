@@ -79,17 +79,17 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
 
     def for_token(self, token: str, purpose: str) -> "Subscriber | None":
         """The reader of a token that is valid for `purpose` now."""
-        found = self.filter(pk=tokens.claimed_id(token) or 0).first()
+        found = self.filter(pk=tokens.unverified_id(token) or 0).first()
         return found if found and found.accepts_token(token, purpose) else None
 
     def for_fresh_token(self, token: str, now: datetime) -> "Subscriber | None":
         """The reader of a fresh link to their own data."""
-        found = self.filter(pk=tokens.claimed_id(token) or 0).first()
+        found = self.filter(pk=tokens.unverified_id(token) or 0).first()
         return found if found and found.accepts_fresh_token(token, now) else None
 
     def has_moved_away(self, token: str, purpose: str) -> bool:
         """Was a token signed for a former address of its reader?"""
-        moves = Consent.objects.filter(subscriber=tokens.claimed_id(token) or 0, kind=Consent.Kind.MOVED)
+        moves = Consent.objects.filter(subscriber=tokens.unverified_id(token) or 0, kind=Consent.Kind.MOVED)
         former = moves.order_by().values_list("subscriber__token_salt", "address_hash").distinct()
         return any(tokens.is_valid(token, purpose, salt + known_as) for salt, known_as in former)
 

@@ -28,7 +28,7 @@ from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import origins, pending_unsubscribes, privacy, signup, tasks
-from subscribers.addresses import LENGTH_MAX
+from subscribers.addresses import ADDRESS_LENGTH_MAX
 from subscribers.forms import NAME_MAX, ReaderAddressForm, SignupForm, sign_address
 from subscribers.links import DATA_LINK_MINUTES
 from subscribers.models import LinkWish, Sentence, Subscriber
@@ -62,7 +62,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
 @require_safe
 def invited_signup(request: HttpRequest, token: str) -> HttpResponse:
     """Show the sign-up to an invited person; the same for valid and invalid tokens."""
-    if not Publication.objects.current().invites or not tokens.claimed_id(token):
+    if not Publication.objects.current().invites or not tokens.unverified_id(token):
         return redirect("subscribers:subscribe")
     return _signup_page(request, SignupForm(), invite=token)
 
@@ -89,7 +89,7 @@ def _signup_page(
     """typed: address from the URL. closed_for: seconds until sign-ups are accepted again."""
     context = {
         "form": form,
-        "email": form.data.get("email", typed[:LENGTH_MAX]),
+        "email": form.data.get("email", typed[:ADDRESS_LENGTH_MAX]),
         "name": form.data.get("name", "")[:NAME_MAX],
         "came": _origin(request),
         "invite": getattr(form, "cleaned_data", {}).get("invite", invite),
@@ -115,10 +115,10 @@ def _carried(request: HttpRequest, form: SignupForm, *more: str) -> dict[str, st
 def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:
     """Decide about a sign-up; one with a proof, pass or ticket is not counted again."""
     network, data = client_network(client_address(request)), form.cleaned_data
-    if signup.is_proof_valid(data["altcha"], data["email"]) or form.has_pass(now):
-        return signup.OPEN
+    if signup.redeem_proof(data["altcha"], data["email"]) or form.has_pass(now):
+        return signup.ADMITTED
     if data["waits"]:
-        return signup.admit_later(network, now)
+        return signup.admit_with_delayed_mail(network, now)
     return signup.admit(network, now, is_like_person=form.is_from_person(now))
 
 
@@ -138,9 +138,9 @@ def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -
     words, invite = signup_words(publication, place), form.cleaned_data["invite"]
     inviter = Subscriber.objects.for_token(invite, "invite") if invite and publication.invites else None
     source = " ".join(filter(None, [f"web:{place}", origins.INVITED_MARK if inviter else "", _origin(request)]))
-    how, who = consent_details(request, source, words), signup.Newcomer(form.cleaned_data["name"], inviter)
+    how, who = consent_details(request, source, words), signup.SignupDetails(form.cleaned_data["name"], inviter)
     if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, who=who):
-        signup.count_mail(now)
+        signup.record_signup_mail(now)
         enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
 
 
@@ -215,7 +215,7 @@ def confirmed_page(
 
 def _spent_or_invalid(request: HttpRequest, token: str) -> HttpResponse:
     """A confirmed reader's second click is a success; other invalid links are refused."""
-    subscriber = Subscriber.objects.filter(pk=tokens.claimed_id(token) or 0).first()
+    subscriber = Subscriber.objects.filter(pk=tokens.unverified_id(token) or 0).first()
     if subscriber is None or not subscriber.has_spent(token):
         return invalid_link(request)
     if subscriber.is_reader and request.method == "POST":

@@ -224,12 +224,12 @@ def test_a_publication_that_takes_nobody_takes_nobody_here(carer):
 
 
 def test_a_token_adds_as_many_in_an_hour_as_a_network_may(carer, monkeypatch):
-    monkeypatch.setattr("newsletter.api.endpoints.readers.PER_HOUR", 2)
+    monkeypatch.setattr("newsletter.api.endpoints.readers.SIGNUPS_PER_HOUR_MAX", 2)
 
     answers = [add(carer, f"r{number}@example.org") for number in range(3)]
 
     assert [one.status_code for one in answers] == [202, 202, 429]
-    assert 0 < int(answers[2].headers["Retry-After"]) <= signup.HOUR
+    assert 0 < int(answers[2].headers["Retry-After"]) <= signup.HOUR_SECONDS
     assert Subscriber.objects.count() == 2
 
 

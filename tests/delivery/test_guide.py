@@ -42,7 +42,7 @@ def numbers() -> dict[str, str]:
         "revoked": f"{recovery.STALLED_LEASE.seconds} seconds after its lease ended",
         "revoked on SQLite": f"after {recovery.HUNG_LEASE.seconds // 60} minutes",
         "another machine": f"silent for {silent.seconds} seconds",
-        "stop": f"{stoppable_wait.STOP_SECONDS} seconds in all",
+        "stop": f"{stoppable_wait.STOP_GRACE_SECONDS} seconds in all",
         "connections": f"starts with {WORDS[couriers.FIRST_CONNECTIONS]} connections",
         "most connections": f"up to {couriers.MOST_CONNECTIONS} (",
         "warm-up": "allows {}, {}, {} … {:,} mails".format(*map(rate.daily_limit, (1, 2, 3, 16))),

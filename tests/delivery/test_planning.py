@@ -8,7 +8,7 @@ from django.db import connection
 from newsletter.delivery.ledger import recovery
 from newsletter.delivery.ledger.claims import claim_batch, commit_intent
 from newsletter.delivery.letter.losses import losses, losses_digest
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import PlanningError, obstacles
@@ -342,7 +342,7 @@ def test_the_subject_of_a_correction_is_cut_where_a_subject_ends(had, issue):
     issue.subject = "長" * 200
     issue.save()
 
-    said = losses_digest(losses(issue, freeze(issue, "寫錯了。"), "寫錯了。"))
+    said = losses_digest(losses(issue, freeze_letter(issue, "寫錯了。"), "寫錯了。"))
     subject = corrected(issue, "寫錯了。", acknowledged=said).subject
 
     assert len(subject) == 200

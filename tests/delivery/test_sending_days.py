@@ -125,7 +125,7 @@ def test_every_place_names_the_same_day_for_the_next_issue(client, taken, left):
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     day = timezone.localtime(left, Publication.objects.current().zone)
 
-    letter = Mailing(issue=issue, **rendering.freeze(issue).columns())
+    letter = Mailing(issue=issue, **rendering.freeze_letter(issue).columns())
     page = client.get(reverse("admin:issue_web_frame", args=[issue.pk])).text
     year = client.get(reverse("admin:calendar_year", args=[2026])).text
 

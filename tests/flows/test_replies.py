@@ -47,7 +47,7 @@ def letter(reader):
     )
     beginning.plan_mailing(mailing, now)
     mailing.deliveries.update(state=Delivery.State.SENT, sent_at=now, attempts=1)
-    return rendering.copy_for(mailing, reader, ids=(mailing.pk, mailing.deliveries.get().seq)).message()
+    return rendering.build_copy(mailing, reader, ids=(mailing.pk, mailing.deliveries.get().seq)).message()
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_from_the_readers_answer_to_the_next_issue_and_out_of_it(author, reader,
     client.force_login(make_helper("owner", name="gipi2", is_superuser=True))
     assert "Put it into issue 8" in client.get("/admin/subscribers/subscriber/sentences/quotes/").text
     client.post(f"/admin/subscribers/subscriber/sentences/quotes/{Quote.objects.get().pk}/place/")
-    frozen = rendering.freeze(issue)
+    frozen = rendering.freeze_letter(issue)
     for part in (frozen.html, frozen.text):
         assert "留白的例子最有用" in part
         assert "小明，台南" in part

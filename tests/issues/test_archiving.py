@@ -14,7 +14,7 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import PlanningError
 from newsletter.delivery.readers import missed
-from newsletter.issues.archiving import NumberingError, PastMail, archive_mails, with_numbers
+from newsletter.issues.archiving import NumberingError, PastMail, archive_mails, assign_numbers
 from newsletter.issues.models import Issue
 from subscribers.models.notes import Pause
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -30,7 +30,8 @@ def past(*subjects):
 def numbers(*subjects, taken=()):
     """Return the numbers that are proposed. taken: numbers of drafts, or with the days on which they were sent."""
     return [
-        one.number for one in with_numbers(past(*subjects), taken if isinstance(taken, dict) else dict.fromkeys(taken))
+        one.number
+        for one in assign_numbers(past(*subjects), taken if isinstance(taken, dict) else dict.fromkeys(taken))
     ]
 
 
@@ -136,7 +137,7 @@ def by_command(issue, client):
 
 
 def by_a_mailing_that_somebody_slips_in(issue, client):
-    approving._schedule(Mailing(issue=issue, approved_at=NOW, send_at=NOW), approving.freeze(issue))
+    approving._schedule(Mailing(issue=issue, approved_at=NOW, send_at=NOW), approving.freeze_letter(issue))
 
 
 @pytest.mark.parametrize("way", [by_approval, by_correction, by_command, by_a_mailing_that_somebody_slips_in])
@@ -161,7 +162,7 @@ def test_the_desk_sends_it_by_no_screen(archived, admin_client, screen):
     assert shown.status_code < 500
     fields = {
         "when": "now",
-        "seen": approving.freeze(archived).content_hash,
+        "seen": approving.freeze_letter(archived).content_hash,
         "note": "錯字",
         "unrehearsed": "on",
         "number": "12",
@@ -174,7 +175,7 @@ def test_the_desk_sends_it_by_no_screen(archived, admin_client, screen):
 
 
 def test_a_planned_mailing_that_a_hand_wrote_into_the_database_is_held(archived):
-    columns = approving.freeze(archived).columns()
+    columns = approving.freeze_letter(archived).columns()
     Mailing.objects.create(issue=archived, number=1, approved_at=NOW, send_at=timezone.now(), **columns)
 
     beginning.begin_due(timezone.now() + timedelta(minutes=1))

@@ -71,7 +71,7 @@ def test_nobody_sends_the_desk_more_than_its_limit(admin_client):
 def test_a_list_of_readers_may_be_larger_than_a_picture(admin_client, size, status):
     unread = {"wsgi.input": BytesIO(), "CONTENT_LENGTH": str(size), "CONTENT_TYPE": "text/csv"}
 
-    answer = admin_client.generic("POST", body_size.IMPORT_PAGES[0], secure=True, **unread)
+    answer = admin_client.generic("POST", body_size.IMPORT_PATHS[0], secure=True, **unread)
 
     assert answer.status_code == status  # 400: it was read, and no file was in it
     assert "64 MB" in answer.text  # below the field, or on the page that refuses
@@ -81,13 +81,13 @@ def test_the_page_for_lists_of_readers_is_where_it_is_said_to_be(admin_client):
     make_publication()
 
     names = ("reader_import", "reader_bar", "move_in")
-    assert tuple(reverse(f"admin:{name}") for name in names) == body_size.IMPORT_PAGES
-    for page in body_size.IMPORT_PAGES:
+    assert tuple(reverse(f"admin:{name}") for name in names) == body_size.IMPORT_PATHS
+    for page in body_size.IMPORT_PATHS:
         assert f"{body_size.IMPORT_BYTES // 1024**2} MB at most" in admin_client.get(page, secure=True).text
 
 
 def test_a_stranger_sends_no_list_of_readers(post):
-    assert post(body_size.IMPORT_PAGES[0], body_size.PUBLIC_BYTES + 1).status_code == 413
+    assert post(body_size.IMPORT_PATHS[0], body_size.PUBLIC_BYTES + 1).status_code == 413
 
 
 def test_who_is_logged_in_is_a_stranger_at_public_doors(admin_client):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from newsletter.mail.salutations import (
     NAME_FIELD,
     NAME_SLOT,
-    fill_fallback_words,
+    fill_name_slots_with_fallbacks,
     safe_name,
     with_name_slots,
     without_name_slots,
@@ -32,7 +32,7 @@ from newsletter.mail.salutations import (
 def test_everybody_reads_the_word_and_code_stays_as_it_was_typed(typed, read):
     read = read or "<p>x</p><pre><code>{name|x} <b>{name|y}</b></code></pre>"
 
-    assert fill_fallback_words(typed) == read
+    assert fill_name_slots_with_fallbacks(typed) == read
     assert without_name_slots(with_name_slots(typed)) == read
 
 
@@ -42,7 +42,7 @@ def test_a_slot_is_letters_alone_and_gives_the_word_back(text):
     letter = with_name_slots(f"{{name|{text}}}")
 
     assert bool(found) == bool(NAME_SLOT.search(letter))
-    assert without_name_slots(letter) == fill_fallback_words(f"{{name|{text}}}")
+    assert without_name_slots(letter) == fill_name_slots_with_fallbacks(f"{{name|{text}}}")
 
 
 @given(st.text(max_size=80))

@@ -20,7 +20,7 @@ def test_a_token_opens_the_purpose_it_was_signed_for():
     token = tokens.sign("unsubscribe", 4711)
 
     assert tokens.is_valid(token, "unsubscribe")
-    assert tokens.claimed_id(token) == 4711
+    assert tokens.unverified_id(token) == 4711
 
 
 def test_a_token_that_is_bound_opens_only_while_the_bound_is_the_same():
@@ -75,12 +75,12 @@ def test_a_token_is_at_most_24_characters_of_base62_and_keeps_the_number(number)
     assert len(token) <= tokens.TOKEN_LENGTH_MAX
     assert token.isascii()
     assert token.isalnum()
-    assert tokens.claimed_id(token) == number
+    assert tokens.unverified_id(token) == number
 
 
 def test_a_number_that_no_database_holds_is_no_number():
-    assert tokens.claimed_id("z" * 8 + "A" * 16) == 62**8 - 1
-    assert tokens.claimed_id("z" * 9 + "A" * 16) is None
+    assert tokens.unverified_id("z" * 8 + "A" * 16) == 62**8 - 1
+    assert tokens.unverified_id("z" * 9 + "A" * 16) is None
 
 
 def test_the_digest_stands_for_a_text_by_purpose_and_tells_nothing():

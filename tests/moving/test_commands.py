@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
-from newsletter.moving.folder.layout import post_names, read_account
+from newsletter.moving.folder.layout import post_names, read_report
 from newsletter.posts.models import Image, Post
 from tests.desk.moving_in.conftest import ghost_zip, packed
 from tests.factories import make_publication
@@ -45,7 +45,7 @@ def test_an_export_is_converted_and_taken_in_by_one_command_or_by_two(export, tm
     assert bodies().keys() == at_once
     assert Image.objects.count() == 1
     assert len(post_names(folder)) == 5
-    assert read_account(folder).site == "https://old.example"
+    assert read_report(folder).site == "https://old.example"
     assert list((settings.DATA_DIR / "imports").iterdir()) == []
 
 

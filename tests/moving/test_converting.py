@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter.moving.converting import ConversionError, cpu_time, run_converter
+from newsletter.moving.converter_process import ConversionError, cpu_time_limit, run_converter
 from newsletter.moving.folder import layout
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -32,7 +32,7 @@ def test_an_export_becomes_a_folder_and_says_how_far_it_is(tmp_path):
 
     assert seen == [(20, 41), (40, 41), (41, 41)]
     assert len(layout.post_names(tmp_path / "out")) == 41
-    assert layout.read_account(tmp_path / "out").program == "Markdown"
+    assert layout.read_report(tmp_path / "out").program == "Markdown"
 
 
 def test_a_zipped_folder_of_posts_is_taken_as_it_is(tmp_path):
@@ -40,14 +40,14 @@ def test_a_zipped_folder_of_posts_is_taken_as_it_is(tmp_path):
     account = layout.ConversionReport("Ghost", posts={"ghost:1": layout.LossReport("one", {"words": 2})})
     layout.write_post(tmp_path / "mine", 1, post)
     address = layout.write_picture(tmp_path / "mine", b"octets", "a.png")
-    layout.write_account(tmp_path / "mine", account)
+    layout.write_report(tmp_path / "mine", account)
     shutil.make_archive(str(tmp_path / "mine"), "zip", tmp_path, "mine")
 
     run_converter(tmp_path / "mine.zip", tmp_path / "out", zone=TAIPEI)
 
-    assert layout.read_account(tmp_path / "out") == account
+    assert layout.read_report(tmp_path / "out") == account
     assert layout.read_post(tmp_path / "out", "posts/0001.md", TAIPEI) == post
-    assert (tmp_path / "out" / layout.picture_file(address)).read_bytes() == b"octets"
+    assert (tmp_path / "out" / layout.picture_path(address)).read_bytes() == b"octets"
 
 
 def test_it_sees_no_secret_of_this_process(tmp_path, monkeypatch):
@@ -115,7 +115,7 @@ def test_an_alias_of_yaml_stops_only_its_own_post(tmp_path):
 
     run_converter(tmp_path / "in", tmp_path / "out", zone=TAIPEI)
 
-    account = layout.read_account(tmp_path / "out")
+    account = layout.read_report(tmp_path / "out")
     assert account.rejected == [("a.md", "its front matter has an alias of YAML, which is refused")]
     assert [*account.posts] == ["markdown:b.md"]
 
@@ -156,12 +156,12 @@ def test_it_says_that_it_lives_however_long_one_post_takes():
 
 
 def test_a_pattern_that_would_never_end_is_stopped():
-    with pytest.raises(TimeoutError), cpu_time(0.05):
+    with pytest.raises(TimeoutError), cpu_time_limit(0.05):
         re.match(r"(a+)+$", "a" * 60 + "b")
 
 
 def test_a_block_that_is_done_in_time_is_left_alone_afterwards():
-    with cpu_time(0.05):
+    with cpu_time_limit(0.05):
         pass
 
     begun = time.process_time()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.operation import programs
-from newsletter.operation.programs import ALL_PROGRAMS, LockNote, Program
+from newsletter.operation.programs import ALL_PROGRAMS, LockInfo, Program
 from newsletter.operation.supervisor import AlreadyInUse
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Component
@@ -49,18 +49,18 @@ def test_a_web_server_is_found_where_it_listens(host, address):
 
 def test_two_of_different_kinds_share_a_folder_and_two_of_one_kind_do_not(settings, tmp_path):
     settings.DATA_DIR = tmp_path
-    first = LockNote(7, "a-machine", "http://127.0.0.1:8000")
+    first = LockInfo(7, "a-machine", "http://127.0.0.1:8000")
 
     with (
         programs.hold_locks([Program.WEB], first),
-        programs.hold_locks([Program.WORKER, Program.CLOCK], LockNote(8, "a-machine")),
+        programs.hold_locks([Program.WORKER, Program.CLOCK], LockInfo(8, "a-machine")),
     ):
         with pytest.raises(AlreadyInUse, match="web: process 7 on a-machine, http"):
-            programs.hold_locks(ALL_PROGRAMS, LockNote.ours()).__enter__()
+            programs.hold_locks(ALL_PROGRAMS, LockInfo.ours()).__enter__()
         with pytest.raises(AlreadyInUse, match="clock: process 8 on a-machine"):
-            programs.hold_locks([Program.CLOCK], LockNote.ours()).__enter__()
+            programs.hold_locks([Program.CLOCK], LockInfo.ours()).__enter__()
 
-    with programs.hold_locks(ALL_PROGRAMS, LockNote.ours()):
+    with programs.hold_locks(ALL_PROGRAMS, LockInfo.ours()):
         pass
 
 

@@ -415,6 +415,6 @@ def _can_lock(lock: Path) -> bool:
 def test_the_work_of_a_child_is_shown_by_the_file_of_its_name(settings, tmp_path):
     settings.DATA_DIR, settings.REDIS_URL = tmp_path, ""
 
-    Child("lane-1", heartbeats.beat_process).run()
+    Child("lane-1", heartbeats.record_heartbeat).run()
 
     assert heartbeats.last_beat("lane-1") == pytest.approx(time.monotonic(), abs=30)

@@ -3,7 +3,7 @@ import re
 import pytest
 from django.utils import timezone
 
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.posts.models import Post, Series
 from tests.factories import make_issue, make_post, make_publication
 from tests.posts.test_release import change, saved
@@ -68,7 +68,7 @@ def test_a_series_without_a_listed_post_is_nowhere(client, slow):
 def test_a_letter_says_the_series_of_a_post_in_both_parts_and_nothing_without_one(slow):
     alone, in_series = make_post("單篇"), part(3, slow)
 
-    with_it, without = freeze(make_issue(in_series)), freeze(make_issue(alone))
+    with_it, without = freeze_letter(make_issue(in_series)), freeze_letter(make_issue(alone))
 
     assert 'href="https://news.example.org/series/slow-work/"' in with_it.html
     for words in (with_it.html, with_it.text):

@@ -81,11 +81,11 @@ def test_a_busy_part_writes_six_times_a_minute_and_no_byte(settings, monkeypatch
 
 
 def test_a_process_shows_its_work_by_the_file_of_its_own_name():
-    heartbeats.beat_process()
+    heartbeats.record_heartbeat()
     nobodys = heartbeats.last_beat("lane-1")
     heartbeats.set_process_name("lane-1")
 
-    heartbeats.beat_process()
+    heartbeats.record_heartbeat()
 
     assert nobodys is None
     assert heartbeats.last_beat("lane-1") is not None

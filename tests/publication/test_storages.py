@@ -11,7 +11,7 @@ from django.core.management import call_command
 from PIL import Image as Drawing
 
 from newsletter.buckets import PicturesUnavailable
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.mail import letters
 from newsletter.posts.models import Image, Post
 from newsletter.posts.tasks import finish_pictures
@@ -107,7 +107,7 @@ def test_a_logo_is_in_icons_and_mails_and_a_book_has_its_pictures(either_media, 
     issue = make_issue(make_post(cover=kept()), number=7, sent_at=PUBLISHED_AT)
 
     assert Drawing.open(BytesIO(client.get("/icon-192.png").content)).size == (192, 192)
-    assert 'src="https://news.example.org/media/0123456789abcdef/logo.png"' in freeze(issue).html
+    assert 'src="https://news.example.org/media/0123456789abcdef/logo.png"' in freeze_letter(issue).html
     book = client.get(f"/issues/{PUBLISHED_AT.year}.epub")
     assert b".jpg" in book.getvalue()
 
@@ -203,12 +203,12 @@ def test_a_letter_is_not_frozen_without_its_logo_but_a_confirmation_leaves(lost_
     issue = make_issue(make_post(), number=7)
 
     with pytest.raises(PicturesUnavailable):
-        freeze(issue)
+        freeze_letter(issue)
 
     publication.logo = ""
     publication.save()
     caches["pages"].clear()
-    assert "題" in freeze(make_issue(make_post("題"), number=8)).html
+    assert "題" in freeze_letter(make_issue(make_post("題"), number=8)).html
 
     publication.logo = NAME
     context = {"publication": publication, "days": 2}

@@ -33,29 +33,29 @@ def changed(payload: str, **parameters: object) -> str:
 def test_a_solved_sum_is_a_proof_once():
     payload = solved(signup.make_challenge(READER, NOW))
 
-    assert [signup.is_proof_valid(payload, READER) for _time in range(3)] == [True, False, False]
+    assert [signup.redeem_proof(payload, READER) for _time in range(3)] == [True, False, False]
 
 
 def test_any_spelling_of_the_address_may_have_it():
     payload = solved(signup.make_challenge(READER, NOW))
 
-    assert signup.is_proof_valid(payload, "Reader@Example.ORG")
+    assert signup.redeem_proof(payload, "Reader@Example.ORG")
 
 
 def test_a_sum_is_for_its_own_address():
     payload = solved(signup.make_challenge(READER, NOW))
 
-    assert not signup.is_proof_valid(payload, "other@example.org")
-    assert signup.is_proof_valid(payload, READER)  # not spent by the wrong one
+    assert not signup.redeem_proof(payload, "other@example.org")
+    assert signup.redeem_proof(payload, READER)  # not spent by the wrong one
 
 
 def test_a_sum_is_good_for_twenty_minutes(clock):
     payloads = [solved(signup.make_challenge(READER, NOW)) for _sum in range(2)]
 
     clock.shift(timedelta(minutes=20))
-    assert signup.is_proof_valid(payloads[0], READER)
+    assert signup.redeem_proof(payloads[0], READER)
     clock.shift(timedelta(seconds=1))
-    assert not signup.is_proof_valid(payloads[1], READER)
+    assert not signup.redeem_proof(payloads[1], READER)
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_a_sum_is_good_for_twenty_minutes(clock):
     [{"cost": 1}, {"expiresAt": 99_999_999_999}, {"keySignature": None}, {"keyPrefix": "0"}, {"data": None}],
 )
 def test_a_sum_that_was_made_easier_is_none_of_ours(parameters):
-    assert not signup.is_proof_valid(changed(solved(signup.make_challenge(READER, NOW)), **parameters), READER)
+    assert not signup.redeem_proof(changed(solved(signup.make_challenge(READER, NOW)), **parameters), READER)
 
 
 def test_a_guess_is_no_solution():
     found = json.loads(base64.b64decode(solved(signup.make_challenge(READER, NOW))))
     found["solution"] = {"counter": 0, "derivedKey": "00" * 32}
 
-    assert not signup.is_proof_valid(base64.b64encode(json.dumps(found).encode()).decode(), READER)
+    assert not signup.redeem_proof(base64.b64encode(json.dumps(found).encode()).decode(), READER)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_guess_is_no_solution():
     ],
 )
 def test_what_is_no_answer_is_no_proof(text):
-    assert not signup.is_proof_valid(text, READER)
+    assert not signup.redeem_proof(text, READER)
 
 
 def test_a_true_answer_fits():
@@ -100,7 +100,7 @@ def test_an_old_secret_opens_nothing(settings):
     payload = solved(signup.make_challenge(READER, NOW))
     settings.SECRET_KEY = "another"
 
-    assert not signup.is_proof_valid(payload, READER)
+    assert not signup.redeem_proof(payload, READER)
 
 
 def test_the_sum_tells_no_address():
@@ -109,8 +109,8 @@ def test_the_sum_tells_no_address():
 
 def test_a_server_that_forgot_lets_an_answer_pass_once_more_for_its_own_address_alone():
     payload = solved(signup.make_challenge(READER, NOW))
-    signup.is_proof_valid(payload, READER)
+    signup.redeem_proof(payload, READER)
     cache.clear()
 
-    assert not signup.is_proof_valid(payload, "other@example.org")
-    assert signup.is_proof_valid(payload, READER)
+    assert not signup.redeem_proof(payload, "other@example.org")
+    assert signup.redeem_proof(payload, READER)

@@ -6,7 +6,7 @@ from django.db import connection
 
 from subscribers.models import Invitation, Subscriber, Suppression, address_hash
 from subscribers.models.consents import Consent, ConsentDetails
-from subscribers.signup import Newcomer, add_by_hand, sign_up
+from subscribers.signup import SignupDetails, add_manually, sign_up
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 
@@ -45,7 +45,7 @@ def test_a_suppressed_address_is_not_even_kept(reason):
 @pytest.mark.parametrize(("again", "kept"), [("Anne", "Anne"), ("", "Ann")])
 def test_the_name_that_was_typed_last_is_kept_and_no_name_deletes_none(again, kept):
     for minutes, name in [(0, "Ann"), (20, again)]:
-        assert sign_up("reader@example.org", FORM, NOW + timedelta(minutes=minutes), who=Newcomer(name))
+        assert sign_up("reader@example.org", FORM, NOW + timedelta(minutes=minutes), who=SignupDetails(name))
 
     assert Subscriber.objects.get().name == kept
 
@@ -63,7 +63,7 @@ def test_a_reader_who_left_and_is_signed_up_by_another_stays_away():
 def test_a_reader_who_is_added_by_hand_is_active_at_once():
     reader = Subscriber(email="reader@example.org")
 
-    add_by_hand(reader, ConsentDetails("by hand: at the fair"), NOW)
+    add_manually(reader, ConsentDetails("by hand: at the fair"), NOW)
 
     assert list(Subscriber.objects.mailable(NOW)) == [reader]
     (line,) = reader.consents.all()
@@ -89,7 +89,7 @@ def test_who_has_left_invites_nobody_any_more():
     reader = make_subscriber()
     reader.unsubscribe(NOW)
 
-    sign_up("friend@example.org", FORM, NOW, who=Newcomer(by=reader))
+    sign_up("friend@example.org", FORM, NOW, who=SignupDetails(by=reader))
 
     assert not Invitation.objects.exists()
 
@@ -106,6 +106,6 @@ def test_a_mail_that_waits_its_turn_is_not_sent_sooner_by_another_that_would_wai
 def test_nobody_renames_a_reader_by_signing_them_up():
     make_subscriber("reader@example.org", name="Ming")
 
-    sign_up("reader@example.org", FORM, NOW, who=Newcomer(name="Mallory"))
+    sign_up("reader@example.org", FORM, NOW, who=SignupDetails(name="Mallory"))
 
     assert Subscriber.objects.get().name == "Ming"

@@ -12,8 +12,8 @@ from django.core.management.commands import flush
 from django.core.management.sql import emit_post_migrate_signal, sql_flush
 from django.db import connections, transaction
 
-GIVEN = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
-SCHEMA = {  # what asks for a row that is another one when the schema has changed
+RESTORED_TABLES = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
+SCHEMA_VERSION_QUERIES = {  # what asks for a row that is another one when the schema has changed
     "sqlite": "PRAGMA schema_version",
     "postgresql": (
         "SELECT count(*), max(oid), (SELECT max(id) FROM django_migrations) FROM pg_trigger WHERE NOT tgisinternal"
@@ -34,16 +34,16 @@ class SavedRows:
     def give(self, verbosity: int, interactive: bool, db: str, **kwargs: Any) -> None:
         connection = connections[db]
         with transaction.atomic(using=db), connection.cursor() as cursor:
-            if _schema(cursor) == self.schema:
+            if _schema_version(cursor) == self.schema:
                 self._write(cursor)
             else:
-                _empty(cursor, GIVEN)
+                _empty(cursor, RESTORED_TABLES)
                 emit_post_migrate_signal(verbosity, interactive, db, **kwargs)
                 self._remember(cursor)
 
     def _remember(self, cursor: Any) -> None:
-        self.schema = _schema(cursor)
-        self.rows = {table: _rows(cursor, table) for table in GIVEN}
+        self.schema = _schema_version(cursor)
+        self.rows = {table: _rows(cursor, table) for table in RESTORED_TABLES}
 
     def _write(self, cursor: Any) -> None:
         """Rewrite changed tables, each by one statement: single inserts take 20 times as long."""
@@ -56,7 +56,7 @@ class SavedRows:
 
 
 def _rows(cursor: Any, table: str) -> list[tuple[Any, ...]]:
-    return _asked(cursor, f"SELECT * FROM {table}")
+    return _fetch_all(cursor, f"SELECT * FROM {table}")
 
 
 def _empty(cursor: Any, tables: Iterable[str]) -> None:
@@ -65,11 +65,11 @@ def _empty(cursor: Any, tables: Iterable[str]) -> None:
         cursor.execute(f"DELETE FROM {table}")
 
 
-def _schema(cursor: Any) -> object:
-    return _asked(cursor, SCHEMA[cursor.db.vendor])
+def _schema_version(cursor: Any) -> object:
+    return _fetch_all(cursor, SCHEMA_VERSION_QUERIES[cursor.db.vendor])
 
 
-def _asked(cursor: Any, statement: str) -> list[tuple[Any, ...]]:
+def _fetch_all(cursor: Any, statement: str) -> list[tuple[Any, ...]]:
     cursor.execute(statement)
     found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
@@ -83,14 +83,14 @@ def flush_statements(style: Any, connection: Any, **options: Any) -> list[str]:
     if connection.vendor != "postgresql" or options["reset_sequences"]:
         return sql_flush(style, connection, **options)
     tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
-    looks = [f"(SELECT '{table}' FROM {table} LIMIT 1)" for table in tables if table not in GIVEN]
+    looks = [f"(SELECT '{table}' FROM {table} LIMIT 1)" for table in tables if table not in RESTORED_TABLES]
     with connection.cursor() as cursor:
-        filled = [table for (table,) in _asked(cursor, " UNION ALL ".join(looks))]
+        filled = [table for (table,) in _fetch_all(cursor, " UNION ALL ".join(looks))]
     return ["SET LOCAL session_replication_role = replica", *(f"DELETE FROM {table}" for table in filled)]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _flush_gives_rows() -> Iterator[None]:
+def _fast_flush() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flush, "sql_flush", flush_statements)
         patch.setattr(flush, "emit_post_migrate_signal", SavedRows().give)

@@ -15,7 +15,7 @@ from newsletter.publication.pictures import uploads
 
 resized_once, prepared_once = (
     cache(uploads.resize_picture),
-    cache(uploads.prepare_picture_with_wide),
+    cache(uploads.prepare_picture_with_wide_version),
 )  # for as long as this process
 SECRET = b"25.0340N-Leica-M11"  # what no picture may tell
 ORIENTATION, MAKE, GPS = 0x0112, 0x010F, 0x8825

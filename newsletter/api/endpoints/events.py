@@ -7,8 +7,8 @@ from ninja import Query, Schema
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, decode_cursor, encode_cursor
-from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, page_response, to_json
-from newsletter.api.endpoints.readers import SEE
+from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, page_response, to_dict
+from newsletter.api.endpoints.readers import VIEW_PERMISSIONS
 from newsletter.delivery.models import Event, Mailing
 from subscribers.models import Subscriber
 
@@ -46,7 +46,9 @@ class EventQuery(PageQuery):
     since: AwareTime | None = None
 
 
-@events.reads("/events", scope="events:read", permissions=(*SEE, "delivery.view_mailing"), returns=PageOf[EventOut])
+@events.reads(
+    "/events", scope="events:read", permissions=(*VIEW_PERMISSIONS, "delivery.view_mailing"), returns=PageOf[EventOut]
+)
 def list_events(request: ApiRequest, wanted: Query[EventQuery]) -> ApiResponse:
     """A page of events, those that we were told last first."""
     rows, following = _page(wanted)
@@ -79,7 +81,7 @@ def _to_json(rows: list[Event]) -> list[dict[str, Any]]:
     mailings = {one.mailing_id for one in rows if one.mailing_id}
     issues = dict(Mailing.objects.filter(pk__in=mailings).values_list("pk", "issue__number"))
     return [
-        to_json(
+        to_dict(
             EventOut,
             one,
             reader=readers.get(one.address_hash),

@@ -5,7 +5,7 @@ from datetime import datetime
 from ninja import Schema
 
 from newsletter.api.auth import ApiRequest
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, to_json
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, to_dict
 from newsletter.operation import readiness
 from newsletter.operation.models import Trouble
 
@@ -31,6 +31,6 @@ def read_health(request: ApiRequest) -> ApiResponse:
     """Whether it is ready, part by part, and what is wrong with it."""
     parts = readiness.by_part()
     found = Trouble.objects.exclude(level="")
-    troubles = [to_json(TroubleOut, one, id=one.finding) for one in found]
+    troubles = [to_dict(TroubleOut, one, id=one.finding) for one in found]
     ready = all(answer == "ok" for answer in parts.values())
     return ApiResponse({"ready": ready, "parts": parts, "troubles": troubles})

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, page_response, to_json
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, page_response, to_dict
 from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.sending_days import free_slots
@@ -72,7 +72,7 @@ def _with_json_fields(issues: IssueQuerySet) -> IssueQuerySet:
 
 
 def _to_json(issue: Any) -> dict[str, Any]:
-    return to_json(
+    return to_dict(
         IssueOut,
         issue,
         state=issue.under_way or ("sent" if issue.sent_at else "draft"),

@@ -20,8 +20,8 @@ from newsletter.api.endpoints.issues import IssueNumber, get_issue, issues, matc
 from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.api.tokens import SCHEDULE
 from newsletter.delivery import results, tasks
-from newsletter.delivery.author.alerts import sender_addresses
-from newsletter.delivery.letter.rendering import FrozenLetter, freeze
+from newsletter.delivery.author.alerts import recipient_addresses
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze_letter
 from newsletter.delivery.management.commands.mailing_status import status_of
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal, RehearsalStatus
@@ -86,7 +86,7 @@ def read_rehearsal(
 def begin_rehearsal(request: ApiRequest, number: IssueNumber, audience: SegmentIn) -> ApiResponse:
     """Rehearse an issue as it is now. One that runs already is not begun again."""
     issue, segment, now = get_issue(number), valid_segment(audience.segment, pointer="/segment"), timezone.now()
-    if Rehearsal.objects.standing(issue, segment, freeze(issue).content_hash, now) != RehearsalStatus.RUNNING:
+    if Rehearsal.objects.standing(issue, segment, freeze_letter(issue).content_hash, now) != RehearsalStatus.RUNNING:
         start_rehearsal(issue, segment, now)
     return ApiResponse(_rehearsal_json(issue, segment), status=202)
 
@@ -99,7 +99,7 @@ def valid_segment(segment: str, **place: str) -> str:
 
 def _rehearsal_json(issue: Issue, segment: str) -> dict[str, Any]:
     latest = Rehearsal.objects.latest_of(issue, segment)
-    standing = Rehearsal.objects.standing(issue, segment, freeze(issue).content_hash, timezone.now())
+    standing = Rehearsal.objects.standing(issue, segment, freeze_letter(issue).content_hash, timezone.now())
     return {
         "standing": str(standing),
         "started_at": iso_time(latest.started_at if latest else None),
@@ -188,7 +188,7 @@ def wake_and_respond(issue: Issue) -> ApiResponse:
 
 def require_alert_recipient() -> None:
     """Raise a Problem if nobody would get the alert about a mailing."""
-    if not sender_addresses():
+    if not recipient_addresses():
         text = _("Nobody who may send issues has an e-mail address, so nobody could be told and cancel it.")
         raise Problem("conflict", text)
 
@@ -256,7 +256,7 @@ def schedule_issue(request: ApiRequest, number: IssueNumber, when: ScheduleIn) -
         raise Problem("conflict", _("A mailing of this issue is under way already."))
     require_alert_recipient()
     segment = valid_segment(when.segment, pointer="/segment")
-    letter, form = freeze(issue), _form(issue, when, now)
+    letter, form = freeze_letter(issue), _form(issue, when, now)
     if not form.is_valid():
         raise form_problem(form, FIELD_NAMES)
     if reasons := obstacles(issue, form.send_at or form.begins, letter=letter):

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import FORM, ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, page_response, to_json
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, page_response, to_dict
 from newsletter.api.problems import form_problem
 from newsletter.posts.forms import ImageForm
 from newsletter.posts.models import Image
@@ -97,4 +97,4 @@ def _picture(digest: str) -> Any:
 
 def _to_json(image: Any) -> dict[str, Any]:
     url = f"{settings.SITE_URL}{image.get_absolute_url()}"
-    return to_json(PictureOut, image, id=image.digest, url=url, uses=image.use_count or 0, uploaded_at=image.created_at)
+    return to_dict(PictureOut, image, id=image.digest, url=url, uses=image.use_count or 0, uploaded_at=image.created_at)

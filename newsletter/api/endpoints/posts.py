@@ -13,9 +13,9 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, PathId, page_response, to_json
+from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, PathId, page_response, to_dict
 from newsletter.desk.editor_api import ALL_RULES, check_result, fixed_text
-from newsletter.mail.salutations import fill_fallback_words
+from newsletter.mail.salutations import fill_name_slots_with_fallbacks
 from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, WorkingCopy, parse_tag_names
 from newsletter.posts.models.renderings import render_cached, render_uncached
 from newsletter.posts.proofreading.check import RULES
@@ -58,7 +58,7 @@ def posts_json(posts: Sequence[Post]) -> list[dict[str, Any]]:
 
 def _to_json(post: Post, covers: dict[int, str], now: datetime) -> dict[str, Any]:
     pending_copy = post.pending_copy
-    return to_json(
+    return to_dict(
         PostOut,
         post,
         state=post.state(now).value,
@@ -198,7 +198,7 @@ def check_post(request: ApiRequest, number: PathId) -> ApiResponse:
 @texts_router.computes("/texts/preview", scope="posts:write", permissions=WRITE_PERMISSIONS, returns=PreviewOut)
 def preview_text(request: ApiRequest, text: TextIn) -> ApiResponse:
     """A text as HTML, as readers would see it."""
-    return ApiResponse({"html": fill_fallback_words(render_uncached(text.body))}, etag="")
+    return ApiResponse({"html": fill_name_slots_with_fallbacks(render_uncached(text.body))}, etag="")
 
 
 @texts_router.computes("/texts/check", scope="posts:write", permissions=WRITE_PERMISSIONS, returns=CheckOut)

@@ -12,16 +12,16 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import Page, PageOf, PageQuery, decode_cursor, encode_cursor, paginate
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_json
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_dict
 from newsletter.api.problems import Problem, form_problem
 from newsletter.delivery.models import Delivery, Mailing
-from newsletter.desk.readers.reader_actions import NOT_DONE_TEXTS, READER_ACTIONS, done
-from newsletter.desk.readers.timeline import copies_below
+from newsletter.desk.readers.reader_actions import NOT_DONE_TEXTS, READER_ACTIONS, apply_action
+from newsletter.desk.readers.timeline import deliveries_before
 from newsletter.limits.rate_limits import retry_after_seconds
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import privacy, signup, tasks
-from subscribers.addresses import LENGTH_MAX
+from subscribers.addresses import ADDRESS_LENGTH_MAX
 from subscribers.author_actions import ReaderActionResult
 from subscribers.exporting import csv_download_response, csv_lines, json_lines
 from subscribers.forms import NAME_MAX, SignupForm
@@ -29,7 +29,7 @@ from subscribers.models import Subscriber, SubscriberQuerySet
 from subscribers.models.consents import REASON_LENGTH, Consent, ConsentDetails
 from subscribers.models.tags import TAGS_LENGTH_MAX
 from subscribers.reader_lists import READER_FILTERS, SearchTerm
-from subscribers.signup import HOUR, PER_HOUR
+from subscribers.signup import HOUR_SECONDS, SIGNUPS_PER_HOUR_MAX
 
 CONSENTS_MAX = 300  # newest lines
 State = Literal["pending", "active", "paused", "unsubscribed", "suppressed"]
@@ -67,7 +67,7 @@ class OneReaderOut(ReaderOut):
 
 def _to_json(reader: Any) -> dict[str, Any]:
     is_paused = reader.state == Subscriber.State.PAUSED
-    return to_json(
+    return to_dict(
         ReaderOut,
         reader,
         state="suppressed" if reader.barred else reader.state,
@@ -80,11 +80,11 @@ def _to_json(reader: Any) -> dict[str, Any]:
 def consents_json(reader: Subscriber) -> list[dict[str, Any]]:
     """Newest first."""
     lines = Consent.objects.filter(subscriber=reader).select_related("text").order_by("-pk")[:CONSENTS_MAX]
-    return [to_json(ConsentOut, line, text=line.text.words if line.text else "") for line in lines]
+    return [to_dict(ConsentOut, line, text=line.text.words if line.text else "") for line in lines]
 
 
 readers = EndpointRouter(tags=["readers"])
-SEE = ("subscribers.see_readers",)
+VIEW_PERMISSIONS = ("subscribers.see_readers",)
 
 
 class ReaderQuery(PageQuery):
@@ -93,7 +93,7 @@ class ReaderQuery(PageQuery):
     source: how they came. joined_from, joined_to: local days of their confirmation.
     """
 
-    q: Annotated[str, Query(max_length=LENGTH_MAX)] = ""
+    q: Annotated[str, Query(max_length=ADDRESS_LENGTH_MAX)] = ""
     state: Literal["pending", "active", "paused", "unsubscribed", "suppressed"] | None = None
     tag: Annotated[str, Query(max_length=TAGS_LENGTH_MAX)] = ""
     source: Literal["web", "import", "hand", "api"] | None = None
@@ -107,7 +107,7 @@ class ReaderQuery(PageQuery):
         return found
 
 
-@readers.reads("/readers", scope="readers:read", permissions=SEE, returns=PageOf[ReaderOut])
+@readers.reads("/readers", scope="readers:read", permissions=VIEW_PERMISSIONS, returns=PageOf[ReaderOut])
 def list_readers(request: ApiRequest, wanted: Query[ReaderQuery]) -> ApiResponse:
     """A page of readers, the newest first. Nobody counts them."""
     found, term = wanted.among(Subscriber.objects.all()), wanted.q.strip()
@@ -133,7 +133,7 @@ def _page_of_found(found: SubscriberQuerySet, text: str, wanted: ReaderQuery) ->
     return Page(rows, encode_cursor([keys[wanted.limit - 1], term.oldest]) if len(keys) > wanted.limit else "")
 
 
-@readers.reads("/readers/{number:number}", scope="readers:read", permissions=SEE, returns=OneReaderOut)
+@readers.reads("/readers/{number:number}", scope="readers:read", permissions=VIEW_PERMISSIONS, returns=OneReaderOut)
 def read_reader(request: ApiRequest, number: PathId) -> ApiResponse:
     """One reader, with the record of what they agreed to and took back."""
     item = reader_json(number)
@@ -144,16 +144,16 @@ def reader_json(number: int) -> dict[str, Any]:
     return _to_json(get_object_or_404(Subscriber.objects.for_listing(), pk=number))
 
 
-CARE = ("subscribers.see_readers", "subscribers.change_subscriber")
-WORDS_MAX = 2000
+CHANGE_PERMISSIONS = ("subscribers.see_readers", "subscribers.change_subscriber")
+CONSENT_LENGTH_MAX = 2000
 
 
 class ReaderIn(Schema):
     """consent: the words by which they asked for it, as your form shows them."""
 
     model_config = ConfigDict(extra="forbid")
-    email: Annotated[str, Field(min_length=3, max_length=LENGTH_MAX)]
-    consent: Annotated[str, Field(min_length=1, max_length=WORDS_MAX)]
+    email: Annotated[str, Field(min_length=3, max_length=ADDRESS_LENGTH_MAX)]
+    consent: Annotated[str, Field(min_length=1, max_length=CONSENT_LENGTH_MAX)]
     name: Annotated[str, Field(max_length=NAME_MAX)] = ""
 
 
@@ -164,7 +164,7 @@ class AskedOut(Schema):
     status: str
 
 
-@readers.makes("/readers", scope="readers:write", permissions=CARE, returns=AskedOut, status=202)
+@readers.makes("/readers", scope="readers:write", permissions=CHANGE_PERMISSIONS, returns=AskedOut, status=202)
 def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
     """Have somebody asked by mail whether they want the newsletter."""
     now = timezone.now()
@@ -173,16 +173,18 @@ def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
     form = SignupForm({"email": new.email, "name": new.name, "sure": "1"})
     if not form.is_valid():
         raise form_problem(form, {})
-    if seconds := retry_after_seconds("signup-api", str(request.auth.pk), limit=PER_HOUR, seconds=HOUR, now=now):
+    if seconds := retry_after_seconds(
+        "signup-api", str(request.auth.pk), limit=SIGNUPS_PER_HOUR_MAX, seconds=HOUR_SECONDS, now=now
+    ):
         raise Problem("too-many", headers={"Retry-After": str(seconds)})
     how = ConsentDetails(f"api:{request.auth.name}", new.consent, notice=privacy.notice_text())
     email = form.cleaned_data["email"]
-    if signup.sign_up(email, how, now, who=signup.Newcomer(form.cleaned_data["name"])):
+    if signup.sign_up(email, how, now, who=signup.SignupDetails(form.cleaned_data["name"])):
         enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
     return ApiResponse({"email": email, "status": "asked"}, status=202, etag="")
 
 
-WRITE = "readers:write"
+WRITE_SCOPE = "readers:write"
 SUCCESSFUL_RESULTS = {ReaderActionResult.DONE, ReaderActionResult.ALREADY}
 
 
@@ -203,31 +205,45 @@ class PauseReaderIn(ReasonIn):
     until_on: date
 
 
-@readers.makes("/readers/{number:number}/tag", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
+@readers.makes(
+    "/readers/{number:number}/tag", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
+)
 def tag_reader(request: ApiRequest, number: PathId, options: TagReaderIn) -> ApiResponse:
     """Give a tag to a reader."""
     return _act(number, "tag", options)
 
 
-@readers.makes("/readers/{number:number}/untag", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
+@readers.makes(
+    "/readers/{number:number}/untag", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
+)
 def untag_reader(request: ApiRequest, number: PathId, options: TagReaderIn) -> ApiResponse:
     """Take a tag from a reader."""
     return _act(number, "untag", options)
 
 
-@readers.makes("/readers/{number:number}/pause", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
+@readers.makes(
+    "/readers/{number:number}/pause", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
+)
 def pause_reader(request: ApiRequest, number: PathId, options: PauseReaderIn) -> ApiResponse:
     """Let no issue go to a reader until a day. A longer pause of their own stands."""
     return _act(number, "pause", options)
 
 
-@readers.makes("/readers/{number:number}/resume", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
+@readers.makes(
+    "/readers/{number:number}/resume", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
+)
 def resume_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> ApiResponse:
     """End the pause of a reader."""
     return _act(number, "resume", options)
 
 
-@readers.makes("/readers/{number:number}/unsubscribe", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
+@readers.makes(
+    "/readers/{number:number}/unsubscribe",
+    scope=WRITE_SCOPE,
+    permissions=CHANGE_PERMISSIONS,
+    returns=ReaderOut,
+    status=200,
+)
 def unsubscribe_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> ApiResponse:
     """Let a reader leave. They come back by signing up and confirming again."""
     return _act(number, "unsubscribe", options)
@@ -235,8 +251,8 @@ def unsubscribe_reader(request: ApiRequest, number: PathId, options: ReasonIn) -
 
 @readers.changes(
     "/readers/{number:number}",
-    scope=WRITE,
-    permissions=(*CARE, "subscribers.delete_subscriber"),
+    scope=WRITE_SCOPE,
+    permissions=(*CHANGE_PERMISSIONS, "subscribers.delete_subscriber"),
     returns=None,
     method="DELETE",
     status=204,
@@ -255,7 +271,7 @@ def _act(number: int, name: str, options: ReasonIn) -> ApiResponse:
     form = act.form(typed)
     if not form.is_valid():
         raise form_problem(form, {})
-    if other := set(done(reader, act, form)) - SUCCESSFUL_RESULTS:
+    if other := set(apply_action(reader, act, form)) - SUCCESSFUL_RESULTS:
         raise Problem("conflict", str(NOT_DONE_TEXTS[other.pop()]))
     item = reader_json(number)
     return ApiResponse(item)
@@ -284,19 +300,19 @@ class DeliveryQuery(Schema):
 @readers.reads(
     "/readers/{number:number}/deliveries",
     scope="deliveries:read",
-    permissions=(*SEE, "delivery.view_mailing"),
+    permissions=(*VIEW_PERMISSIONS, "delivery.view_mailing"),
     returns=PageOf[DeliveryOut],
 )
 def list_deliveries(request: ApiRequest, number: PathId, wanted: Query[DeliveryQuery]) -> ApiResponse:
     """A page of the copies of a reader, those of the latest mailing first."""
     before = int(decode_cursor(wanted.cursor, 1)[0]) if wanted.cursor else None
-    found, floor = copies_below(get_object_or_404(Subscriber, pk=number), before)
+    found, floor = deliveries_before(get_object_or_404(Subscriber, pk=number), before)
     items = [_delivery_json(mailing, copy) for mailing, copy in sorted(found, key=lambda one: -one[0].pk)]
     return page_response(items, encode_cursor([floor]) if floor else "")
 
 
 def _delivery_json(mailing: Mailing, copy: Any) -> dict[str, Any]:
-    return to_json(
+    return to_dict(
         DeliveryOut,
         copy,
         issue=mailing.issue.number,
@@ -311,7 +327,7 @@ def _delivery_json(mailing: Mailing, copy: Any) -> dict[str, Any]:
 
 
 NDJSON = "application/x-ndjson"
-EXPORT = ("subscribers.see_readers", "subscribers.export_readers")
+EXPORT_PERMISSIONS = ("subscribers.see_readers", "subscribers.export_readers")
 
 
 class ExportQuery(Schema):
@@ -320,7 +336,7 @@ class ExportQuery(Schema):
     format: Literal["ndjson", "csv"] = "ndjson"
 
 
-@readers.reads("/readers/export", scope="readers:export", permissions=EXPORT, returns=None)
+@readers.reads("/readers/export", scope="readers:export", permissions=EXPORT_PERMISSIONS, returns=None)
 def export_readers(request: ApiRequest, wanted: Query[ExportQuery]) -> ApiResponse | StreamingHttpResponse:
     """Take the list of readers away, the first who came first. A suppressed address has the reason as its state."""
     everybody = Subscriber.objects.all()

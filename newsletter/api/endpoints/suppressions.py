@@ -11,11 +11,11 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_json
-from newsletter.api.endpoints.readers import SEE
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_dict
+from newsletter.api.endpoints.readers import VIEW_PERMISSIONS
 from newsletter.api.problems import Problem, form_problem
 from subscribers import author_actions
-from subscribers.addresses import LENGTH_MAX
+from subscribers.addresses import ADDRESS_LENGTH_MAX
 from subscribers.forms import SuppressionForm
 from subscribers.models import Suppression
 from subscribers.reader_lists import by_address
@@ -37,17 +37,17 @@ class SuppressionOut(Schema):
 class SuppressionQuery(PageQuery):
     """q: a whole address in any spelling, or the beginning of one."""
 
-    q: Annotated[str, Query(max_length=LENGTH_MAX)] = ""
+    q: Annotated[str, Query(max_length=ADDRESS_LENGTH_MAX)] = ""
     reason: Reason | None = None
 
 
 class SuppressionIn(Schema):
     model_config = ConfigDict(extra="forbid")
-    email: Annotated[str, Field(min_length=3, max_length=LENGTH_MAX)]
+    email: Annotated[str, Field(min_length=3, max_length=ADDRESS_LENGTH_MAX)]
     note: Annotated[str, Field(max_length=500)] = ""
 
 
-@suppressions.reads("/suppressions", scope="readers:read", permissions=SEE, returns=PageOf[SuppressionOut])
+@suppressions.reads("/suppressions", scope="readers:read", permissions=VIEW_PERMISSIONS, returns=PageOf[SuppressionOut])
 def list_suppressions(request: ApiRequest, wanted: Query[SuppressionQuery]) -> ApiResponse:
     """A page of suppressed addresses, the newest first."""
     found = Suppression.objects.all()
@@ -59,14 +59,19 @@ def list_suppressions(request: ApiRequest, wanted: Query[SuppressionQuery]) -> A
     return page_response([_to_json(one) for one in page.rows], page.next)
 
 
-@suppressions.reads("/suppressions/{number:number}", scope="readers:read", permissions=SEE, returns=SuppressionOut)
+@suppressions.reads(
+    "/suppressions/{number:number}", scope="readers:read", permissions=VIEW_PERMISSIONS, returns=SuppressionOut
+)
 def read_suppression(request: ApiRequest, number: PathId) -> ApiResponse:
     """One suppressed address."""
     return ApiResponse(_to_json(get_object_or_404(Suppression, pk=number)))
 
 
 @suppressions.makes(
-    "/suppressions", scope="readers:write", permissions=(*SEE, "subscribers.add_suppression"), returns=SuppressionOut
+    "/suppressions",
+    scope="readers:write",
+    permissions=(*VIEW_PERMISSIONS, "subscribers.add_suppression"),
+    returns=SuppressionOut,
 )
 def suppress_address(request: ApiRequest, new: SuppressionIn) -> ApiResponse:
     """Let no mail go to an address any more, whoever it belongs to."""
@@ -81,7 +86,7 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> ApiResponse:
 @suppressions.changes(
     "/suppressions/{number:number}",
     scope="readers:write",
-    permissions=(*SEE, "subscribers.delete_suppression"),
+    permissions=(*VIEW_PERMISSIONS, "subscribers.delete_suppression"),
     returns=None,
     method="DELETE",
     status=204,
@@ -98,4 +103,4 @@ def lift_suppression(request: ApiRequest, number: PathId) -> HttpResponse:
 
 
 def _to_json(one: Suppression) -> dict[str, Any]:
-    return to_json(SuppressionOut, one, since=one.created_at)
+    return to_dict(SuppressionOut, one, since=one.created_at)

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_json
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_dict
 from newsletter.api.problems import form_problem
 from newsletter.posts.admin import reindex
 from newsletter.posts.models import TAG_NAME_MAX, Tag
@@ -72,4 +72,4 @@ def _tag(number: int) -> Any:
 
 
 def _to_json(tag: Any) -> dict[str, Any]:
-    return to_json(TagOut, tag, url=f"{settings.SITE_URL}{tag.get_absolute_url()}", posts=tag.uses)
+    return to_dict(TagOut, tag, url=f"{settings.SITE_URL}{tag.get_absolute_url()}", posts=tag.uses)

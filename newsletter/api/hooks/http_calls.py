@@ -25,7 +25,7 @@ from newsletter.issues.models import Issue
 from newsletter.mail import safe_http
 from newsletter.mail.safe_http import RequestBlocked
 from newsletter.posts.models import Post
-from subscribers.addresses import without_addresses
+from subscribers.addresses import mask_addresses
 from subscribers.models import Subscriber, Suppression
 
 API_PATH = "/api/v1"
@@ -74,7 +74,7 @@ def _mailing_data(call: Call, now: datetime) -> Payload | None:
     if call.event == HookEventType.SCHEDULED:
         data["send_at"] = _iso(step.send_at) if step.send_at else None
     if call.event == HookEventType.PAUSED:
-        data["reason"] = without_addresses(step.detail)
+        data["reason"] = mask_addresses(step.detail)
     return data
 
 

@@ -19,11 +19,11 @@ from newsletter.mail.queued_mail import BACKOFF_MAX, QueuedMail, Retry, backoff
 from newsletter.mail.smtp_replies import SendFailure
 from newsletter.publication.changes import Via
 from newsletter.publication.models import Publication
-from subscribers.addresses import without_addresses
+from subscribers.addresses import mask_addresses
 from subscribers.models import cached_reader_counts
 
 
-def sender_addresses() -> list[str]:
+def recipient_addresses() -> list[str]:
     """Addresses of staff who may send issues: a reminder's links send one without a login."""
     users = User.objects.with_perm("issues.send_issue", backend="django.contrib.auth.backends.ModelBackend")
     return list(users.filter(is_staff=True).exclude(email="").order_by("pk").values_list("email", flat=True))
@@ -36,7 +36,7 @@ class AuthorMail[Row: (Alert, Reminder, ResultLetter)](QueuedMail[Row]):
     """
 
     def is_wanted(self, row: Row, now: datetime) -> bool:
-        return bool(sender_addresses())
+        return bool(recipient_addresses())
 
     def retry(self, row: Row, failure: SendFailure, now: datetime) -> Retry:
         return Retry(now + backoff(row.tries, BACKOFF_MAX), row.tries)
@@ -55,7 +55,7 @@ def cancel_url(mailing: Mailing) -> str:
 
 def mailing_by_token(token: str) -> Mailing | None:
     announced = Mailing.objects.filter(alerts__kind="announced").select_related("issue").defer("html", "text")
-    mailing = announced.filter(pk=tokens.claimed_id(token) or 0).first()
+    mailing = announced.filter(pk=tokens.unverified_id(token) or 0).first()
     return mailing if mailing and tokens.is_valid(token, LINK_PURPOSE, mailing.token_salt) else None
 
 
@@ -116,7 +116,7 @@ def _current_alerts(mailing: Mailing) -> Iterator[tuple[Kind, str]]:
         return
     if mailing.state == Mailing.State.PAUSED and mailing.paused_by != Mailing.Cause.AUTHOR:
         is_late = mailing.paused_by == Mailing.Cause.LATE
-        yield (Kind.LATE if is_late else Kind.STOPPED), without_addresses(mailing.reason)
+        yield (Kind.LATE if is_late else Kind.STOPPED), mask_addresses(mailing.reason)
     if mailing.planned_at:
         counts = mailing.counts()
         if counts.uncertain:
@@ -136,7 +136,7 @@ class AlertMail(AuthorMail[Alert]):
         return not is_over and super().is_wanted(row, now)
 
     def build(self, row: Alert, now: datetime) -> tuple[Mail, dict[str, object]]:
-        return build_alert_mail(row, sender_addresses()), {"notified_at": now}
+        return build_alert_mail(row, recipient_addresses()), {"notified_at": now}
 
 
 ALERT_MAIL = AlertMail()

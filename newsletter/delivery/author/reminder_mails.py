@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.author.icalendar_feed import calendar_url
-from newsletter.delivery.letter.rendering import FrozenLetter, fill, freeze, html_and_text, reader_values
+from newsletter.delivery.letter.rendering import FrozenLetter, fill, freeze_letter, html_and_text, reader_values
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving
@@ -38,7 +38,7 @@ def approve_token(reminder: Reminder) -> str:
 
 def reminder_by_token(token: str) -> Reminder | None:
     letters_sent = Reminder.objects.filter(kind=Reminder.Kind.LETTER).select_related("issue")
-    reminder = letters_sent.filter(pk=tokens.claimed_id(token) or 0).first()
+    reminder = letters_sent.filter(pk=tokens.unverified_id(token) or 0).first()
     return reminder if reminder and tokens.is_valid(token, LINK_PURPOSE, _token_salt(reminder)) else None
 
 
@@ -103,7 +103,7 @@ def _approval_content(reminder: Reminder, publication: Publication, frozen: Froz
     """The issue as it would be sent at the slot, below a panel with the author's choices."""
     issue = reminder.issue
     assert issue is not None  # noqa: S101 - letters always have an issue
-    frozen = frozen or freeze(issue)
+    frozen = frozen or freeze_letter(issue)
     mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **frozen.columns())
     values = reader_values(Subscriber(pk=0, email=publication.sender_email, token_salt=""))
     whole_html, whole_text = html_and_text(mailing)

@@ -15,8 +15,8 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from newsletter.delivery.author import reminder_mails
-from newsletter.delivery.author.alerts import AuthorMail, insert_new, sender_addresses
-from newsletter.delivery.letter.rendering import FrozenLetter, freeze
+from newsletter.delivery.author.alerts import AuthorMail, insert_new, recipient_addresses
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze_letter
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import MISSED_MAILED_FOR, Reminder
 from newsletter.delivery.planning import approving, beginning
@@ -62,7 +62,7 @@ def _record_reminder(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> b
         return False
     issue = proposed_issue()
     if kind == Kind.LETTER and (
-        issue is None or obstacles_without_letter(issue, slot_at) or size_obstacles(issue, freeze(issue))
+        issue is None or obstacles_without_letter(issue, slot_at) or size_obstacles(issue, freeze_letter(issue))
     ):
         return False
     row = Reminder(kind=kind, slot_at=slot_at, issue=issue, at=now, due_at=now)
@@ -99,10 +99,10 @@ class ReminderMail(AuthorMail[Reminder]):
     def build(self, row: Reminder, now: datetime) -> tuple[Mail, dict[str, object]]:
         """The mail, and for a letter its content, for which alone an approval is valid."""
         if row.kind != Kind.LETTER or row.issue is None:
-            return reminder_mails.build_reminder(row, sender_addresses(), now), {"notified_at": now}
-        frozen = freeze(row.issue)
+            return reminder_mails.build_reminder(row, recipient_addresses(), now), {"notified_at": now}
+        frozen = freeze_letter(row.issue)
         shown = {"notified_at": now, "content_hash": frozen.content_hash, "text": frozen.text}
-        return reminder_mails.build_reminder(row, sender_addresses(), now, frozen=frozen), shown
+        return reminder_mails.build_reminder(row, recipient_addresses(), now, frozen=frozen), shown
 
 
 REMINDER_MAIL = ReminderMail()
@@ -125,7 +125,7 @@ def approve(reminder: Reminder, now: datetime) -> Mailing | None:
 
 def _schedule(reminder: Reminder, issue: Issue, now: datetime) -> Mailing:
     """Approve within the caller's transaction; raises IssueChanged if an edit came in between."""
-    hold = approving.hold_time(Publication.objects.current())
+    hold = approving.hold_duration(Publication.objects.current())
     mailing = approving.approve(issue, send_at=reminder.slot_at, now=now, hold=hold)
     if mailing.content_hash != reminder.content_hash:
         raise IssueChanged
@@ -172,7 +172,7 @@ def send_unanswered(now: datetime) -> int:
     publication = Publication.objects.fresh()
     if publication.unapproved != Publication.Unapproved.GO:
         return 0
-    soon = now + approving.hold_time(publication) + SCHEDULE_AHEAD
+    soon = now + approving.hold_duration(publication) + SCHEDULE_AHEAD
     due = Reminder.objects.unanswered().filter(slot_at__lte=soon, slot_at__gt=now - beginning.LATE_AFTER)
     return sum(_send_unanswered_letter(one, now) for one in due.select_related("issue"))
 
@@ -225,7 +225,7 @@ def reason_not_to_send(letter: Reminder, now: datetime) -> tuple[Reminder.Reason
         return Reason.OFF_RHYTHM, ""
     if neighbour := _nearby_issue_time(letter.slot_at):
         return Reason.TOO_SOON, neighbour
-    frozen = freeze(letter.issue)
+    frozen = freeze_letter(letter.issue)
     if sentences := _obstacle_sentences(letter.issue, max(letter.slot_at, now), frozen):
         return Reason.OBSTACLE, sentences
     if letter.notified_at is None or letter.content_hash != frozen.content_hash:
@@ -268,7 +268,7 @@ def missed_slots(now: datetime) -> Iterator[Reminder]:
         if is_missed and (why := reason_not_to_send(letter, now)):
             yield _missed_row(letter.slot_at, letter.issue, why, now)
     if (slot_at := _unreminded_slot(publication, now)) and (issue := proposed_issue()) and issue.created_at < slot_at:
-        sentences = _obstacle_sentences(issue, slot_at, freeze(issue))
+        sentences = _obstacle_sentences(issue, slot_at, freeze_letter(issue))
         yield _missed_row(slot_at, issue, (Reason.OBSTACLE if sentences else Reason.DOWN, sentences), now)
 
 

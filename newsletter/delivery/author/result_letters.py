@@ -13,9 +13,9 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery import results
-from newsletter.delivery.author.alerts import AuthorMail, insert_new, sender_addresses
+from newsletter.delivery.author.alerts import AuthorMail, insert_new, recipient_addresses
 from newsletter.delivery.models import Mailing, ResultLetter
-from newsletter.delivery.models.reminders import RESULT_MAILED_FOR
+from newsletter.delivery.models.reminders import RESULT_EXPIRES_AFTER
 from newsletter.delivery.results import IssueResult
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, build_automatic_mail
@@ -27,7 +27,7 @@ RESULT_DELAY = timedelta(hours=72)
 def record_due(now: datetime) -> int:
     """Record due results; return how many are new. If results are off, they are recorded without a mail."""
     over = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
-    over = over.filter(finished_at__lte=now - RESULT_DELAY, finished_at__gt=now - RESULT_DELAY - RESULT_MAILED_FOR)
+    over = over.filter(finished_at__lte=now - RESULT_DELAY, finished_at__gt=now - RESULT_DELAY - RESULT_EXPIRES_AFTER)
     recorded = ResultLetter.objects.values("issue")
     due_at = now if Publication.objects.fresh().tells_results else None
     new = over.exclude(issue__in=recorded).order_by("pk").values_list("issue", "pk")
@@ -49,7 +49,7 @@ class ResultMail(AuthorMail[ResultLetter]):
         found = results.issue_result(row.mailing, now)
         if found is None:
             raise ValueError("the mailing is not over")
-        return build_result_letter(found, sender_addresses()), {"notified_at": now}
+        return build_result_letter(found, recipient_addresses()), {"notified_at": now}
 
 
 RESULT_MAIL = ResultMail()

@@ -18,7 +18,7 @@ from newsletter.delivery.author import icalendar_feed, reminders
 from newsletter.delivery.author.alerts import mailing_by_token
 from newsletter.delivery.author.reminder_mails import reminder_by_token
 from newsletter.delivery.letter.losses import LOSSES_SHOWN, losses
-from newsletter.delivery.letter.rendering import FrozenLetter, freeze
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze_letter
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning.approving import PlanningError
@@ -52,7 +52,7 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
     if not is_link_trusted(request):
         return login_redirect(request)
     assert reminder.issue is not None  # noqa: S101 - letters always have an issue
-    now, problem, letter = timezone.now(), "", freeze(reminder.issue)
+    now, problem, letter = timezone.now(), "", freeze_letter(reminder.issue)
     action, state = ACTIONS.get(request.POST.get("do", "")), _reminder_state(reminder, letter, now)
     limit = Publication.objects.current().number_typed_above
     asks_number = cached_reader_counts(now).mailable > limit
@@ -61,7 +61,7 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
         problem = _("Type %(number)s, the number of this issue.") % {"number": reminder.issue.number}
     elif action and state in {"open", "unshown", "changed"}:
         problem = _apply_answer(request, action, reminder, now)
-        letter = freeze(reminder.issue)  # a concurrent edit may be the reason
+        letter = freeze_letter(reminder.issue)  # a concurrent edit may be the reason
         state = _reminder_state(reminder, letter, now)
     context = {
         "reminder": reminder,

@@ -27,7 +27,7 @@ from newsletter.delivery.events.parsed import EventKind, MessageKind, ParsedMess
 from newsletter.delivery.events.parsing import inbound_mail, provider_requests
 from newsletter.delivery.events.rules import NewEvent
 from newsletter.delivery.models import Event, InboundMessage
-from subscribers.addresses import without_addresses
+from subscribers.addresses import mask_addresses
 from subscribers.models.consents import ConsentDetails
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def _parse(inbound: InboundMessage) -> ParsedMessage | None:
 
 def _mark_unreadable(inbound: InboundMessage, why: str) -> None:
     inbound.state, inbound.what = InboundMessage.State.UNREADABLE, MessageKind.UNKNOWN
-    inbound.note = without_addresses(why)[:500]
+    inbound.note = mask_addresses(why)[:500]
 
 
 def _store_and_apply(results: Sequence[ParseResult], now: datetime) -> int:
@@ -227,7 +227,7 @@ def _build_event(inbound: InboundMessage, reported: ReportedEvent, match: CopyMa
         seq=match.seq,
         address_hash=match.address_hash,
         domain=match.domain if reported.bounce_type else "",
-        words=without_addresses(reported.diagnostic)[:500],
+        words=mask_addresses(reported.diagnostic)[:500],
         at=at,
         created_at=timezone.now() if reported.source_id else at,  # the time of a click is not stored
     )

@@ -80,7 +80,7 @@ class CopyMatcher:
 
     def _by_tokens(self, candidates: Iterable[str]) -> Iterator[tuple[int, int]]:
         for token in candidates:
-            mailing_id, seq = divmod(tokens.claimed_id(token) or 0, 1 << SEQ_BITS)
+            mailing_id, seq = divmod(tokens.unverified_id(token) or 0, 1 << SEQ_BITS)
             mailing = self._mailing(mailing_id)
             if mailing is not None and tokens.is_valid(token, "bounce", mailing[0]):
                 yield mailing_id, seq
@@ -115,7 +115,7 @@ def reader_of_copy(mailing_id: int, seq: int) -> Subscriber | None:
 
 
 def unsubscribing_reader(reference: DeliveryReference) -> Subscriber | None:
-    for token in filter(tokens.claimed_id, reference.tokens):
+    for token in filter(tokens.unverified_id, reference.tokens):
         if reader := Subscriber.objects.for_token(token, "unsubscribe"):
             return reader
     return None
@@ -123,7 +123,7 @@ def unsubscribing_reader(reference: DeliveryReference) -> Subscriber | None:
 
 def is_forged(reference: DeliveryReference) -> bool:
     """Whether a report without a valid signature contains what looks like one of ours."""
-    return any(map(tokens.claimed_id, reference.tokens)) or any(map(OUR_MESSAGE_ID.match, reference.message_ids))
+    return any(map(tokens.unverified_id, reference.tokens)) or any(map(OUR_MESSAGE_ID.match, reference.message_ids))
 
 
 def _by_message_ids(candidates: Iterable[str]) -> Iterator[tuple[int, int]]:

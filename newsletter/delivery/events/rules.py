@@ -276,7 +276,7 @@ def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:
     return theirs.filter(state=FAILED).count() > 1 and not theirs.filter(state=SENT).exists()
 
 
-def undecided_dead(mailing: Mailing) -> int:
+def count_undecided_dead(mailing: Mailing) -> int:
     """Addresses called dead that are not suppressed until the author decides."""
     waiting = mailing.refusals.waiting().dead().count()
     if not waiting or mailing.state == Mailing.State.SENDING or mailing.believes_refusals:

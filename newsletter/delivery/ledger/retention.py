@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from newsletter.delivery.ledger.breakdown import CLOSED_STATES
 from newsletter.delivery.models import Batch, Delivery, InboundMessage, Mailing, MailingQuerySet, Refusal
-from subscribers.addresses import without_addresses
+from subscribers.addresses import mask_addresses
 from subscribers.models import Forgotten, Subscriber
 
 DAYS_MIN = 90  # bounces and replies refer to deliveries for so long
@@ -61,7 +61,7 @@ def redact_replies(reader: Subscriber) -> None:
     """Remove a reader's address from the replies of servers, before the reader is erased."""
     for copy in Delivery.objects.filter(subscriber=reader).exclude(reply=""):
         own = Delivery.objects.filter(mailing_id=copy.mailing_id, seq=copy.seq)
-        own.update(reply=without_addresses(copy.reply))
+        own.update(reply=mask_addresses(copy.reply))
 
 
 def delete_erased_mails() -> int:

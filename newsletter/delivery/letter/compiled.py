@@ -143,7 +143,7 @@ LARGEST_ID = 2**31 - 1
 
 class CompiledMailing:
     def __init__(self, mailing: Mailing) -> None:
-        specimen = rendering.copy_for(mailing, Subscriber(pk=0, email="reader@example.org"), ids=(mailing.pk, 0))
+        specimen = rendering.build_copy(mailing, Subscriber(pk=0, email="reader@example.org"), ids=(mailing.pk, 0))
         block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
         html_part, text_part = rendering.html_and_text(mailing)
         used = {*rendering.PLACEHOLDER.findall(html_part), *rendering.PLACEHOLDER.findall(text_part), "unsubscribe_url"}
@@ -191,7 +191,7 @@ class CompiledMailing:
         message.
         """
         for row in proof_rows(mailing):
-            built = rendering.copy_for(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
+            built = rendering.build_copy(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
             if part := first_difference(self.envelope(row).data, built):
                 return f"The compiled message to {row.email} is not the one that was approved: {part} differs"
         return ""

@@ -13,7 +13,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, OK, Rehearsal, RehearsalRemark
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.message import Mail
-from newsletter.mail.salutations import fill_fallback_words, without_name_slots
+from newsletter.mail.salutations import fill_name_slots_with_fallbacks, without_name_slots
 from newsletter.posts.feeds import feed_entry
 from newsletter.posts.markdown import render
 from newsletter.posts.models import Post
@@ -82,7 +82,7 @@ def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequ
 
 def losses_in_mail(title: str, typed: str, mail: Mail) -> list[Loss]:
     html = next(str(part[0]) for part in mail.alternatives)
-    typed = fill_fallback_words(typed)
+    typed = fill_name_slots_with_fallbacks(typed)
     text = TypedText(title, typed, {_("Mail"): visible_text(html), _("Plain text"): str(mail.body)})
     return [*text.losses(), *text.unfilled()]
 
@@ -97,8 +97,8 @@ def _issue_texts(issue: Issue, subject: dict[str, str], mail: dict[str, str], no
     yield TypedText(_("Preheader"), issue.preheader, {_("Mail"): mail[_("Mail")]}, is_markdown=False)
     for title, source in (
         (_("Correction"), note),
-        (_("Introduction"), fill_fallback_words(issue.introduction)),
-        (_("Closing"), fill_fallback_words(issue.closing)),
+        (_("Introduction"), fill_name_slots_with_fallbacks(issue.introduction)),
+        (_("Closing"), fill_name_slots_with_fallbacks(issue.closing)),
     ):
         yield TypedText(title, source, mail | {_web_page_label(): visible_text(render.render(source))})
     yield TypedText(_("Signature"), Publication.objects.current().signature, mail)

@@ -25,7 +25,7 @@ from newsletter.mail import html as mail_html
 from newsletter.mail.characters import single_line
 from newsletter.mail.html import stack_wide_tables
 from newsletter.mail.message import SUBJECT_LENGTH, Mail, MailContent, build_mail, shorten_subject
-from newsletter.mail.salutations import fill_fallback_words
+from newsletter.mail.salutations import fill_name_slots_with_fallbacks
 from newsletter.mail.spacing import autospace_text
 from newsletter.posts.markdown import code_highlighting, render
 from newsletter.posts.models.images import Image
@@ -112,7 +112,7 @@ def _item_context(item: IssueItem, publication: Publication, *, is_below_h1: boo
         "post": post,
         "url": settings.SITE_URL + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(publication.zone).date() if post.published_at else None,
-        "html": fill_fallback_words(author_html(post.body, is_below_h1=is_below_h1)) if is_full else "",
+        "html": fill_name_slots_with_fallbacks(author_html(post.body, is_below_h1=is_below_h1)) if is_full else "",
         "cover": mail_html.size_attributes(cover.width, cover.height) if cover else "",
         "lines": _teaser(item, is_digest=publication.look == Publication.MailLook.DIGEST),
         "thumbnail": settings.SITE_URL + cover.url_for("fallback", cover.widths("fallback")[0]) if cover else "",
@@ -144,7 +144,7 @@ def preheader_line(issue: Issue, items: list[IssueItem] | None = None) -> str:
     items = list(issue.items.select_related("post")) if items is None else items
     found = issue.preheader
     if not found and issue.introduction.strip():
-        found = measures.excerpt(fill_fallback_words(render.render(issue.introduction)), PREHEADER_LENGTH)
+        found = measures.excerpt(fill_name_slots_with_fallbacks(render.render(issue.introduction)), PREHEADER_LENGTH)
     elif not found and items:
         found = items[0].post.excerpt[:PREHEADER_LENGTH]
     with translation.override(Publication.objects.current().language):
@@ -172,7 +172,7 @@ def greeting_html(source: str) -> str:
     return salutations.with_name_slots(author_html(source))
 
 
-def freeze(issue: Issue, note: str = "") -> FrozenLetter:
+def freeze_letter(issue: Issue, note: str = "") -> FrozenLetter:
     """Render `issue` once for all readers.
 
     note: of a correction, in Markdown; "" for the issue itself.
@@ -274,7 +274,7 @@ def _issue_date(mailing: Mailing) -> str:
         return autospace_text(date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT"))
 
 
-def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], subject_prefix: str = "") -> Mail:
+def build_copy(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], subject_prefix: str = "") -> Mail:
     """Build a reader's copy of a mailing. ids: for the Message-ID."""
     values = reader_values(subscriber)
     html_part, text_part = html_and_text(mailing)

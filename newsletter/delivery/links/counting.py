@@ -60,7 +60,7 @@ def asks_not_to_be_tracked(headers: Mapping[str, str]) -> bool:
 DAYS_SHOWN = 3
 LOCK_WAIT_MS = 200  # a click that finds the database locked for longer is not counted
 CLICK_LIMIT, CLICK_WINDOW_SECONDS = 300, 600  # clicks from one network
-SALT_SECONDS = 3600
+SALT_CACHE_SECONDS = 3600
 VISIT_COUNTS = {"people": Count("pk", filter=Q(is_machine=False)), "machines": Count("pk", filter=Q(is_machine=True))}
 # A machine is who clicks all links of a letter within this time, if it has so many.
 BURST_WINDOW, BURST_LINKS_MIN = timedelta(seconds=60), 3
@@ -132,7 +132,7 @@ def _salted_hash(day: date, text: str) -> str:
     salt: str | None = caches["pages"].get(name)
     if salt is None:
         salt = DaySalt.get_or_create_salt(day)
-        caches["pages"].set(name, salt, SALT_SECONDS)
+        caches["pages"].set(name, salt, SALT_CACHE_SECONDS)
     return digest(salt.encode(), text.encode(), sha256).hex()[:HASH_LENGTH]
 
 
@@ -198,7 +198,7 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
 
 def _find_link(token: str) -> tuple[int, str] | None:
     """The link's id and URL."""
-    if tokens.claimed_id(token) is None:
+    if tokens.unverified_id(token) is None:
         return None
     cached: tuple[int, str] | None = caches["pages"].get(f"link:{token}")
     if cached:

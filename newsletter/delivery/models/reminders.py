@@ -103,12 +103,12 @@ class Reminder(models.Model):
         return given
 
 
-RESULT_MAILED_FOR = timedelta(days=14)  # later the next issue matters more
+RESULT_EXPIRES_AFTER = timedelta(days=14)  # later the next issue matters more
 
 
 class ResultLetterQuerySet(models.QuerySet["ResultLetter"]):
     def worth_mailing(self, now: datetime) -> "ResultLetterQuerySet":
-        return self.filter(at__gt=now - RESULT_MAILED_FOR)
+        return self.filter(at__gt=now - RESULT_EXPIRES_AFTER)
 
     def unsent(self) -> "ResultLetterQuerySet":
         """Those still to be sent, and those given up."""

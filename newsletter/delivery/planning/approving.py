@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.letter.losses import Loss, losses, losses_digest, weigh_letter
-from newsletter.delivery.letter.rendering import FrozenLetter, freeze
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze_letter
 from newsletter.delivery.links import rewriting
 from newsletter.delivery.models import Batch, Delivery, Mailing, Quote
 from newsletter.delivery.models.mailing import MailingStep
@@ -99,7 +99,7 @@ def obstacles(issue: Issue, send_at: datetime, *, letter: FrozenLetter | Mailing
     letter: its frozen letter; None to freeze it here.
     """
     found = obstacles_without_letter(issue, send_at)
-    return found if issue.imported_at else found + size_obstacles(issue, letter or freeze(issue))
+    return found if issue.imported_at else found + size_obstacles(issue, letter or freeze_letter(issue))
 
 
 def obstacles_without_letter(issue: Issue, send_at: datetime) -> list[str]:
@@ -181,13 +181,13 @@ API_HOLD_MIN = timedelta(minutes=15)
 LOSSES_NAMED = 3  # in one sentence
 
 
-def hold_time(publication: Publication) -> timedelta:
+def hold_duration(publication: Publication) -> timedelta:
     return timedelta(minutes=publication.hold_minutes)
 
 
 def api_hold_time(publication: Publication) -> timedelta:
     """The hold for mailings scheduled by the API: the author needs time to read the announcement."""
-    return max(hold_time(publication), API_HOLD_MIN)
+    return max(hold_duration(publication), API_HOLD_MIN)
 
 
 def approve(
@@ -211,7 +211,7 @@ def approve(
     begins = max(send_at or now, now + hold)
     if under_way := issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).first():
         return under_way
-    letter = letter or freeze(issue)
+    letter = letter or freeze_letter(issue)
     if reasons := obstacles(issue, begins, letter=letter):
         raise PlanningError(" ".join(reasons))
     check_acknowledged(issue, letter, acknowledged)
@@ -225,7 +225,7 @@ def check_acknowledged(issue: Issue, letter: FrozenLetter, acknowledged: str, no
 
 
 def losses_of_issue(issue: Issue, *, letter: FrozenLetter | None = None) -> str:
-    lost = losses(issue, letter or freeze(issue))
+    lost = losses(issue, letter or freeze_letter(issue))
     return losses_sentence(lost) if lost else ""
 
 
@@ -255,7 +255,7 @@ def schedule_correction(
     if reasons := correction_obstacles(issue, note):
         raise PlanningError(" ".join(reasons))
     begins, note = max(send_at or now, now + hold), note.strip()
-    letter = letter or freeze(issue, note)
+    letter = letter or freeze_letter(issue, note)
     if reasons := size_obstacles(issue, letter):
         raise PlanningError(" ".join(reasons))
     check_acknowledged(issue, letter, acknowledged, note)
@@ -303,7 +303,7 @@ def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool
     stopped = Mailing.objects.filter(pk=mailing.pk, state__in=[Mailing.State.SCHEDULED, Mailing.State.PAUSED])
     if not stopped.exists():
         return False
-    letter = freeze(mailing.issue, mailing.note)
+    letter = freeze_letter(mailing.issue, mailing.note)
     if reasons := mailing_obstacles(mailing, max(mailing.send_at, now), letter):
         raise PlanningError(" ".join(reasons))
     check_acknowledged(mailing.issue, letter, acknowledged, mailing.note)

@@ -23,7 +23,7 @@ from newsletter.delivery.provider.outcomes import (
     reply_line,
 )
 from newsletter.delivery.provider.smtp_connection import ConnectionLost, Envelope, SmtpConnection, SmtpStage
-from newsletter.delivery.provider.stoppable_wait import STOP_SECONDS, WAKE_SECONDS, StopDeadline, run_in_thread
+from newsletter.delivery.provider.stoppable_wait import POLL_SECONDS, STOP_GRACE_SECONDS, StopDeadline, run_in_thread
 from newsletter.delivery.rate import GREYLISTED, is_throttling
 
 OPENING_MAX = 16  # connections opened concurrently
@@ -235,7 +235,7 @@ class SmtpSender:
             goes_on = self._drain() if self.stop_deadline.is_stopping() else self._fill_connections(envelopes)
             if self.pool.is_idle():
                 break
-            for connection in self._ready_connections(0 if goes_on else WAKE_SECONDS):
+            for connection in self._ready_connections(0 if goes_on else POLL_SECONDS):
                 self._serve(connection)
             outcomes, self.outcomes = self.outcomes, []
             yield from outcomes
@@ -247,7 +247,7 @@ class SmtpSender:
     def _drain(self) -> bool:
         """After a stop: close connections without a message in flight, and limit the wait for the others."""
         for connection in list(self.pool.connections):
-            if not connection.end_within(STOP_SECONDS):
+            if not connection.end_within(STOP_GRACE_SECONDS):
                 self._forget(connection)
         return False
 
@@ -313,7 +313,7 @@ class SmtpSender:
 
     def _idle_connection(self) -> SmtpConnection | None:
         """An idle connection; waits for the first connection of all, unless the worker is stopped."""
-        connection = self.pool.first(self._goes_on, WAKE_SECONDS)
+        connection = self.pool.first(self._goes_on, POLL_SECONDS)
         self.problem = self.problem or self.pool.problem
         return connection
 
@@ -330,7 +330,7 @@ class SmtpSender:
             self.stop_deadline.on_wait()
         if ready and now < self.check_at:
             return ready
-        self.check_at = now + WAKE_SECONDS
+        self.check_at = now + POLL_SECONDS
         return ready + [one for one in self.pool.connections if one.deadline <= now and one not in ready]
 
     def _serve(self, connection: SmtpConnection) -> None:

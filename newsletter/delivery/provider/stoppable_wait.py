@@ -7,11 +7,11 @@ from threading import Thread
 
 from newsletter.delivery.provider.outcomes import SendOutcome, SendStatus
 
-WAKE_SECONDS = 0.25  # between calls of `on_wait`
+POLL_SECONDS = 0.25  # between calls of `on_wait`
 # How long to wait for replies to messages already sent after a stop. Including the database writes that follow, a lane
 # ends within five seconds; RFC 5321 would allow ten minutes.
-STOP_SECONDS = 2.2
-STOPPED = "the worker was stopped before an answer came"
+STOP_GRACE_SECONDS = 2.2
+STOPPED_REPLY = "the worker was stopped before an answer came"
 
 
 class StopDeadline:
@@ -25,20 +25,20 @@ class StopDeadline:
     def run[T](self, step: Callable[[], T]) -> T | SendOutcome:
         """Run `step` and return or raise its result; UNCERTAIN if a stop ended the wait."""
         future = run_in_thread(step)
-        while not wait([future], WAKE_SECONDS).done:
+        while not wait([future], POLL_SECONDS).done:
             if not self._goes_on() and future.cancel():  # the thread continues, and its result is dropped
-                return SendOutcome(SendStatus.UNCERTAIN, STOPPED)
+                return SendOutcome(SendStatus.UNCERTAIN, STOPPED_REPLY)
         return future.result()
 
     def sleep(self, seconds: float) -> None:
         """Sleep within a step, unless the worker is stopped."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self.is_stopping():
-            time.sleep(min(left, WAKE_SECONDS))
+            time.sleep(min(left, POLL_SECONDS))
 
     def wait_first[T](self, steps: Iterable[Future[T]]) -> set[Future[T]]:
         """Wait for at least one of the futures; return those done, or none if a stop ended the wait."""
-        while not (done := wait(steps, WAKE_SECONDS, FIRST_COMPLETED).done):
+        while not (done := wait(steps, POLL_SECONDS, FIRST_COMPLETED).done):
             if not self._goes_on():
                 return set()
         return done
@@ -46,7 +46,7 @@ class StopDeadline:
     def _goes_on(self) -> bool:
         self.on_wait()
         if self.is_stopping():
-            self.until = min(self.until, time.monotonic() + STOP_SECONDS)
+            self.until = min(self.until, time.monotonic() + STOP_GRACE_SECONDS)
         return time.monotonic() < self.until
 
 

@@ -7,7 +7,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery import sending_days
-from newsletter.delivery.letter.rendering import copy_for
+from newsletter.delivery.letter.rendering import build_copy
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.readers.single_mails import RecordedMail
@@ -78,4 +78,4 @@ def is_course_over(row: CourseCopy, now: datetime) -> bool:
 def build_course_mail(row: CourseCopy) -> Mail:
     with translation.override(Publication.objects.current().language):
         before = _("First letters %(position)d: ") % {"position": row.position}
-    return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, 0, row.subscriber_id), subject_prefix=before)
+    return build_copy(row.mailing, row.subscriber, ids=(row.mailing_id, 0, 0, row.subscriber_id), subject_prefix=before)

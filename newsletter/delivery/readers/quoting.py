@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import Answer, Mailing, Quote, Reply
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError
@@ -28,7 +28,7 @@ QUOTED_MAX = 3_000  # characters of the reply that the answer quotes
 REPLY_PREFIXES = ("re:", "re：", "回覆:", "回覆：", "回复:", "回复：", "aw:", "sv:")
 
 
-class AnswerMail(RecordedMail[Answer]):
+class AnswerMailQueue(RecordedMail[Answer]):
     """An answer, marked as sent before it is handed over: a crash never sends it twice."""
 
     model, reply_column = Answer, "response"
@@ -85,7 +85,7 @@ def _thread_headers(answer: Answer) -> dict[str, str]:
 State = Quote.State
 
 
-class QuoteMail(RecordedMail[Quote]):
+class QuoteMailQueue(RecordedMail[Quote]):
     model, reply_column = Quote, "response"
 
     def due_rows(self, now: datetime) -> QuerySet[Quote]:
@@ -177,7 +177,7 @@ def decline_quote(quote: Quote, now: datetime) -> bool:
         state = State.WITHDRAWN if quote.state == State.ALLOWED else State.DECLINED
         approved = Mailing.objects.open().filter(issue=quote.issue_id).select_related("issue").order_by("pk")
         mailings = list(approved.select_for_update(of=("self",), no_key=True)) if quote.issue_id else []
-        unchanged = {one.pk for one in mailings if freeze(one.issue, one.note).content_hash == one.content_hash}
+        unchanged = {one.pk for one in mailings if freeze_letter(one.issue, one.note).content_hash == one.content_hash}
         values = {"state": state, "name": "", "answered_at": now, "issue": None, "placed_at": None}
         Quote.objects.filter(pk=quote.pk).update(**values)
         is_done = all(_replace_or_pause(one, now, is_unchanged=one.pk in unchanged) for one in mailings)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from newsletter.delivery.letter.rendering import copy_for
+from newsletter.delivery.letter.rendering import build_copy
 from newsletter.delivery.models.course import OnceMore
 from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendStatus
 from newsletter.delivery.provider.transports import MailTransport, transport_for
@@ -16,7 +16,7 @@ from newsletter.mail.message import Mail, MailContent, build_mail
 from newsletter.mail.queued_mail import MAILER, AtMostOnceMail, QueuedMail, Retry
 from newsletter.mail.smtp_replies import NotSent, SendFailure, is_unreachable
 from newsletter.publication.models import Publication
-from subscribers.addresses import without_addresses
+from subscribers.addresses import mask_addresses
 from subscribers.models import Subscriber
 
 RETRY_AFTER = timedelta(minutes=10)  # after a temporary refusal: greylisting needs about five
@@ -49,7 +49,7 @@ class SingleMail[Row: Model](QueuedMail[Row]):
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
         if is_unreachable(error) or retry.due_at is None:
             log = logging.getLogger(type(self).__module__)
-            log.warning("%s %s was not sent: %s", type(self).__name__, row.pk, without_addresses(str(error)))
+            log.warning("%s %s was not sent: %s", type(self).__name__, row.pk, mask_addresses(str(error)))
 
 
 def build_reader_mail(letter: MailContent, reader: Subscriber, kind: str, number: int) -> Mail:
@@ -98,4 +98,4 @@ class OnceMoreMail(RecordedMail[OnceMore]):
     def build(self, row: OnceMore, now: datetime) -> tuple[Mail, dict[str, object]]:
         if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
             raise NotSent(SendFailure.PERMANENT, "left, paused or suppressed meanwhile")
-        return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk)), {}
+        return build_copy(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk)), {}

@@ -34,7 +34,7 @@ from newsletter.delivery.provider.outcomes import (
     reply_line,
     status_outcome,
 )
-from newsletter.delivery.provider.stoppable_wait import STOPPED, StopDeadline, run_in_thread
+from newsletter.delivery.provider.stoppable_wait import STOPPED_REPLY, StopDeadline, run_in_thread
 from newsletter.delivery.provider.transports import DjangoTransport, backend_factory
 from newsletter.delivery.rate import is_throttling
 from newsletter.mail import headers, salutations, tokens
@@ -143,7 +143,7 @@ KEY_NAMESPACE = UUID("b8f4a0d1-6f0e-4f0c-9c53-3d8a2f7e61aa")
 class BatchMessage:
     def __init__(self, mailing: Mailing, provider: ApiProvider) -> None:
         self.mailing, self.provider = mailing, provider
-        specimen = rendering.copy_for(mailing, Subscriber(pk=1, email="reader@example.org"), ids=(mailing.pk, 0))
+        specimen = rendering.build_copy(mailing, Subscriber(pk=1, email="reader@example.org"), ids=(mailing.pk, 0))
         own = {"List-Unsubscribe", "Message-ID"}
         self.headers = {name: value for name, value in specimen.extra_headers.items() if name not in own}
         self.headers |= provider.headers
@@ -371,7 +371,7 @@ class ApiCourier:
             return partial(self._call_with_retries, part.rows, backend)
         row = part.rows[0]
         try:
-            message: Any = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
+            message: Any = rendering.build_copy(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
         except ValueError as problem:
             self.outcomes.append((row.seq, SendOutcome(SendStatus.FAILED, str(problem)[:500])))
             return None
@@ -420,7 +420,7 @@ class ApiCourier:
                 self.backends += [backend] if backend else []
                 self._end(part, one)
             else:
-                self._record(part, SendOutcome(SendStatus.UNCERTAIN, STOPPED))
+                self._record(part, SendOutcome(SendStatus.UNCERTAIN, STOPPED_REPLY))
 
     def _end(self, part: CallPart, ended: Future[CallReply]) -> None:
         now = time.monotonic()

@@ -134,7 +134,7 @@ class DjangoCourier:
     ) -> Iterator[tuple[int, SendOutcome]]:
         for row in rows:
             try:
-                message: Any = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
+                message: Any = rendering.build_copy(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
             except ValueError as problem:
                 yield row.seq, unmailable_outcome(problem)
                 continue

@@ -30,7 +30,7 @@ from newsletter.delivery.provider.outcomes import (
 )
 from newsletter.delivery.rate import NAP_SECONDS, RateLimiter, is_throttling
 from newsletter.delivery.sending.couriers import Courier, CourierCallbacks
-from newsletter.publication.heartbeats import Component, beat, beat_process
+from newsletter.publication.heartbeats import Component, beat, record_heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class HeldBatch:
         time.sleep(min(seconds, NAP_SECONDS))  # short, to notice a pause
 
     def _renew_lease(self) -> None:
-        beat_process()
+        record_heartbeat()
         if time.monotonic() >= self.renew_at:
             self.renew_at = time.monotonic() + LEASE_SECONDS
             self._run_in_writer(partial(claims.renew_lease, self.batch))
@@ -166,7 +166,7 @@ class HeldBatch:
 def run_with_retries[T](step: Callable[[], T]) -> T:
     """Run an idempotent database step, with retries while the database is away or locked."""
     for seconds in DATABASE_RETRY_SECONDS:
-        beat_process()
+        record_heartbeat()
         try:
             _make_commits_durable()
             return step()
@@ -273,7 +273,7 @@ class Lane:
             for seq, outcome in self.courier.deliver(rows, self._hand_over):
                 holding.add_result(self._result(seq, outcome))
                 beat(Component.LANES)
-                beat_process()
+                record_heartbeat()
                 count += 1
         except HandOverForbidden:
             end = LaneEnded("it stalled, and its batch was taken over")

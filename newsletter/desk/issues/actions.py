@@ -22,7 +22,7 @@ from newsletter.delivery.ledger import restore_detection
 from newsletter.delivery.ledger import uncertain as evidence
 from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution, SeenRow
 from newsletter.delivery.letter.losses import losses
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.planning import approving
@@ -57,12 +57,12 @@ def perform_action(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     found = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk)
     chosen = ALL_ACTIONS[action]
     if request.method != "POST" and chosen.is_open_to(found):
-        return _ask(request, found, action)
+        return _confirmation_page(request, found, action)
     try:
         is_done = request.method == "POST" and chosen.makes_sense() and chosen.do(found, timezone.now(), request.POST)
     except PlanningError as problem:
         messages.error(request, str(problem))
-        return _ask(request, found, action)
+        return _confirmation_page(request, found, action)
     found.refresh_from_db()
     if is_done:
         messages.success(request, chosen.report(found))
@@ -72,13 +72,13 @@ def perform_action(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     return redirect("admin:mailing", pk)
 
 
-def _ask(request: HttpRequest, found: Mailing, action: str) -> HttpResponse:
+def _confirmation_page(request: HttpRequest, found: Mailing, action: str) -> HttpResponse:
     """The confirmation page. For "refreeze" it lists what readers would not get of the new text."""
     context = {"title": ALL_ACTIONS[action].title, "mailing": found, "action": action, "counts": found.counts()}
     context["readers"] = reader_count(found, timezone.now())
-    context |= {"provider": mailer_label(found.mailer), "other_provider": mailer_label(_other(found))}
+    context |= {"provider": mailer_label(found.mailer), "other_provider": mailer_label(_other_mailer(found))}
     if action == "refreeze":
-        context |= losses_context(losses(found.issue, freeze(found.issue, found.note), found.note))
+        context |= losses_context(losses(found.issue, freeze_letter(found.issue, found.note), found.note))
     return issue_page(request, "desk/mailing_ask.html", found.issue, context)
 
 
@@ -90,7 +90,7 @@ def move_mailing(request: HttpRequest, pk: int) -> HttpResponse:
         messages.warning(request, _too_late(found))
         return redirect("admin:mailing", pk)
     if form.is_valid() and not (reasons := mailing_obstacles(found, form.send_at or form.begins)):
-        _move(request, found, form.send_at or now)
+        _reschedule(request, found, form.send_at or now)
         return redirect("admin:mailing", pk)
     for reason in reasons if form.is_bound and form.is_valid() else []:
         form.add_error(None, reason)
@@ -98,7 +98,7 @@ def move_mailing(request: HttpRequest, pk: int) -> HttpResponse:
     return issue_page(request, "desk/mailing_move.html", found.issue, context)
 
 
-def _move(request: HttpRequest, found: Mailing, send_at: datetime) -> None:
+def _reschedule(request: HttpRequest, found: Mailing, send_at: datetime) -> None:
     now = timezone.now()
     moved = approving.reschedule(found, send_at=send_at, now=now, hold=_hold())
     found.refresh_from_db()
@@ -123,7 +123,7 @@ def reader_count(found: Mailing, now: datetime) -> int:
 
 
 def _hold() -> timedelta:
-    return approving.hold_time(Publication.objects.current())
+    return approving.hold_duration(Publication.objects.current())
 
 
 def _after_resuming(found: Mailing) -> str:
@@ -152,7 +152,7 @@ def _resume(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
     return found.resume(now, _hold())
 
 
-def _other(found: Mailing) -> str:
+def _other_mailer(found: Mailing) -> str:
     return "default" if found.mailer == "bulk" else "bulk"
 
 
@@ -164,8 +164,8 @@ def _has_two_providers() -> bool:
     return bool(settings.MAILERS["default"] != settings.MAILERS["bulk"])
 
 
-def _switch(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return found.switch(_other(found), provider_label(settings.MAILERS[_other(found)]))
+def _switch_mailer(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
+    return found.switch(_other_mailer(found), provider_label(settings.MAILERS[_other_mailer(found)]))
 
 
 def _after_switching(found: Mailing) -> str:
@@ -194,7 +194,7 @@ ACTIONS = {  # in the order of the buttons: that of "cancel" never changes
         lambda _found: _("The mailing carries the current text now."),
     ),
     "switch": Action(
-        gettext_lazy("Use the other provider"), (_State.PAUSED,), _switch, _after_switching, _has_two_providers
+        gettext_lazy("Use the other provider"), (_State.PAUSED,), _switch_mailer, _after_switching, _has_two_providers
     ),
 }
 AT_ONCE = "at_once"
@@ -210,7 +210,7 @@ ALL_ACTIONS = ACTIONS | {AT_ONCE: SEND_AT_ONCE}
 # --- Uncertain copies ---
 
 
-CHOICES_MAX = 50  # rows of one page
+ROWS_MAX = 50  # rows of one page
 DECISIONS = {"sent": Resolution.COUNTED, "again": Resolution.AGAIN}
 DECISION_TITLES = {"sent": gettext_lazy("Count as sent?"), "again": gettext_lazy("Send again?")}
 
@@ -223,7 +223,7 @@ def decide_uncertain(request: HttpRequest, pk: int, decision: str) -> HttpRespon
     if request.method == "POST":
         _decide(request, found, decision)
         return redirect("admin:mailing", pk)
-    context = _question(request, found, decision)
+    context = _decision_context(request, found, decision)
     if not context["count"]:
         messages.warning(request, _("Choose at least one copy that is uncertain."))
         sees_list = request.user.has_perm("subscribers.see_readers")
@@ -236,8 +236,8 @@ def message_id_of(mailing: Mailing, seq: int) -> str:
     return headers.message_id("issue", mailing.pk, seq, domain=mailing.sender_email.rpartition("@")[2])
 
 
-def _question(request: HttpRequest, found: Mailing, decision: str) -> dict[str, Any]:
-    rows = [] if "all" in request.GET else _as_seen(found, _chosen(request.GET.getlist("row")))
+def _decision_context(request: HttpRequest, found: Mailing, decision: str) -> dict[str, Any]:
+    rows = [] if "all" in request.GET else _still_uncertain(found, _parse_rows(request.GET.getlist("row")))
     return {
         "title": DECISION_TITLES[decision],
         "mailing": found,
@@ -248,9 +248,9 @@ def _question(request: HttpRequest, found: Mailing, decision: str) -> dict[str, 
     }
 
 
-def _chosen(values: list[str]) -> list[SeenRow]:
+def _parse_rows(values: list[str]) -> list[SeenRow]:
     """Parse the rows of the form, each as number:tries. Invalid ones are ignored."""
-    pairs = (value.partition(":")[::2] for value in values[:CHOICES_MAX])
+    pairs = (value.partition(":")[::2] for value in values[:ROWS_MAX])
     return [SeenRow(int(seq), int(tries)) for seq, tries in pairs if _is_number(seq) and _is_number(tries)]
 
 
@@ -258,7 +258,7 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 10
 
 
-def _as_seen(found: Mailing, chosen: list[SeenRow]) -> list[Delivery]:
+def _still_uncertain(found: Mailing, chosen: list[SeenRow]) -> list[Delivery]:
     wanted = Q(pk__in=[])
     for row in chosen:
         wanted |= Q(seq=row.seq, attempts=row.attempts)
@@ -273,7 +273,7 @@ def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:
     if _is_number(seen):
         moved = evidence.decide_all(found, news, seen=int(seen))
     else:
-        moved = evidence.decide(found, _chosen(request.POST.getlist("row")), news)
+        moved = evidence.decide(found, _parse_rows(request.POST.getlist("row")), news)
     if not moved:
         messages.warning(request, _("Nothing was changed: these copies were decided before. Perhaps by another tab."))
         return
@@ -324,7 +324,7 @@ def _tried_again(count: int) -> str:
 
 ADDRESS_DECISIONS = {
     "believed": AddressDecision(
-        gettext_lazy("Do these addresses not exist?"), rules.undecided_dead, rules.confirm_dead, _suppressed
+        gettext_lazy("Do these addresses not exist?"), rules.count_undecided_dead, rules.confirm_dead, _suppressed
     ),
     "doubted": AddressDecision(
         gettext_lazy("Was the mail server wrong?"), rules.count_dead, rules.retry_dead, _tried_again
@@ -345,14 +345,14 @@ def withhold_text(request: HttpRequest, pk: int) -> HttpResponse:
     is_out = found.content_hash in changes.withheld_texts(found.issue)
     form = WithholdForm(request.POST or None, initial={"wanted": "show" if is_out else "withhold"})
     if form.is_valid():
-        _switch_text(request, found, form.cleaned_data["wanted"], form.cleaned_data["reason"])
+        _set_text_visibility(request, found, form.cleaned_data["wanted"], form.cleaned_data["reason"])
         return redirect("admin:mailing", pk)
     title = _("Show this text again") if is_out else _("Take this text out")
     context = {"title": title, "mailing": found, "form": form, "is_out": is_out}
     return issue_page(request, "desk/public_text.html", found.issue, context)
 
 
-def _switch_text(request: HttpRequest, found: Mailing, wanted: str, reason: str) -> None:
+def _set_text_visibility(request: HttpRequest, found: Mailing, wanted: str, reason: str) -> None:
     set_visibility = changes.withhold if wanted == "withhold" else changes.show_again
     if not set_visibility(found, reason, timezone.now()):
         messages.warning(request, _("Nothing was changed: it was done before, perhaps in another tab."))

@@ -27,7 +27,7 @@ from newsletter.delivery.letter.losses import (
     weigh_letter,
     weights_by_form,
 )
-from newsletter.delivery.letter.rendering import FrozenLetter, copy_for, freeze, preheader_line
+from newsletter.delivery.letter.rendering import FrozenLetter, build_copy, freeze_letter, preheader_line
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, RehearsalStatus, rehearsal_digest
 from newsletter.delivery.rehearsal import EXAMPLE_READERS, build_test_copy, example_reader, unsaved_mailing
@@ -43,7 +43,7 @@ from newsletter.issues.models import Issue, IssueItem, neighbours, prefetch_post
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.salutations import SAMPLE_NAME
-from newsletter.mail.views import MAIL_CSP, html_frame
+from newsletter.mail.views import MAIL_CSP, html_frame_response
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
@@ -115,12 +115,12 @@ def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
 def _preview_of(request: HttpRequest, issue: Issue) -> Mailing:
     """The issue as it is now, or as it was approved."""
     approved = issue.mailings.order_by("pk").last() if request.GET.get("of") == "approved" else None
-    return approved or Mailing(issue=issue, **freeze(issue).columns())
+    return approved or Mailing(issue=issue, **freeze_letter(issue).columns())
 
 
 def _copy_for(request: HttpRequest, shown: Mailing) -> Mail:
     _label, name, address = PREVIEW_READERS.get(request.GET.get("reader", ""), PREVIEW_READERS[""])
-    return copy_for(shown, example_reader(address, str(name)), ids=(shown.issue.number, 0))
+    return build_copy(shown, example_reader(address, str(name)), ids=(shown.issue.number, 0))
 
 
 @csp_override(MAIL_CSP)
@@ -133,7 +133,7 @@ def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
         html = html.replace(IS_DARK, media)  # a sandboxed frame has no other way to get a colour scheme
     if "below" in request.GET:
         html = html.replace("</head>", BELOW_SUBJECT, 1)
-    return html_frame(html)
+    return html_frame_response(html)
 
 
 @csp_override(PAGE_CSP)
@@ -181,7 +181,7 @@ def _choices(chosen: str, sizes: dict[str, int]) -> Iterator[dict[str, Any]]:
 
 
 def letter_context(issue: Issue, now: datetime) -> dict[str, Any]:
-    letter = freeze(issue)
+    letter = freeze_letter(issue)
     publication = Publication.objects.current()
     in_full = issue.items.filter(form=IssueItem.Form.FULL).select_related("post").defer("post__body")
     [slot] = free_slots(publication, now, 1, issue=issue)
@@ -196,7 +196,7 @@ def letter_context(issue: Issue, now: datetime) -> dict[str, Any]:
 
 def rehearsal_context(issue: Issue, now: datetime, letter: FrozenLetter | None = None) -> dict[str, Any]:
     """letter: the frozen issue, if it is at hand."""
-    content_hash = (letter or freeze(issue)).content_hash
+    content_hash = (letter or freeze_letter(issue)).content_hash
     latest = Rehearsal.objects.latest_of(issue)
     standing = latest.standing(rehearsal_digest(content_hash, ""), now) if latest else RehearsalStatus.NONE
     remarks = latest.remarks if latest and standing in {RehearsalStatus.VALID, RehearsalStatus.FAULTY} else []

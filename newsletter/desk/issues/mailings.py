@@ -282,7 +282,7 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime, steps: Steps) ->
         "withheld_at": _withheld_at(found),
         "can_send_the_rest": may_send and _can_send_the_rest(found),
         "can_send_again": uncertain.can_be_sent_again(found),
-        "in_question": rules.undecided_dead(found),
+        "in_question": rules.count_undecided_dead(found),
         "called_dead": rules.count_dead(found),
     }
 

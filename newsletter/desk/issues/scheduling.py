@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery.letter.losses import Loss, losses
-from newsletter.delivery.letter.rendering import FrozenLetter, freeze, subject_line
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze_letter, subject_line
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, RehearsalStatus
 from newsletter.delivery.planning import approving
@@ -56,7 +56,7 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
     issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
     if under_way := issue.mailings.open().first():
         return _approved(request, under_way, now)
-    letter = freeze(issue)
+    letter = freeze_letter(issue)
     lost = losses(issue, letter)
     form = schedule_form(request, issue, now)
     standing = _standing(request, form, issue, letter, now)
@@ -75,7 +75,7 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
 def schedule_form(request: HttpRequest, issue: Issue, now: datetime) -> ScheduleForm:
     publication = Publication.objects.current()
     slots = next_slots(publication, SLOTS_OFFERED)
-    begins = now + approving.hold_time(publication)
+    begins = now + approving.hold_duration(publication)
     names = "schedule_%s" if "dialog" in request.GET else "id_%s"  # a dialog shares the document with the page below it
     form = ScheduleForm(request.POST or None, issue=issue, slots=slots, begins=begins, auto_id=names)
     asked = request.POST.get("segment") or request.GET.get("segment", "")
@@ -126,7 +126,7 @@ def _approve(form: ScheduleForm, issue: Issue, letter: FrozenLetter, now: dateti
 
 
 def _attempt(form: AcknowledgeLossesForm, approve: Callable[..., Mailing], now: datetime) -> Mailing | None:
-    hold = approving.hold_time(Publication.objects.current())
+    hold = approving.hold_duration(Publication.objects.current())
     try:
         return approve(now=now, hold=hold, acknowledged=form.cleaned_data["unshown"])
     except PlanningError as problem:
@@ -193,7 +193,7 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         return _correction_approved(request, under_way, now)
     if form.is_valid():
         note = form.cleaned_data["note"]
-        letter = freeze(issue, note)
+        letter = freeze_letter(issue, note)
         lost += losses(issue, letter, note)
         if form.has_accepted(lost) and (mailing := _approve_correction(form, issue, letter, now)):
             return _correction_approved(request, mailing, now)

@@ -21,7 +21,7 @@ from newsletter.desk.models import PostImport, PostImportEntry
 from newsletter.issues import archiving
 from newsletter.issues.archiving import PREHEADER_MAX, SUBJECT_MAX, PastMail
 from newsletter.mail.characters import single_line
-from newsletter.moving import converting
+from newsletter.moving import converter_process
 from newsletter.moving.counting import COUNT_NAMES
 from newsletter.moving.folder.layout import PostFile, is_folder_of_posts
 from newsletter.moving.taking import linking
@@ -106,7 +106,7 @@ def _convert(found: PostImport, place: Path) -> None:
         found.hold(timezone.now(), cursor=done, total=of)
 
     zone = Publication.objects.current().zone
-    converting.run_converter(path, place, zone=zone, site=found.site, fetch=found.fetches, progress=progress)
+    converter_process.run_converter(path, place, zone=zone, site=found.site, fetch=found.fetches, progress=progress)
 
 
 def _enter_folder(found: PostImport, folder: PostFolder, now: datetime) -> bool:
@@ -144,7 +144,7 @@ def _propose_numbers(found: PostImport, _now: datetime) -> bool:
     for own in archiving.archived_sources(rows):
         rows[own].mailed_at = None
     mails = [PastMail(own, row.subject, row.mailed_at, row.preheader) for own, row in rows.items() if row.mailed_at]
-    for one in archiving.with_numbers(mails, archiving.numbers_in_use()):
+    for one in archiving.assign_numbers(mails, archiving.numbers_in_use()):
         rows[one.source].number = one.number
     PostImportEntry.objects.bulk_update(rows.values(), ["number", "mailed_at"], batch_size=500)
     return True

@@ -18,7 +18,7 @@ from newsletter.buckets import PicturesUnavailable
 from newsletter.desk.jobs import posts, readers
 from newsletter.desk.models import Errand, Job, JobLost, PostImport
 from newsletter.issues.archiving import NumberingError
-from newsletter.moving.converting import ConversionError
+from newsletter.moving.converter_process import ConversionError
 from newsletter.moving.folder.layout import FolderError
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import unavailable_message

@@ -23,7 +23,7 @@ from newsletter.limits import body_size
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
 from subscribers.importers import csv_file
-from subscribers.importers.columns import KEPT, LEFT_OUT, column_key
+from subscribers.importers.columns import IGNORED_FIELD, KEPT, column_key
 from subscribers.importers.csv_file import Table, TableError
 from subscribers.importers.packed import csv_pieces
 from subscribers.models import Suppression
@@ -227,7 +227,7 @@ def columns_of(table: Table, samples: list[list[str]], chosen: Any) -> list[Colu
         if key := column_key(name):
             cells = [row[number][:60] for row in samples if row[number : number + 1] and row[number].strip()]
             field = chosen.get(f"column-{number}", chosen.get(name))
-            if field not in {*FIELD_LABELS, LEFT_OUT}:
+            if field not in {*FIELD_LABELS, IGNORED_FIELD}:
                 field = table.columns.program.field_of(key)
             found.setdefault(key, Column(number, name, cells, UNDECIDED if field is None else field))
     return list(found.values())

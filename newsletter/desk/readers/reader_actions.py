@@ -123,7 +123,7 @@ BULK_FORMS: dict[str, type[ActionReasonForm] | type[EmptyForm]] = {
 LIFTING_ACTIONS = ("lift", "ask_back", "reopen")
 
 
-class OwnTagForm(ActionReasonForm):
+class ReaderUntagForm(ActionReasonForm):
     tag = forms.CharField(label=gettext_lazy("Tag"), label_suffix="", widget=forms.Select)
     field_order = ("tag", "reason")
 
@@ -137,8 +137,8 @@ class ReaderAction:
 
     label: Promise
     form: type[ActionReasonForm]
-    do: BulkAction
-    done: Promise
+    perform: BulkAction
+    success_message: Promise
     is_grave: bool = False
     right: str = ""
 
@@ -152,7 +152,10 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
         gettext_lazy("Give a tag"), TagForm, BULK_ACTIONS[Kind.TAG], gettext_lazy("The reader has the tag now.")
     ),
     "untag": ReaderAction(
-        gettext_lazy("Take a tag away"), OwnTagForm, BULK_ACTIONS[Kind.UNTAG], gettext_lazy("The tag was taken away.")
+        gettext_lazy("Take a tag away"),
+        ReaderUntagForm,
+        BULK_ACTIONS[Kind.UNTAG],
+        gettext_lazy("The tag was taken away."),
     ),
     "pause": ReaderAction(
         pgettext_lazy("a button", "Pause"),
@@ -253,29 +256,29 @@ def _way_back(barred: Suppression, reader: Subscriber) -> str:
 
 
 @require_POST
-def do(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+def run_action(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     if name not in READER_ACTIONS:
         raise Http404(name)
     permissions.check_permissions(request, *READER_ACTIONS[name].needed_permissions)
     reader = get_object_or_404(Subscriber, pk=pk)
     form = READER_ACTIONS[name].form(request.POST)
     if form.is_valid():
-        _report(request, READER_ACTIONS[name], done(reader, READER_ACTIONS[name], form))
+        _report(request, READER_ACTIONS[name], apply_action(reader, READER_ACTIONS[name], form))
     else:
         for error in (error for errors in form.errors.values() for error in errors):
             messages.error(request, _("Nothing was changed: %s") % error)
     return redirect("admin:subscribers_subscriber_change", pk)
 
 
-def done(reader: Subscriber, act: ReaderAction, form: ActionReasonForm) -> ResultCounts:
+def apply_action(reader: Subscriber, act: ReaderAction, form: ActionReasonForm) -> ResultCounts:
     occasion = ActionContext(timezone.now(), by=changes.current_actor().by, reason=form.cleaned_data["reason"])
     with transaction.atomic():
-        return act.do([reader.pk], form.options(), occasion)
+        return act.perform([reader.pk], form.options(), occasion)
 
 
 def _report(request: HttpRequest, act: ReaderAction, ends: ResultCounts) -> None:
     if ends[ReaderActionResult.DONE]:
-        messages.success(request, str(act.done))
+        messages.success(request, str(act.success_message))
     else:
         messages.info(request, str(NOT_DONE_TEXTS[next(iter(ends))]))
 

@@ -89,7 +89,7 @@ def timeline_page(
 
     with_copies: whether the user may see deliveries.
     """
-    found, floor = copies_below(reader, before.mailing if before else None) if with_copies else ([], None)
+    found, floor = deliveries_before(reader, before.mailing if before else None) if with_copies else ([], None)
     copies = [_line(mailing, copy) for mailing, copy in found]
     since = min((line.at for line in copies), default=None) if floor else None
     others = [
@@ -116,7 +116,7 @@ def timeline_page(
 # --- What was sent ---
 
 
-def copies_below(reader: Subscriber, before: int | None) -> tuple[list[tuple[Mailing, Delivery]], int | None]:
+def deliveries_before(reader: Subscriber, before: int | None) -> tuple[list[tuple[Mailing, Delivery]], int | None]:
     """Copies of mailings below `before`, and the key of the last one looked at; None if there are no more."""
     below = {"mailing_id__lt": before} if before else {}
     rows = list(Delivery.objects.filter(subscriber=reader, **below).order_by("-mailing_id")[:COPIES_PER_PAGE])

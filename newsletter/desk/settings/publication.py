@@ -23,7 +23,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery.letter.rendering import copy_for, freeze
+from newsletter.delivery.letter.rendering import build_copy, freeze_letter
 from newsletter.delivery.models import CourseCopy, Mailing
 from newsletter.delivery.readers import course, welcome
 from newsletter.delivery.rehearsal import example_reader
@@ -33,11 +33,11 @@ from newsletter.issues.views import render_home
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.salutations import SAMPLE_NAME
-from newsletter.mail.views import MAIL_CSP, html_frame
+from newsletter.mail.views import MAIL_CSP, html_frame_response
 from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.forms import (
     CadenceForm,
-    FeedsForm,
+    CrawlersForm,
     LookForm,
     NewsletterForm,
     PublicationForm,
@@ -50,9 +50,9 @@ from newsletter.publication.models import CACHE_KEY, Publication
 from subscribers.mails import sending
 
 ISSUES_OFFERED = 60  # issues
-LETTERS_MAX = 3
+COURSE_LETTERS_MAX = 3
 EXAMPLE_ADDRESS = "reader@example.org"  # stands for a new reader
-DAYS_MIN, DAYS_MAX = 1, 14
+COURSE_DAYS_MIN, COURSE_DAYS_MAX = 1, 14
 
 
 def course_choices() -> list[tuple[int, str]]:
@@ -86,13 +86,13 @@ class NewcomersForm(SignupSettingsForm):
 
     def clean_course(self) -> list[int]:
         chosen: list[int] = sorted(self.cleaned_data["course"])
-        if len(chosen) > LETTERS_MAX:
+        if len(chosen) > COURSE_LETTERS_MAX:
             raise ValidationError(_("At most three: a new reader has something else to do, too."))
         return chosen
 
     def clean_course_days(self) -> int:
         days: int = self.cleaned_data["course_days"]
-        if not DAYS_MIN <= days <= DAYS_MAX:
+        if not COURSE_DAYS_MIN <= days <= COURSE_DAYS_MAX:
             raise ValidationError(_("Write a number from 1 to 14."))
         return days
 
@@ -102,13 +102,13 @@ def welcome_warnings(publication: Publication) -> list[str]:
         return [str(one) for one in welcome.welcome_losses(example_reader(EXAMPLE_ADDRESS), timezone.now())]
 
 
-LETTER, SITE, MENU, WELCOME, NAMED, COURSE = "letter", "site", "menu", "welcome", "named", "course"
+LETTER, SITE, MENU, WELCOME, WELCOME_BY_NAME, COURSE = "letter", "site", "menu", "welcome", "named", "course"
 PREVIEWS: dict[str, tuple[Promise, type[PublicationForm]]] = {  # by name: label of the button, and the previewed form
     LETTER: (_("The mail"), LookForm),
     SITE: (_("The site"), LookForm),
     MENU: (_("The site"), MenuForm),
     WELCOME: (_("The welcome"), NewcomersForm),
-    NAMED: (_("The welcome, by name"), NewcomersForm),
+    WELCOME_BY_NAME: (_("The welcome, by name"), NewcomersForm),
     COURSE: (_("The first letters"), NewcomersForm),
 }
 PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
@@ -154,7 +154,7 @@ def without_script(request: HttpRequest) -> HttpRequest:
 
 @csp_override(MAIL_CSP)
 def letter_page(request: HttpRequest, mail: Mail) -> HttpResponse:
-    return html_frame(outbox.body_part(mail.message().as_bytes(), "html"))
+    return html_frame_response(outbox.body_part(mail.message().as_bytes(), "html"))
 
 
 def _welcome() -> Mail:
@@ -165,13 +165,13 @@ def _welcome_by_name() -> Mail:
     return welcome.build_welcome(example_reader(EXAMPLE_ADDRESS, str(SAMPLE_NAME)), timezone.now())
 
 
-def _mail() -> Mail:
+def _newest_issue_mail() -> Mail:
     """The newest issue with posts, as a reader gets it; without one, the confirmation mail."""
     issue = Issue.objects.filter(items__isnull=False).order_by("-number").first()
     reader = example_reader(EXAMPLE_ADDRESS)
     if issue is None:
         return sending.signup_mail(reader)
-    return copy_for(Mailing(issue=issue, **freeze(issue).columns()), reader, ids=(issue.number, 0))
+    return build_copy(Mailing(issue=issue, **freeze_letter(issue).columns()), reader, ids=(issue.number, 0))
 
 
 def _first_letter() -> Mail:
@@ -181,7 +181,12 @@ def _first_letter() -> Mail:
     )
 
 
-PREVIEW_MAILS = {LETTER: _mail, WELCOME: _welcome, NAMED: _welcome_by_name, COURSE: _first_letter}
+PREVIEW_MAILS = {
+    LETTER: _newest_issue_mail,
+    WELCOME: _welcome,
+    WELCOME_BY_NAME: _welcome_by_name,
+    COURSE: _first_letter,
+}
 
 
 @dataclass(frozen=True)
@@ -233,7 +238,7 @@ SECTIONS = (
         "words", pgettext_lazy("settings", "Words"), WritingForm, (("han_per_minute", "words_per_minute"),)
     ),
     SettingsSection("menu", pgettext_lazy("settings", "Menu"), MenuForm),
-    SettingsSection("feeds", pgettext_lazy("settings", "Robots"), FeedsForm),
+    SettingsSection("feeds", pgettext_lazy("settings", "Robots"), CrawlersForm),
     SettingsSection("security", _("For everybody at this desk"), SecurityForm),
 )
 
@@ -269,9 +274,9 @@ class SectionAdmin(AuditedAdmin):
         return HttpResponseRedirect(request.path)
 
 
-def show(request: HttpRequest, *, section: SettingsSection) -> HttpResponse:
+def section_view(request: HttpRequest, *, section: SettingsSection) -> HttpResponse:
     publication = Publication.objects.current()
     return SectionAdmin(section).changeform_view(request, str(publication.pk))
 
 
-SCREENS = tuple((f"{one.name}/", partial(show, section=one), f"settings_{one.name}") for one in SECTIONS)
+SECTION_ROUTES = tuple((f"{one.name}/", partial(section_view, section=one), f"settings_{one.name}") for one in SECTIONS)

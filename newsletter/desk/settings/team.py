@@ -55,7 +55,7 @@ def build_invitation(user: User, *, by: str, link: str) -> Mail:
 class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, obj: Any) -> SafeString:
         duty = roles.DESCRIPTIONS.get(obj.name, "")
-        return format_html('{} <span class="help">{}</span>', roles.role_name(obj), duty)
+        return format_html('{} <span class="help">{}</span>', roles.role_label(obj), duty)
 
 
 class RightsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
@@ -140,8 +140,8 @@ class AccountAdmin(OwnersOnlyAdmin):
 
     @admin.display(description=_("Roles"))
     def role_names(self, user: User) -> str:
-        names = [roles.role_name(group) for group in user.groups.all()]
-        own = [str(roles.NAMES[roles.OWNER])] if user.is_superuser else []
+        names = [roles.role_label(group) for group in user.groups.all()]
+        own = [str(roles.ROLE_LABELS[roles.OWNER])] if user.is_superuser else []
         return gettext(", ").join(dict.fromkeys([*own, *names])) or "—"
 
     @admin.display(description=_("state"), ordering="is_active")
@@ -202,7 +202,7 @@ class RoleAdmin(OwnersOnlyAdmin):
     ordering = ("pk",)
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
-        if obj is None or obj.name not in roles.NAMES:
+        if obj is None or obj.name not in roles.ROLE_LABELS:
             return ("name", "permissions")
         return ("role", "rights_in_words" if obj.name == roles.OWNER else "permissions")
 
@@ -214,24 +214,24 @@ class RoleAdmin(OwnersOnlyAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         """Built-in roles stay: the next upgrade would create them again."""
-        return super().has_delete_permission(request, obj) and (obj is None or obj.name not in roles.NAMES)
+        return super().has_delete_permission(request, obj) and (obj is None or obj.name not in roles.ROLE_LABELS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
-        return ("role", "rights_in_words") if obj and obj.name in roles.NAMES else ()
+        return ("role", "rights_in_words") if obj and obj.name in roles.ROLE_LABELS else ()
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        granted = Permission.objects.filter(content_type__app_label__in=roles.APPS).select_related("content_type")
+        granted = Permission.objects.filter(content_type__app_label__in=roles.ROLE_APPS).select_related("content_type")
         shown = granted.filter(content_type__model__in=_models_of_the_desk()).order_by("content_type", "pk")
         return RightsField(shown, label=_("Rights"), required=False, widget=forms.CheckboxSelectMultiple)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         if group := kwargs.get("obj"):
-            context["subtitle"] = roles.role_name(group)
+            context["subtitle"] = roles.role_label(group)
         return super().render_change_form(request, context, **kwargs)
 
     @admin.display(description=_("role"))
     def role(self, group: Group) -> str:
-        return roles.role_name(group)
+        return roles.role_label(group)
 
     @admin.display(description=_("Rights"))
     def rights_in_words(self, group: Group) -> Any:

@@ -16,14 +16,14 @@ from django.utils.translation import gettext as _
 from newsletter.delivery.models import Reply, accepts_replies
 from newsletter.desk.next_issue import PostDestination, destination_for
 from newsletter.posts.models import Post
-from subscribers.addresses import without_addresses
+from subscribers import addresses
 
 register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
 def mask_addresses(context: RequestContext, text: str) -> str:
-    return text if context["user"].has_perm("subscribers.see_readers") else without_addresses(str(text))
+    return text if context["user"].has_perm("subscribers.see_readers") else addresses.mask_addresses(str(text))
 
 
 @register.filter

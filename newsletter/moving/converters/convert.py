@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from newsletter.mail.characters import nfc, without_control
+from newsletter.mail.characters import nfc, without_control_characters
+from newsletter.moving.converter_process import cpu_time_limit, set_resource_limits
 from newsletter.moving.converters.converter import BODY_MAX, ConvertedPost
 from newsletter.moving.converters.detection import detected, files_at
 from newsletter.moving.converters.files import Files, InFolder, Rejected
 from newsletter.moving.converters.html.converting import count_rendered
 from newsletter.moving.converters.pictures import FileFinder, Finder, PictureCopier, WebFinder
-from newsletter.moving.converting import cpu_time, limit
 from newsletter.moving.counting import count_words
 from newsletter.moving.folder import layout
 from newsletter.moving.folder.layout import ConversionReport, LossReport, PostFile, Remark, new_folder
@@ -67,7 +67,7 @@ def convert(
         for number, (name, read) in enumerate(converter.posts(), 1):
             writer.write(number, name, read)
             report(number, count)
-        layout.write_account(part, account)
+        layout.write_report(part, account)
 
 
 def _unpack(files: Files, folder: Path) -> None:
@@ -87,7 +87,7 @@ class _PostWriter:
 
     def write(self, number: int, name: str, read: Callable[[], ConvertedPost]) -> None:
         try:
-            with cpu_time(POST_SECONDS):
+            with cpu_time_limit(POST_SECONDS):
                 post = self._named_once(_checked(read()))
                 lost = lost_words(post)
         except (Rejected, TimeoutError) as error:
@@ -114,7 +114,7 @@ class _PostWriter:
 
 
 def _checked(post: ConvertedPost) -> ConvertedPost:
-    body = nfc(without_control(post.body)).strip()
+    body = nfc(without_control_characters(post.body)).strip()
     if not body and not post.title.strip():
         raise Rejected("it has no text")
     if len(body) > BODY_MAX:
@@ -135,7 +135,7 @@ def lost_words(post: ConvertedPost) -> tuple[str, ...]:
 def main(argv: Sequence[str]) -> int:
     """argv: path, folder, zone, site, memory, CPU seconds, “fetch” or nothing, and folders of pictures."""
     path, folder, zone, site, memory, cpu_seconds, fetch, *pictures = argv
-    limit(int(memory), int(cpu_seconds))
+    set_resource_limits(int(memory), int(cpu_seconds))
     Thread(target=_beat, daemon=True).start()
     settings.configure(USE_I18N=False)  # the renderer asks for words of its own, in no particular language
     try:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 from urllib.parse import unquote, urlsplit
 
-from newsletter.mail.characters import nfc, without_control
+from newsletter.mail.characters import nfc, without_control_characters
 from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import BODY_MAX, ConvertedPost, Converter
 from newsletter.moving.converters.files import Files, Rejected
@@ -85,7 +85,7 @@ class MarkdownFolder(Converter):
         text = self.files.text(str(name), BODY_MAX * 4)
         if "\0" in text:
             raise Rejected("it contains a NUL character; is it a text?")
-        values, typed = parse(nfc(without_control(text)))
+        values, typed = parse(nfc(without_control_characters(text)))
         fields = Fields(values, name)
         title, text = fields.title(typed)
         if not text.strip():

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from newsletter.mail.safe_http import FetchError, fetch
 from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.files import Files, Rejected
-from newsletter.moving.folder.layout import ConversionReport, Remark, picture_file, write_picture
+from newsletter.moving.folder.layout import ConversionReport, Remark, picture_path, write_picture
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, refuse_unusable
 
 AGENT = "newsletter-import/1 (fetches the pictures of posts that move)"
@@ -115,7 +115,7 @@ class PictureCopier:
             return ""
         new = write_picture(self.folder, data, found.name)
         if not address.startswith("data:"):
-            path = picture_file(new).partition("/")[2]
+            path = picture_path(new).partition("/")[2]
             self.account.pictures.setdefault(path, address)
             self.account.fetched |= {path} if found.is_fetched else set()
         return new

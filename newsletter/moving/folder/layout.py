@@ -134,14 +134,14 @@ class ConversionReport:
     fetched: set[str] = field(default_factory=set)
 
 
-def write_account(folder: Path, account: ConversionReport) -> None:
+def write_report(folder: Path, account: ConversionReport) -> None:
     """Write account.json, last of all: a folder that has one is whole."""
     data = {"form": FORM} | asdict(account) | {"fetched": sorted(account.fetched)}
     with new_file(folder, ACCOUNT) as target:
         target.write(json.dumps(data, ensure_ascii=False, indent=1).encode())
 
 
-def read_account(folder: Path) -> ConversionReport:
+def read_report(folder: Path) -> ConversionReport:
     try:
         data = json.loads(read_file(folder, ACCOUNT, ACCOUNT_BYTES))
         if data["form"] != FORM:
@@ -211,7 +211,7 @@ def write_picture(folder: Path, octets: bytes, name: str) -> str:
     return f"/media/{digest}/{safe}"
 
 
-def picture_file(address: str) -> str:
+def picture_path(address: str) -> str:
     """The path of a picture in the folder, by its address in texts; "" for other addresses."""
     found = _PICTURE.fullmatch(address)
     return f"{PICTURES}/{found['digest']}/{found['name']}" if found and PART.fullmatch(found["name"]) else ""
@@ -226,7 +226,7 @@ def new_file(root: Path, name: str) -> Iterator[IO[bytes]]:
         yield target
 
 
-def partial_path(place: Path) -> Path:
+def temporary_path(place: Path) -> Path:
     """A temporary sibling, renamed to `place` once it is whole."""
     return place.with_name(f".{place.name}.part")
 
@@ -236,7 +236,7 @@ def new_folder(place: Path) -> Iterator[Path]:
     """Yield a temporary folder, which gets its name once it is complete and on the disk. Raises FileExistsError."""
     if place.is_symlink() or (place.exists() and not (place.is_dir() and not any(place.iterdir()))):
         raise FileExistsError(f"{place} is there already, and is not empty: nothing is ever written over it")
-    part = partial_path(place)
+    part = temporary_path(place)
     shutil.rmtree(part, ignore_errors=True)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part.mkdir(mode=0o700)

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from newsletter.moving.folder.layout import COPIED_BYTES, FolderError
 from newsletter.moving.folder.manifest import ExportReader, ExportWriter
-from newsletter.operation.backup.making import SECRET_NAME, merge_lines
+from newsletter.operation.backup.making import SECRET_KEY_FILE_NAME, merge_lines
 from newsletter.publication.pictures.storages import media
 
 PICTURES, KEYS = "pictures", "keys"
@@ -25,7 +25,7 @@ def write_files(folder: ExportWriter, *, with_keys: bool) -> None:
         if (settings.DATA_DIR / name).exists():
             folder.copy(settings.DATA_DIR / name, f"readers/{name}.txt")
     if with_keys:
-        folder.add(f"{KEYS}/{SECRET_NAME}", settings.SECRET_KEY.encode())
+        folder.add(f"{KEYS}/{SECRET_KEY_FILE_NAME}", settings.SECRET_KEY.encode())
         for source in sorted(settings.DKIM_DIR.glob("*")):
             folder.copy(source, f"{KEYS}/dkim/{source.name}")
 
@@ -45,7 +45,7 @@ def refuse_foreign_files(folder: ExportReader) -> None:
         if not PICTURE.fullmatch(name):
             raise FolderError(f"{name} is no picture of ours")
     for name in folder.below(KEYS):
-        if name != f"{KEYS}/{SECRET_NAME}" and not DKIM_KEY.fullmatch(name):
+        if name != f"{KEYS}/{SECRET_KEY_FILE_NAME}" and not DKIM_KEY.fullmatch(name):
             raise FolderError(f"{name} is no key of ours")
 
 
@@ -66,12 +66,12 @@ def put_files(folder: ExportReader) -> bool:
 
 
 def _use_secret(folder: ExportReader) -> bool:
-    if f"{KEYS}/{SECRET_NAME}" not in folder.files:
+    if f"{KEYS}/{SECRET_KEY_FILE_NAME}" not in folder.files:
         return False
-    secret = folder.octets(f"{KEYS}/{SECRET_NAME}", KEY_BYTES).decode()
+    secret = folder.octets(f"{KEYS}/{SECRET_KEY_FILE_NAME}", KEY_BYTES).decode()
     if settings.SECRET_KEY_IS_GIVEN:
         return secret in {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS}
-    _put(folder, f"{KEYS}/{SECRET_NAME}", settings.SECRET_KEY_PATH)
+    _put(folder, f"{KEYS}/{SECRET_KEY_FILE_NAME}", settings.SECRET_KEY_PATH)
     return True
 
 

@@ -11,7 +11,7 @@ from newsletter.posts.models import Post
 from newsletter.posts.models.redirects import normalise_path
 
 AT_ONCE = 100  # posts whose links are looked at together
-GHOST_URL = "__GHOST_URL__"  # what an export of Ghost has in place of its site
+GHOST_URL_PLACEHOLDER = "__GHOST_URL__"  # what an export of Ghost has in place of its site
 
 
 class Links:
@@ -42,7 +42,7 @@ class Links:
     def _new_address(self, href: str, file: PostFile) -> str:
         """The post's address here with the fragment; "" for a link to no post of the move."""
         try:
-            parts = urlsplit(href.removeprefix(GHOST_URL))
+            parts = urlsplit(href.removeprefix(GHOST_URL_PLACEHOLDER))
         except ValueError:
             return ""
         fragment = f"#{parts.fragment}" if parts.fragment else ""

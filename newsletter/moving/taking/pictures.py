@@ -5,9 +5,9 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.moving.folder.layout import ConversionReport, FolderError, Remark, picture_file, read_file
+from newsletter.moving.folder.layout import ConversionReport, FolderError, Remark, picture_path, read_file
 from newsletter.posts.models import Image
-from newsletter.publication.pictures.uploads import BYTES_MAX, Picture, PictureError, prepare_picture_with_wide
+from newsletter.publication.pictures.uploads import BYTES_MAX, Picture, PictureError, prepare_picture_with_wide_version
 
 ALT_MAX = 200  # characters, as the library's
 _MEDIA_ADDRESS = re.compile(
@@ -48,7 +48,7 @@ class PostPictures:
     def begin(self, *texts: str) -> None:
         """Submit the pictures of these texts to the pool."""
         for found in _MEDIA_ADDRESS.finditer("\n".join(texts)):
-            name = picture_file(found["address"])
+            name = picture_path(found["address"])
             if found["address"] not in self.futures and name and (self.root / name).exists():
                 self.futures[found["address"]] = self.pool.submit(_prepare, self.root, name)
 
@@ -80,14 +80,14 @@ class PostPictures:
         return _MEDIA_ADDRESS.sub(placed, body)
 
     def old_address(self, address: str) -> str:
-        return self.account.pictures.get(picture_file(address).partition("/")[2], address)
+        return self.account.pictures.get(picture_path(address).partition("/")[2], address)
 
 
 def with_old_addresses(text: str, account: ConversionReport) -> str:
     """Put fetched pictures back to their old addresses: their bytes may differ on each run."""
 
     def restored(found: re.Match[str]) -> str:
-        place = picture_file(found["address"]).partition("/")[2]
+        place = picture_path(found["address"]).partition("/")[2]
         old = account.pictures.get(place, "") if place in account.fetched else ""
         return found[0].removesuffix(found["address"]) + (old or found["address"])
 
@@ -95,4 +95,4 @@ def with_old_addresses(text: str, account: ConversionReport) -> str:
 
 
 def _prepare(root: Path, name: str) -> Picture:
-    return prepare_picture_with_wide(read_file(root, name, BYTES_MAX))
+    return prepare_picture_with_wide_version(read_file(root, name, BYTES_MAX))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from newsletter.mail.characters import nfc, single_line, without_control
+from newsletter.mail.characters import nfc, single_line, without_control_characters
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder import layout
 from newsletter.moving.folder.layout import InvalidPost, LossReport, Mailed, PostFile, Remark, TagPage
@@ -52,7 +52,7 @@ class PostFolder:
     @classmethod
     def at(cls, root: Path) -> "PostFolder":
         zone = Publication.objects.current().zone
-        return cls(root, layout.read_account(root), layout.post_names(root), zone)
+        return cls(root, layout.read_report(root), layout.post_names(root), zone)
 
     def __len__(self) -> int:
         """All posts to account for, rejected ones included."""
@@ -74,7 +74,7 @@ class PostFolder:
 
 def fitting(file: PostFile, remarks: list[Remark]) -> PostFile:
     """Cut fields to the columns of Post, with a remark for each. Raises InvalidPost."""
-    body = nfc(without_control(file.body)).strip()
+    body = nfc(without_control_characters(file.body)).strip()
     if not body and not file.title.strip():
         raise InvalidPost("it has no text")
     if len(body) > BODY_MAX:

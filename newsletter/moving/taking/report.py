@@ -144,7 +144,7 @@ LABELS = {
 }
 
 
-def as_page(account: MoveReport) -> str:
+def render_html(account: MoveReport) -> str:
     """The account as a page that stands for itself: no script, nothing from elsewhere."""
     entries = sorted((entry for entry in account.entries if entry.differs), key=lambda entry: -entry.lost_words)
     different = [(entry, explain(entry)) for entry in entries]

@@ -10,17 +10,17 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 OWNER, EDITOR, WRITER, READER_CARE = "owner", "editor", "writer", "reader-care"  # names of groups
-NAMES = {OWNER: _("Owner"), EDITOR: _("Editor"), WRITER: _("Writer"), READER_CARE: _("Reader care")}
+ROLE_LABELS = {OWNER: _("Owner"), EDITOR: _("Editor"), WRITER: _("Writer"), READER_CARE: _("Reader care")}
 DESCRIPTIONS = {
     OWNER: _("Everything, with the accounts of others, the Publication and the list of readers as a file."),
     EDITOR: _("All posts and issues: write, publish, compose and send. Sees how many readers there are, not who."),
     WRITER: _("Own drafts only: write, put pictures in, preview. Somebody else publishes them."),
     READER_CARE: _("Readers: find, add, tag, unsubscribe, suppress and erase them. Reads the outbox."),
 }
-APPS = ("posts", "issues", "delivery", "subscribers", "publication")  # apps whose permissions a role may have
+ROLE_APPS = ("posts", "issues", "delivery", "subscribers", "publication")  # apps whose permissions a role may have
 _ALL = ("view", "add", "change", "delete")
 # By role and "app.model": allowed verbs. The owners' group gets all permissions.
-_MODELS: dict[str, dict[str, tuple[str, ...]]] = {
+_MODEL_PERMISSIONS: dict[str, dict[str, tuple[str, ...]]] = {
     EDITOR: {
         "posts.post": (*_ALL, "publish"),
         "posts.tag": _ALL,
@@ -34,7 +34,7 @@ _MODELS: dict[str, dict[str, tuple[str, ...]]] = {
     WRITER: {"posts.post": ("view", "add", "change"), "posts.image": ("view", "add")},
     READER_CARE: {"subscribers.subscriber": _ALL, "subscribers.suppression": ("view", "add", "change")},
 }
-_FURTHER = {READER_CARE: ("subscribers.see_readers", "publication.see_mail")}
+_EXTRA_PERMISSIONS = {READER_CARE: ("subscribers.see_readers", "publication.see_mail")}
 
 
 def is_owner(user: Any) -> bool:
@@ -61,10 +61,10 @@ def is_last_owner(user: User) -> bool:
 
 def permissions_of(role: str) -> Iterator[str]:
     """Permissions of a built-in role other than owner, as "app.codename"."""
-    for model, verbs in _MODELS[role].items():
+    for model, verbs in _MODEL_PERMISSIONS[role].items():
         room, name = model.split(".")
         yield from (f"{room}.{verb}_{name}" for verb in verbs)
-    yield from _FURTHER.get(role, ())
+    yield from _EXTRA_PERMISSIONS.get(role, ())
 
 
 def make_groups(using: str = "default", apps: Any = installed, **kwargs: Any) -> None:
@@ -75,7 +75,7 @@ def make_groups(using: str = "default", apps: Any = installed, **kwargs: Any) ->
     if not _are_migrated(apps):
         return
     group, permission = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
-    granted = permission.objects.using(using).filter(content_type__app_label__in=APPS)
+    granted = permission.objects.using(using).filter(content_type__app_label__in=ROLE_APPS)
     for role in (EDITOR, WRITER, READER_CARE):
         made, is_new = group.objects.using(using).get_or_create(name=role)
         if is_new:
@@ -88,7 +88,7 @@ def make_groups(using: str = "default", apps: Any = installed, **kwargs: Any) ->
 
 def _are_migrated(apps: Any) -> bool:
     """False if `migrate` stopped before these tables."""
-    return all(room in apps.app_configs for room in (*APPS, "auth"))
+    return all(room in apps.app_configs for room in (*ROLE_APPS, "auth"))
 
 
 def permission_key(permission: Any) -> str:
@@ -96,5 +96,5 @@ def permission_key(permission: Any) -> str:
     return f"{permission.content_type.app_label}.{permission.codename}"
 
 
-def role_name(group: Group) -> str:
-    return str(NAMES.get(group.name, group.name))
+def role_label(group: Group) -> str:
+    return str(ROLE_LABELS.get(group.name, group.name))

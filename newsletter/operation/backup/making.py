@@ -32,8 +32,8 @@ from newsletter.operation.backup.databases import ASIDE_PREFIX, COPY_CHUNK_BYTES
 from newsletter.publication.pictures.storages import MediaStore, media
 from subscribers.departures import fsync_folder
 
-SECRET_NAME = "secret_key"  # noqa: S105 - the name of its file
-LINE_FILES = {"departures", "wishes"}  # independent lines in any order: decision 0045
+SECRET_KEY_FILE_NAME = "secret_key"  # noqa: S105 - the name of its file
+APPEND_ONLY_FILES = {"departures", "wishes"}  # independent lines in any order: decision 0045
 MEDIA_FOLDER, DKIM_FOLDER = "media", "dkim"
 BACKED_UP_FOLDERS = (MEDIA_FOLDER, DKIM_FOLDER)
 
@@ -43,16 +43,16 @@ def write_files(archive: BackupWriter) -> None:
     if media.is_remote:
         for name, octets in media.contents(media.picture_sizes()):
             archive.add(f"{FILES_PREFIX}{MEDIA_FOLDER}/{name}", octets)
-    for name in file_names():
+    for name in backup_paths():
         archive.add_file(settings.DATA_DIR / name, name)
 
 
-def file_names() -> Iterator[str]:
+def backup_paths() -> Iterator[str]:
     """Paths of all files in DATA_DIR that belong in a backup."""
     for folder in (DKIM_FOLDER,) if media.is_remote else BACKED_UP_FOLDERS:
         found = sorted((settings.DATA_DIR / folder).rglob("*"))
         yield from (str(path.relative_to(settings.DATA_DIR)) for path in found if path.is_file())
-    yield from (name for name in sorted(LINE_FILES) if (settings.DATA_DIR / name).exists())
+    yield from (name for name in sorted(APPEND_ONLY_FILES) if (settings.DATA_DIR / name).exists())
 
 
 @dataclass
@@ -90,7 +90,7 @@ class FileRestorer:
 
     def restore(self, member: ArchiveMember) -> None:
         path = self._path(member.data_path)
-        if member.data_path in LINE_FILES:
+        if member.data_path in APPEND_ONLY_FILES:
             merge_lines(path, member.source.read())
             return
         self.files += 1
@@ -125,7 +125,7 @@ class FileRestorer:
     def _path(self, name: str) -> Path:
         path = self.folder / name
         is_in_folder = name.startswith(tuple(f"{folder}/" for folder in BACKED_UP_FOLDERS))
-        if name not in {SECRET_NAME, *LINE_FILES} and not is_in_folder:
+        if name not in {SECRET_KEY_FILE_NAME, *APPEND_ONLY_FILES} and not is_in_folder:
             raise DamagedBackup(f"a backup holds no {name}")
         return path
 
@@ -179,7 +179,7 @@ def _write_members(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str,
             archive.add_json(MANIFEST_NAME, _manifest(engine, dump.rows, now))
             archive.add_dump(dump.source)
         # After the database: each picture that it names is there, and who leaves meanwhile is in the lines.
-        archive.add(f"{FILES_PREFIX}{SECRET_NAME}", settings.SECRET_KEY.encode())
+        archive.add(f"{FILES_PREFIX}{SECRET_KEY_FILE_NAME}", settings.SECRET_KEY.encode())
         write_files(archive)
         archive.finish()
     return dump.rows

@@ -13,7 +13,7 @@ from django.core import mail
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.author.alerts import sender_addresses
+from newsletter.delivery.author.alerts import recipient_addresses
 from newsletter.mail.message import Mail
 from newsletter.operation.backup import making, restoring
 from newsletter.operation.backup.restoring import BACKUP_ERRORS
@@ -148,7 +148,7 @@ def _drill(store: BackupStore, name: str, now: datetime) -> restoring.DrillResul
 
 
 def _mail_author(subject: str, line: str, now: datetime) -> None:
-    if addresses := sender_addresses():
+    if addresses := recipient_addresses():
         mail.mailers["default"].send_messages([build_backup_mail(subject, line, addresses, now)])
 
 

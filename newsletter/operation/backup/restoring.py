@@ -27,7 +27,7 @@ from newsletter.operation import replaced_migrations
 from newsletter.operation.backup import databases
 from newsletter.operation.backup.archive import BackupReader, DamagedBackup, EncryptionError, open_archive, open_dump
 from newsletter.operation.backup.databases import DatabaseUnusable, Engine, PostgreSQLEngine, SQLiteEngine
-from newsletter.operation.backup.making import SECRET_NAME, FileRestorer, merge_lines
+from newsletter.operation.backup.making import SECRET_KEY_FILE_NAME, FileRestorer, merge_lines
 from newsletter.operation.preparing import newer_migration
 from newsletter.operation.supervisor import free_port
 from newsletter.publication.pictures.storages import media
@@ -65,7 +65,9 @@ def restore_backup(path: Path, now: datetime, *, identity: Path | None = None, r
         )
     mark = f"{now:%Y%m%d%H%M%S}"
     bucket = media if media.is_remote else None
-    restorer = FileRestorer(settings.DATA_DIR, mark, overwrites={SECRET_NAME} if is_empty else set(), bucket=bucket)
+    restorer = FileRestorer(
+        settings.DATA_DIR, mark, overwrites={SECRET_KEY_FILE_NAME} if is_empty else set(), bucket=bucket
+    )
     with _unfinished_note(path, engine.former_data_note(mark)), open_archive(path, identity) as stream, restorer:
         with engine.replacement(mark) as fresh:
             made = _load_and_block_sending(BackupReader(stream), fresh, restorer, now)
@@ -143,7 +145,7 @@ def load_backup(reader: BackupReader, engine: Engine, restorer: FileRestorer, *,
     engine.load(dump)
     is_used = True
     for member in parts.remaining_members():
-        if member.data_path == SECRET_NAME and keeps_secret:
+        if member.data_path == SECRET_KEY_FILE_NAME and keeps_secret:
             is_used = constant_time_compare(member.source.read().decode(), settings.SECRET_KEY)
         elif member.data_path:
             restorer.restore(member)
@@ -221,7 +223,7 @@ def _check_pages(folder: Path, database_url: str) -> None:
     """Start a web server on the scratch folder, without mail or queue, and ask it for pages. Raises DrillFailed."""
     port = free_port("127.0.0.1", 0)
     own = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "SITE_URL": f"http://127.0.0.1:{port}"}
-    own["SECRET_KEY"] = (folder / SECRET_NAME).read_text()
+    own["SECRET_KEY"] = (folder / SECRET_KEY_FILE_NAME).read_text()
     unset = dict.fromkeys(UNSET_VARIABLES, "")
     env = os.environ | {f"{name}_FILE": "" for name in own | unset} | unset | own
     # The calling command has run Django's checks: they load every page and would double the time.

@@ -15,8 +15,8 @@ from newsletter.posts.markdown.lines import (
     FENCE,
     HEADING,
     HTML_BLOCK,
-    HTML_LONG,
     QUOTE,
+    RAW_HTML_BLOCK,
     RULE,
     ListItem,
     ListMarker,
@@ -162,7 +162,7 @@ def _read_rule(lines: SourceLines, index: int, before: str) -> Segment | None:
 
 
 def _read_html(lines: SourceLines, index: int, before: str) -> Segment | None:
-    long = HTML_LONG.match(lines[index])
+    long = RAW_HTML_BLOCK.match(lines[index])
     if long:
         end = "-->" if long["comment"] else f"</{long['tag'].lower()}>"
         if not lines.has_after(index, end):

@@ -19,7 +19,9 @@ BLOCK_TAGS = (
     "picture|section|source|summary|table|tbody|td|tfoot|th|thead|tr|track|ul|video|audio"
 )
 HTML_BLOCK = re.compile(rf"^ {{0,3}}</?(?:{BLOCK_TAGS})(?:[\s>]|/>|$)", re.IGNORECASE)
-HTML_LONG = re.compile(r"^ {0,3}<(?:(?P<tag>script|pre|style|textarea)(?:[\s>]|$)|(?P<comment>!--))", re.IGNORECASE)
+RAW_HTML_BLOCK = re.compile(
+    r"^ {0,3}<(?:(?P<tag>script|pre|style|textarea)(?:[\s>]|$)|(?P<comment>!--))", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def starts_block(line: str) -> bool:
     """Does it end the paragraph above without a blank line?"""
     if not BLOCK_SIGN.match(line):
         return False
-    patterns = (FENCE, HEADING, QUOTE, RULE, HTML_BLOCK, HTML_LONG)
+    patterns = (FENCE, HEADING, QUOTE, RULE, HTML_BLOCK, RAW_HTML_BLOCK)
     return any(pattern.match(line) for pattern in patterns) or bool(interrupting_marker(line, ""))
 
 

@@ -13,7 +13,7 @@ from markdown.extensions.tables import TableExtension
 from markdown.extensions.toc import TocExtension
 from markdown.treeprocessors import Treeprocessor
 
-from newsletter.mail.characters import nfkd, without_control
+from newsletter.mail.characters import nfkd, without_control_characters
 from newsletter.posts.markdown import inlines, sanitise, typed_tags
 from newsletter.posts.markdown.blocks import split_segments
 from newsletter.posts.markdown.elements import StructureParser, VideoProcessor
@@ -66,7 +66,7 @@ def render_mail(source: str, *, base_url: str) -> str:
 
 def _convert_balanced(source: str, convert: Convert, *, is_mail: bool) -> str:
     """HTML before sanitising, in which no unclosed tag swallows what follows."""
-    source = without_control(source)
+    source = without_control_characters(source)
     if not source.strip():  # common for introductions and closings, and a parser takes a millisecond
         return ""
     html, has_tags = convert(source)
@@ -105,7 +105,7 @@ def _typed_block(text: str) -> str:
 
 
 def _as_typed(source: str) -> str:
-    return f"<pre>{escape(without_control(source), quote=False)}</pre>"
+    return f"<pre>{escape(without_control_characters(source), quote=False)}</pre>"
 
 
 class _Markdown(markdown.Markdown):

@@ -8,7 +8,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import nh3
 
-from newsletter.mail.characters import without_control
+from newsletter.mail.characters import without_control_characters
 from newsletter.posts.markdown.code_highlighting import allowed_styles
 from newsletter.posts.markdown.figures import PLAYER_URLS
 
@@ -51,7 +51,7 @@ def for_web(html: str) -> str:
 
     Removes control characters after parsing, which decodes `&#2;`.
     """
-    html = _CELL.sub(_aligned_by_class, without_control(_WEB.clean(html)))
+    html = _CELL.sub(_aligned_by_class, without_control_characters(_WEB.clean(html)))
     return _BOOLEAN_ATTRIBUTE.sub(lambda tag: tag[0].replace('=""', ""), html)
 
 
@@ -65,7 +65,7 @@ def _aligned_by_class(cell: re.Match[str]) -> str:
 
 def for_mail(html: str, *, base_url: str) -> str:
     """Absolute URLs, no ids, no links within the page, no players."""
-    return without_control(_mail(base_url).clean(html))
+    return without_control_characters(_mail(base_url).clean(html))
 
 
 @lru_cache(maxsize=4)  # a site has one base URL; making a cleaner takes a fifth of a short text's time

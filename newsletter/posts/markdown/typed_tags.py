@@ -17,24 +17,26 @@ from django.utils.translation import gettext as _
 
 from newsletter.posts.markdown import figures
 from newsletter.posts.markdown.figures import PLAYER_URLS
-from newsletter.posts.markdown.lines import HTML_BLOCK, HTML_LONG
+from newsletter.posts.markdown.lines import HTML_BLOCK, RAW_HTML_BLOCK
 from newsletter.posts.markdown.sanitise import ALLOWED_ATTRIBUTES
 
 # Dropped; their content is shown.
-OBSOLETE_STYLES: Final = frozenset({"acronym", "big", "font", "nobr", "strike", "tt"})
+OBSOLETE_TAGS: Final = frozenset({"acronym", "big", "font", "nobr", "strike", "tt"})
 # Dropped in HTML blocks; inside a sentence they are text.
-PAGE_TAGS: Final = frozenset(
+DROPPED_TAGS: Final = frozenset(
     {
         *("address", "article", "body", "button", "dialog", "fieldset", "footer", "form", "head", "header", "hgroup"),
         *("html", "legend", "main", "menu", "nav", "picture", "col", "colgroup", "link", "meta", "param", "source"),
         *("audio", "embed", "object", "track", "video", "noscript", "script", "style", "svg", "math", "template"),
     }
 )
-INLINE_TAGS: Final = (ALLOWED_ATTRIBUTES.keys() - {"*"}) | OBSOLETE_STYLES
-KNOWN_TAGS: Final = INLINE_TAGS | PAGE_TAGS
+INLINE_TAGS: Final = (ALLOWED_ATTRIBUTES.keys() - {"*"}) | OBSOLETE_TAGS
+KNOWN_TAGS: Final = INLINE_TAGS | DROPPED_TAGS
 # If closed, dropped with their content, which the format check reports.
 DROPPED_WITH_CONTENT: Final = frozenset({"iframe", "math", "noscript", "object", "script", "style", "svg", "template"})
-VOID: Final = frozenset({"br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"})
+VOID_TAGS: Final = frozenset(
+    {"br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
+)
 # The end tag is optional (HTML, section 13.1.2.4).
 OPTIONAL_END_TAGS: Final = frozenset(
     {"p", "li", "dt", "dd", "rt", "rp", "tr", "td", "th", "thead", "tbody", "tfoot", "caption"}
@@ -45,13 +47,15 @@ TOKEN: Final = re.compile(
 IFRAME: Final = re.compile(
     r"<iframe\b(?P<rest>(?:[^<>\"'\u2e80-\U0010ffff]|\"[^<\"]*\"|'[^<']*')*+)>[^<]*</iframe\s*>", re.IGNORECASE
 )
-NAME: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
-OPENER: Final = re.compile(rf"<({'|'.join(sorted(PAGE_TAGS | {'iframe'}))})(?=[\s/>])[^<>]*>", re.IGNORECASE)
-TAG_LENGTH_MAX: Final = 40  # characters of a tag's name, with what precedes it
-OTHER_TAGS: Final = frozenset(
+TAG_NAME: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
+DROPPED_START_TAG: Final = re.compile(
+    rf"<({'|'.join(sorted(DROPPED_TAGS | {'iframe'}))})(?=[\s/>])[^<>]*>", re.IGNORECASE
+)
+BLOCK_START_LENGTH_MAX: Final = 40  # characters of a tag's name, with what precedes it
+UNSUPPORTED_TAGS: Final = frozenset(
     {"title", "textarea", "select", "option", "canvas", "plaintext", "frameset", "base", "meter"}
 )
-SOURCE: Final = re.compile(r"\ssrc\s*=\s*(?:\"(?P<a>[^\"]*)\"|'(?P<b>[^']*)'|(?P<c>[^\s\"'>]+))", re.IGNORECASE)
+SRC_ATTRIBUTE: Final = re.compile(r"\ssrc\s*=\s*(?:\"(?P<a>[^\"]*)\"|'(?P<b>[^']*)'|(?P<c>[^\s\"'>]+))", re.IGNORECASE)
 
 
 class HtmlTag(NamedTuple):
@@ -77,15 +81,15 @@ def unpaired_tags(html: str) -> list[HtmlTag]:
     found: list[HtmlTag] = []
     open_tags: dict[str, list[HtmlTag]] = defaultdict(list)
     for tag in _tokens(html):
-        if tag.name not in KNOWN_TAGS or (tag.is_end and tag.name in VOID and tag.name != "br"):
+        if tag.name not in KNOWN_TAGS or (tag.is_end and tag.name in VOID_TAGS and tag.name != "br"):
             found.append(tag)
         elif not tag.is_end:
             open_tags[tag.name].append(tag)
-        elif tag.name not in VOID and open_tags[tag.name]:
+        elif tag.name not in VOID_TAGS and open_tags[tag.name]:
             open_tags[tag.name].pop()
         else:
             found.append(tag)
-    found += [tag for name, tags in open_tags.items() if name not in VOID | OPTIONAL_END_TAGS for tag in tags]
+    found += [tag for name, tags in open_tags.items() if name not in VOID_TAGS | OPTIONAL_END_TAGS for tag in tags]
     return sorted(found)
 
 
@@ -97,26 +101,28 @@ class TagOutcome(Enum):
     LINK = "a link to it"
 
 
-class OddTag(NamedTuple):
+class IneffectiveTag(NamedTuple):
     start: int
     end: int
     outcome: TagOutcome
 
 
-def odd_tags(source: str) -> list[OddTag]:
+def ineffective_tags(source: str) -> list[IneffectiveTag]:
     """Tags whose outcome may surprise the author, in order. source: Markdown with its code masked."""
     words = {
         tag.start: tag.end for tag in unpaired_tags(source) if tag.end - tag.start > 1 and _is_of_html(source, tag)
     }
-    found = [OddTag(start, end, TagOutcome.TYPED) for start, end in words.items()]
-    others = (match for match in OPENER.finditer(source) if match.start() not in words)
-    found += [OddTag(match.start(), match.end(), outcome) for match in others if (outcome := _outcome(source, match))]
+    found = [IneffectiveTag(start, end, TagOutcome.TYPED) for start, end in words.items()]
+    others = (match for match in DROPPED_START_TAG.finditer(source) if match.start() not in words)
+    found += [
+        IneffectiveTag(match.start(), match.end(), outcome) for match in others if (outcome := _outcome(source, match))
+    ]
     return sorted(found, key=lambda one: one.start)
 
 
 def _is_of_html(source: str, tag: HtmlTag) -> bool:
-    name = NAME.match(source, tag.start)
-    return bool(name and name[1].lower() in KNOWN_TAGS | OTHER_TAGS)
+    name = TAG_NAME.match(source, tag.start)
+    return bool(name and name[1].lower() in KNOWN_TAGS | UNSUPPORTED_TAGS)
 
 
 def _outcome(source: str, opener: re.Match[str]) -> TagOutcome | None:
@@ -134,8 +140,8 @@ def _is_in_block(source: str, place: int) -> bool:
     """Whether the paragraph or line at `place` starts an HTML block."""
     first, line = source.rfind("\n\n", 0, place), source.rfind("\n", 0, place) + 1
     first = first + 2 if first >= 0 else 0
-    is_block = HTML_BLOCK.match(source[first : first + TAG_LENGTH_MAX])
-    return bool(is_block or HTML_LONG.match(source[line : line + TAG_LENGTH_MAX]))
+    is_block = HTML_BLOCK.match(source[first : first + BLOCK_START_LENGTH_MAX])
+    return bool(is_block or RAW_HTML_BLOCK.match(source[line : line + BLOCK_START_LENGTH_MAX]))
 
 
 def escape_unclosed(block: str) -> str:
@@ -210,7 +216,7 @@ def _iframe_or_link(iframe: re.Match[str], *, is_mail: bool) -> str:
 
 def frame_url(attributes: str) -> str:
     """The `src` of an iframe, "" if it is no web address."""
-    source = SOURCE.search(attributes)
+    source = SRC_ATTRIBUTE.search(attributes)
     url = unescape(source["a"] or source["b"] or source["c"] or "").strip() if source else ""
     url = f"https:{url}" if url.startswith("//") else url
     return url if url.startswith(("https://", "http://")) and url_host(url) else ""

@@ -210,7 +210,7 @@ class PostQuerySet(models.QuerySet["Post"]):
 
     def previewed(self, token: str, now: datetime) -> "Post | None":
         """The post of a preview token; None if the preview is closed or expired."""
-        post = self.filter(pk=tokens.claimed_id(token) or 0, preview_until__gt=now).first()
+        post = self.filter(pk=tokens.unverified_id(token) or 0, preview_until__gt=now).first()
         return post if post and tokens.is_valid(token, "preview", post.preview_round) else None
 
 

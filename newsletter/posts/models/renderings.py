@@ -10,7 +10,7 @@ from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.mail.salutations import fill_fallback_words
+from newsletter.mail.salutations import fill_name_slots_with_fallbacks
 from newsletter.posts.markdown import RENDERER_VERSION, render
 from newsletter.posts.models.images import Image
 from newsletter.posts.text import measures
@@ -100,4 +100,4 @@ def render_uncached(source: str) -> SafeString:
 
 def render_cached(source: str) -> SafeString:
     """Sanitised web HTML without name slots; stored, so each text is rendered once."""
-    return mark_safe(fill_fallback_words(Rendering.objects.for_sources([source])[source].html))  # noqa: S308  # nosec B308, B703  # sanitised by the renderer
+    return mark_safe(fill_name_slots_with_fallbacks(Rendering.objects.for_sources([source])[source].html))  # noqa: S308  # nosec B308, B703  # sanitised by the renderer

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.posts.models.images import Image
-from newsletter.posts.text.diff import count_changes
+from newsletter.posts.text.diff import count_changed_characters
 from newsletter.publication import changes
 
 if TYPE_CHECKING:
@@ -192,7 +192,9 @@ class Revision(models.Model):
         """Characters added and removed since another version, in title, summary and text."""
         if last is None:
             return len(self.title) + len(self.summary) + len(self.body), 0
-        both = [count_changes(getattr(last, name), getattr(self, name)) for name in ("title", "summary", "body")]
+        both = [
+            count_changed_characters(getattr(last, name), getattr(self, name)) for name in ("title", "summary", "body")
+        ]
         return sum(added for added, _removed in both), sum(removed for _added, removed in both)
 
 

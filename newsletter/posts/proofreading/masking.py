@@ -4,8 +4,8 @@ import re
 from typing import Final
 
 from newsletter.posts.markdown.inlines import URL
-from newsletter.posts.markdown.lines import FENCE, HTML_LONG, ListMarker, end_of_fence, indent_of
-from newsletter.posts.markdown.typed_tags import KNOWN_TAGS, OTHER_TAGS, ClosingTags
+from newsletter.posts.markdown.lines import FENCE, RAW_HTML_BLOCK, ListMarker, end_of_fence, indent_of
+from newsletter.posts.markdown.typed_tags import KNOWN_TAGS, UNSUPPORTED_TAGS, ClosingTags
 
 MASK: Final = "\x00"
 TAB_LENGTH: Final = 4  # columns, as Python-Markdown counts them
@@ -15,7 +15,9 @@ INLINE_CODE: Final = re.compile(r"(?<![\\`])(`+)(?!`)(?:(?!\n[ ]*\n).)+?(?<!`)\1
 DESTINATION: Final = re.compile(r"(?<=\]\()[ ]*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)")
 DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ ]*[!-~]+", re.MULTILINE)
 AUTOLINK: Final = re.compile(r"<(?:https?://|mailto:)[^<>\s]*>|(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+", re.ASCII)
-TAG: Final = re.compile(rf"</?(?:{'|'.join(KNOWN_TAGS | OTHER_TAGS)})(?=[\s/>])[^<>]*>|<!--[^<>]*>", re.IGNORECASE)
+TAG: Final = re.compile(
+    rf"</?(?:{'|'.join(KNOWN_TAGS | UNSUPPORTED_TAGS)})(?=[\s/>])[^<>]*>|<!--[^<>]*>", re.IGNORECASE
+)
 BARE_URL: Final = re.compile(URL)
 
 
@@ -61,7 +63,7 @@ def _end_of_code(lines: list[str], index: int) -> int:
     fence = FENCE.match(_inside(lines[index]))
     if fence:
         return end_of_fence(lines, index, fence["fence"], indent=indent_of(lines[index])) or len(lines)
-    if HTML_LONG.match(lines[index]) or not _is_indented_code(lines, index):
+    if RAW_HTML_BLOCK.match(lines[index]) or not _is_indented_code(lines, index):
         return index
     end = index
     while end < len(lines) and (indent_of(lines[end]) >= 4 or not lines[end].strip()):

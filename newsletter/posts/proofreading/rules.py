@@ -350,7 +350,7 @@ def _is_in_table(plain: str, position: int) -> bool:
 
 def _tags(text: MaskedSource) -> Iterator[ProofFinding]:
     """Report HTML that is shown as typed, dropped with its content, or replaced by a link."""
-    for tag in typed_tags.odd_tags(text.code_free):
+    for tag in typed_tags.ineffective_tags(text.code_free):
         if masking.AUTOLINK.match(text.code_free, tag.start):
             continue
         yield text.finding("tags", (tag.start, tag.end), TAG_MESSAGES[tag.outcome])

@@ -20,7 +20,7 @@ from newsletter.posts.search.folding import QueryTerm, fold, parse_query, tokeni
 from newsletter.posts.search.snippets import SnippetPart, mark_hits, snippet
 from newsletter.posts.text.measures import plain_text
 
-FIELD_POINTS = {"folded_title": 6, "folded_tags": 2, "folded_summary": 1}  # per term found in the column
+FIELD_WEIGHTS = {"folded_title": 6, "folded_tags": 2, "folded_summary": 1}  # per term found in the column
 LATIN_WORD, SIMILARITY_MIN = re.compile(r"[A-Za-z][A-Za-z0-9+#-]{2,}"), 0.75
 TOKENS_MAX = 60_000  # per document; a tsvector holds 1 MB, and real posts have less than a tenth of this
 # Long columns are read for one page only. `key` is the post's id, and stands before them in the row.
@@ -144,7 +144,7 @@ def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0, finds
     return ResultPage([_result(row, wanted) for row in rows], total)
 
 
-def close_words(query: str, now: datetime) -> list[str]:
+def similar_words(query: str, now: datetime) -> list[str]:
     """Up to three Latin words of public titles and tags that are spelt much like `query`."""
     listed = SearchDocument.objects.filter(post__in=Post.objects.listed(now)).values_list("title", "tags")
     known = {word.lower(): word for row in listed for word in LATIN_WORD.findall(" ".join(row))}
@@ -154,7 +154,7 @@ def close_words(query: str, now: datetime) -> list[str]:
 def _statement(wanted: list[QueryTerm], now: datetime, shown: str, limit: int, offset: int) -> tuple[str, list[Any]]:
     """SQL and its parameters. shown: a condition on `posts_post p`."""
     place = _POSITION_FUNCTION[connection.vendor]
-    points = [f"CASE WHEN {place}(d.{field}, %s) > 0 THEN {value} ELSE 0 END" for field, value in FIELD_POINTS.items()]
+    points = [f"CASE WHEN {place}(d.{field}, %s) > 0 THEN {value} ELSE 0 END" for field, value in FIELD_WEIGHTS.items()]
     spread = [term.text for term in wanted if term.needs_text_check]
     sql = _PAGE_SQL.format(
         points=" + ".join(points * len(wanted)),
@@ -164,14 +164,14 @@ def _statement(wanted: list[QueryTerm], now: datetime, shown: str, limit: int, o
         shown=shown,
     )
     at = connection.ops.adapt_datetimefield_value(now)
-    texts = [term.text for term in wanted for _field in FIELD_POINTS]
+    texts = [term.text for term in wanted for _field in FIELD_WEIGHTS]
     return sql, [*texts, _match_expression(wanted), *spread, at, at, limit, offset]
 
 
 def _match_expression(wanted: list[QueryTerm]) -> str:
     whole = dict.fromkeys(token for term in wanted for token in term.whole)
     prefixes = dict.fromkeys(token for term in wanted for token in term.prefixes)
-    return MATCH_SYNTAX[connection.vendor](whole, prefixes)
+    return MATCH_BUILDERS[connection.vendor](whole, prefixes)
 
 
 def _fts5(whole: Iterable[str], prefixes: Iterable[str]) -> str:
@@ -182,7 +182,7 @@ def _tsquery(whole: Iterable[str], prefixes: Iterable[str]) -> str:
     return " & ".join([f"'{token}'" for token in whole] + [f"'{token}':*" for token in prefixes])
 
 
-MATCH_SYNTAX = {"sqlite": _fts5, "postgresql": _tsquery}
+MATCH_BUILDERS = {"sqlite": _fts5, "postgresql": _tsquery}
 INDEX_LOOKUP = {
     "sqlite": "SELECT rowid AS id FROM posts_searchindex WHERE posts_searchindex MATCH %s",
     "postgresql": "SELECT posts_searchindex(%s::tsquery) AS id",

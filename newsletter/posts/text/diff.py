@@ -11,7 +11,9 @@ from typing import Final
 PAIRS_MAX: Final = 1_000_000  # pairs of equal parts; with more, all counts as changed
 SHOWN_MAX: Final = 160  # characters shown at each end of a long unchanged passage
 # Belongs to the character before: accents, zero-width joiner, emoji variation and skin tone.
-ATTACHED: Final = frozenset([*map(chr, range(0x300, 0x370)), "\u200d", "\ufe0f", *map(chr, range(0x1F3FB, 0x1F400))])
+COMBINING_CHARACTERS: Final = frozenset(
+    [*map(chr, range(0x300, 0x370)), "\u200d", "\ufe0f", *map(chr, range(0x1F3FB, 0x1F400))]
+)
 FIRST_CJK: Final = "\u2e80"  # from here on each character is a word
 
 
@@ -42,7 +44,7 @@ def diff(before: str, after: str) -> list[DiffPart]:
     return _joined(found)
 
 
-def count_changes(before: str, after: str) -> tuple[int, int]:
+def count_changed_characters(before: str, after: str) -> tuple[int, int]:
     found = diff(before, after)
     added, removed = (
         sum(len(one.text) for one in found if one.kind is kind) for kind in (PartKind.ADDED, PartKind.REMOVED)
@@ -73,21 +75,21 @@ def split_words(text: str) -> list[str]:
 
 def _extends(last: str, character: str) -> bool:
     """Does `character` extend a unit that ends with `last`?"""
-    if character in ATTACHED or last == "\u200d" or last == character == " ":
+    if character in COMBINING_CHARACTERS or last == "\u200d" or last == character == " ":
         return True
     return all(one < FIRST_CJK and one.isalnum() for one in (last, character))
 
 
-type _Part = tuple[bool, str, str]  # (is it unchanged, old text, new text)
+type _Comparison = tuple[bool, str, str]  # (is it unchanged, old text, new text)
 
 
-def _compare(old: Sequence[str], new: Sequence[str]) -> Iterator[_Part]:
+def _compare(old: Sequence[str], new: Sequence[str]) -> Iterator[_Comparison]:
     """Compare two sequences; common starts and ends, which are long, are split off first."""
     head = _common_prefix(old, new)
     tail = _common_prefix(old[head:][::-1], new[head:][::-1])
     if head:
         yield True, "".join(old[:head]), "".join(new[:head])
-    yield from _middle(old[head : len(old) - tail], new[head : len(new) - tail])
+    yield from _compare_middle(old[head : len(old) - tail], new[head : len(new) - tail])
     if tail:
         yield True, "".join(old[-tail:]), "".join(new[-tail:])
 
@@ -96,7 +98,7 @@ def _common_prefix(old: Sequence[str], new: Sequence[str]) -> int:
     return sum(1 for _pair in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
 
 
-def _middle(old: Sequence[str], new: Sequence[str]) -> Iterator[_Part]:
+def _compare_middle(old: Sequence[str], new: Sequence[str]) -> Iterator[_Comparison]:
     if not (old or new):
         return
     times = Counter(new)
@@ -107,7 +109,7 @@ def _middle(old: Sequence[str], new: Sequence[str]) -> Iterator[_Part]:
         yield tag == "equal", "".join(old[i1:i2]), "".join(new[j1:j2])
 
 
-def _without_islands(parts: Iterable[_Part]) -> Iterator[DiffPart]:
+def _without_islands(parts: Iterable[_Comparison]) -> Iterator[DiffPart]:
     """Treat a single unchanged character between two changes as changed, so that a rewritten sentence stays whole."""
     known = list(parts)
     for place, (is_same, old, new) in enumerate(known):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import unescape
 from typing import Final
 
-from newsletter.mail.characters import nfc, without_control
+from newsletter.mail.characters import nfc, without_control_characters
 
 SHOWN_MAX: Final = 40  # characters of a reported passage
 TAGS: Final = (
@@ -71,9 +71,9 @@ def compared_characters(text: str) -> str:
 
 def find_missing_text(source: str, shown: str) -> list[MissingText]:
     """Passages of a Markdown source that are missing in `shown`, the visible text of a result."""
-    there, position = compared_characters(nfc(without_control(shown))), 0
+    there, position = compared_characters(nfc(without_control_characters(shown))), 0
     found, elsewhere, typed = [], [], []
-    for line, text in _pieces(nfc(without_control(source))):
+    for line, text in _pieces(nfc(without_control_characters(source))):
         piece = compared_characters(text)
         typed.append(piece)
         if (place := there.find(piece, position)) >= 0:

@@ -171,7 +171,7 @@ def prepare_picture(data: bytes, *, width_max: int = MAIL_WIDTH) -> Picture:
     return _prepare(data, width_max)[0]
 
 
-def prepare_picture_with_wide(data: bytes) -> Picture:
+def prepare_picture_with_wide_version(data: bytes) -> Picture:
     """Like `prepare_picture`, with `wide` set if the upload is wider. Raises PictureError."""
     picture, *wider = _prepare(data, MAIL_WIDTH, WIDE_WIDTH)
     return replace(picture, wide=wider[0]) if wider else picture

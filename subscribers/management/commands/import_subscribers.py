@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, no_translations
 
 from subscribers.importers import merging
-from subscribers.importers.columns import COLUMNS, KEPT, LEFT_OUT
+from subscribers.importers.columns import COLUMN_NAMES, IGNORED_FIELD, KEPT
 from subscribers.management.import_command import ImportCommand
 
 
@@ -18,7 +18,7 @@ class Command(ImportCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         for name, metavar, text in (
-            ("map", "COLUMN=FIELD", f"Say which field a column is: {', '.join(COLUMNS)}."),
+            ("map", "COLUMN=FIELD", f"Say which field a column is: {', '.join(COLUMN_NAMES)}."),
             ("ignore", "COLUMN", "Leave a column out, by its name."),
             ("keep", "COLUMN", "Keep a column to be read: each cell stands in a note about its reader."),
         ):
@@ -27,7 +27,7 @@ class Command(ImportCommand):
     @no_translations  # an operator's tool speaks one language, in all its parts
     def handle(self, *args: Any, file: Path, dry_run: bool, rejected: Path | None, **options: Any) -> None:
         choices = _pairs(options["map"]) | dict.fromkeys(options["keep"], KEPT)
-        choices |= dict.fromkeys(options["ignore"], LEFT_OUT)
+        choices |= dict.fromkeys(options["ignore"], IGNORED_FIELD)
         write = partial(merging.merge, dry_run=dry_run)
         self.run(file, write, merging.COUNTED, rejected=rejected, choices=choices)
 

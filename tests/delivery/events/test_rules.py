@@ -222,7 +222,7 @@ def test_a_server_that_calls_too_many_dead_pauses_the_mailing_and_suppresses_nob
     assert mailing.reason == (
         "The mail server says of 20 addresses that they do not exist. Decide whether it is right."
     )
-    assert rules.undecided_dead(mailing) == DELIVERIES_MIN
+    assert rules.count_undecided_dead(mailing) == DELIVERIES_MIN
 
 
 def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):

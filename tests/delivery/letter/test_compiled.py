@@ -19,7 +19,7 @@ from newsletter.delivery.letter.compiled import (
     fast_to_value,
     proof_rows,
 )
-from newsletter.delivery.letter.rendering import copy_for
+from newsletter.delivery.letter.rendering import build_copy
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.sending.couriers import SmtpCourier
 from newsletter.mail import dkim_signing, headers
@@ -80,7 +80,7 @@ def test_links_and_message_id_are_the_readers_own(make_mailing, settings, number
     row = DeliveryRow(number, number, reader.email, "", is_mailable=True, token_salt=reader.token_salt)
     envelope = CompiledMailing(mailing).envelope(row)
 
-    built = copy_for(mailing, reader, ids=(mailing.pk, number)).extra_headers
+    built = build_copy(mailing, reader, ids=(mailing.pk, number)).extra_headers
     assert f"List-Unsubscribe: {built['List-Unsubscribe']}\r\n".encode() in envelope.data
     assert f"Message-ID: {built['Message-ID']}\r\n".encode() in envelope.data
 
@@ -280,7 +280,7 @@ def test_no_line_is_longer_than_76_and_none_begins_with_a_dot():
 def test_a_compiled_message_is_the_one_of_the_e_mail_classes(make_mailing, name):
     mailing = make_mailing("")
     reader = Subscriber(pk=4711, email="o'b+x@example.org", name=name)
-    built = parsed(rendering.copy_for(mailing, reader, ids=(mailing.pk, 5)).message(policy=policy.SMTP).as_bytes())
+    built = parsed(rendering.build_copy(mailing, reader, ids=(mailing.pk, 5)).message(policy=policy.SMTP).as_bytes())
 
     row = DeliveryRow(5, 4711, reader.email, name, is_mailable=True, token_salt=reader.token_salt)
     envelope = CompiledMailing(mailing).envelope(row)

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from newsletter.delivery.ledger.claims import DeliveryResult, write_results
 from newsletter.delivery.letter import losses as weights
 from newsletter.delivery.letter.losses import losses, losses_digest
-from newsletter.delivery.letter.rendering import PLACEHOLDER, freeze, html_with
+from newsletter.delivery.letter.rendering import PLACEHOLDER, freeze_letter, html_with
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError, obstacles
@@ -23,7 +23,7 @@ LOSING = "開頭。\n\n<script>\nlet 乙 = 1\n</script>"
 
 
 def acknowledgement_of(issue, note=""):
-    return losses_digest(losses(issue, freeze(issue, note), note))
+    return losses_digest(losses(issue, freeze_letter(issue, note), note))
 
 
 @pytest.fixture
@@ -117,11 +117,11 @@ def test_the_command_sends_nothing_that_was_not_acknowledged_and_says_why(public
 def test_the_readers_name_with_a_word_for_those_without_one_is_no_loss_but_in_a_subject_it_is(issue):
     issue.introduction, issue.closing = "{稱呼|朋友}，你好：早。", "再見，{name|friend}。"
     issue.save()
-    assert list(losses(issue, freeze(issue))) == []
+    assert list(losses(issue, freeze_letter(issue))) == []
 
     issue.subject = "給 {稱呼|朋友}"
     issue.save()
-    assert [one.text for one in losses(issue, freeze(issue))] == ["{稱呼|朋友}"]
+    assert [one.text for one in losses(issue, freeze_letter(issue))] == ["{稱呼|朋友}"]
 
 
 # --- How heavy an issue is, and what makes it lighter ---
@@ -132,7 +132,7 @@ def issue_of(*lengths):
 
 
 def weighed(issue):
-    return weights.weigh_letter(issue, freeze(issue))
+    return weights.weigh_letter(issue, freeze_letter(issue))
 
 
 def test_an_issue_beyond_four_fifths_is_large_and_can_still_be_sent(publication):
@@ -202,7 +202,7 @@ def test_what_a_form_is_said_to_take_is_what_it_takes(publication, form):
     post = make_post("甲", body="字" * 3_000)
     issue = make_issue(post, make_post("乙", body="字" * 900), make_post("丙"), number=9)
     IssueItem.objects.filter(post=post).update(form=form)
-    whole = len(freeze(issue).html.encode())
+    whole = len(freeze_letter(issue).html.encode())
     without = len(html_with(issue, [item for item in issue.items.all() if item.post_id != post.pk]).encode())
 
     said = weights.weights_by_form(issue, [post])[post.pk][form]

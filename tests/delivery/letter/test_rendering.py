@@ -36,7 +36,7 @@ def mail(make_mailing):
     mailing = make_mailing("a")
     delivery = mailing.deliveries.select_related("subscriber").get()
     delivery.subscriber.name = "王「小」明, Jr."
-    return rendering.copy_for(mailing, delivery.subscriber, ids=(mailing.pk, delivery.seq))
+    return rendering.build_copy(mailing, delivery.subscriber, ids=(mailing.pk, delivery.seq))
 
 
 def test_a_letter_has_the_same_links_in_both_parts(mail):
@@ -74,7 +74,7 @@ def test_each_try_has_the_same_message_id_and_each_reader_another(make_mailing):
     first, second = mailing.deliveries.select_related("subscriber").order_by("seq")
 
     ids = [
-        rendering.copy_for(mailing, row.subscriber, ids=(mailing.pk, row.seq)).extra_headers["Message-ID"]
+        rendering.build_copy(mailing, row.subscriber, ids=(mailing.pk, row.seq)).extra_headers["Message-ID"]
         for row in (first, first, second)
     ]
 
@@ -86,7 +86,7 @@ def test_a_reader_cannot_break_the_html(make_mailing):
     mailing = make_mailing("")
     reader = make_subscriber("o'b&b@example.org")
 
-    mail = rendering.copy_for(mailing, reader, ids=(1,))
+    mail = rendering.build_copy(mailing, reader, ids=(1,))
 
     assert "o&#x27;b&amp;b@example.org" in mail.alternatives[0].content
     assert "o'b&b@example.org" in mail.body
@@ -99,7 +99,7 @@ def test_each_form_shows_as_much_as_it_says(publication):
         IssueItem.objects.filter(pk=item.pk).update(form=form)
     posts[1].__class__.objects.filter(pk=posts[1].pk).update(summary="乙的摘要。")
 
-    letter = rendering.freeze(issue)
+    letter = rendering.freeze_letter(issue)
 
     assert "這是甲的內文。" in letter.html
     assert "乙的摘要。" in letter.html
@@ -111,7 +111,7 @@ def test_each_form_shows_as_much_as_it_says(publication):
 
 def test_the_html_alone_is_that_of_the_letter_and_its_text_is_not_made(publication, monkeypatch):
     issue = make_issue(make_post("甲", cover=picture("a", 640, 320)), make_post("乙"), number=9, introduction="您好。")
-    letter = rendering.freeze(issue)
+    letter = rendering.freeze_letter(issue)
     monkeypatch.setattr(letters, "_plain_text", lambda name, page: pytest.fail("the text part takes long"))
 
     assert rendering.html_with(issue, list(issue.items.all())) == letter.html
@@ -119,8 +119,8 @@ def test_the_html_alone_is_that_of_the_letter_and_its_text_is_not_made(publicati
 
 
 def test_the_preheader_is_the_authors_or_the_beginning(publication):
-    told = rendering.freeze(make_issue(make_post(), number=9, preheader="作者寫的預覽文字"))
-    begun = rendering.freeze(make_issue(make_post(body="內文的第一句話。"), number=10))
+    told = rendering.freeze_letter(make_issue(make_post(), number=9, preheader="作者寫的預覽文字"))
+    begun = rendering.freeze_letter(make_issue(make_post(body="內文的第一句話。"), number=10))
 
     assert "作者寫的預覽文字" in told.html
     assert "內文的第一句話。" in begun.html.partition('class="ground"')[0]
@@ -129,7 +129,7 @@ def test_the_preheader_is_the_authors_or_the_beginning(publication):
 def test_headings_in_a_post_stand_below_its_title(publication):
     post = make_post("甲", body="# 最大\n\n## 中間\n\n### 最小\n")
 
-    html = rendering.freeze(make_issue(post, number=9)).html
+    html = rendering.freeze_letter(make_issue(post, number=9)).html
 
     levels = [int(level) for level in re.findall(r"<h([1-6])\b", html)]
     assert levels == [1, 2, 3, 3, 4]
@@ -143,14 +143,14 @@ def test_pictures_have_a_size_that_fits_the_column(publication):
     issue = make_issue(full, short, number=9)
     issue.items.filter(post=short).update(form=IssueItem.Form.EXCERPT)
 
-    html = rendering.freeze(issue).html
+    html = rendering.freeze_letter(issue).html
 
     sizes = [re.findall(r'(?:width|height)="(\d+)"', tag) for tag in re.findall("<img[^>]*>", html)]
     assert sizes == [["544"], ["200", "100"], ["544"]]
 
 
 def test_a_brief_letter_shows_its_addresses_for_filters_compare_the_parts(issue):
-    letter = rendering.freeze(issue)
+    letter = rendering.freeze_letter(issue)
 
     assert letter.html.count(">https://news.example.org/issues/7/<") == 1
 
@@ -165,7 +165,7 @@ def test_the_text_part_is_never_mostly_addresses(publication, look, form):
     ]
 
     for count in (1, 2, 8):
-        letter = rendering.freeze(make_issue(*posts[:count], form=form, subject="信"))
+        letter = rendering.freeze_letter(make_issue(*posts[:count], form=form, subject="信"))
         values = rendering.reader_values(make_subscriber()) | {"day": "2026年11月25日"}
         html, text = (rendering.fill(part, values, escaped=part is letter.html) for part in (letter.html, letter.text))
         shown = re.sub(r"(?s)<(style|title).*?</\1>|<[^>]+>", "", html)
@@ -175,7 +175,9 @@ def test_the_text_part_is_never_mostly_addresses(publication, look, form):
 
 def test_a_post_that_is_not_in_full_says_its_address_in_the_text_part_only(publication):
     post = make_post("甲")
-    letter = rendering.freeze(make_issue(post, form=IssueItem.Form.LINK, number=9, introduction="長長的前言。" * 150))
+    letter = rendering.freeze_letter(
+        make_issue(post, form=IssueItem.Form.LINK, number=9, introduction="長長的前言。" * 150)
+    )
 
     address = f"news.example.org{post.get_absolute_url()}"
     assert f">{address}<" not in letter.html
@@ -184,7 +186,7 @@ def test_a_post_that_is_not_in_full_says_its_address_in_the_text_part_only(publi
 
 def test_the_contents_lead_to_the_posts_and_the_text_says_each_address_at_its_post(publication):
     posts = [make_post("甲篇"), make_post("乙篇")]
-    letter = rendering.freeze(make_issue(*posts, number=9))
+    letter = rendering.freeze_letter(make_issue(*posts, number=9))
 
     assert re.findall(r'<li[^>]*><a class="words-only" href="([^"]*)"', letter.html) == [
         f"https://news.example.org{post.get_absolute_url()}" for post in posts
@@ -199,13 +201,13 @@ def test_a_cover_stands_with_every_form(publication):
 
     for form in IssueItem.Form.values:
         issue = make_issue(post, form=form)
-        assert rendering.freeze(issue).html.count(cover.get_absolute_url()) == 1
+        assert rendering.freeze_letter(issue).html.count(cover.get_absolute_url()) == 1
 
 
 def test_code_and_addresses_get_no_space_in_either_part(publication):
     post = make_post(body="用AI跑`git中a`，看<https://example.org/中a>。\n\n```\n註解a\n```")
 
-    letter = rendering.freeze(make_issue(post, form=IssueItem.Form.FULL))
+    letter = rendering.freeze_letter(make_issue(post, form=IssueItem.Form.FULL))
 
     for part in (letter.html, letter.text):
         assert all(kept in part for kept in ("git中a", "https://example.org/中a", "註解a"))
@@ -215,21 +217,21 @@ def test_code_and_addresses_get_no_space_in_either_part(publication):
 def test_a_footnote_is_not_taken_for_a_link(publication):
     post = make_post("甲", body="一句話。[^1] 一個[連結](https://example.org/)。\n\n[^1]: 附註。\n")
 
-    text = rendering.freeze(make_issue(post, number=9)).text
+    text = rendering.freeze_letter(make_issue(post, number=9)).text
 
     assert "一句話。［註 1］" in text
     assert "連結[1]" in text
 
 
 def test_nothing_is_in_the_html_that_mail_programs_do_not_know(publication):
-    letter = rendering.freeze(make_issue(make_post(), make_post(), number=9))
+    letter = rendering.freeze_letter(make_issue(make_post(), make_post(), number=9))
 
     assert not re.search(r'var\(|color-mix|\.webp|href="#|<link|<script', letter.html)
     assert letter.html.count("<style") == 1  # for the dark and for the phone; all else is inline
 
 
 def test_the_frozen_letter_is_bit_for_bit_the_same_each_time(issue):
-    assert rendering.freeze(issue).columns() == rendering.freeze(issue).columns()
+    assert rendering.freeze_letter(issue).columns() == rendering.freeze_letter(issue).columns()
 
 
 def test_the_day_is_that_of_the_mailing_even_after_it_was_moved(make_mailing):
@@ -237,7 +239,7 @@ def test_the_day_is_that_of_the_mailing_even_after_it_was_moved(make_mailing):
     approving.reschedule(mailing, send_at=NOW + timedelta(days=14), now=NOW, hold=timedelta())
     mailing.refresh_from_db()
 
-    text = rendering.copy_for(mailing, make_subscriber(), ids=(1,)).body
+    text = rendering.build_copy(mailing, make_subscriber(), ids=(1,)).body
 
     assert "Issue 7 · Nov. 17, 2026" in text
 
@@ -256,7 +258,7 @@ def test_the_number_stands_in_the_subject_where_the_publication_says(issue, numb
     make_publication(numbered=numbered, language=language)
     issue.subject = "AI at work"
 
-    letter = rendering.freeze(issue)
+    letter = rendering.freeze_letter(issue)
 
     assert letter.subject == subject
     assert f"<title>{subject}</title>" in letter.html
@@ -264,7 +266,7 @@ def test_the_number_stands_in_the_subject_where_the_publication_says(issue, numb
 
 
 def test_the_sections_of_a_post_whose_title_is_the_subject_follow_the_subject(publication):
-    letter = rendering.freeze(make_issue(make_post("談槓桿", body="## 一節"), subject="談槓桿"))
+    letter = rendering.freeze_letter(make_issue(make_post("談槓桿", body="## 一節"), subject="談槓桿"))
 
     assert re.findall(r"<(h\d)[^>]*>(談槓桿|一節)<", letter.html) == [("h1", "談槓桿"), ("h2", "一節")]
 
@@ -282,7 +284,7 @@ def test_a_subject_has_spaces_between_chinese_and_latin_but_in_no_name(issue, ty
     make_publication(numbered="last", language="zh-hant", terms="Line購物 → LINE購物")
     issue.subject = typed
 
-    letter = rendering.freeze(issue)
+    letter = rendering.freeze_letter(issue)
 
     assert letter.subject == subject
     assert f">{subject.removesuffix('｜No. 7')}</h1>" in TAGS_OF_LINES.sub("", letter.html)
@@ -294,7 +296,7 @@ def test_no_word_of_the_author_is_cut_for_the_number(issue, length, ends):
     make_publication(numbered="last")
     issue.subject = "長" * length
 
-    subject = rendering.freeze(issue).subject
+    subject = rendering.freeze_letter(issue).subject
 
     assert subject.endswith(ends)
     assert subject.count("長") == length
@@ -304,7 +306,7 @@ def test_a_mark_of_ours_makes_no_subject_longer_than_filters_like(make_mailing):
     mailing = make_mailing("a")
     mailing.subject = "長" * 200
 
-    copy = rendering.copy_for(mailing, make_subscriber(), ids=(1,), subject_prefix="[Test] ")
+    copy = rendering.build_copy(mailing, make_subscriber(), ids=(1,), subject_prefix="[Test] ")
 
     assert copy.subject == f"[Test] {'長' * 192}…"
 
@@ -318,7 +320,7 @@ def test_a_digest_shows_of_a_post_its_picture_its_title_two_lines_and_a_way_on(p
     issue = make_issue(post, form=IssueItem.Form.EXCERPT, number=9, introduction="長長的前言。" * 150)
     IssueItem.objects.create(issue=issue, post=whole, position=1)
 
-    letter = rendering.freeze(issue)
+    letter = rendering.freeze_letter(issue)
 
     [card] = re.findall(r'<table class="row card".*?</table>', letter.html, re.DOTALL)
     assert re.findall(r'alt="bridge" width="168"', card)
@@ -335,7 +337,7 @@ def test_a_digest_shows_of_a_post_its_picture_its_title_two_lines_and_a_way_on(p
 def test_a_post_calls_nobody_by_name_as_on_the_web():
     post = make_post("題目", body="{name|朋友}，早安。`{name|朋友}` 不是名字。")
 
-    letter = rendering.freeze(make_issue(post, introduction="大家早。"))
+    letter = rendering.freeze_letter(make_issue(post, introduction="大家早。"))
 
     assert "朋友，早安。" in letter.html
     assert "朋友，早安。" in letter.text
@@ -346,5 +348,5 @@ def test_a_post_calls_nobody_by_name_as_on_the_web():
 @pytest.mark.django_db
 def test_a_letter_of_one_post_of_its_name_shows_the_title_once(form, look):
     make_publication(look=look)
-    html = rendering.freeze(make_issue(make_post("留白"), number=7, subject="留白", form=form)).html
+    html = rendering.freeze_letter(make_issue(make_post("留白"), number=7, subject="留白", form=form)).html
     assert re.findall(r"<h[12][^>]*>.*?留白.*?</h[12]>", html) == re.findall(r"<h1[^>]*>留白</h1>", html) != []

@@ -29,7 +29,7 @@ OWN = re.compile(r"https://news\.example\.org/r/\w+/")
 
 def copies(mailing):
     rows = mailing.deliveries.select_related("subscriber").order_by("seq")
-    return [rendering.copy_for(mailing, row.subscriber, ids=(mailing.pk, row.seq)) for row in rows]
+    return [rendering.build_copy(mailing, row.subscriber, ids=(mailing.pk, row.seq)) for row in rows]
 
 
 def html_of(mail):

@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import caches
 from django.utils import timezone
 
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import Delivery, MailingStep
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.readers import changes
@@ -244,7 +244,7 @@ def test_mailings_to_two_segments_with_one_text_are_one(client, issue, now):
     first = approve(issue, now)
     send(first, now, sent=1)
     second = approving._schedule(  # as a later mailing to the others makes it
-        type(first)(issue=issue, segment="-vip", approved_at=now, send_at=now), freeze(issue)
+        type(first)(issue=issue, segment="-vip", approved_at=now, send_at=now), freeze_letter(issue)
     )
     type(first).objects.filter(pk=second.pk).update(content_hash=first.content_hash)
     make_subscriber("d@example.org")
@@ -263,7 +263,7 @@ def test_in_every_look_a_letter_says_the_same_words(issue, look):
     make_publication(look=look, signature="**Gipi**")
     make_post_with_everything(issue)
 
-    parts = parse_letter(freeze(issue, "更正的話").html)
+    parts = parse_letter(freeze_letter(issue, "更正的話").html)
 
     post, other = issue.posts.order_by("items__position")
     assert [part.post for part in parts] == [0, post.pk, other.pk, 0]

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import CourseCopy, Mailing
 from newsletter.delivery.readers import own_letters
 from newsletter.delivery.readers.course import CourseMail
@@ -34,7 +34,7 @@ def _publication(publication):
     for number in (1, 2, 3, 4):
         at = LONG_AGO + (number - 1) * 8 * DAY
         issue = make_issue(make_post(f"文章{number}"), number=number, subject=f"主旨{NAMES[number]}", sent_at=at)
-        letter = letter or freeze(issue).columns()  # of the first for all of them
+        letter = letter or freeze_letter(issue).columns()  # of the first for all of them
         row = {"issue": issue, "state": Mailing.State.SENT, "approved_at": at, "send_at": at}
         Mailing.objects.create(**letter | row | {"subject": issue.subject})
     chosen(1, 3, 4)

@@ -178,7 +178,7 @@ def test_an_issue_comes_once_more_with_a_message_id_of_its_own(client, reader, m
     assert letter.to == ["reader@example.org"]
     assert (
         letter.extra_headers["Message-ID"]
-        != rendering.copy_for(mailing, reader, ids=(mailing.pk, 0)).extra_headers["Message-ID"]
+        != rendering.build_copy(mailing, reader, ids=(mailing.pk, 0)).extra_headers["Message-ID"]
     )
     assert "List-Unsubscribe" in letter.extra_headers
     assert (row.sent_at, row.due_at) == (NOW, None)

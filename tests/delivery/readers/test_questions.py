@@ -47,7 +47,9 @@ def door(issue, make_mailing):
 
 
 def test_a_letter_has_a_link_for_each_answer_in_both_parts_and_none_without_a_question():
-    asking, silent = (rendering.freeze(make_issue(make_post(), number=7 + n, **f)) for n, f in enumerate((ASKED, {})))
+    asking, silent = (
+        rendering.freeze_letter(make_issue(make_post(), number=7 + n, **f)) for n, f in enumerate((ASKED, {}))
+    )
 
     for number, label in ((1, "會議"), (3, "簡報")):
         assert f"{rendering.PLACEHOLDERS['feedback_url']}7/q{number}/" in asking.html

@@ -29,7 +29,7 @@ def answers():
 
 def test_the_links_in_a_mail_open_the_door(client, reader):
     mailing = reader.deliveries.get().mailing
-    text = rendering.copy_for(mailing, reader, ids=(1,)).body
+    text = rendering.build_copy(mailing, reader, ids=(1,)).body
 
     links = re.findall(r"https://news\.example\.org(/feedback/\S+)", text)
 
@@ -71,7 +71,7 @@ def test_the_links_of_an_issue_with_a_long_number_open_the_door(client, issue, m
     issue.save()
     mailing = make_mailing("a")
     reader = Subscriber.objects.get()
-    text = rendering.copy_for(mailing, reader, ids=(1,)).body
+    text = rendering.build_copy(mailing, reader, ids=(1,)).body
 
     [good, bad] = re.findall(r"https://news\.example\.org(/feedback/\S+)", text)
     assert str(number) in good

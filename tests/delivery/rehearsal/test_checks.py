@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from newsletter.delivery import rehearsal as checks
-from newsletter.delivery.letter.rendering import copy_for
+from newsletter.delivery.letter.rendering import build_copy
 from newsletter.delivery.rehearsal import PictureReference, References, find_references, unsaved_mailing
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
@@ -29,7 +29,7 @@ def octets(mailing):
 
 def written(mailing):
     reader = Subscriber(pk=5, email="reader@example.org", name="王小明")
-    return copy_for(mailing, reader, ids=(1, 2)).message(policy=SMTP).as_bytes()
+    return build_copy(mailing, reader, ids=(1, 2)).message(policy=SMTP).as_bytes()
 
 
 def told(remarks):

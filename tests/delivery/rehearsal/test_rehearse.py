@@ -42,7 +42,7 @@ def test_a_test_copy_is_the_real_letter_with_a_mark_and_counted_nowhere(issue, s
     [name] = outbox.mail_names(tmp_path)
     reader = rehearsal.example_reader("gipi@example.org")
     sent = outbox.read_mail(tmp_path, name)
-    real = rehearsal.copy_for(unsaved_mailing(issue, "", timezone.now()), reader, ids=(0,)).message()
+    real = rehearsal.build_copy(unsaved_mailing(issue, "", timezone.now()), reader, ids=(0,)).message()
     assert dict(outbox.header_fields(sent))["Subject"] == "[Test] 第七期"
     assert outbox.body_part(sent, "html") == outbox.body_part(real.as_bytes(), "html")
     assert outbox.body_part(sent, "plain") == outbox.body_part(real.as_bytes(), "plain")
@@ -144,7 +144,7 @@ def test_a_reader_who_cannot_be_mailed_is_a_warning_and_stops_nothing(issue):
 
 def test_a_template_that_says_something_else_is_an_error(issue, monkeypatch):
     make_subscriber("reader@example.org")
-    whole = rehearsal.copy_for
+    whole = rehearsal.build_copy
     monkeypatch.setattr(rehearsal, "copy_for", lambda *args, **kwargs: whole(*args, **kwargs, subject_prefix="!"))
 
     found = [one for one in report_of_copies(issue) if one.level == "error"]

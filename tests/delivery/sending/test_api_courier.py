@@ -79,7 +79,7 @@ def test_a_copy_says_what_it_says_when_it_goes_alone(provider, make_mailing, run
     for copy in provider.copies:
         reader = Subscriber.objects.get(email=copy.address)
         row = mailing.deliveries.get(subscriber=reader)
-        alone = rendering.copy_for(mailing, reader, ids=(mailing.pk, row.seq))
+        alone = rendering.build_copy(mailing, reader, ids=(mailing.pk, row.seq))
         own = dict(alone.extra_headers)
         if not PROVIDERS[provider.kind].keeps_message_id:
             del own["Message-ID"]

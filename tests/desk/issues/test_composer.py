@@ -11,7 +11,7 @@ from django.utils import translation
 
 from newsletter.delivery import rate
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue
@@ -54,7 +54,7 @@ def screen(name: str, issue: Issue, *args: str) -> str:
 
 def choice(issue: Issue, **chosen: str) -> dict[str, str]:
     """What the send page sends: the next slot, unless something else is chosen."""
-    seen = freeze(issue).content_hash
+    seen = freeze_letter(issue).content_hash
     return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen, "unrehearsed": "on"} | chosen
 
 

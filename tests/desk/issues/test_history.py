@@ -9,7 +9,7 @@ from django.utils import translation
 
 from newsletter.delivery import tasks
 from newsletter.delivery.author import reminder_mails
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.models.reminders import Reminder
@@ -152,7 +152,7 @@ def test_each_verb_of_the_desk_is_told_with_its_actor(desk, issue, clock):
 
 def test_an_issue_that_is_sent_on_the_desk_is_begun_and_closed_by_the_engine(desk, issue, clock):
     make_subscriber()
-    sheet = {"when": "now", "unrehearsed": "on", "seen": freeze(issue).content_hash}
+    sheet = {"when": "now", "unrehearsed": "on", "seen": freeze_letter(issue).content_hash}
     desk.post(reverse("admin:issue_send", args=[issue.pk]), sheet)
     mailing = Mailing.objects.get()
     clock.shift(HOLD)
@@ -199,7 +199,7 @@ def test_a_correction_is_told_as_one(desk, issue):
 
 
 def letter(issue: Issue, slot: datetime = SLOT) -> Reminder:
-    frozen = freeze(issue).columns()
+    frozen = freeze_letter(issue).columns()
     return Reminder.objects.create(
         kind="letter", slot_at=slot, issue=issue, at=NOW, notified_at=NOW,
         content_hash=frozen["content_hash"], text=frozen["text"],

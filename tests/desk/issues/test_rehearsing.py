@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 from django.urls import reverse
 
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.desk import auto_rehearsal, tasks
@@ -51,7 +51,7 @@ def work():
 
 
 def choice(issue, **chosen):
-    seen = freeze(issue).content_hash
+    seen = freeze_letter(issue).content_hash
     return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen} | chosen
 
 

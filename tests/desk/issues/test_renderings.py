@@ -7,7 +7,7 @@ from django.test.signals import template_rendered
 from django.urls import reverse
 
 from newsletter.delivery.author import reminders
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.mail.mailers import mailer_from_url
@@ -66,7 +66,7 @@ def test_a_rehearsal_renders_once(desk, issue, renderings):
 
 
 def test_approving_renders_once_and_keeps_what_was_seen(desk, issue, renderings):
-    seen = freeze(issue).content_hash
+    seen = freeze_letter(issue).content_hash
     renderings.clear()
 
     desk.post(screen("issue_send", issue.pk), {"when": "now", "seen": seen, "unrehearsed": "on"})

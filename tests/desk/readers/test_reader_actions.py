@@ -163,7 +163,7 @@ def test_no_more_mails_than_a_mailbox_may_get_in_a_day(admin_client, mailoutbox)
     reader = make_subscriber()
     reader.suppress("bounced")
     for _mail in range(3):
-        mail_queue.take_from_budget(reader.email, timezone.now())
+        mail_queue.consume_mail_quota(reader.email, timezone.now())
 
     page = do(admin_client, reader, "ask_back")
 

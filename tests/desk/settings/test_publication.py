@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
@@ -263,7 +263,7 @@ def test_a_face_becomes_a_small_square_at_the_head_of_the_letter(author, tmp_pat
     digest, name = kept.name.split("/")
     assert (len(digest), name) == (16, "face.jpg")
     assert opened((tmp_path / kept.name).read_bytes()).size == (176, 176)
-    letter = freeze(make_issue(make_post(), number=9))
+    letter = freeze_letter(make_issue(make_post(), number=9))
     [shown] = re.findall(r'<td class="face[^>]*>(<img[^>]*>)', letter.html)
     assert f'src="https://news.example.org{kept.url}"' in shown
     assert 'alt="王小明在書桌前"' in shown
@@ -277,10 +277,10 @@ def test_a_face_without_words_has_the_authors_name_and_a_ticked_box_clears_it(au
 
     issue = make_issue(make_post(), number=9)
     assert Publication.objects.fresh().face
-    assert 'alt="王小明" width="44"' in freeze(issue).html
+    assert 'alt="王小明" width="44"' in freeze_letter(issue).html
     author.post(page_of("look"), VALID["look"] | {"face-clear": "on"})
     assert not Publication.objects.fresh().face
-    assert 'class="face' not in freeze(issue).html
+    assert 'class="face' not in freeze_letter(issue).html
 
 
 @pytest.mark.parametrize("name", ["logo", "face"])

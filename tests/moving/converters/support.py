@@ -42,7 +42,7 @@ def folder_of(path, folder, **options):
     """Convert an export; return its account and the posts of the folder by their sources."""
     convert(path, folder, zone=TAIPEI, **options)
     files = (layout.read_post(folder, name, TAIPEI) for name in layout.post_names(folder))
-    return layout.read_account(folder), {post.source: post for post in files}
+    return layout.read_report(folder), {post.source: post for post in files}
 
 
 def unnamed(post):

@@ -18,11 +18,11 @@ from newsletter.moving.folder.layout import (
     PostFile,
     Remark,
     TagPage,
-    read_account,
     read_post,
-    write_account,
+    read_report,
     write_picture,
     write_post,
+    write_report,
 )
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -156,9 +156,9 @@ def test_an_account_that_was_written_is_read(tmp_path):
         {"0123456789abcdef/a.png"},
     )
 
-    write_account(tmp_path, account)
+    write_report(tmp_path, account)
 
-    assert read_account(tmp_path) == account
+    assert read_report(tmp_path) == account
 
 
 @pytest.mark.parametrize(
@@ -168,14 +168,14 @@ def test_an_account_that_says_nothing_is_refused(tmp_path, octets):
     (tmp_path / "account.json").write_bytes(octets)
 
     with pytest.raises(FolderError, match=r"account.json cannot be read"):
-        read_account(tmp_path)
+        read_report(tmp_path)
 
 
 def test_an_account_of_a_later_form_is_refused(tmp_path):
     (tmp_path / "account.json").write_text('{"form": 2}')
 
     with pytest.raises(FolderError, match=r"account.json has form 2; this version reads form 1"):
-        read_account(tmp_path)
+        read_report(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a b.png", "../../x.png", ".png", "圖.png", "x" * 300 + ".png", ""])
@@ -184,5 +184,5 @@ def test_a_picture_is_kept_under_a_name_that_is_one(tmp_path, name):
     again = write_picture(tmp_path, b"octets", name)
 
     assert address == again
-    assert layout.read_file(tmp_path, layout.picture_file(address), 100) == b"octets"
+    assert layout.read_file(tmp_path, layout.picture_path(address), 100) == b"octets"
     assert [path.parent.parent.name for path in tmp_path.rglob("*") if path.is_file()] == ["pictures"]

@@ -18,9 +18,9 @@ from newsletter.moving.folder.layout import (
     PostFile,
     Remark,
     TagPage,
-    write_account,
     write_picture,
     write_post,
+    write_report,
 )
 from newsletter.moving.taking import posts
 from newsletter.posts.models import Image, Post, Redirect, Rendering, Tag
@@ -55,7 +55,7 @@ def write(folder: Path, *files: PostFile, **account) -> None:
     for number, file in enumerate(files, 1):
         write_post(folder, number, file)
     folder.mkdir(exist_ok=True)
-    write_account(folder, ConversionReport("Ghost", "https://old.example", **account))
+    write_report(folder, ConversionReport("Ghost", "https://old.example", **account))
 
 
 def run(folder: Path, *options: str) -> dict[str, int]:

@@ -35,7 +35,7 @@ def test_a_role_has_what_is_written_for_it_and_every_word_of_that_exists(role):
 
 
 def test_the_owners_have_every_right_of_every_room():
-    everything = Permission.objects.filter(content_type__app_label__in=roles.APPS).select_related("content_type")
+    everything = Permission.objects.filter(content_type__app_label__in=roles.ROLE_APPS).select_related("content_type")
 
     assert rights_of("owner") == {roles.permission_key(one) for one in everything}
 
@@ -52,7 +52,7 @@ def test_the_owners_have_every_right_of_every_room():
     ],
 )
 def test_the_rights_of_our_own_belong_to_these_roles(right, holders):
-    assert {role for role in roles.NAMES if right in rights_of(role)} == holders
+    assert {role for role in roles.ROLE_LABELS if right in rights_of(role)} == holders
 
 
 def test_no_role_but_the_owners_touches_accounts():

@@ -16,7 +16,7 @@ from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.pictures.uploads import (
     PictureError,
     prepare_picture,
-    prepare_picture_with_wide,
+    prepare_picture_with_wide_version,
     resize_picture,
 )
 from tests.support.pictures import prepared_once, swapped_profile
@@ -218,7 +218,7 @@ def test_the_largest_picture_that_is_taken_has_sizes(media):
 
     assert image.widths("fallback") == [640, 1280, 2000]
     with pytest.raises(PictureError):
-        prepare_picture_with_wide(plain(8000, 5001))
+        prepare_picture_with_wide_version(plain(8000, 5001))
 
 
 @pytest.mark.parametrize("harm", ["lost", "cut", "no picture"])

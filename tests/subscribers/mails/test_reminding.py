@@ -101,7 +101,7 @@ def test_a_reader_who_left_and_asked_again_is_not_pressed(at):
 def test_it_counts_among_the_three_mails_of_a_mailbox(stranger, at):
     later = NOW + TWO_DAYS
     for _mail in range(3):
-        assert mail_queue.take_from_budget("reader@example.org", later)
+        assert mail_queue.consume_mail_quota("reader@example.org", later)
 
     assert at(later) == 0
     assert not ConfirmationReminder.objects.exists()

@@ -13,7 +13,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from newsletter.mail.queued_mail import send_next_of
 from subscribers import tasks
 from subscribers.mails import address_change, sending
-from subscribers.mails.sending import change_mail
+from subscribers.mails.sending import build_change_mail
 from subscribers.models import Subscriber, Unsent
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
@@ -173,7 +173,7 @@ def _to_unconfirmed_addresses() -> dict[str, mail.EmailMessage]:
     return {
         "asked": sending.signup_mail(make_subscriber("asked@example.org", name=ADVERT, **pending)),
         "left": sending.signup_mail(make_subscriber("left@example.org", name=ADVERT, state=State.UNSUBSCRIBED)),
-        "new address": change_mail(mover.address_changes.get()),
+        "new address": build_change_mail(mover.address_changes.get()),
     }
 
 

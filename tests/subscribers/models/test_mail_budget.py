@@ -11,7 +11,7 @@ from subscribers.mails.sending import SIGN_UP_MAIL
 from subscribers.models import Subscriber, address_hash
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import ConsentDetails
-from subscribers.models.mail_queue import MailBudget, take_from_budget
+from subscribers.models.mail_queue import MailBudget, consume_mail_quota
 from subscribers.signup import sign_up
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
@@ -21,34 +21,34 @@ HOUR = timedelta(hours=1)
 
 
 def spend(email: str) -> None:
-    assert [take_from_budget(email, NOW) for _mail in range(3)] == [True, True, True]
+    assert [consume_mail_quota(email, NOW) for _mail in range(3)] == [True, True, True]
 
 
 # --- Taking ---
 
 
 def test_a_mailbox_has_three_mails_a_day():
-    assert [take_from_budget("reader@example.org", NOW) for _mail in range(5)] == [True, True, True, False, False]
+    assert [consume_mail_quota("reader@example.org", NOW) for _mail in range(5)] == [True, True, True, False, False]
 
 
 def test_a_mailbox_is_not_closed_for_days_because_of_mails_of_the_future():
     for _mail in range(3):
-        take_from_budget("ada@example.org", NOW + timedelta(days=3))
+        consume_mail_quota("ada@example.org", NOW + timedelta(days=3))
 
-    assert [take_from_budget("ada@example.org", NOW) for _mail in range(4)] == [True, True, True, False]
+    assert [consume_mail_quota("ada@example.org", NOW) for _mail in range(4)] == [True, True, True, False]
 
 
 def test_every_mailbox_has_its_own():
     spend("reader@example.org")
 
-    assert take_from_budget("other@example.org", NOW)
+    assert consume_mail_quota("other@example.org", NOW)
 
 
 def test_a_mail_counts_for_24_hours():
     for hour in (0, 10, 20):
-        assert take_from_budget("reader@example.org", NOW + hour * HOUR)
+        assert consume_mail_quota("reader@example.org", NOW + hour * HOUR)
 
-    hours = [hour for hour in range(21, 48) if take_from_budget("reader@example.org", NOW + hour * HOUR)]
+    hours = [hour for hour in range(21, 48) if consume_mail_quota("reader@example.org", NOW + hour * HOUR)]
 
     assert hours == [24, 34, 44]
 
@@ -56,11 +56,11 @@ def test_a_mail_counts_for_24_hours():
 def test_spellings_of_one_mailbox_share():
     spellings = ["v.ictim+1@gmail.com", "vi.ctim+2@googlemail.com", "VICTIM@gmail.com", "victim@gmail.com"]
 
-    assert [take_from_budget(spelling, NOW) for spelling in spellings] == [True, True, True, False]
+    assert [consume_mail_quota(spelling, NOW) for spelling in spellings] == [True, True, True, False]
 
 
 def test_the_table_tells_no_address():
-    take_from_budget("reader@example.org", NOW)
+    consume_mail_quota("reader@example.org", NOW)
 
     row = MailBudget.objects.get()
     assert len(row.mailbox) == 32
@@ -72,7 +72,7 @@ def test_the_table_tells_no_address():
 def test_of_twenty_at_the_same_moment_three_are_counted():
     def one(_number: int) -> bool:
         try:
-            return take_from_budget("reader@example.org", NOW)
+            return consume_mail_quota("reader@example.org", NOW)
         finally:
             connection.close()
 
@@ -81,15 +81,15 @@ def test_of_twenty_at_the_same_moment_three_are_counted():
 
 
 def test_what_limits_nobody_is_forgotten_by_the_daily_task(clock):
-    take_from_budget("old@example.org", NOW)
+    consume_mail_quota("old@example.org", NOW)
     clock.shift(HOUR)
-    take_from_budget("new@example.org", NOW + HOUR)
+    consume_mail_quota("new@example.org", NOW + HOUR)
     clock.shift(23 * HOUR)
 
     tasks.forget_unconfirmed()
 
     assert MailBudget.objects.get().latest == NOW + HOUR
-    assert [take_from_budget("new@example.org", NOW + 24 * HOUR) for _mail in range(3)] == [True, True, False]
+    assert [consume_mail_quota("new@example.org", NOW + 24 * HOUR) for _mail in range(3)] == [True, True, False]
 
 
 # --- The doors that take ---
@@ -129,7 +129,7 @@ def test_a_sign_up_that_needs_no_mail_takes_nothing():
     for _post in range(10):
         sign_up("reader@example.org", FORM, NOW)
 
-    assert [take_from_budget("reader@example.org", NOW) for _mail in range(3)] == [True, True, False]
+    assert [consume_mail_quota("reader@example.org", NOW) for _mail in range(3)] == [True, True, False]
 
 
 def test_the_page_does_not_tell_that_the_budget_is_spent(sign_up):
@@ -167,7 +167,7 @@ def test_that_it_is_told_counts():
     address_change.request_change(reader, "new@example.net", NOW)
     address_change.confirm_change(AddressChange.objects.get(), NOW)
 
-    assert [take_from_budget("old@example.org", NOW) for _mail in range(3)] == [True, True, False]
+    assert [consume_mail_quota("old@example.org", NOW) for _mail in range(3)] == [True, True, False]
 
 
 def test_the_tries_of_one_mail_count_once(monkeypatch, settings):
@@ -179,7 +179,7 @@ def test_the_tries_of_one_mail_count_once(monkeypatch, settings):
 
     assert went_on == [False, False, False, True]
 
-    assert [take_from_budget("reader@example.org", NOW) for _mail in range(3)] == [True, True, False]
+    assert [consume_mail_quota("reader@example.org", NOW) for _mail in range(3)] == [True, True, False]
 
 
 def path(reader: Subscriber) -> str:

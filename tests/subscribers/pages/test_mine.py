@@ -108,7 +108,7 @@ def test_both_parts_of_the_mail_have_the_same_links_and_a_machine_says_so(ask, l
 
 def test_the_page_answers_the_same_when_nothing_is_sent(ask, letters, reader):
     with_mail = body(ask())
-    while mail_queue.take_from_budget(reader.email, NOW):
+    while mail_queue.consume_mail_quota(reader.email, NOW):
         pass
     FreshLink.objects.all().delete()
     without_budget = body(ask())

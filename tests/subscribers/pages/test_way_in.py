@@ -50,7 +50,7 @@ def test_one_button_takes_what_was_meant_and_one_keeps_what_was_typed(sign_up, l
 
 
 def test_a_question_is_no_way_around_the_door(client, sign_up, monkeypatch):
-    monkeypatch.setattr("subscribers.signup.PER_HOUR", 0)
+    monkeypatch.setattr("subscribers.signup.SIGNUPS_PER_HOUR_MAX", 0)
 
     assert sign_up("gipi@gmial.com").status_code == 200
     assert sign_up("gipi@gmail.com", sure="yes").status_code == 429

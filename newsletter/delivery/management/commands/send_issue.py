@@ -38,11 +38,11 @@ class Command(BaseCommand):
                 mailing = self._start(issue, skip_hold=options["no_hold"])
         if options["wait"]:
             self._watch(mailing)
-        self._conclude(mailing)
+        self._print_summary(mailing)
 
     def _start(self, issue: Issue, *, skip_hold: bool) -> Mailing:
         now = timezone.now()
-        hold = timedelta() if skip_hold else approving.hold_time(Publication.objects.current())
+        hold = timedelta() if skip_hold else approving.hold_duration(Publication.objects.current())
         try:
             mailing = approving.approve(issue, send_at=None, now=now, hold=hold)
         except PlanningError as error:
@@ -71,7 +71,7 @@ class Command(BaseCommand):
                 return
             time.sleep(0.25)  # --wait polls another process
 
-    def _conclude(self, mailing: Mailing) -> None:
+    def _print_summary(self, mailing: Mailing) -> None:
         if mailing.state in {Mailing.State.PAUSED, Mailing.State.CANCELLED}:
             raise CommandError(f"The mailing is {mailing.state}. {mailing.why_paused or mailing.reason}".strip())
         self.stdout.write(_progress(mailing))

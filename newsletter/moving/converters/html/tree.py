@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import nh3
 
-from newsletter.mail.characters import without_control
+from newsletter.mail.characters import without_control_characters
 
 DEPTH_MAX = 60  # elements inside each other; what is deeper loses its marks and keeps its words
 # Elements that html5ever writes without an end tag, those of old HTML too (HTML, section 13.3).
@@ -24,14 +24,14 @@ BLOCK = {
     *("hr", "li", "main", "menu", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot"),
     *("th", "thead", "tr", "ul", "video", "audio", "iframe", "object", "noscript", "html"),
 }
-_NAME = re.compile(r"<([a-zA-Z][a-zA-Z0-9-]{0,40})")
+_TAG_NAME = re.compile(r"<([a-zA-Z][a-zA-Z0-9-]{0,40})")
 _SCHEME = re.compile(r"[\"'=\s]([a-zA-Z][a-zA-Z0-9+.-]{1,20}):")
 _ATTRIBUTES = {
     *("href", "src", "alt", "title", "class", "id", "width", "height", "start", "type", "checked", "disabled", "open"),
     *("datetime", "cite", "colspan", "rowspan", "align", "style", "name", "lang", "dir", "srcset", "poster", "value"),
     *("reversed", "role", "language", "encoding", "datafile", "action", "content", "property", "rel", "data", "scope"),
 }
-_CODE = re.compile(
+_PRE_WITH_LANG = re.compile(
     r"(?P<begin><pre\b[^<>]*?\slang=[\"']?(?P<language>[^\s\"'<>]{1,20})[^<>]*>)(?P<code>.*?)(?=</pre)",
     re.DOTALL | re.IGNORECASE,
 )
@@ -84,8 +84,8 @@ class Node:
 
 def parse(html: str) -> Node:
     """A tree, mended as browsers do it. A mark or a link around blocks is in each of them then."""
-    html = with_code_escaped(without_control(html))
-    names = {name.lower() for name in _NAME.findall(html)} - {"plaintext"}  # which swallows all that follows
+    html = with_code_escaped(without_control_characters(html))
+    names = {name.lower() for name in _TAG_NAME.findall(html)} - {"plaintext"}  # which swallows all that follows
     names |= {"img"} if "image" in names else set()  # what a browser makes of it
     schemes = {scheme.lower() for scheme in _SCHEME.findall(html)} - {"javascript", "vbscript"}
     whole = nh3.clean(
@@ -107,7 +107,7 @@ def parse(html: str) -> Node:
 def with_code_escaped(html: str) -> str:
     """HTML with the code in `<pre lang="php">` escaped, which plug-ins as wp-syntax did only on the page."""
     end = html.lower().rfind("</pre")
-    return _CODE.sub(_escaped, html[: end + 5]) + html[end + 5 :] if end >= 0 else html
+    return _PRE_WITH_LANG.sub(_escaped, html[: end + 5]) + html[end + 5 :] if end >= 0 else html
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -157,7 +157,7 @@ class _TreeBuilder(HTMLParser):
 
     def _mark(self, tag: str, style: str) -> str:
         """The mark that a style means: word processors write bold as a style, and `<b>` that is not bold."""
-        if tag == "b" and _NORMAL.search(style):
+        if tag == "b" and _NORMAL_WEIGHT.search(style):
             return "span"
         mark = next((name for name, look in _MARK_BY_STYLE if tag == "span" and look.search(style)), tag)
         is_link = mark == "u" and any(node.name == "a" for node in self.path)  # links are underlined
@@ -174,7 +174,7 @@ class _TreeBuilder(HTMLParser):
         self.path[-1].children.append(Node("!", children=[data]))
 
 
-_NORMAL = re.compile(r"font-weight:\s*(?:normal|400)")
+_NORMAL_WEIGHT = re.compile(r"font-weight:\s*(?:normal|400)")
 _MARK_BY_STYLE = (
     ("strong", re.compile(r"font-weight:\s*(?:bold|[6-9]00)")),
     ("u", re.compile(r"text-decoration(?:-line)?:\s*underline")),
@@ -187,10 +187,10 @@ _MARKS = {"strong", "em", "s", "mark", "u", "code"}
 _SYNONYMS = {"b": "strong", "i": "em", "strike": "s", "del": "s"}  # marks of two names
 
 
-def _unwrapped(children: list[Node | str]) -> Iterator[Node | str]:
+def _with_marks_inside_blocks(children: list[Node | str]) -> Iterator[Node | str]:
     for child in children:
         if isinstance(child, Node) and child.name in _MARKS | {"a", "span", "font"} and _holds_blocks(child):
-            yield from _unwrapped(_pushed_down(child))
+            yield from _with_marks_inside_blocks(_pushed_down(child))
         else:
             yield child
 
@@ -226,7 +226,7 @@ def _without_double_mark(child: Node | str) -> Node | str:
 def _tidied(node: Node) -> Node:
     """Join texts that touch, and marks of one kind that touch: `<b>a</b><b>b</b>` is one bold run."""
     children: list[Node | str] = []
-    for child in map(_without_double_mark, _unwrapped(node.children)):
+    for child in map(_without_double_mark, _with_marks_inside_blocks(node.children)):
         last = children[-1] if children else None
         if isinstance(child, str) and isinstance(last, str):
             children[-1] = last + child

@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, path: Path, folder: Path, **options: Any) -> None:
         convert(path, folder.absolute(), self, options)
-        account = layout.read_account(folder)
+        account = layout.read_report(folder)
         for name, reason in account.rejected:
             self.stdout.write(f"{name}: rejected: {reason}")
         self.stdout.write(f"{account.program}: {len(account.posts):,} posts in {folder}")

@@ -17,12 +17,12 @@ from django.utils import timezone
 from newsletter.buckets import PicturesUnavailable
 from newsletter.issues import archiving
 from newsletter.issues.archiving import NumberingError, PastMail
-from newsletter.moving import converting
+from newsletter.moving import converter_process
 from newsletter.moving.folder.layout import FolderError, is_folder_of_posts
 from newsletter.moving.taking import posts
-from newsletter.moving.taking.linking import GHOST_URL
+from newsletter.moving.taking.linking import GHOST_URL_PLACEHOLDER
 from newsletter.moving.taking.posts import MoveResult
-from newsletter.moving.taking.report import MoveReport, PostReport, as_page
+from newsletter.moving.taking.report import MoveReport, PostReport, render_html
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
 
@@ -43,27 +43,27 @@ class Command(BaseCommand):
         parser.add_argument("--report", type=Path, metavar="FILE", help="write the account as a page (.html)")
 
     def handle(self, *args: Any, path: Path, dry_run: bool, **options: Any) -> None:
-        with _folder(path, self, options) as folder:
+        with _post_folder(path, self, options) as folder:
             try:
-                made = posts.take(folder, dry_run=dry_run, report=partial(_report, self, count(1)))
+                made = posts.take(folder, dry_run=dry_run, report=partial(_print_post_report, self, count(1)))
             except FolderError as error:
                 raise CommandError(f"{path}: {error}") from error
             except PicturesUnavailable as error:
                 raise CommandError(f"{error}. Run it again when it answers: what is here stays.") from error
         if not made.report.entries:
             raise CommandError(f"No post in {path}")
-        _ask_for_site(made.report)
+        _note_missing_site(made.report)
         if options["as_issues"]:
             self._archive(made, dry_run=dry_run)
         if options["report"]:
-            options["report"].with_suffix(".html").write_text(as_page(made.report), "utf-8")
-        self._conclude(made)
+            options["report"].with_suffix(".html").write_text(render_html(made.report), "utf-8")
+        self._print_summary(made)
 
     def _archive(self, made: MoveResult, *, dry_run: bool) -> None:
         now = timezone.now()
         mailed = {own: PastMail(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
         ready, closed = archiving.importable_mails(mailed, now, made.public(now) if dry_run else None)
-        past = archiving.with_numbers(ready, archiving.numbers_in_use())
+        past = archiving.assign_numbers(ready, archiving.numbers_in_use())
         try:
             count = len(past) if dry_run else archiving.archive_mails(past, now)
         except NumberingError as error:
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         made.report.issues = count
         made.report.notes += [f"{own}: mailed once, and no issue: its post is a draft" for own in closed]
 
-    def _conclude(self, made: MoveResult) -> None:
+    def _print_summary(self, made: MoveResult) -> None:
         report, lines = made.report, [*made.report.notes]
         if not report.is_dry_run and (waits := Image.objects.unfinished().count()):
             self.stderr.write(f"{waits:,} pictures get their sizes by and by, or at once by make_picture_sizes.")
@@ -100,8 +100,8 @@ def convert(path: Path, folder: Path, command: BaseCommand, options: dict[str, A
     given = {name: options[name] for name in ("site", "pictures", "fetch")}
     given |= {"zone": Publication.objects.current().zone, "progress": partial(_progress, command)}
     try:
-        converting.run_converter(path, folder, **given)
-    except converting.ConversionError as error:
+        converter_process.run_converter(path, folder, **given)
+    except converter_process.ConversionError as error:
         raise CommandError(f"{path}: {error}") from error
 
 
@@ -111,7 +111,7 @@ def _progress(command: BaseCommand, done: int, of: int | None = None) -> None:
 
 
 @contextmanager
-def _folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> Iterator[Path]:
+def _post_folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> Iterator[Path]:
     """Yield a folder of posts as it is; else a temporary one on the data's disk, for it is as large as the export."""
     if is_folder_of_posts(path):
         if any(options[name] for name in ("site", "pictures", "fetch")):
@@ -125,17 +125,17 @@ def _folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> Iterat
         yield Path(own, "posts")
 
 
-def _ask_for_site(account: MoveReport) -> None:
+def _note_missing_site(account: MoveReport) -> None:
     """Note that pictures stay at an address that no browser opens: the export has a word in place of its site."""
     details = (remark.detail for entry in account.entries for remark in entry.remarks)
-    if count := sum(GHOST_URL in detail for detail in details):
+    if count := sum(GHOST_URL_PLACEHOLDER in detail for detail in details):
         account.notes.append(
-            f"Ghost's file does not say where the site was: {count} pictures stay at {GHOST_URL}, which no browser "
-            "opens. Run it again with --site URL."
+            f"Ghost's file does not say where the site was: {count} pictures stay at {GHOST_URL_PLACEHOLDER}, which no "
+            "browser opens. Run it again with --site URL."
         )
 
 
-def _report(command: BaseCommand, numbers: Iterator[int], entry: PostReport) -> None:
+def _print_post_report(command: BaseCommand, numbers: Iterator[int], entry: PostReport) -> None:
     """Write why a post is not as it was, if it is new or changed."""
     _progress(command, next(numbers))
     if entry.outcome == "rejected":

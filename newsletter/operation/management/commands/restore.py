@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, path: str, replace: bool, identity: Path | None, **options: Any) -> None:
         try:
-            with programs.hold_locks(programs.ALL_PROGRAMS, programs.LockNote.ours()), open_backup(path) as file:
+            with programs.hold_locks(programs.ALL_PROGRAMS, programs.LockInfo.ours()), open_backup(path) as file:
                 found = restoring.restore_backup(file, timezone.now(), identity=identity, replace=replace)
         except AlreadyInUse as holder:
             raise CommandError(f"Nothing was restored: the newsletter is running ({holder}). Stop it first.") from None

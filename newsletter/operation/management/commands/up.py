@@ -17,7 +17,7 @@ from django.db import OperationalError, connections
 from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
 from newsletter.operation.backup import restoring
-from newsletter.operation.programs import LockNote, Program, address
+from newsletter.operation.programs import LockInfo, Program, address
 from newsletter.operation.supervisor import AlreadyInUse, Child, Supervisor, free_port
 from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError(f"--only: {error}.") from None
         has_web = Program.WEB in chosen
         port = _free_port(host, port) if has_web and port == 0 else port
-        with _own_folders(chosen, LockNote.ours(address(host, port) if has_web else "")):
+        with _own_folders(chosen, LockInfo.ours(address(host, port) if has_web else "")):
             restoring.remove_leftovers()
             if reason := restoring.unfinished_restore():
                 raise CommandError(reason)
@@ -116,7 +116,7 @@ def _free_port(host: str, port: int) -> int:
 
 
 @contextmanager
-def _own_folders(chosen: Sequence[Program], note: LockNote) -> Iterator[None]:
+def _own_folders(chosen: Sequence[Program], note: LockInfo) -> Iterator[None]:
     """Create the folders and lock these programs in them. Raises CommandError."""
     with ExitStack() as stack:
         try:

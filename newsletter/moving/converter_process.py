@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 
 import newsletter
-from newsletter.moving.folder.layout import partial_path
+from newsletter.moving.folder.layout import temporary_path
 
 MEMORY_MAX: Final = 2 * 1024**3  # bytes
 CPU_SECONDS: Final = 2 * 3600
 FILE_BYTES: Final = 1024**3  # of each file that is written
-_ENDED = {
+_SIGNAL_ERRORS = {
     -signal.SIGXCPU: "it takes too long to convert",
     -signal.SIGKILL: "it was stopped; this machine may have too little memory for it",
 }
@@ -48,17 +48,19 @@ def run_converter(  # noqa: PLR0913 - an option of the program each
     try:
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=top, env={"LANG": "C.UTF-8"}, text=True) as child:  # noqa: S603  # ours
             try:
-                error = _error(child.stdout or (), progress)
+                error = _read_error(child.stdout or (), progress)
             except BaseException:
                 child.kill()
                 raise
         if child.returncode:
-            raise ConversionError(error or _ENDED.get(child.returncode, "the program that converts it has failed"))
+            raise ConversionError(
+                error or _SIGNAL_ERRORS.get(child.returncode, "the program that converts it has failed")
+            )
     finally:
-        shutil.rmtree(partial_path(folder), ignore_errors=True)  # of a process that was killed
+        shutil.rmtree(temporary_path(folder), ignore_errors=True)  # of a process that was killed
 
 
-def _error(lines: Iterable[str], progress: Callable[[int, int], None] | None) -> str:
+def _read_error(lines: Iterable[str], progress: Callable[[int, int], None] | None) -> str:
     error = ""
     for line in lines:
         report = json.loads(line)
@@ -68,7 +70,7 @@ def _error(lines: Iterable[str], progress: Callable[[int, int], None] | None) ->
     return error
 
 
-def limit(memory: int, cpu_seconds: int) -> None:
+def set_resource_limits(memory: int, cpu_seconds: int) -> None:
     """Beyond: MemoryError, SIGXCPU, and OSError for a file that is too large."""
     limits = {resource.RLIMIT_AS: memory, resource.RLIMIT_CPU: cpu_seconds}
     limits |= {resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_CORE: 0}
@@ -79,7 +81,7 @@ def limit(memory: int, cpu_seconds: int) -> None:
 
 
 @contextmanager
-def cpu_time(seconds: float) -> Iterator[None]:
+def cpu_time_limit(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in a block that takes more CPU time, also within a regular expression. In the main thread."""
 
     def stop(_number: int, _frame: object) -> None:
