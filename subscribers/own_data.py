@@ -31,6 +31,14 @@ CONSENT_WAYS: dict[str, Promise] = {  # by Consent.source up to a colon
 
 
 @dataclass(frozen=True)
+class DataButton:
+    """An action on a line. url: takes a POST."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True)
 class DataLine:
     """An item of data. stored: what only the files have, as it is stored."""
 
@@ -38,6 +46,7 @@ class DataLine:
     what: str
     details: tuple[str, ...] = ()
     stored: tuple[str, ...] = ()
+    button: DataButton | None = None
 
 
 @dataclass(frozen=True)
@@ -50,12 +59,14 @@ class DataChapter:
     intro: str = ""
 
 
-CHAPTER_SOURCES: list[Callable[[Subscriber], DataChapter]] = []
+type ChapterSource = Callable[[Subscriber, str], DataChapter]  # called with the reader and the page's token
+
+CHAPTER_SOURCES: list[ChapterSource] = []
 
 
-def all_chapters(reader: Subscriber) -> list[DataChapter]:
+def all_chapters(reader: Subscriber, token: str) -> list[DataChapter]:
     """All chapters, also empty ones, which only files have."""
-    return [*(source(reader) for source in CHAPTER_SOURCES), _record(reader), _said(reader), _written(reader)]
+    return [*(source(reader, token) for source in CHAPTER_SOURCES), _record(reader), _said(reader), _written(reader)]
 
 
 def row_facts(reader: Subscriber) -> dict[str, Any]:
@@ -77,7 +88,7 @@ def invited_count(reader: Subscriber) -> int:
 
 def data_as_json(reader: Subscriber) -> dict[str, Any]:
     chapters: dict[str, list[dict[str, Any]]] = {}
-    for chapter in all_chapters(reader):
+    for chapter in all_chapters(reader, ""):
         chapters[chapter.name] = [
             {"at": iso_time(line.at) or None, "what": line.what, "details": [*line.details, *line.stored]}
             for line in chapter.lines
@@ -94,7 +105,7 @@ def _rows(reader: Subscriber) -> Iterator[list[str]]:
     for name, value in row_facts(reader).items():
         text = join_tags(value) if isinstance(value, list) else value
         yield ["reader", "", name, str(text or "")]
-    for chapter in all_chapters(reader):
+    for chapter in all_chapters(reader, ""):
         for line in chapter.lines:
             yield [chapter.name, iso_time(line.at), line.what, " | ".join(line.details + line.stored)]
 

@@ -18,7 +18,7 @@ from newsletter.delivery.planning import beginning
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.quoting import AnswerMail, QuoteMail
-from newsletter.delivery.readers.single_mails import send_due
+from newsletter.delivery.readers.single_mails import OnceMoreMail, send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.issues.models import close_questions
 from newsletter.publication.heartbeats import Component, beat
@@ -113,8 +113,8 @@ def thin_events() -> None:
 
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
-    """Send mails to single readers: answers, questions about quotes, welcomes, missed issues, courses."""
-    for kind in (AnswerMail, QuoteMail, WelcomeMail, MissedMail, CourseMail):
+    """Send mails to single readers: answers, questions about quotes, welcomes, repeated and missed issues, courses."""
+    for kind in (AnswerMail, QuoteMail, WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
         send_due(kind, timezone.now())
 
 

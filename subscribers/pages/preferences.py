@@ -194,7 +194,7 @@ def _mine_page(
         "token": token,
         "name_form": name_form or NameForm({"name": subscriber.name}),
         "address_form": address_form or AddressForm(subscriber=subscriber),
-        "chapters": own_data.all_chapters(subscriber),
+        "chapters": own_data.all_chapters(subscriber, token),
         "shown_max": SHOWN_MAX,
         "has_name": _shows_name(subscriber),
         "invites": Publication.objects.current().invites,

@@ -13,7 +13,7 @@ from subscribers.own_data import LINES_MAX, DataChapter, DataLine
 REDACTED_VALUES: dict[str, Any] = {"about": None, "answer": ""}  # a response may repeat the request
 
 
-def calls_chapter(reader: Subscriber) -> DataChapter:
+def calls_chapter(reader: Subscriber, token: str) -> DataChapter:
     found = Call.objects.about_reader(reader.pk).exclude(state=Call.State.VOID).select_related("hook")
     lines = tuple(_call_line(call) for call in found.order_by("-pk")[:LINES_MAX])
     days = CALL_RETENTION.days

@@ -1,6 +1,6 @@
 """Tables: mailings, deliveries, and the records about them."""
 
-from newsletter.delivery.models.course import CourseCopy
+from newsletter.delivery.models.course import CourseCopy, OnceMore
 from newsletter.delivery.models.deliveries import (
     Batch,
     BatchQuerySet,
@@ -28,6 +28,6 @@ from newsletter.delivery.models.replies import Answer, Feedback, Quote, Reply, R
 __all__ = [
     "Alert", "Answer", "Batch", "BatchQuerySet", "Breakdown", "CourseCopy", "DaySalt", "Delivery", "Event",
     "EventCount", "Feedback", "InboundMessage", "LedgerPlace", "Link", "LinkDayCount", "MailFetch", "Mailing",
-    "MailingCounts", "MailingQuerySet", "MailingStep", "Quote", "RateLimitState", "Refusal", "Rehearsal",
+    "MailingCounts", "MailingQuerySet", "MailingStep", "OnceMore", "Quote", "RateLimitState", "Refusal", "Rehearsal",
     "Reminder", "Reply", "ReplyMail", "ReplyTag", "Restoration", "ResultLetter", "Visit", "accepts_replies",
 ]

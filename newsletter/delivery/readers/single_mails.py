@@ -5,8 +5,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
+from newsletter.delivery.letter.rendering import copy_for
+from newsletter.delivery.models.course import OnceMore
 from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendStatus
 from newsletter.delivery.provider.transports import MailTransport, transport_for
 from newsletter.mail import headers
@@ -83,3 +85,17 @@ class RecordedMail[Row: Model](AtMostOnceMail[Row], SingleMail[Row]):
 
     def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
         return self.dequeue(row, {self.reply_column: str(error)[:200], self.sent_column: None})
+
+
+class OnceMoreMail(RecordedMail[OnceMore]):
+    """One more copy, with a new Message-ID: mailboxes hide a second mail with the same one."""
+
+    model = OnceMore
+
+    def due_rows(self, now: datetime) -> QuerySet[OnceMore]:
+        return super().due_rows(now).select_related("subscriber", "mailing__issue")
+
+    def build(self, row: OnceMore, now: datetime) -> tuple[Mail, dict[str, object]]:
+        if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
+            raise NotSent(SendFailure.PERMANENT, "left, paused or suppressed meanwhile")
+        return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk)), {}

@@ -160,6 +160,7 @@ SHEETS = (
     Sheet("mailings/links", "delivery.Link"),
     Sheet("mailings/link_days", "delivery.LinkDayCount"),
     Sheet("mailings/first_letters", "delivery.CourseCopy"),
+    Sheet("mailings/once_more", "delivery.OnceMore"),
     Sheet("mailings/result_letters", "delivery.ResultLetter"),
     Sheet("mailings/reminders", "delivery.Reminder", has_initial_rows=True),
     Sheet("feedback", "delivery.Feedback"),

@@ -58,7 +58,7 @@ def test_a_reader_sees_what_was_told_of_them(make_hook):
     )  # an issue of this number
     Call.objects.filter(event=HookEventType.LEFT).update(state=Call.State.SENT)
 
-    chapter = next(one for one in own_data.all_chapters(reader) if one.name == "webhooks")
+    chapter = next(one for one in own_data.all_chapters(reader, "") if one.name == "webhooks")
 
     assert [(line.what, line.details) for line in chapter.lines] == [("crm.example.org: A reader has left", ("taken",))]
     assert chapter.intro == "Kept for 45 days."

@@ -130,7 +130,7 @@ def test_a_copy_that_is_refused_for_now_comes_later_and_the_course_goes_on():
 def test_it_stands_where_the_reader_asks_for_letters_and_can_be_answered(reader, smtp_default, client):
     letters(NOW + 3 * DAY)
 
-    words = [line.what for line in own_letters.letters_chapter(reader).lines]
+    words = [line.what for line in own_letters.letters_chapter(reader, "").lines]
     answer = client.get(
         next(url for url in links_in_text(smtp_default.received()[1].text) if url.endswith("/1/helpful/"))
     )

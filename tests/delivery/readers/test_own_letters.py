@@ -1,4 +1,4 @@
-"""「我的信呢？」: what went out to a reader and what was answered."""
+"""「我的信呢？」: what went out to a reader and what was answered, and one issue once more."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,9 @@ import pytest
 import time_machine
 from django.utils import timezone, translation
 
-from newsletter.delivery.models import Answer, Delivery, Event, Mailing, Reply
+from newsletter.delivery import tasks
+from newsletter.delivery.letter import rendering
+from newsletter.delivery.models import Answer, Delivery, Event, Mailing, OnceMore, Reply, course
 from newsletter.delivery.models.replies import RAW_KEPT_FOR, REPLIES_KEPT_FOR, Feedback
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.readers import own_letters
@@ -46,8 +48,8 @@ def sent(
     return mailing
 
 
-def lines(reader):
-    return own_letters.letters_chapter(reader).lines
+def lines(reader, token="token"):
+    return own_letters.letters_chapter(reader, token).lines
 
 
 def page(reader) -> str:
@@ -62,16 +64,16 @@ def outbox_of(mailoutbox):
 
 
 @pytest.mark.parametrize(
-    ("state", "words"),
+    ("state", "words", "is_offered"),
     [
-        (State.SENT, "sent"),
-        (State.FAILED, "your mail server refused it"),
-        (State.UNCERTAIN, "handed over, but no answer came back"),
-        (State.SKIPPED, "left out, because you had paused or left"),
-        (State.DEFERRED, "is tried again"),
+        (State.SENT, "sent", True),
+        (State.FAILED, "your mail server refused it", True),
+        (State.UNCERTAIN, "handed over, but no answer came back", True),
+        (State.SKIPPED, "left out, because you had paused or left", False),
+        (State.DEFERRED, "is tried again", False),
     ],
 )
-def test_each_copy_is_told_with_the_words_of_the_server(reader, state, words):
+def test_each_copy_is_told_with_the_words_of_the_server(reader, state, words, is_offered):
     sent(reader, state=state, reply="550 5.2.2 Mailbox full")
 
     [line] = lines(reader)
@@ -79,6 +81,7 @@ def test_each_copy_is_told_with_the_words_of_the_server(reader, state, words):
     assert line.what.endswith(words)
     assert line.at == NOW
     assert line.details == ("The mail server answered: 550 5.2.2 Mailbox full",)
+    assert bool(line.button) is is_offered
 
 
 def test_what_went_to_others_is_not_told(reader):
@@ -98,13 +101,14 @@ def test_the_queries_do_not_grow_with_the_issues(reader, django_assert_max_num_q
         assert len(lines(reader)) == 6
 
 
-def test_the_page_shows_it(client, reader):
+def test_the_page_shows_it_with_a_button(client, reader):
     sent(reader)
 
     text = client.get(page(reader)).text
 
     assert "Where is my letter?" in text
     assert "250 2.0.0 Ok" in text
+    assert "Send me this issue again" in text
     assert "search for news@example.org" in text
 
 
@@ -112,7 +116,7 @@ def test_what_was_thought_of_an_issue_is_told(reader):
     issue = make_issue(make_post(), sent_at=NOW)
     issue.feedback.give(reader, issue, Feedback.Rating.HELPFUL, NOW)
 
-    [line] = own_letters.feedback_chapter(reader).lines
+    [line] = own_letters.feedback_chapter(reader, "").lines
 
     assert line.what.endswith(": helpful")
 
@@ -155,6 +159,114 @@ def test_a_report_stands_with_the_issue_that_it_is_about(reader):
     assert "Nov. 24, 2026, 16:00 delivered to the reader's server 250 ok" in str(told)
 
 
+# --- Once more ---
+
+
+def ask(client, reader, mailing):
+    return client.post(f"{page(reader)}again/{mailing.issue.number}/")
+
+
+def test_an_issue_comes_once_more_with_a_message_id_of_its_own(client, reader, mailoutbox):
+    mailing = sent(reader)
+
+    response = ask(client, reader, mailing)
+    tasks.send_welcomes()
+
+    [letter] = [one for one in mailoutbox if mailing.subject in one.subject]
+    row = OnceMore.objects.get()
+    assert response["Location"].endswith("?done=again")
+    assert letter.to == ["reader@example.org"]
+    assert (
+        letter.extra_headers["Message-ID"]
+        != rendering.copy_for(mailing, reader, ids=(mailing.pk, 0)).extra_headers["Message-ID"]
+    )
+    assert "List-Unsubscribe" in letter.extra_headers
+    assert (row.sent_at, row.due_at) == (NOW, None)
+    assert "Sent once more on Nov. 24, 2026" in str(lines(reader))
+
+
+def test_it_comes_once_however_often_it_is_asked_for(client, reader, mailoutbox):
+    mailing = sent(reader)
+
+    first, second = ask(client, reader, mailing), ask(client, reader, mailing)
+    tasks.send_welcomes()
+    tasks.send_welcomes()
+
+    assert first["Location"].endswith("?done=again")
+    assert second["Location"].endswith("?done=not-again")
+    assert OnceMore.objects.count() == 1
+    assert len([one for one in mailoutbox if mailing.subject in one.subject]) == 1
+    assert lines(reader)[0].button is None
+
+
+def test_some_a_day_and_no_more(client, reader, monkeypatch):
+    monkeypatch.setattr(course, "ONCE_MORE_PER_DAY", 2)
+
+    answers = [ask(client, reader, sent(reader))["Location"] for _ in range(3)]
+
+    assert [one.endswith("?done=again") for one in answers] == [True, True, False]
+
+
+def test_nobody_gets_an_issue_that_was_never_theirs(client, reader):
+    make_subscriber("other@example.org")
+    stranger = make_issue(make_post(), sent_at=NOW)
+
+    assert client.post(f"{page(reader)}again/{stranger.number}/").status_code == 404
+    assert not OnceMore.objects.exists()
+
+
+def test_a_letter_forwarded_to_a_friend_orders_nothing(client, reader):
+    mailing = sent(reader)
+
+    for token in (reader.token("preferences"), reader.token("unsubscribe")):
+        assert client.post(f"/mine/{token}/again/{mailing.issue.number}/").status_code == 404
+    assert client.get(f"{page(reader)}again/{mailing.issue.number}/").status_code == 405
+    assert not OnceMore.objects.exists()
+
+
+def test_who_left_meanwhile_gets_nothing_and_it_is_written_down(client, reader, mailoutbox):
+    mailing = sent(reader)
+    ask(client, reader, mailing)
+    reader.unsubscribe(NOW)
+
+    tasks.send_welcomes()
+
+    assert mailing.subject not in str(outbox_of(mailoutbox))
+    assert (OnceMore.objects.get().due_at, OnceMore.objects.get().reply) == (
+        None,
+        "left, paused or suppressed meanwhile",
+    )
+
+
+def test_who_has_left_is_offered_nothing(client, reader):
+    mailing = sent(reader)
+    reader.unsubscribe(NOW)
+
+    assert lines(reader)[0].button is None
+    assert ask(client, reader, mailing)["Location"].endswith("?done=not-again")
+
+
+def test_a_server_that_is_away_costs_no_wish(client, reader, settings):
+    mailing = sent(reader)
+    ask(client, reader, mailing)
+    away = {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": {"host": "127.0.0.1", "port": 1}}
+    settings.MAILERS = settings.MAILERS | {"default": away}
+
+    tasks.send_welcomes()
+
+    row = OnceMore.objects.get()
+    assert row.due_at is not None
+    assert row.sent_at is None
+
+
+def test_it_goes_with_its_reader(client, reader):
+    ask(client, reader, sent(reader))
+
+    reader.erase()
+
+    assert not OnceMore.objects.exists()
+
+
 # --- What the reader wrote ---
 
 
@@ -171,7 +283,7 @@ def test_replies_and_answers_are_told_to_who_wrote_them(reader):
     Answer.objects.write(reply, "不客氣", NOW + timedelta(hours=1), "gipi")
     Reply.objects.create(key="other", sender="x@example.org", text="secret", received_at=NOW)
 
-    told = own_letters.replies_chapter(reader).lines
+    told = own_letters.replies_chapter(reader, "token").lines
 
     assert [line.what for line in told] == ["謝謝", "The author answered: 不客氣"]
     assert told[0].details == ("Re: 第七期", "attached: a.pdf")

@@ -68,6 +68,7 @@ def test_every_model_that_names_a_reader_is_told_or_is_no_fact_about_them(mine):
         "taggings",
         "deliveries",
         "feedback",
+        "once_more",
         "quotes",
         "replies",
         "sentences",
@@ -160,8 +161,8 @@ def test_another_site_erases_nobody(client, mine):
 def test_a_chapter_of_another_room_stands_on_the_page_and_in_the_files(client, mine, monkeypatch):
     line = own_data.DataLine(NOW, "<b>第 5 期</b>", ("250 OK",))
 
-    def chapter(reader):
-        return own_data.DataChapter("letters", "Letters", (line,), intro=str(reader.pk))
+    def chapter(reader, token):
+        return own_data.DataChapter("letters", "Letters", (line,), intro=f"{reader.pk} {bool(token)}")
 
     monkeypatch.setattr(own_data, "CHAPTER_SOURCES", [chapter])
 
@@ -173,7 +174,7 @@ def test_a_chapter_of_another_room_stands_on_the_page_and_in_the_files(client, m
 def test_a_long_story_shows_its_newest_lines_and_the_file_has_all(client, mine, monkeypatch):
     lines = tuple(own_data.DataLine(NOW, f"line {number}") for number in range(50))
     monkeypatch.setattr(
-        own_data, "CHAPTER_SOURCES", [lambda _reader: own_data.DataChapter("letters", "Letters", lines)]
+        own_data, "CHAPTER_SOURCES", [lambda _reader, _token: own_data.DataChapter("letters", "Letters", lines)]
     )
 
     page = body(client.get(mine))

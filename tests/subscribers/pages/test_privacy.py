@@ -117,7 +117,7 @@ def test_a_consent_names_the_notice_that_was_shown(sign_up, client, reader, prov
     assert asked.notice == confirmed.notice
     assert privacy.notice_version(asked.notice.words) == before
     assert privacy.notice_version(later.notice.words) == privacy.notice_version(privacy.notice_text()) != before
-    assert f"version {before}" in str(own_data.all_chapters(reader))
+    assert f"version {before}" in str(own_data.all_chapters(reader, ""))
 
 
 def test_the_version_of_the_page_is_that_of_the_record(client, reader):

@@ -115,7 +115,7 @@ def test_who_has_confirmed_is_asked_how_they_heard_of_it_if_the_author_wants_to_
     assert said() == [("heard", "同事轉寄的", None)]
     assert "The author reads it" in body(thanked)
     assert asked(thanked) == ""
-    chapter = next(one for one in own_data.all_chapters(Subscriber.objects.get()) if one.name == "sentences")
+    chapter = next(one for one in own_data.all_chapters(Subscriber.objects.get(), "") if one.name == "sentences")
     assert [(line.what, line.details) for line in chapter.lines] == [("同事轉寄的", ("how they heard of it",))]
     assert "how you heard of it" in body(client.get("/privacy/"))
 
