@@ -9,9 +9,9 @@ from django.utils import translation
 
 from newsletter.delivery import results as facts
 from newsletter.delivery.author import result_letters
+from newsletter.delivery.links.counting import LinkCount
 from newsletter.delivery.models import Answer, Mailing, Quote, Reply
 from newsletter.delivery.readers import quoting
-from newsletter.delivery.results import FollowedLink
 from newsletter.desk import demo
 from newsletter.desk.accounts import security_alerts
 from newsletter.desk.settings.sender_checks import test_mail
@@ -60,7 +60,8 @@ def result(scene: "Scene") -> Mail:
     found = facts.issue_result(mailing, scene.now + timedelta(days=3))
     if found is None:
         raise ValueError("the demo has sent its issues")
-    followed = FollowedLink("https://example.com/a/long/address/of/a/page", 12), FollowedLink("https://example.org/", 3)
+    addresses = {"https://example.com/a/long/address/of/a/page": 12, "https://example.org/": 3}
+    followed = tuple(LinkCount(url, "", people, 0, ()) for url, people in addresses.items())
     told = replace(found, sentences=("第二篇可以再長一點。", "謝謝！"), followed=followed)
     return result_letters.build_result_letter(told, [scene.to])
 

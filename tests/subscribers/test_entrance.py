@@ -24,7 +24,11 @@ def crowd(monkeypatch):
     """Have the network of the test come so often that a step is reached: "button", "proof" or "closed"."""
 
     def come(step: str) -> None:
-        limits = {"button": {"FREE": 0}, "proof": {"FREE": 0, "BUTTONS": 0}, "closed": {"PER_HOUR": 0}}[step]
+        limits = {
+            "button": {"OPEN_LIMIT": 0},
+            "proof": {"OPEN_LIMIT": 0, "BUTTON_LIMIT": 0},
+            "closed": {"SIGNUPS_PER_HOUR_MAX": 0},
+        }[step]
         for name, value in limits.items():
             monkeypatch.setattr(signup, name, value)
 

@@ -145,7 +145,7 @@ def test_a_reader_who_cannot_be_mailed_is_a_warning_and_stops_nothing(issue):
 def test_a_template_that_says_something_else_is_an_error(issue, monkeypatch):
     make_subscriber("reader@example.org")
     whole = rehearsal.build_copy
-    monkeypatch.setattr(rehearsal, "copy_for", lambda *args, **kwargs: whole(*args, **kwargs, subject_prefix="!"))
+    monkeypatch.setattr(rehearsal, "build_copy", lambda *args, **kwargs: whole(*args, **kwargs, subject_prefix="!"))
 
     found = [one for one in report_of_copies(issue) if one.level == "error"]
 
@@ -183,7 +183,7 @@ def test_a_letter_that_is_too_large_is_an_error_with_advice(publication):
 
     assert remark.level == "error"
     assert remark.hint == "Set post 1 to excerpt."
-    assert remark.text == "136 KB of the 102 KB that Gmail shows"
+    assert remark.text == "137 KB of the 102 KB that Gmail shows"
 
 
 def test_links_to_others_are_kept_for_later(publication):
