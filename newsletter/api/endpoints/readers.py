@@ -1,5 +1,6 @@
 """Readers: search, sign-up, actions, deliveries and export."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -8,12 +9,21 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Query, Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from newsletter.api.auth import ApiRequest
+from newsletter.api.auth import ApiRequest, RequestBody
 from newsletter.api.cursors import Page, PageOf, PageQuery, decode_cursor, encode_cursor, paginate
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_dict
-from newsletter.api.problems import Problem, form_problem
+from newsletter.api.endpoint import (
+    ApiResponse,
+    EndpointRouter,
+    PathId,
+    View,
+    check_if_match,
+    etag_of,
+    page_response,
+    to_dict,
+)
+from newsletter.api.problems import Problem, check_form
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.desk.readers.reader_actions import NOT_DONE_TEXTS, READER_ACTIONS, apply_action
 from newsletter.desk.readers.timeline import deliveries_before
@@ -94,7 +104,7 @@ class ReaderQuery(PageQuery):
     """
 
     q: Annotated[str, Query(max_length=ADDRESS_LENGTH_MAX)] = ""
-    state: Literal["pending", "active", "paused", "unsubscribed", "suppressed"] | None = None
+    state: State | None = None
     tag: Annotated[str, Query(max_length=TAGS_LENGTH_MAX)] = ""
     source: Literal["web", "import", "hand", "api"] | None = None
     joined_from: date | None = None
@@ -148,10 +158,9 @@ CHANGE_PERMISSIONS = ("subscribers.see_readers", "subscribers.change_subscriber"
 CONSENT_LENGTH_MAX = 2000
 
 
-class ReaderIn(Schema):
+class ReaderIn(RequestBody):
     """consent: the words by which they asked for it, as your form shows them."""
 
-    model_config = ConfigDict(extra="forbid")
     email: Annotated[str, Field(min_length=3, max_length=ADDRESS_LENGTH_MAX)]
     consent: Annotated[str, Field(min_length=1, max_length=CONSENT_LENGTH_MAX)]
     name: Annotated[str, Field(max_length=NAME_MAX)] = ""
@@ -171,8 +180,7 @@ def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
     if not Publication.objects.current().takes_readers:
         raise Problem("conflict", _("New readers are not taken at the moment."))
     form = SignupForm({"email": new.email, "name": new.name, "sure": "1"})
-    if not form.is_valid():
-        raise form_problem(form, {})
+    check_form(form)
     if seconds := retry_after_seconds(
         "signup-api", str(request.auth.pk), limit=SIGNUPS_PER_HOUR_MAX, seconds=HOUR_SECONDS, now=now
     ):
@@ -188,10 +196,9 @@ WRITE_SCOPE = "readers:write"
 SUCCESSFUL_RESULTS = {ReaderActionResult.DONE, ReaderActionResult.ALREADY}
 
 
-class ReasonIn(Schema):
+class ReasonIn(RequestBody):
     """reason: it stands in the story of the reader, with your account and token."""
 
-    model_config = ConfigDict(extra="forbid")
     reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
 
 
@@ -205,45 +212,36 @@ class PauseReaderIn(ReasonIn):
     until_on: date
 
 
-@readers.makes(
-    "/readers/{number:number}/tag", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
-)
+def _reader_action(name: str) -> Callable[[View], View]:
+    path = f"/readers/{{number:number}}/{name}"
+    return readers.makes(path, scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200)
+
+
+@_reader_action("tag")
 def tag_reader(request: ApiRequest, number: PathId, options: TagReaderIn) -> ApiResponse:
     """Give a tag to a reader."""
     return _act(number, "tag", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/untag", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
-)
+@_reader_action("untag")
 def untag_reader(request: ApiRequest, number: PathId, options: TagReaderIn) -> ApiResponse:
     """Take a tag from a reader."""
     return _act(number, "untag", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/pause", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
-)
+@_reader_action("pause")
 def pause_reader(request: ApiRequest, number: PathId, options: PauseReaderIn) -> ApiResponse:
     """Let no issue go to a reader until a day. A longer pause of their own stands."""
     return _act(number, "pause", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/resume", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
-)
+@_reader_action("resume")
 def resume_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> ApiResponse:
     """End the pause of a reader."""
     return _act(number, "resume", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/unsubscribe",
-    scope=WRITE_SCOPE,
-    permissions=CHANGE_PERMISSIONS,
-    returns=ReaderOut,
-    status=200,
-)
+@_reader_action("unsubscribe")
 def unsubscribe_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> ApiResponse:
     """Let a reader leave. They come back by signing up and confirming again."""
     return _act(number, "unsubscribe", options)
@@ -267,14 +265,11 @@ def erase_reader(request: ApiRequest, number: PathId) -> HttpResponse:
 
 def _act(number: int, name: str, options: ReasonIn) -> ApiResponse:
     reader, act = get_object_or_404(Subscriber, pk=number), READER_ACTIONS[name]
-    typed: dict[str, Any] = options.model_dump(mode="json")
-    form = act.form(typed)
-    if not form.is_valid():
-        raise form_problem(form, {})
+    form = act.form(options.model_dump(mode="json"))
+    check_form(form)
     if other := set(apply_action(reader, act, form)) - SUCCESSFUL_RESULTS:
         raise Problem("conflict", str(NOT_DONE_TEXTS[other.pop()]))
-    item = reader_json(number)
-    return ApiResponse(item)
+    return ApiResponse(reader_json(number))
 
 
 class DeliveryOut(Schema):

@@ -61,6 +61,11 @@ def free_slug(rows: "models.QuerySet[Any]", *preferred: str) -> str:
     return next(slug for slug in (base if n == 1 else f"{base}-{n}" for n in count(1)) if slug not in taken)
 
 
+def _slug_field() -> "models.SlugField[str, str]":
+    label, hint = pgettext_lazy("of a page", "address"), _("Latin letters, digits and hyphens.")
+    return models.SlugField(label, max_length=60, unique=True, help_text=hint)
+
+
 class TagQuerySet(models.QuerySet["Tag"]):
     def in_use(self, now: datetime) -> "TagQuerySet":
         """Tags of listed posts with `post_count`, most used first."""
@@ -85,12 +90,7 @@ class Tag(models.Model):
     """A subject that posts have in common."""
 
     name = models.CharField(_("name"), max_length=TAG_NAME_MAX, unique=True)
-    slug = models.SlugField(
-        pgettext_lazy("of a page", "address"),
-        max_length=60,
-        unique=True,
-        help_text=_("Latin letters, digits and hyphens."),
-    )
+    slug = _slug_field()
 
     objects = TagQuerySet.as_manager()
 
@@ -127,12 +127,7 @@ class Series(models.Model):
     """Posts that are read in the order of their numbers."""
 
     title = models.CharField(_("title"), max_length=SERIES_TITLE_MAX, unique=True)
-    slug = models.SlugField(
-        pgettext_lazy("of a page", "address"),
-        max_length=60,
-        unique=True,
-        help_text=_("Latin letters, digits and hyphens."),
-    )
+    slug = _slug_field()
     description = models.CharField(
         _("description"), max_length=200, blank=True, help_text=_("What it is about: shown on its page.")
     )
@@ -151,9 +146,7 @@ class Series(models.Model):
         return reverse("posts:series", args=[self.slug])
 
     def next_number(self, post: "Post") -> int:
-        return (
-            Post.with_trash.filter(series=self).exclude(pk=post.pk).aggregate(last=Max("series_number"))["last"] or 0
-        ) + 1
+        return Post.with_trash.exclude(pk=post.pk).series_length(self.pk) + 1
 
 
 class PostQuerySet(models.QuerySet["Post"]):
