@@ -93,7 +93,7 @@ class SubscriberAdmin(AddressAdmin):
         readers = cast("SubscriberQuerySet", queryset)
         parsed = reader_lists.SearchTerm.parse(readers, term.strip())
         request.search_parts = parsed.parts(readers)  # type: ignore[attr-defined]
-        request.is_looked_at_in_part = bool(parsed.oldest)  # type: ignore[attr-defined]
+        request.is_looked_at_in_part = bool(parsed.oldest_id)  # type: ignore[attr-defined]
         return parsed.narrow(readers), False
 
     def get_paginator(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:

@@ -172,7 +172,7 @@ def _done_once(request: ApiRequest, work: Callable[[], HttpResponse]) -> HttpRes
             return claim
         with transaction.atomic():
             response = work()
-            claim.keep(response)
+            claim.store_response(response)
         return response
 
 

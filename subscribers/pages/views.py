@@ -149,7 +149,7 @@ def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -
     how, who = consent_details(request, source, words), signup.SignupDetails(form.cleaned_data["name"], inviter)
     if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, who=who):
         signup.record_signup_mail(now)
-        enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+        enqueue_on_commit(tasks.send_confirmations)  # if the queue is down, beat sends it within ten seconds
 
 
 def _origin(request: HttpRequest) -> str:
@@ -354,7 +354,7 @@ def request_link(request: HttpRequest) -> HttpResponse:
             return too_many_requests(request, seconds=seconds)
         context["email"] = form.typed
         LinkWish.objects.keep(form.cleaned_data["email"], now)
-        enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+        enqueue_on_commit(tasks.send_confirmations)  # if the queue is down, beat sends it within ten seconds
     response = render(request, "subscribers/door.html", context, status=422 if form.errors else 200)
     response.headers["Cache-Control"] = "no-store"
     return response

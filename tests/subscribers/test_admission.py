@@ -102,7 +102,7 @@ def test_without_scripts_they_wait_for_ten_minutes(person, clock):
 
 def test_the_page_says_when_the_letter_leaves(client, monkeypatch):
     make_publication(time_zone="Asia/Taipei")
-    monkeypatch.setattr(signup, "BUTTONS", 0)
+    monkeypatch.setattr(signup, "BUTTON_LIMIT", 0)
     page = client.post("/subscribe/", form("reader@example.org") | {"waits": "1"})
 
     assert "waits its turn and leaves at 16:10" in page.text
@@ -112,7 +112,7 @@ def test_the_page_says_when_the_letter_leaves(client, monkeypatch):
 
 
 def test_many_addresses_do_not_shut_the_door_for_others(person, monkeypatch):
-    monkeypatch.setattr(signup, "ALL_PER_HOUR", 10)
+    monkeypatch.setattr(signup, "RUSH_THRESHOLD", 10)
     bombed = [person(f"v{number}@example.com", address=f"198.51.100.{number % 8}")[0] for number in range(16)]
 
     assert bombed == ["done"] * 10 + ["proof"] * 6  # which their senders would have to work out
@@ -120,7 +120,7 @@ def test_many_addresses_do_not_shut_the_door_for_others(person, monkeypatch):
 
 
 def test_in_a_rush_six_of_a_network_wait_and_those_of_others_beside_them(person, monkeypatch):
-    monkeypatch.setattr(signup, "ALL_PER_HOUR", 0)
+    monkeypatch.setattr(signup, "RUSH_THRESHOLD", 0)
     steps = [person(f"v{number}@example.com", has_scripts=False, address="198.51.100.7") for number in range(8)]
 
     assert [one[-1] for one in steps] == ["done"] * 6 + ["closed"] * 2
@@ -128,7 +128,7 @@ def test_in_a_rush_six_of_a_network_wait_and_those_of_others_beside_them(person,
 
 
 def test_what_was_refused_or_repeated_does_not_count_for_all(client, monkeypatch):
-    monkeypatch.setattr(signup, "ALL_PER_HOUR", 2)
+    monkeypatch.setattr(signup, "RUSH_THRESHOLD", 2)
 
     pages = [client.post("/subscribe/", form("reader@example.org")) for _post in range(6)]
 
@@ -137,7 +137,7 @@ def test_what_was_refused_or_repeated_does_not_count_for_all(client, monkeypatch
 
 def test_last_of_all_the_door_says_when_it_opens_and_keeps_what_was_typed(client, person, clock, monkeypatch):
     make_publication(time_zone="Asia/Taipei")
-    monkeypatch.setattr(signup, "PER_HOUR", 3)
+    monkeypatch.setattr(signup, "SIGNUPS_PER_HOUR_MAX", 3)
     clock.shift(timedelta(minutes=17, seconds=30))
     for number in range(3):
         person(f"reader{number}@example.org")
@@ -153,7 +153,7 @@ def test_last_of_all_the_door_says_when_it_opens_and_keeps_what_was_typed(client
 
 
 def test_a_closed_door_is_open_to_other_networks(person, monkeypatch):
-    monkeypatch.setattr(signup, "PER_HOUR", 1)
+    monkeypatch.setattr(signup, "SIGNUPS_PER_HOUR_MAX", 1)
     person("a@example.org")
 
     assert person("b@example.org") == ["closed"]
@@ -161,7 +161,7 @@ def test_a_closed_door_is_open_to_other_networks(person, monkeypatch):
 
 
 def test_the_addresses_of_one_ipv6_household_are_one_network(person, monkeypatch):
-    monkeypatch.setattr(signup, "FREE", 1)
+    monkeypatch.setattr(signup, "OPEN_LIMIT", 1)
     person("a@example.org", address="2001:db8::1")
 
     assert person("b@example.org", address="2001:db8::2") == ["button", "done"]
@@ -173,8 +173,8 @@ def test_the_addresses_of_one_ipv6_household_are_one_network(person, monkeypatch
 
 @pytest.mark.parametrize("step", ["button", "proof"])
 def test_every_page_keeps_address_and_place(client, monkeypatch, step):
-    monkeypatch.setattr(signup, "FREE", 0)
-    monkeypatch.setattr(signup, "BUTTONS", 0 if step == "proof" else 9)
+    monkeypatch.setattr(signup, "OPEN_LIMIT", 0)
+    monkeypatch.setattr(signup, "BUTTON_LIMIT", 0 if step == "proof" else 9)
 
     page = client.post("/subscribe/", form("reader@example.org", "post"))
     client.post("/subscribe/", answer(page, has_scripts=True))
@@ -185,10 +185,10 @@ def test_every_page_keeps_address_and_place(client, monkeypatch, step):
 
 
 @pytest.mark.parametrize("language", ["zh-hant", "en"])
-@pytest.mark.parametrize("limit", ["FREE", "BUTTONS", "PER_HOUR"])
+@pytest.mark.parametrize("limit", ["OPEN_LIMIT", "BUTTON_LIMIT", "SIGNUPS_PER_HOUR_MAX"])
 def test_every_page_is_valid_and_sends_no_foreign_request(client, monkeypatch, limit, language):
     make_publication(language=language)
-    monkeypatch.setattr(signup, "FREE", 0)
+    monkeypatch.setattr(signup, "OPEN_LIMIT", 0)
     monkeypatch.setattr(signup, limit, 0)
 
     page = client.post("/subscribe/", form("reader@example.org"))
@@ -200,8 +200,8 @@ def test_every_page_is_valid_and_sends_no_foreign_request(client, monkeypatch, l
 
 
 def test_a_proof_is_for_one_sign_up(client, monkeypatch):
-    monkeypatch.setattr(signup, "BUTTONS", 0)
-    monkeypatch.setattr(signup, "FREE", 0)
+    monkeypatch.setattr(signup, "BUTTON_LIMIT", 0)
+    monkeypatch.setattr(signup, "OPEN_LIMIT", 0)
     fields = answer(client.post("/subscribe/", form("reader@example.org")), has_scripts=True)
     del fields["waits"]
 
@@ -213,7 +213,7 @@ def test_a_proof_is_for_one_sign_up(client, monkeypatch):
 
 
 def test_a_page_that_was_open_for_half_an_hour_asks_anew(client, clock, monkeypatch):
-    monkeypatch.setattr(signup, "FREE", 0)
+    monkeypatch.setattr(signup, "OPEN_LIMIT", 0)
     page = client.post("/subscribe/", form("reader@example.org"))
 
     clock.shift(timedelta(minutes=30, seconds=1))
@@ -223,8 +223,8 @@ def test_a_page_that_was_open_for_half_an_hour_asks_anew(client, clock, monkeypa
 
 
 def test_whoever_has_a_proof_after_all_waits_no_longer(client, person, monkeypatch):
-    monkeypatch.setattr(signup, "BUTTONS", 0)
-    monkeypatch.setattr(signup, "FREE", 0)
+    monkeypatch.setattr(signup, "BUTTON_LIMIT", 0)
+    monkeypatch.setattr(signup, "OPEN_LIMIT", 0)
     person("reader@example.org", has_scripts=False)
 
     assert sent_to() == set()

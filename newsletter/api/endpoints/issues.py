@@ -92,7 +92,7 @@ class IssueQuery(PageQuery):
     state: Literal["draft", "open", "sent"] | None = None
     year: Annotated[int | None, Query(ge=1900, le=9998)] = None
 
-    def among(self, found: IssueQuerySet) -> IssueQuerySet:
+    def filter_issues(self, found: IssueQuerySet) -> IssueQuerySet:
         under_way = Mailing.objects.open().filter(kind=Mailing.Kind.ISSUE).values("issue")
         match self.state:
             case "draft":
@@ -107,7 +107,7 @@ class IssueQuery(PageQuery):
 @issues.reads("/issues", scope="issues:read", permissions=READ, returns=PageOf[IssueOut])
 def list_issues(request: ApiRequest, wanted: Query[IssueQuery]) -> ApiResponse:
     """A page of issues, the highest number first."""
-    found = _with_json_fields(wanted.among(Issue.objects.all()))
+    found = _with_json_fields(wanted.filter_issues(Issue.objects.all()))
     page = paginate(found, by="number", limit=wanted.limit, cursor=wanted.cursor)
     return page_response([_to_json(issue) for issue in page.rows], page.next)
 

@@ -56,7 +56,7 @@ class ConsentOut(Schema):
 
 
 class ReaderOut(Schema):
-    """state: suppressed whatever else is so, for no mail goes to that address. suppressed: why."""
+    """state: “suppressed” takes precedence over all others. suppressed: the reason, or null."""
 
     id: int
     email: str
@@ -110,7 +110,7 @@ class ReaderQuery(PageQuery):
     joined_from: date | None = None
     joined_to: date | None = None
 
-    def among(self, found: SubscriberQuerySet) -> SubscriberQuerySet:
+    def filter_readers(self, found: SubscriberQuerySet) -> SubscriberQuerySet:
         for name, narrow in READER_FILTERS.items():
             if value := getattr(self, name):
                 found = narrow(found, str(value))
@@ -119,8 +119,8 @@ class ReaderQuery(PageQuery):
 
 @readers.reads("/readers", scope="readers:read", permissions=VIEW_PERMISSIONS, returns=PageOf[ReaderOut])
 def list_readers(request: ApiRequest, wanted: Query[ReaderQuery]) -> ApiResponse:
-    """A page of readers, the newest first. Nobody counts them."""
-    found, term = wanted.among(Subscriber.objects.all()), wanted.q.strip()
+    """A page of readers, the newest first. There is no total count."""
+    found, term = wanted.filter_readers(Subscriber.objects.all()), wanted.q.strip()
     if term:
         page = _page_of_found(found, term, wanted)
     else:
@@ -134,13 +134,13 @@ def _page_of_found(found: SubscriberQuerySet, text: str, wanted: ReaderQuery) ->
     behind, term = {}, SearchTerm.parse(found, text)
     if wanted.cursor:  # every page uses the interpretation of the first
         below, oldest = decode_cursor(wanted.cursor, 2)
-        behind, term = {"pk__lt": below}, SearchTerm(text, oldest=oldest)
+        behind, term = {"pk__lt": below}, SearchTerm(text, oldest_id=oldest)
     for part in term.parts(found):
         keys += part.filter(**behind).order_by("-pk").values_list("pk", flat=True)[: wanted.limit + 1 - len(keys)]
         if len(keys) > wanted.limit:
             break
     rows = list(Subscriber.objects.filter(pk__in=keys[: wanted.limit]).for_listing().order_by("-pk"))
-    return Page(rows, encode_cursor([keys[wanted.limit - 1], term.oldest]) if len(keys) > wanted.limit else "")
+    return Page(rows, encode_cursor([keys[wanted.limit - 1], term.oldest_id]) if len(keys) > wanted.limit else "")
 
 
 @readers.reads("/readers/{number:number}", scope="readers:read", permissions=VIEW_PERMISSIONS, returns=OneReaderOut)
@@ -175,7 +175,7 @@ class AskedOut(Schema):
 
 @readers.makes("/readers", scope="readers:write", permissions=CHANGE_PERMISSIONS, returns=AskedOut, status=202)
 def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
-    """Have somebody asked by mail whether they want the newsletter."""
+    """Sign up an address: send it a confirmation mail (double opt-in)."""
     now = timezone.now()
     if not Publication.objects.current().takes_readers:
         raise Problem("conflict", _("New readers are not taken at the moment."))
@@ -188,7 +188,7 @@ def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
     how = ConsentDetails(f"api:{request.auth.name}", new.consent, notice=privacy.notice_text())
     email = form.cleaned_data["email"]
     if signup.sign_up(email, how, now, who=signup.SignupDetails(form.cleaned_data["name"])):
-        enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+        enqueue_on_commit(tasks.send_confirmations)  # if the queue is down, beat sends it within ten seconds
     return ApiResponse({"email": email, "status": "asked"}, status=202, etag="")
 
 
@@ -197,7 +197,7 @@ SUCCESSFUL_RESULTS = {ReaderActionResult.DONE, ReaderActionResult.ALREADY}
 
 
 class ReasonIn(RequestBody):
-    """reason: it stands in the story of the reader, with your account and token."""
+    """reason: shown in the reader's timeline, with your account and token."""
 
     reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
 
@@ -231,7 +231,7 @@ def untag_reader(request: ApiRequest, number: PathId, options: TagReaderIn) -> A
 
 @_reader_action("pause")
 def pause_reader(request: ApiRequest, number: PathId, options: PauseReaderIn) -> ApiResponse:
-    """Let no issue go to a reader until a day. A longer pause of their own stands."""
+    """Pause a reader until a date; a longer pause is kept."""
     return _act(number, "pause", options)
 
 
@@ -243,7 +243,7 @@ def resume_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> Api
 
 @_reader_action("unsubscribe")
 def unsubscribe_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> ApiResponse:
-    """Let a reader leave. They come back by signing up and confirming again."""
+    """Unsubscribe a reader. They come back by signing up and confirming again."""
     return _act(number, "unsubscribe", options)
 
 
@@ -273,7 +273,7 @@ def _act(number: int, name: str, options: ReasonIn) -> ApiResponse:
 
 
 class DeliveryOut(Schema):
-    """mailing: its number within ours. kind: issue or correction. words: the server's own, as it answered last.
+    """mailing: its number within ours. kind: issue or correction. words: the last reply of the mail server.
 
     state: queued, deferred, sent, failed, uncertain or skipped. at: when it was sent, or became uncertain.
     """
@@ -333,7 +333,7 @@ class ExportQuery(Schema):
 
 @readers.reads("/readers/export", scope="readers:export", permissions=EXPORT_PERMISSIONS, returns=None)
 def export_readers(request: ApiRequest, wanted: Query[ExportQuery]) -> ApiResponse | StreamingHttpResponse:
-    """Take the list of readers away, the first who came first. A suppressed address has the reason as its state."""
+    """Export all readers, oldest first. A suppressed address has the reason as its state."""
     everybody = Subscriber.objects.all()
     if wanted.format == "csv":
         return csv_download_response(csv_lines(everybody), f"readers-{timezone.localdate()}.csv")

@@ -361,20 +361,12 @@ class Post(models.Model):
         return self.summary or self.rendering.excerpt
 
     def reading_minutes(self, publication: Publication) -> int:
-        return measures.minutes_to_read(
-            self.rendering.han_count,
-            self.rendering.word_count,
-            han_per_minute=publication.han_per_minute,
-            words_per_minute=publication.words_per_minute,
-        )
+        return measures.minutes_to_read(self.rendering.han_count, self.rendering.word_count, publication)
 
     def findings(self, publication: Publication) -> "list[ProofFinding]":
         """Run the format check with the publication's rules; takes some milliseconds."""
-        return check.check_text(
-            self.body,
-            terms=check.house_terms(publication.name, publication.terms),
-            off=publication.checks_off,
-        )
+        terms = check.house_terms(publication.name, publication.terms)
+        return check.check_text(self.body, terms=terms, off=publication.checks_off)
 
     def objections(self, publication: Publication) -> int:
         return sum(one.rule not in HINTS for one in self.findings(publication))

@@ -242,7 +242,7 @@ def test_a_joined_word_is_found_by_its_parts(body, query):
     post = make_findable_post(body=body)
 
     assert found(query) == [post.pk]
-    assert any(piece.is_hit for piece in search(query, now=NOW).results[0].snippet)
+    assert any(piece.is_hit for piece in search(query, now=NOW).results[0].snippet_parts)
 
 
 @pytest.mark.parametrize(
