@@ -120,8 +120,7 @@ def _replay_or_take_over(row: KeptAnswer, key: str, now: datetime) -> Idempotenc
     is_given_up = abs(now - row.claimed_at) >= CLAIM_TTL
     same = KeptAnswer.objects.filter(pk=row.pk, claimed_at=row.claimed_at, status__isnull=True)
     if not is_given_up or not same.update(claimed_at=now):
-        raise Problem(
-            "conflict", _("A request with this Idempotency-Key is being worked on."), headers={"Retry-After": "5"}
-        )
+        text = _("A request with this Idempotency-Key is being worked on.")
+        raise Problem("conflict", text, headers={"Retry-After": "5"})
     row.claimed_at = now
     return IdempotencyClaim(row, key)

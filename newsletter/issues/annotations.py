@@ -79,9 +79,8 @@ def year_volume(year: int, now: datetime) -> Volume | None:
 
 def first_sentences(introduction: str) -> str:
     """The first complete sentences of the first paragraph."""
-    return measures.excerpt(
-        fill_name_slots_with_fallbacks(render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH
-    )
+    html = render.render(introduction.strip().partition("\n\n")[0])
+    return measures.excerpt(fill_name_slots_with_fallbacks(html), OPENING_LENGTH)
 
 
 def attach_openings(issues: Iterable[Issue]) -> list[Issue]:

@@ -37,9 +37,7 @@ IMPORT_BYTES = 64 * 1024 * 1024
 MOVE_IN_PATH = "/admin/settings/move-in/"
 IMPORT_PATHS = ("/admin/subscribers/subscriber/import/", "/admin/subscribers/subscriber/bar/", MOVE_IN_PATH)
 GIFT_PATH = "/admin/settings/newcomers/"
-BYTES_MAX_BY_PATH = dict.fromkeys(IMPORT_PATHS, IMPORT_BYTES) | {
-    GIFT_PATH: 21 * 1024 * 1024
-}  # a gift has 20 MB: gifts.py
+BYTES_MAX_BY_PATH = dict.fromkeys(IMPORT_PATHS, IMPORT_BYTES) | {GIFT_PATH: 21 * 1024 * 1024}  # a gift has 20 MB
 WEBHOOKS_PREFIX = "/webhooks/"  # one request of a provider may hold thousands of events
 
 
@@ -80,9 +78,8 @@ def max_body_bytes(environ: dict[str, Any]) -> int:
 def needs_database(environ: dict[str, Any]) -> bool:
     """`max_body_bytes` needs the database only for a large body to the desk or to a registered prefix."""
     path = str(environ.get("PATH_INFO", ""))
-    return content_length(environ) > PUBLIC_BYTES and (
-        path.startswith("/admin/") or _registered_limit(path) is not None
-    )
+    is_large = content_length(environ) > PUBLIC_BYTES
+    return is_large and (path.startswith("/admin/") or _registered_limit(path) is not None)
 
 
 def _registered_limit(path: str) -> BodyLimit | None:

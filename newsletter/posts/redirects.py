@@ -24,7 +24,6 @@ def page_not_found_or_moved(request: HttpRequest, exception: Exception) -> HttpR
 
 
 def find_redirect(request: HttpRequest) -> HttpResponse | None:
-    """The redirect response of an old URL; None if there is none."""
     if request.method not in {"GET", "HEAD"}:
         return None
     query = request.META.get("QUERY_STRING", "")

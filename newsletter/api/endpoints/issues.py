@@ -63,7 +63,6 @@ class IssueOut(Schema):
 
 
 def _with_json_fields(issues: IssueQuerySet) -> IssueQuerySet:
-    """Prefetch what `_to_json` needs."""
     under_way = Mailing.objects.open().filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE)
     under_way_state = Subquery(under_way.order_by("-pk").values("state")[:1])
     items = IssueItem.objects.select_related("post").only("issue", "position", "form", "post__title")

@@ -44,9 +44,8 @@ def _form(post: Post, changes: Mapping[str, Any]) -> PostForm:
         typed["tag_names"] = "、".join(changes["tags"])
     if "published_at" in changes:
         typed["published_at"] = _written(changes["published_at"])
-    form = PostForm(
-        {name: value if value is not None else "" for name, value in (shown | typed).items()}, instance=post
-    )
+    values = {name: "" if value is None else value for name, value in (shown | typed).items()}
+    form = PostForm(values, instance=post)
     _refuse_frozen_words(form, changes)
     return form
 
@@ -126,8 +125,7 @@ class PostIn(PostChanges):
 @posts_router.makes("/posts", scope="posts:write", permissions=ADD, returns=PostOut)
 def create_post(request: ApiRequest, new: PostIn) -> ApiResponse:
     """Write a new post."""
-    changes = _asked(request, new)
-    post = save_post(request, Post(), changes)
+    post = save_post(request, Post(), _asked(request, new))
     return _answer(request, post.pk, status=201)
 
 

@@ -196,9 +196,8 @@ class PostStep:
         post.cover = self.cover.store() if self.cover else None
         post.source_digest, post.trashed_at = self.digest, None
         post.save()
-        post.tags.set(
-            Tag.objects.get_or_create_named(file.tags, {page.name: page.slug for page in reversed(file.tag_pages)})
-        )
+        slugs = {page.name: page.slug for page in reversed(file.tag_pages)}
+        post.tags.set(Tag.objects.get_or_create_named(file.tags, slugs))
         post.update_picture_links()
         index_post(post)
         html = post.html

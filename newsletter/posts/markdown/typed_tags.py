@@ -202,9 +202,8 @@ class ClosingTags:
 
 def replace_iframes(html: str, *, is_mail: bool) -> str:
     """Replace iframes by links: all in mails, all but PLAYER_URLS on pages."""
-    return (
-        IFRAME.sub(lambda iframe: _iframe_or_link(iframe, is_mail=is_mail), html) if "<iframe" in html.lower() else html
-    )
+    has_iframe = "<iframe" in html.lower()
+    return IFRAME.sub(lambda iframe: _iframe_or_link(iframe, is_mail=is_mail), html) if has_iframe else html
 
 
 def _iframe_or_link(iframe: re.Match[str], *, is_mail: bool) -> str:

@@ -260,9 +260,8 @@ class Post(models.Model):
     )
     preview_until = models.DateTimeField(null=True, editable=False)  # of the preview link
     created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
-    document = models.CharField(
-        max_length=32, blank=True, editable=False
-    )  # id of the form that created it, so that a repeated first save makes no second post
+    # Id of the form that created it, so that a repeated first save makes no second post.
+    document = models.CharField(max_length=32, blank=True, editable=False)
     source = models.CharField(max_length=200, blank=True, editable=False)  # importer and the id there
     source_digest = models.CharField(max_length=32, blank=True, editable=False)  # of the imported source
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

@@ -228,10 +228,8 @@ def _file(node: Node, remarks: list[Remark]) -> Nodes | None:
     href = player.attrs.get("src", "") if player else link.attrs.get("href", "") if link else ""
     if not href:
         return None
-    title, about = (
-        node.first_with_class("kg-audio-title", "kg-file-card-title"),
-        node.first_with_class("kg-file-card-caption"),
-    )
+    about = node.first_with_class("kg-file-card-caption")
+    title = node.first_with_class("kg-audio-title", "kg-file-card-title")
     title = title or (link if "wp-block-file" in node.classes else None)
     words = (title.text.strip() if title else "") or href.rpartition("/")[2] or href
     after: Nodes = [paragraph(link_to(href, words)), *_caption(node)]
@@ -270,7 +268,6 @@ _PICTURE_KEYS = ("src", "img_url", "thumbnail_url_full")
 
 
 def _attrs(node: Node) -> dict[str, Any]:
-    """The JSON in data-attrs; empty if it is no object."""
     try:
         found = json.loads(node.attrs.get("data-attrs", ""))
     except (ValueError, RecursionError):

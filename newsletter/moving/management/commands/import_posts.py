@@ -49,9 +49,7 @@ class Command(BaseCommand):
             except FolderError as error:
                 raise CommandError(f"{path}: {error}") from error
             except PicturesUnavailable as error:
-                raise CommandError(
-                    f"{error}. Run the command again once it responds; posts already imported are kept."
-                ) from error
+                raise CommandError(f"{error}. Run this again once it responds; imported posts are kept.") from error
         if not made.report.entries:
             raise CommandError(f"No post in {path}")
         _note_missing_site(made.report)
@@ -63,9 +61,8 @@ class Command(BaseCommand):
 
     def _archive(self, made: MoveResult, *, dry_run: bool) -> None:
         now = timezone.now()
-        mailed = {
-            own: PastMail(own, one.subject, one.at, one.preheader) for own, one in made.mailings_by_source.items()
-        }
+        mailings = made.mailings_by_source.items()
+        mailed = {own: PastMail(own, one.subject, one.at, one.preheader) for own, one in mailings}
         ready, closed = archiving.importable_mails(mailed, now, made.published_sources(now) if dry_run else None)
         past = archiving.assign_numbers(ready, archiving.numbers_in_use())
         try:
