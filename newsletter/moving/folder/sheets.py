@@ -21,7 +21,9 @@ from subscribers.exporting import FORMULA_STARTS
 type Field = models.Field[Any, Any]
 GUARDED = (*FORMULA_STARTS, "'")
 # Columns of older exports that no model has any more.
-DROPPED_COLUMNS = frozenset({"hub", "certified_at", "packed_at", "settled_at", "old_links_of"})
+DROPPED_COLUMNS = frozenset(
+    {"hub", "certified_at", "packed_at", "settled_at", "old_links_of", "characters", "asked", "asked_on"}
+)
 
 
 class CellError(ValueError):
