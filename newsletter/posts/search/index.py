@@ -171,20 +171,14 @@ def _statement(
 
 
 def _match_expression(wanted: list[QueryTerm]) -> str:
-    whole = dict.fromkeys(token for term in wanted for token in term.whole_tokens)
-    prefixes = dict.fromkeys(token for term in wanted for token in term.prefixes)
-    return MATCH_BUILDERS[connection.vendor](whole, prefixes)
+    both, whole, prefix = MATCH_SYNTAX[connection.vendor]
+    found = [whole.format(token) for term in wanted for token in term.whole_tokens]
+    found += [prefix.format(token) for term in wanted for token in term.prefixes]
+    return both.join(dict.fromkeys(found))
 
 
-def _fts5(whole: Iterable[str], prefixes: Iterable[str]) -> str:
-    return " AND ".join([f'"{token}"' for token in whole] + [f'"{token}"*' for token in prefixes])
-
-
-def _tsquery(whole: Iterable[str], prefixes: Iterable[str]) -> str:
-    return " & ".join([f"'{token}'" for token in whole] + [f"'{token}':*" for token in prefixes])
-
-
-MATCH_BUILDERS = {"sqlite": _fts5, "postgresql": _tsquery}
+# Of FTS5 and tsquery: “and”, a whole token, and the beginning of one.
+MATCH_SYNTAX = {"sqlite": (" AND ", '"{}"', '"{}"*'), "postgresql": (" & ", "'{}'", "'{}':*")}
 INDEX_LOOKUP = {
     "sqlite": "SELECT rowid AS id FROM posts_searchindex WHERE posts_searchindex MATCH %s",
     "postgresql": "SELECT posts_searchindex(%s::tsquery) AS id",

@@ -5,14 +5,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from django.utils.translation import ngettext
 
 from newsletter.mail.characters import nfkd
-
-if TYPE_CHECKING:
-    from newsletter.publication.models import Publication
 
 HAN: Final = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Ideographs with 々 and 〇, for use inside a regular expression's brackets."""
@@ -69,9 +66,14 @@ def word_count(html: str) -> int:
     return sum(len(LATIN_WORD.findall(text)) for text in _counted_texts(html))
 
 
-def minutes_to_read(han: int, words: int, publication: "Publication") -> int:
-    """At least 1, at the publication's speeds."""
-    return max(1, math.floor(han / publication.han_per_minute + words / publication.words_per_minute + 0.5))
+class ReadingSpeeds(Protocol):
+    han_per_minute: int
+    words_per_minute: int
+
+
+def minutes_to_read(han: int, words: int, speeds: ReadingSpeeds) -> int:
+    """At least 1. speeds: a Publication."""
+    return max(1, math.floor(han / speeds.han_per_minute + words / speeds.words_per_minute + 0.5))
 
 
 def length_text(han: int, words: int) -> str:

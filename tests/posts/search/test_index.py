@@ -63,7 +63,7 @@ def test_a_hit_of_a_search_in_simplified_characters_is_shown_as_its_author_wrote
 
     (result,) = search("资料库", now=NOW).results
 
-    assert result.title == [SnippetPart("這個"), SnippetPart("資料庫", is_hit=True)]
+    assert result.title_parts == [SnippetPart("這個"), SnippetPart("資料庫", is_hit=True)]
 
 
 def test_a_variant_stands_for_a_character_that_is_none():
