@@ -98,8 +98,6 @@ class RedirectForm(CleanTextModelForm):
 
 
 class RedirectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the stubs alone
-    """For all who may publish posts."""
-
     form = RedirectForm
     fields = ("path", "leads_to")
     nothing_yet = _("No old address yet. An import writes them, and you can write your own.")

@@ -236,7 +236,7 @@ class IssueIn(IssueChanges):
     subject: Annotated[Subject, Field(min_length=1)]
 
 
-@issues.makes("/issues", scope="issues:write", permissions=ADD, returns=IssueOut)
+@issues.creates("/issues", scope="issues:write", permissions=ADD, returns=IssueOut)
 def create_issue(request: ApiRequest, new: IssueIn) -> ApiResponse:
     """Begin an issue."""
     asked: dict[str, Any] = new.model_dump(exclude_unset=True)
@@ -247,7 +247,7 @@ def create_issue(request: ApiRequest, new: IssueIn) -> ApiResponse:
     return issue_response(issue.number, status=201)
 
 
-@issues.changes("/issues/{number:number}", scope="issues:write", permissions=CHANGE, returns=IssueOut)
+@issues.modifies("/issues/{number:number}", scope="issues:write", permissions=CHANGE, returns=IssueOut)
 def change_issue(request: ApiRequest, number: IssueNumber, change: IssueChanges) -> ApiResponse:
     """Change an issue. A mailing that waits carries what was scheduled: what is changed now, its readers do not get."""
     issue = matched_issue(request, number)

@@ -79,7 +79,7 @@ def read_rehearsal(
     return ApiResponse(_rehearsal_json(get_issue(number), valid_segment(segment, parameter="segment")))
 
 
-@issues.makes(
+@issues.creates(
     "/issues/{number:number}/rehearsal", scope="issues:write", permissions=REHEARSE, returns=RehearsalOut, status=202
 )
 def begin_rehearsal(request: ApiRequest, number: IssueNumber, audience: SegmentIn) -> ApiResponse:
@@ -154,19 +154,19 @@ def read_result(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     return ApiResponse(written, etag="")
 
 
-@issues.makes(f"{PATH}/cancel", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
+@issues.creates(f"{PATH}/cancel", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
 def cancel_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Send nothing more of an issue, ever: before its time that reaches nobody."""
     return _act(number, "cancel")
 
 
-@issues.makes(f"{PATH}/pause", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
+@issues.creates(f"{PATH}/pause", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
 def pause_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Stop before the next message leaves."""
     return _act(number, "pause")
 
 
-@issues.makes(f"{PATH}/resume", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
+@issues.creates(f"{PATH}/resume", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
 def resume_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Go on where it stopped. What has not begun gets its hold again, and is announced to the author again."""
     issue, mailing = _open(number)

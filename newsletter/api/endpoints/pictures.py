@@ -63,7 +63,7 @@ def read_picture(request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002 - t
     return ApiResponse(_to_json(_picture(id)))
 
 
-@pictures.makes("/pictures", scope="posts:write", permissions=("posts.add_image",), returns=PictureOut, takes=FORM)
+@pictures.creates("/pictures", scope="posts:write", permissions=("posts.add_image",), returns=PictureOut, takes=FORM)
 def upload_picture(request: ApiRequest, file: File[UploadedFile], alt: Form[Alt]) -> ApiResponse:
     """Upload a picture, at most 10 MB. The same content again is the same picture, with the new words."""
     form = ImageForm({"alt": alt}, {"file": file})
@@ -73,7 +73,7 @@ def upload_picture(request: ApiRequest, file: File[UploadedFile], alt: Form[Alt]
     return ApiResponse(_to_json(_picture(image.digest)), status=201, location=f"/api/v1/pictures/{image.digest}")
 
 
-@pictures.changes("/pictures/{id}", scope="posts:write", permissions=("posts.change_image",), returns=PictureOut)
+@pictures.modifies("/pictures/{id}", scope="posts:write", permissions=("posts.change_image",), returns=PictureOut)
 def change_picture(request: ApiRequest, id: str, change: AltIn) -> ApiResponse:  # noqa: A002 - see read_picture
     """Change what a picture says."""
     Image.objects.select_for_update().filter(digest=id).first()  # as a tag

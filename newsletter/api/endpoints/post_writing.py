@@ -122,14 +122,14 @@ class PostIn(PostChanges):
     body: Annotated[Body, Field(min_length=1)]
 
 
-@posts_router.makes("/posts", scope="posts:write", permissions=ADD, returns=PostOut)
+@posts_router.creates("/posts", scope="posts:write", permissions=ADD, returns=PostOut)
 def create_post(request: ApiRequest, new: PostIn) -> ApiResponse:
     """Write a new post."""
     post = save_post(request, Post(), _asked(request, new))
     return _answer(request, post.pk, status=201)
 
 
-@posts_router.changes("/posts/{number:number}", scope="posts:write", permissions=CHANGE, returns=PostOut)
+@posts_router.modifies("/posts/{number:number}", scope="posts:write", permissions=CHANGE, returns=PostOut)
 def change_post(request: ApiRequest, number: PathId, change: PostChanges) -> ApiResponse:
     """Change a post. Of a published one readers see the new text when it is published again."""
     post = _seen(request, number)

@@ -173,7 +173,7 @@ class AskedOut(Schema):
     status: str
 
 
-@readers.makes("/readers", scope="readers:write", permissions=CHANGE_PERMISSIONS, returns=AskedOut, status=202)
+@readers.creates("/readers", scope="readers:write", permissions=CHANGE_PERMISSIONS, returns=AskedOut, status=202)
 def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
     """Sign up an address: send it a confirmation mail (double opt-in)."""
     now = timezone.now()
@@ -214,7 +214,7 @@ class PauseReaderIn(ReasonIn):
 
 def _reader_action(name: str) -> Callable[[View], View]:
     path = f"/readers/{{number:number}}/{name}"
-    return readers.makes(path, scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200)
+    return readers.creates(path, scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200)
 
 
 @_reader_action("tag")
@@ -247,7 +247,7 @@ def unsubscribe_reader(request: ApiRequest, number: PathId, options: ReasonIn) -
     return _act(number, "unsubscribe", options)
 
 
-@readers.changes(
+@readers.modifies(
     "/readers/{number:number}",
     scope=WRITE_SCOPE,
     permissions=(*CHANGE_PERMISSIONS, "subscribers.delete_subscriber"),

@@ -66,7 +66,7 @@ def read_suppression(request: ApiRequest, number: PathId) -> ApiResponse:
     return ApiResponse(_to_json(get_object_or_404(Suppression, pk=number)))
 
 
-@suppressions.makes(
+@suppressions.creates(
     "/suppressions",
     scope="readers:write",
     permissions=(*VIEW_PERMISSIONS, "subscribers.add_suppression"),
@@ -81,7 +81,7 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> ApiResponse:
     return ApiResponse(_to_json(form.instance), status=201, location=f"/api/v1/suppressions/{form.instance.pk}")
 
 
-@suppressions.changes(
+@suppressions.modifies(
     "/suppressions/{number:number}",
     scope="readers:write",
     permissions=(*VIEW_PERMISSIONS, "subscribers.delete_suppression"),

@@ -51,7 +51,7 @@ def read_tag(request: ApiRequest, number: PathId) -> ApiResponse:
     return ApiResponse(_to_json(_tag(number)))
 
 
-@tags.changes("/tags/{number:number}", scope="posts:write", permissions=("posts.change_tag",), returns=TagOut)
+@tags.modifies("/tags/{number:number}", scope="posts:write", permissions=("posts.change_tag",), returns=TagOut)
 def change_tag(request: ApiRequest, number: PathId, change: TagChanges) -> ApiResponse:
     """Change the name of a tag or the end of its address."""
     Tag.objects.select_for_update().filter(pk=number).first()  # lock it until If-Match is checked

@@ -39,7 +39,6 @@ class RenderingQuerySet(models.QuerySet["Rendering"]):
         caches["pages"].delete(rendering_key(source, Publication.objects.current().language))
 
     def outdated(self) -> "RenderingQuerySet":
-        """Rows of former renderer versions."""
         return self.exclude(renderer=RENDERER_VERSION)
 
     def purge(self) -> None:
