@@ -93,7 +93,7 @@ class SubscriberAdmin(AddressAdmin):
         readers = cast("SubscriberQuerySet", queryset)
         parsed = reader_lists.SearchTerm.parse(readers, term.strip())
         request.search_parts = parsed.parts(readers)  # type: ignore[attr-defined]
-        request.is_looked_at_in_part = bool(parsed.oldest)  # type: ignore[attr-defined]
+        request.is_looked_at_in_part = bool(parsed.oldest_id)  # type: ignore[attr-defined]
         return parsed.narrow(readers), False
 
     def get_paginator(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:
@@ -151,9 +151,8 @@ class SubscriberAdmin(AddressAdmin):
             obj.save(update_fields=["name"])
         else:
             signup.add_manually(obj, ConsentDetails(f"by hand: {form.cleaned_data['consent']}"), timezone.now())
-        author_actions.retag(
-            obj, form.cleaned_data["tag_names"], ActionContext(timezone.now(), by=changes.current_actor().by)
-        )
+        context = ActionContext(timezone.now(), by=changes.current_actor().by)
+        author_actions.retag(obj, form.cleaned_data["tag_names"], context)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a deleted reader would come back with the next import; see `erase`
@@ -165,7 +164,6 @@ class SubscriberAdmin(AddressAdmin):
 
     @admin.action(description=_("Erase everything about them"), permissions=["erase"])
     def erase(self, request: HttpRequest, queryset: SubscriberQuerySet) -> HttpResponse | None:
-        """Erase after a confirmation page."""
         readers = list(queryset[: ERASED_AT_ONCE_MAX + 1])
         if len(readers) > ERASED_AT_ONCE_MAX:
             self.message_user(request, _("Please erase at most 100 readers at once."), messages.ERROR)
@@ -179,9 +177,8 @@ class SubscriberAdmin(AddressAdmin):
     def _erase(self, request: HttpRequest, readers: list[Subscriber]) -> None:
         for subscriber in readers:
             subscriber.erase()
-        count = len(readers)
-        text = ngettext("%d reader was erased.", "%d readers were erased.", count)
-        self.message_user(request, text % count, messages.SUCCESS)
+        text = ngettext("%d reader was erased.", "%d readers were erased.", len(readers))
+        self.message_user(request, text % len(readers), messages.SUCCESS)
 
 
 @admin.register(Suppression)

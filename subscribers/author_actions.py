@@ -126,9 +126,8 @@ def suppress(readers: ReaderIds, context: ActionContext) -> ResultCounts:
             [Suppression(address_hash=who, email=email, reason=manual, note=context.reason) for _pk, who, email in new],
             ignore_conflicts=True,
         )
-        departures.write_departures(
-            make_departure(DepartureKind.MANUAL, who, at=context.at) for _pk, who, _email in new
-        )
+        gone = [make_departure(DepartureKind.MANUAL, who, at=context.at) for _pk, who, _email in new]
+        departures.write_departures(gone)
         _record_act([pk for pk, _who, _email in new], Act.Action.SUPPRESSED, context)
     return _counts(done=len(new), already=len(rows) - len(new))
 

@@ -60,35 +60,35 @@ def by_address[Rows: QuerySet[Any]](rows: Rows, term: str) -> Rows:
 class SearchTerm:
     """A parsed search term; it keeps its meaning when readers are added later.
 
-    is_whole: it was the address of a reader. oldest: id of the oldest reader that is searched for substrings; 0: all.
+    is_whole: it was the address of a reader. oldest_id: of the oldest reader that is searched for substrings; 0: all.
     """
 
     text: str
     is_whole: bool = False
-    oldest: int = 0
+    oldest_id: int = 0
 
     @classmethod
     def parse(cls, readers: SubscriberQuerySet, text: str) -> "SearchTerm":
         """readers: where a whole address is looked up."""
-        return cls(text, is_whole=True) if _whole(readers, text).exists() else cls(text, oldest=oldest_searched())
+        return cls(text, is_whole=True) if _whole(readers, text).exists() else cls(text, oldest_id=oldest_searched())
 
     def narrow(self, readers: SubscriberQuerySet) -> SubscriberQuerySet:
         if self.is_whole:
             return _whole(readers, self.text)
         part = _has(self.text)
-        return readers.filter(_begins(self.text) | part & Q(pk__gte=self.oldest) if self.oldest else part)
+        return readers.filter(_begins(self.text) | part & Q(pk__gte=self.oldest_id) if self.oldest_id else part)
 
     def parts(self, readers: SubscriberQuerySet) -> list[SubscriberQuerySet]:
         """`narrow` as several index-bounded querysets, newest readers first."""
-        if self.is_whole or not self.oldest:
+        if self.is_whole or not self.oldest_id:
             return [self.narrow(readers)]
-        newest = Subscriber.objects.order_by("-pk").values_list("pk", flat=True).first() or self.oldest
-        edge = newest - (newest - self.oldest) // 8
+        newest = Subscriber.objects.order_by("-pk").values_list("pk", flat=True).first() or self.oldest_id
+        edge = newest - (newest - self.oldest_id) // 8
         matching = readers.filter(_has(self.text))
         return [
             matching.filter(pk__gte=edge),  # frequent terms fill a page from here alone
-            matching.filter(pk__gte=self.oldest, pk__lt=edge),
-            readers.filter(_begins(self.text), pk__lt=self.oldest),
+            matching.filter(pk__gte=self.oldest_id, pk__lt=edge),
+            readers.filter(_begins(self.text), pk__lt=self.oldest_id),
         ]
 
 

@@ -1,7 +1,7 @@
 """Signing up, with rate limits and a proof of work against bots.
 
-The proof of work costs a browser about a second, and a sender of thousands of forms hours. The protocol is ALTCHA's,
-version 2 (https://altcha.org/docs/v2/proof-of-work/).
+The proof of work costs a browser about a second, and a bot that submits thousands of forms hours. The protocol is
+ALTCHA's, version 2 (https://altcha.org/docs/v2/proof-of-work/).
 """
 
 import base64
@@ -26,7 +26,7 @@ from subscribers.models.consents import Consent, ConsentDetails
 
 @dataclass(frozen=True)
 class SignupDetails:
-    """by: the inviting reader."""
+    """Optional name and inviter of a sign-up."""
 
     name: str = ""
     by: Subscriber | None = None
@@ -39,8 +39,8 @@ def sign_up(
 
     New and former readers get a confirmation link; current readers a notice. Suppressed addresses get nothing until the
     author reopens them; erased ones may sign up again.
-    Rate limits: per address one mail, one more after ten minutes, then one a day; per mailbox three a day, in any
-    spelling. A refused sign-up is rolled back.
+    Rate limits: per address one mail, one more after ten minutes, then one a day; per mailbox, however
+    spelled, three a day. A refused sign-up is rolled back.
     who: ignored for readers who have confirmed before.
     Without `send_at`, a mail that still waits for its time is sent at once.
     """
@@ -62,7 +62,7 @@ def sign_up(
 
 
 def _store_newcomer(subscriber: Subscriber, who: SignupDetails) -> None:
-    """The last name and the first invitation count."""
+    """The latest name and the earliest invitation win."""
     if who.name and subscriber.name != who.name:
         _queryset_of(subscriber).update(name=who.name)
     if who.by and who.by.is_reader:
@@ -80,7 +80,7 @@ def _queryset_of(subscriber: Subscriber) -> QuerySet[Subscriber]:
 
 
 def add_manually(subscriber: Subscriber, how: ConsentDetails, now: datetime) -> None:
-    """Save a new row as an active reader, on the author's word."""
+    """Save a new subscriber as active; the author vouches for their consent."""
     subscriber.address_hash = address_hash(subscriber.email)
     subscriber.state, subscriber.confirmed_at = Subscriber.State.ACTIVE, now
     with transaction.atomic():
@@ -94,7 +94,7 @@ BUTTON_LIMIT = 30  # the same; more need a proof of work
 SIGNUPS_PER_HOUR_MAX = 300  # sign-ups of a network in an hour; more are refused
 RUSH_THRESHOLD = 300  # mails caused by all networks in an hour; then everybody needs the proof
 
-# Without JavaScript there is no proof: the mail waits instead, of so many sign-ups of a network in an hour.
+# Without JavaScript there is no proof; the mail is delayed, for at most this many sign-ups per network per hour.
 MAIL_DELAY = timedelta(minutes=10)
 DELAYED_PER_HOUR_MAX, DELAYED_IN_RUSH_MAX = 60, 6
 
@@ -122,7 +122,7 @@ ADMITTED = Admission(SignupStep.OPEN)
 
 
 def admit(network: str, now: datetime, *, is_like_person: bool) -> Admission:
-    """Count a sign-up without proof, pass or ticket, and decide about it."""
+    """Count a sign-up that has no proof or pass, and return what it must do next."""
     if seconds := retry_after_seconds(
         "signup-hour", network, limit=SIGNUPS_PER_HOUR_MAX, seconds=HOUR_SECONDS, now=now
     ):

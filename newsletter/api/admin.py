@@ -118,7 +118,6 @@ class TokenAdmin(AuditedAdmin):
         return False
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        """Owners also see whose token it is."""
         return (*self.list_display, "owner") if roles.is_owner(request.user) else self.list_display
 
     # --- A new one ---

@@ -8,7 +8,9 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from ninja import Schema
 from ninja.security import HttpBearer
+from pydantic import ConfigDict
 
 from newsletter.api import tokens
 from newsletter.api.models import Token
@@ -25,6 +27,12 @@ class ApiRequest(HttpRequest):
 
     auth: Token
     user: User
+
+
+class RequestBody(Schema):
+    """A JSON body; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class BearerToken(HttpBearer):

@@ -6,8 +6,8 @@
     def read_post(request: ApiRequest, number: PathId) -> ApiResponse:
         return ApiResponse(_to_json(_post(request, number)))
 
-reads: GET of one object, with ETag and If-None-Match, or of a page. computes: POST that changes nothing. makes:
-POST with an Idempotency-Key. changes: PATCH or DELETE with If-Match. acts: POST with both. The view itself checks
+reads: GET of one object, with ETag and If-None-Match, or of a page. computes: POST that changes nothing. creates:
+POST with an Idempotency-Key. modifies: PATCH or DELETE with If-Match. acts: POST with both. The view itself checks
 If-Match (`check_if_match`), because only it knows the current state. If the view raises, its changes are rolled back.
 """
 
@@ -106,10 +106,10 @@ class EndpointRouter(Router):
     def computes(self, path: str, **declared: Any) -> Callable[[View], View]:
         return self._registered(path, EndpointSpec("POST"), **declared)
 
-    def makes(self, path: str, *, takes: str = JSON, status: int = 201, **declared: Any) -> Callable[[View], View]:
+    def creates(self, path: str, *, takes: str = JSON, status: int = 201, **declared: Any) -> Callable[[View], View]:
         return self._registered(path, EndpointSpec("POST", status=status, has_key=True, takes=takes), **declared)
 
-    def changes(
+    def modifies(
         self, path: str, *, method: str = "PATCH", status: int = 200, **declared: Any
     ) -> Callable[[View], View]:
         return self._registered(path, EndpointSpec(method, status=status, has_match=True), **declared)
@@ -172,7 +172,7 @@ def _done_once(request: ApiRequest, work: Callable[[], HttpResponse]) -> HttpRes
             return claim
         with transaction.atomic():
             response = work()
-            claim.keep(response)
+            claim.store_response(response)
         return response
 
 

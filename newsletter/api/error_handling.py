@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
@@ -99,16 +100,15 @@ FORM_LOCATIONS = {"form", "file"}
 def register_handlers(api: NinjaAPI) -> None:
     api.add_exception_handler(Problem, cast("Any", problems.problem_response))
     api.add_exception_handler(ValidationError, _invalid)
-    api.add_exception_handler(Http404, lambda request, _error: problems.problem_response(request, Problem("not-found")))
-    api.add_exception_handler(
-        PermissionDenied, lambda request, _error: problems.problem_response(request, Problem("forbidden"))
-    )
-    api.add_exception_handler(
-        HttpError, lambda request, _error: problems.problem_response(request, Problem("malformed"))
-    )
+    for error, kind in ((Http404, "not-found"), (PermissionDenied, "forbidden"), (HttpError, "malformed")):
+        api.add_exception_handler(error, partial(_refuse, Problem(kind)))
     for away in (OperationalError, InterfaceError):
         api.add_exception_handler(away, _away)
     api.add_exception_handler(Exception, _failed)
+
+
+def _refuse(problem: Problem, request: HttpRequest, _error: Any) -> HttpResponse:
+    return problems.problem_response(request, problem)
 
 
 def _invalid(request: HttpRequest, error: Any) -> HttpResponse:

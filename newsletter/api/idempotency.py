@@ -31,28 +31,29 @@ STORED_HEADERS = ("Content-Type", "Location", "ETag", "Content-Language")
 
 
 class IdempotencyClaim:
-    """The claim of the request in progress. Call `keep` in the transaction of the work."""
+    """The claim of the request in progress. Call `store_response` in the transaction of the work."""
 
     def __init__(self, row: KeptAnswer, key: str) -> None:
         self.row, self.key = row, key
 
-    def _mine(self) -> QuerySet[KeptAnswer]:
+    def _own_row(self) -> QuerySet[KeptAnswer]:
         return KeptAnswer.objects.filter(pk=self.row.pk, claimed_at=self.row.claimed_at, status__isnull=True)
 
-    def keep(self, response: HttpResponse) -> None:
+    def store_response(self, response: HttpResponse) -> None:
         """Store the response. Raises Problem, and so rolls back, if another request has taken over the claim."""
         headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
         content = _cipher(self.key).encrypt(response.content).decode()
-        kept = self._mine().update(status=response.status_code, headers=headers, content=content)
+        kept = self._own_row().update(status=response.status_code, headers=headers, content=content)
         if not kept:
-            raise Problem("conflict", _("It took too long, and was begun again by another request with this key."))
+            text = _("The request took too long, and another one with the same key has taken over.")
+            raise Problem("conflict", text)
 
-    def give_up(self) -> None:
-        self._mine().delete()
+    def release(self) -> None:
+        self._own_row().delete()
 
 
 def idempotency_key(request: HttpRequest) -> str:
-    """The key without the quotes that the draft asks for and few send. Raises Problem."""
+    """Return the key, without the optional quotes. Raises Problem."""
     key = request.headers.get(KEY_HEADER, "").strip().removeprefix('"').removesuffix('"')
     if not key or len(key) > KEY_LENGTH_MAX or not key.isascii() or not key.isprintable():
         raise Problem("key-missing")
@@ -69,7 +70,7 @@ def claim_key(request: HttpRequest, token: Token) -> Iterator[IdempotencyClaim |
     try:
         yield one
     except BaseException:
-        one.give_up()
+        one.release()
         raise
 
 
@@ -89,7 +90,7 @@ def _digest(request: HttpRequest) -> str:
 
 def delete_expired_responses(now: datetime) -> None:
     old = KeptAnswer.objects.filter(claimed_at__lt=now - RESPONSE_LIFETIME)
-    if old.exists():  # a DELETE of nothing would lock a database in one file
+    if old.exists():  # even an empty DELETE locks SQLite
         old.delete()
 
 
@@ -119,8 +120,7 @@ def _replay_or_take_over(row: KeptAnswer, key: str, now: datetime) -> Idempotenc
     is_given_up = abs(now - row.claimed_at) >= CLAIM_TTL
     same = KeptAnswer.objects.filter(pk=row.pk, claimed_at=row.claimed_at, status__isnull=True)
     if not is_given_up or not same.update(claimed_at=now):
-        raise Problem(
-            "conflict", _("A request with this Idempotency-Key is being worked on."), headers={"Retry-After": "5"}
-        )
+        text = _("A request with this Idempotency-Key is being worked on.")
+        raise Problem("conflict", text, headers={"Retry-After": "5"})
     row.claimed_at = now
     return IdempotencyClaim(row, key)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.utils.translation.trans_real import get_supported_language_variant, parse_accept_lang_header
 
 from newsletter.mail import logs
+from newsletter.posts.json_saves import CHANGED_ELSEWHERE
 
 MEDIA_TYPE = "application/problem+json"
 DOCS_PATH = "/api/docs/"
@@ -140,11 +142,14 @@ def _error(error: FieldError) -> dict[str, str]:
     return {"detail": error.detail} | place
 
 
-def form_problem(form: BaseForm, names: Mapping[str, str]) -> Problem:
-    """A problem with the form's errors. names: API names of fields that differ."""
+def check_form(form: BaseForm, names: Mapping[str, str] | None = None) -> None:
+    """Raise a Problem unless the form is valid. names: API names of fields that differ."""
+    if form.has_error(NON_FIELD_ERRORS, CHANGED_ELSEWHERE):
+        raise Problem("changed")
     errors = [
-        FieldError(str(text), pointer="" if name == "__all__" else f"/{names.get(name, name)}")
+        FieldError(str(text), pointer="" if name == NON_FIELD_ERRORS else f"/{(names or {}).get(name, name)}")
         for name, texts in form.errors.items()
         for text in texts
     ]
-    return Problem("invalid", errors=errors)
+    if errors:
+        raise Problem("invalid", errors=errors)

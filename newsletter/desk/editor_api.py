@@ -77,9 +77,9 @@ def _facts(body: str, publication: Publication) -> list[str]:
     if not body.strip():
         return []
     html = render_uncached(body)
-    paces = {"han_per_minute": publication.han_per_minute, "words_per_minute": publication.words_per_minute}
-    minutes = _("%(minutes)s min read") % {"minutes": measures.reading_minutes(html, **paces)}
-    length = measures.length_text(measures.han_count(html), measures.word_count(html))
+    counts = measures.han_count(html), measures.word_count(html)
+    minutes = _("%(minutes)s min read") % {"minutes": measures.minutes_to_read(*counts, publication)}
+    length = measures.length_text(*counts)
     return [length, minutes, _("%(size)s in the mail") % {"size": size_text(weight_of_text(body))}]
 
 

@@ -47,12 +47,8 @@ def _attach_reading_minutes(issues: list[Issue], posts: Mapping[int, Sequence[in
     for issue in issues:
         own = [renderings[number] for number in posts[issue.pk] if number in renderings]
         issue.post_count = len(posts[issue.pk])
-        issue.reading_minutes = measures.minutes_to_read(
-            sum(one.han_count for one in own),
-            sum(one.word_count for one in own),
-            han_per_minute=publication.han_per_minute,
-            words_per_minute=publication.words_per_minute,
-        )
+        han, words = sum(one.han_count for one in own), sum(one.word_count for one in own)
+        issue.reading_minutes = measures.minutes_to_read(han, words, publication)
     return issues
 
 
@@ -83,9 +79,8 @@ def year_volume(year: int, now: datetime) -> Volume | None:
 
 def first_sentences(introduction: str) -> str:
     """The first complete sentences of the first paragraph."""
-    return measures.excerpt(
-        fill_name_slots_with_fallbacks(render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH
-    )
+    html = render.render(introduction.strip().partition("\n\n")[0])
+    return measures.excerpt(fill_name_slots_with_fallbacks(html), OPENING_LENGTH)
 
 
 def attach_openings(issues: Iterable[Issue]) -> list[Issue]:

@@ -81,10 +81,7 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.TextInput({"list": "older-posts", "autocomplete": "off", "data-by-press": ""}),
         help_text=_("Its title, number or address."),
     )
-    introduction_from, closing_from = (
-        _saved_text_field(KeptText.Kind.INTRODUCTION),
-        _saved_text_field(KeptText.Kind.CLOSING),
-    )
+    introduction_from, closing_from = map(_saved_text_field, (KeptText.Kind.INTRODUCTION, KeptText.Kind.CLOSING))
     introduction_as, closing_as = _save_as_field(), _save_as_field()
     added_posts: tuple[Post, ...] = ()  # set by `add_posts`
     seen_version = forms.IntegerField(required=False, widget=VersionInput)  # the version that this tab loaded

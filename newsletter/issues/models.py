@@ -308,10 +308,10 @@ class KeptText(models.Model):
 
 def neighbours(issue: Issue) -> tuple[Issue | None, Issue | None]:
     """The issues sent before and after `issue`, without texts; None at the ends."""
+    archived = Issue.objects.archived().defer("introduction", "closing")
     if issue.sent_at is None:
-        return Issue.objects.archived().defer(*_TEXTS).first(), None
+        return archived.first(), None
     place = issue.sent_at, issue.number
-    archived = Issue.objects.archived().defer(*_TEXTS)
     return archived.older(*place).first(), archived.newer(*place).first()
 
 
@@ -320,9 +320,6 @@ def sent_with_neighbours(number: int) -> tuple[Issue | None, Issue | None, Issue
     found = Issue.objects.archived().filter(number=number).first()
     older, newer = neighbours(found) if found else (None, None)
     return older, found, newer
-
-
-_TEXTS = ("introduction", "closing")
 
 
 class StartingPointQuerySet(models.QuerySet["StartingPoint"]):

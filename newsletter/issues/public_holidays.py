@@ -78,7 +78,6 @@ def group_days(days: Mapping[date, str]) -> list[Holiday]:
 
 
 def _only_weekend(first: date, second: date) -> bool:
-    """Whether only weekend days lie between two days."""
     between = (first + timedelta(days=step) for step in range(1, (second - first).days))
     return all(day.weekday() >= SATURDAY for day in between)
 

@@ -7,11 +7,10 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 from newsletter.issues.models import LINE_MAX, QUESTION_OPEN_FOR, Issue, Vote
 from newsletter.limits import client_ip
-from newsletter.limits.public_views import private_view, same_origin, too_many_requests
+from newsletter.limits.public_views import private_form, too_many_requests
 from newsletter.limits.rate_limits import is_over_limit
 from newsletter.mail.characters import nfc, single_line
 
@@ -19,9 +18,7 @@ VOTE_COOKIE = "vote"  # a random name of the browser, so that it counts once; se
 VOTES_PER_HOUR = 60  # from one network: a company, or the phones behind one address
 
 
-@private_view
-@require_http_methods(["GET", "HEAD", "POST"])
-@same_origin
+@private_form
 def vote(request: HttpRequest, number: int) -> HttpResponse:
     issue = get_object_or_404(Issue.objects.archived().exclude(question=""), number=number)
     if request.method != "POST":

@@ -18,7 +18,7 @@ AUTHORIZATION_MAX = 1000  # characters
 
 
 def has_basic_auth(environ: Mapping[str, Any], secrets: Iterable[str]) -> bool:
-    """Compare HTTP basic authentication (RFC 7617) with `secrets`, each "user:password"."""
+    """Whether the request's HTTP basic credentials (RFC 7617) are among `secrets`, each "user:password"."""
     scheme, _space, given = environ.get("HTTP_AUTHORIZATION", "")[:AUTHORIZATION_MAX].partition(" ")
     if scheme.lower() != "basic":
         return False
@@ -29,17 +29,15 @@ def has_basic_auth(environ: Mapping[str, Any], secrets: Iterable[str]) -> bool:
     return any(constant_time_compare(carried, one.encode()) for one in secrets)
 
 
-# A stranger sends an address and a name, or the line of RFC 8058; the desk takes pasted posts and pictures, and three
-# of its pages lists of readers and exports: a million readers are 45 MB, or 16 MB in a ZIP.
+# Public forms and RFC 8058 POSTs are small; the desk accepts posts and images; three pages accept reader lists and
+# exports: a million readers are 45 MB, or 16 MB in a ZIP.
 PUBLIC_BYTES = 16 * 1024
 DESK_BYTES = 12 * 1024 * 1024
 IMPORT_BYTES = 64 * 1024 * 1024
 MOVE_IN_PATH = "/admin/settings/move-in/"
 IMPORT_PATHS = ("/admin/subscribers/subscriber/import/", "/admin/subscribers/subscriber/bar/", MOVE_IN_PATH)
 GIFT_PATH = "/admin/settings/newcomers/"
-BYTES_MAX_BY_PATH = dict.fromkeys(IMPORT_PATHS, IMPORT_BYTES) | {
-    GIFT_PATH: 21 * 1024 * 1024
-}  # a gift has 20 MB: gifts.py
+BYTES_MAX_BY_PATH = dict.fromkeys(IMPORT_PATHS, IMPORT_BYTES) | {GIFT_PATH: 21 * 1024 * 1024}  # a gift has 20 MB
 WEBHOOKS_PREFIX = "/webhooks/"  # one request of a provider may hold thousands of events
 
 
@@ -47,11 +45,11 @@ WEBHOOKS_PREFIX = "/webhooks/"  # one request of a provider may hold thousands o
 class BodyLimit:
     """The limit of an app that has URLs of its own.
 
-    limit: bytes for an environ; may query the database. refused: builds the 413 for a request and its limit in bytes.
+    max_bytes_for: may query the database. build_response: the 413 for a request and its limit in bytes.
     """
 
-    limit: Callable[[dict[str, Any]], int]
-    refused: Callable[[HttpRequest, int], HttpResponse]
+    max_bytes_for: Callable[[dict[str, Any]], int]
+    build_response: Callable[[HttpRequest, int], HttpResponse]
 
 
 BODY_LIMITS: dict[str, BodyLimit] = {}  # by URL prefix; apps register theirs in AppConfig.ready
@@ -71,7 +69,7 @@ def max_body_bytes(environ: dict[str, Any]) -> int:
     if path.startswith(WEBHOOKS_PREFIX):
         return DESK_BYTES if has_basic_auth(environ, settings.WEBHOOK_SECRET) else PUBLIC_BYTES
     if own := _registered_limit(path):
-        return own.limit(environ)
+        return own.max_bytes_for(environ)
     if not (needs_database(environ) and _is_logged_in(environ)):
         return PUBLIC_BYTES
     return BYTES_MAX_BY_PATH.get(path, DESK_BYTES)
@@ -80,9 +78,8 @@ def max_body_bytes(environ: dict[str, Any]) -> int:
 def needs_database(environ: dict[str, Any]) -> bool:
     """`max_body_bytes` needs the database only for a large body to the desk or to a registered prefix."""
     path = str(environ.get("PATH_INFO", ""))
-    return content_length(environ) > PUBLIC_BYTES and (
-        path.startswith("/admin/") or _registered_limit(path) is not None
-    )
+    is_large = content_length(environ) > PUBLIC_BYTES
+    return is_large and (path.startswith("/admin/") or _registered_limit(path) is not None)
 
 
 def _registered_limit(path: str) -> BodyLimit | None:
@@ -95,7 +92,7 @@ def _is_logged_in(environ: dict[str, Any]) -> bool:
 
 
 class BodySizeMiddleware:
-    """Answer 413 to a body that is too large. Comes before all that reads bodies, after the language is set."""
+    """Answer 413 to a body that is too large. Must precede any middleware that reads the body, but not the language."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -105,7 +102,7 @@ class BodySizeMiddleware:
         if size <= PUBLIC_BYTES or size <= max_body_bytes(request.META):
             return self.get_response(request)
         if own := _registered_limit(request.path):
-            return own.refused(request, max_body_bytes(request.META))
+            return own.build_response(request, max_body_bytes(request.META))
         most = BYTES_MAX_BY_PATH.get(request.path, DESK_BYTES)
         context = {
             "is_desk": request.path.startswith("/admin/"),

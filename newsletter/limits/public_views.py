@@ -15,6 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
 
 ORIGIN_MAX = 300  # characters: a scheme, a host of 253 (RFC 1035 section 2.3.4) and a port
 
@@ -47,6 +48,15 @@ def private_view[V: Callable[..., HttpResponseBase]](view: V) -> V:
         return response
 
     return cast("V", private)
+
+
+def private_form[V: Callable[..., HttpResponse]](view: V) -> V:
+    """A private view that shows a form, and accepts it from this site's pages."""
+    return private_view(require_http_methods(["GET", "HEAD", "POST"])(same_origin(view)))
+
+
+def private_post[V: Callable[..., HttpResponse]](view: V) -> V:
+    return private_view(require_POST(same_origin(view)))
 
 
 def _cross_site_response(request: HttpRequest) -> HttpResponse:

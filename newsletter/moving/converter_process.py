@@ -1,4 +1,4 @@
-"""Runs the converter in a subprocess with resource limits, which that sets for itself. Pure."""
+"""Runs the converter in a subprocess, which sets its own resource limits. Uses no Django."""
 
 import json
 import resource
@@ -40,7 +40,7 @@ def run_converter(  # noqa: PLR0913 - an option of the program each
     memory: int = MEMORY_MAX,
     cpu_seconds: int = CPU_SECONDS,
 ) -> None:
-    """Write a new folder of posts. progress: gets how many posts are done, and of how many. Raises ConversionError."""
+    """Write a new folder of posts. progress: called with (done, total). Raises ConversionError."""
     command = [sys.executable, "-m", "newsletter.moving.converters.convert", str(path.resolve()), str(folder.resolve())]
     command += [str(zone), site, str(memory), str(cpu_seconds), "fetch" if fetch else ""]
     command += [str(one.resolve()) for one in pictures]

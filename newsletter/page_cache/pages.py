@@ -32,6 +32,7 @@ from newsletter.wsgi_environ import ARRIVED_AT_KEY
 
 LIFETIME_MAX = timedelta(hours=1)
 COMPRESSION = 6
+NEVER_CACHED = ("/admin/", "/api/v1/", "/static/", "/media/", "/r/", "/healthz", "/readyz", "/metrics")  # path prefixes
 NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)  # q=0 refuses it: RFC 9110, 12.5.3
 
@@ -85,19 +86,14 @@ def _declared(request: HttpRequest, names: Sequence[str]) -> str:
 
 
 def requested_page[T](request: HttpRequest, paginator: "Paginator[T]") -> "Page[T]":
-    """The page that `?page=` asks for. Raise Http404, which is not cached, if it does not exist."""
-    try:
-        return paginator.page(requested_number(request, "page"))
-    except EmptyPage:
-        raise Http404 from None
-
-
-def requested_number(request: HttpRequest, name: str) -> int:
-    """A positive number of the query, by default 1. Raise Http404 for another spelling, such as 07 or +7."""
-    value = request.GET.get(name, "1")
+    """The page that `?page=` asks for; Http404, which is not cached, for a missing one or a number like 07 or +7."""
+    value = request.GET.get("page", "1")
     if not NUMBER.fullmatch(value):
         raise Http404
-    return int(value)
+    try:
+        return paginator.page(int(value))
+    except EmptyPage:
+        raise Http404 from None
 
 
 class PageCacheMiddleware:
@@ -132,7 +128,7 @@ def _is_personal(response: HttpResponse) -> bool:
 
 def _key(request: HttpRequest) -> str:
     """The cache key, the same for GET and HEAD; "" if the request cannot be cached."""
-    if request.method not in {"GET", "HEAD"} or _is_never_cached(request.path):
+    if request.method not in {"GET", "HEAD"} or request.path.startswith(NEVER_CACHED):
         return ""
     address = f"{request.path}?{_query(request)}"
     version = site_version_since(request.META.get(ARRIVED_AT_KEY))
@@ -149,10 +145,6 @@ def _query(request: HttpRequest) -> str:
     except Resolver404:
         return ""
     return _declared(request, getattr(view, "cached_parameters", ()))
-
-
-def _is_never_cached(path: str) -> bool:
-    return path.startswith(("/admin/", "/api/v1/", "/static/", "/media/", "/r/", "/healthz", "/readyz", "/metrics"))
 
 
 def _page(response: HttpResponse, until: datetime) -> CachedPage:

@@ -1,4 +1,4 @@
-"""Triggers that raise the site's version: PostgreSQL and SQLite."""
+"""Triggers that increment the site version, for PostgreSQL and SQLite."""
 
 from collections.abc import Iterator
 from itertools import product

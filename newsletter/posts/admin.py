@@ -15,7 +15,7 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -142,11 +142,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         (_("Publishing"), {"fields": ("published_at", "place"), "classes": ("aside", "release-fields")}),
         (_("In lists"), {"fields": LIST_FIELDS, "classes": ("aside",)}),
     )
-
-    writer_fieldsets = (
-        (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
-        (_("In lists"), {"fields": LIST_FIELDS, "classes": ("aside",)}),
-    )
+    writer_fieldsets = (fieldsets[0], fieldsets[2])
 
     class Media:
         js = WRITING_SCRIPTS + ASIDE_SCRIPTS
@@ -453,13 +449,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         """Show a version's changes since its predecessor, or its difference to the current text."""
         post, one = self._post_to_change(request, pk), _get_version(pk, number)
         older = Revision.objects.before(one).first()
-        newer = (
-            Revision.objects.saved_for(pk)
-            .filter(saved_at__gt=one.saved_at)
-            .order_by("saved_at", "pk")
-            .defer("body")
-            .first()
-        )
+        newer = Revision.objects.saved_for(pk).filter(saved_at__gt=one.saved_at).defer("body").last()
         is_with_now = request.GET.get("with") == COMPARE_WITH_NOW
         before, after = (one, post) if is_with_now else (older, one)
         return self._render_page(
@@ -481,12 +471,8 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         if post.state(timezone.now()) == Post.State.SCHEDULED and not (one.title and one.body):
             messages.error(request, _("This version has no title or no text: a post with a date needs both."))
             return HttpResponseRedirect(reverse("admin:posts_post_version", args=[pk, number]))
-        return self._act_and_redirect(
-            request,
-            post,
-            lambda: restore_version(post, one, timezone.now()),
-            _("The version is back. What stood here before it is a version, too."),
-        )
+        text = _("The version is back. What stood here before it is a version, too.")
+        return self._act_and_redirect(request, post, lambda: restore_version(post, one, timezone.now()), text)
 
     def working_copy(self, request: HttpRequest, pk: int) -> HttpResponse:
         post = self._post_to_change(request, pk)
@@ -535,10 +521,7 @@ def _with_sample_name(html: str) -> str:
 
 
 def _get_version(pk: int, number: int) -> Revision:
-    one = Revision.objects.with_refused(pk).filter(pk=number).first()
-    if one is None:
-        raise Http404(number)
-    return one
+    return get_object_or_404(Revision.objects.with_refused(pk), pk=number)
 
 
 def _changed_parts(before: PostText | None, after: PostText) -> list[dict[str, Any]]:

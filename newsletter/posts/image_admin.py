@@ -108,16 +108,10 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the 
             return JsonResponse({"error": str(_("You may not look at the pictures."))}, status=403)
         words = request.GET.get("q", "").replace("\0", "").split()
         wanted = [Q(alt__icontains=word) | Q(name__icontains=word) for word in words]
-        page = Paginator(self.get_queryset(request).filter(*wanted).order_by(*self.ordering), PER_PAGE).get_page(
-            request.GET.get("p")
-        )
-        return JsonResponse(
-            {
-                "pictures": [_to_json(image) for image in page],
-                "count": page.paginator.count,
-                "next": page.next_page_number() if page.has_next() else None,
-            }
-        )
+        found = self.get_queryset(request).filter(*wanted).order_by(*self.ordering)
+        page = Paginator(found, PER_PAGE).get_page(request.GET.get("p"))
+        pictures, following = [*map(_to_json, page)], page.next_page_number() if page.has_next() else None
+        return JsonResponse({"pictures": pictures, "count": page.paginator.count, "next": following})
 
     # --- Fields of the form ---
 

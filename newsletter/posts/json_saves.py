@@ -121,9 +121,8 @@ class JsonSaveAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if context["both"]:
             facts = {"outcome": "elsewhere", "both": context["both"], "general": general}
             return JsonResponse(facts, status=HTTPStatus.CONFLICT)
-        return JsonResponse(
-            {"outcome": "refused", "errors": errors, "general": general}, status=HTTPStatus.UNPROCESSABLE_ENTITY
-        )
+        facts = {"outcome": "refused", "errors": errors, "general": general}
+        return JsonResponse(facts, status=HTTPStatus.UNPROCESSABLE_ENTITY)
 
     def _place(self, pk: int) -> dict[str, str]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_change"

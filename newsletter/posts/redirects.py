@@ -24,7 +24,6 @@ def page_not_found_or_moved(request: HttpRequest, exception: Exception) -> HttpR
 
 
 def find_redirect(request: HttpRequest) -> HttpResponse | None:
-    """The redirect response of an old URL; None if there is none."""
     if request.method not in {"GET", "HEAD"}:
         return None
     query = request.META.get("QUERY_STRING", "")
@@ -99,8 +98,6 @@ class RedirectForm(CleanTextModelForm):
 
 
 class RedirectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the stubs alone
-    """For all who may publish posts."""
-
     form = RedirectForm
     fields = ("path", "leads_to")
     nothing_yet = _("No old address yet. An import writes them, and you can write your own.")

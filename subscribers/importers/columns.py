@@ -22,27 +22,28 @@ def _unused(*lines: str) -> dict[str, str]:
 
 @dataclass(frozen=True, eq=False)
 class ExportFormat:
-    """A program's export. signs: sets of columns, one of which suffices to recognise it; names as `plain` writes them.
+    """A program's export, with column names as `column_key` writes them.
 
-    fields: columns that are something else elsewhere. words: states in words of its own.
-    floor: the state of every row that says no graver one; a list of who has left says so by being that list.
-    endings: of the names of columns that the author of the export has made up.
-    proofs: columns one of which has a time in the row of everybody who asked for mail; nobody else is active.
+    signatures: sets of columns, one of which suffices to recognise it. fields: columns that are something else
+    elsewhere. state_values: states in words of its own.
+    default_state: of rows that have no more severe one; a list of who has left says so by being that list.
+    ignored_suffixes: of the names of columns that the author of the export has made up.
+    opt_in_columns: opt-in time columns; a row without any of them is not active.
     """
 
     name: str
-    signs: tuple[frozenset[str], ...]
+    signatures: tuple[frozenset[str], ...]
     fields: Mapping[str, str] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
-    floor: str = "active"
-    endings: tuple[str, ...] = ()
-    proofs: tuple[str, ...] = ()
+    state_values: Mapping[str, str] = field(default_factory=dict)
+    default_state: str = "active"
+    ignored_suffixes: tuple[str, ...] = ()
+    opt_in_columns: tuple[str, ...] = ()
 
     def field_of(self, name: str) -> str | None:
-        """The field of a column by its plain name, LEFT_OUT if it has no place here; None if it is unknown."""
+        """The field of a column by its column_key, IGNORED_FIELD if it has no place here; None if it is unknown."""
         if name in self.fields:
             return self.fields[name]
-        if self.endings and name.endswith(self.endings):
+        if self.ignored_suffixes and name.endswith(self.ignored_suffixes):
             return IGNORED_FIELD
         return FIELD_OF.get(name, IGNORED_FIELD if name in IGNORED_COLUMNS else None)
 
@@ -51,10 +52,12 @@ REGION: Final = _unused("state country city region zip stateprovince")  # where 
 UNKNOWN_FORMAT: Final = ExportFormat("", ())
 # The first that fits counts: the more peculiar ones come first.
 EXPORT_FORMATS: Final = (
-    ExportFormat("Mailchimp (cleaned)", _signs("leid cleantime"), floor="bounced"),
-    ExportFormat("Mailchimp (unsubscribed)", _signs("leid unsubtime"), floor="unsubscribed"),
+    ExportFormat("Mailchimp (cleaned)", _signs("leid cleantime"), default_state="bounced"),
+    ExportFormat("Mailchimp (unsubscribed)", _signs("leid unsubtime"), default_state="unsubscribed"),
     # Buyers who never asked for mail are in a file with the same heading (nonsubscribed_…).
-    ExportFormat("Mailchimp", _signs("leid euid", "memberrating optintime"), proofs=_names("optintime confirmtime")),
+    ExportFormat(
+        "Mailchimp", _signs("leid euid", "memberrating optintime"), opt_in_columns=_names("optintime confirmtime")
+    ),
     ExportFormat(
         "TinyNews",
         _signs("channelid engagementoptin"),
@@ -75,11 +78,11 @@ EXPORT_FORMATS: Final = (
             "subscriptionsourcefree subscriptionsourcepaid subscriptionsgifted canseepaidcontent numemailsopened",
         ),
         dict.fromkeys(("monthly", "yearly", "annual", "lifetime", "subscriber", "founding member"), "active"),
-        endings=("6mo", "30d", "7d"),
+        ignored_suffixes=("6mo", "30d", "7d"),
     ),
     ExportFormat(
         *("beehiiv", _signs("status tier freetier", "subscriptiontier utmsource", "status tier stripecustomerid")),
-        endings=("tier",),
+        ignored_suffixes=("tier",),
     ),
     ExportFormat("Ghost", _signs("subscribedtoemails"), _unused("tiers products complimentaryplan giftid")),
     ExportFormat(
@@ -121,10 +124,10 @@ EXPORT_FORMATS: Final = (
 def recognised(names: Iterable[str]) -> ExportFormat:
     """The program whose export has these columns; UNKNOWN for a table by hand or of another one."""
     there = frozenset(names)
-    return next((one for one in EXPORT_FORMATS if any(signs <= there for signs in one.signs)), UNKNOWN_FORMAT)
+    return next((one for one in EXPORT_FORMATS if any(signs <= there for signs in one.signatures)), UNKNOWN_FORMAT)
 
 
-# What each field is called in them: in small letters, without spaces and signs. Several columns may be about a state.
+# Known column names per field, normalized by `column_key`. Several columns may be about a state.
 COLUMN_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "email": _names(
         "email emailaddress mail subscriberemail",
@@ -165,7 +168,7 @@ COLUMN_NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     KEPT: ("data", "attributes"),  # Keila's and listmonk's
 }
-# What such exports have besides, and a newsletter of ours has no place for.
+# Other known columns, which are ignored.
 IGNORED_COLUMNS: Final = frozenset(
     _names(
         "id subscriberid subscriptionid metadata source address phonenumber birthday company position zipcode",
@@ -206,26 +209,26 @@ NO_CHOICES: Final[Mapping[str, str]] = {}
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """The places of the columns of each field, and the names of the others as the file writes them.
+    """The positions of the columns of each field, and the names of the others as the file writes them.
 
-    kept: the names of those whose cells go into a note, by their places.
-    proofs: the places of those one of which has a time for everybody who asked for mail.
-    floor: the state of a row that says no graver one; of a suppression list, of a row that says none.
+    note_columns: the names of those whose cells go into a note, by position.
+    opt_in_columns: the positions of the opt-in time columns.
+    default_state: of a row that has no more severe one; in a suppression list, of a row that has none.
     """
 
-    places: dict[str, list[int]]
+    positions: dict[str, list[int]]
     used: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    program: ExportFormat = UNKNOWN_FORMAT
-    kept: dict[int, str] = field(default_factory=dict)
-    proofs: list[int] = field(default_factory=list)
-    floor: str = "active"
-    is_list: bool = False
+    export_format: ExportFormat = UNKNOWN_FORMAT
+    note_columns: dict[int, str] = field(default_factory=dict)
+    opt_in_columns: list[int] = field(default_factory=list)
+    default_state: str = "active"
+    is_suppression_list: bool = False
 
     @classmethod
     def from_heading(cls, heading: list[str], choices: Mapping[str, str], reason: str) -> "ColumnMapping":
-        """Raises ColumnError for a choice of no column or no field. reason: default state of a suppression list."""
+        """Raises ColumnError for an unknown column or field. reason: default state of a suppression list."""
         keys, chosen = [*map(column_key, heading)], {column_key(name): target for name, target in choices.items()}
         for name, target in choices.items():
             if column_key(name) not in keys:
@@ -233,14 +236,14 @@ class ColumnMapping:
             if target not in {*COLUMN_NAMES, IGNORED_FIELD}:
                 raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMN_NAMES)}")
         program = recognised(keys)
-        floor = reason if reason and program.floor == "active" else program.floor
-        found = cls({}, program=program, floor=floor, is_list=bool(reason))
+        default_state = reason if reason and program.default_state == "active" else program.default_state
+        found = cls({}, export_format=program, default_state=default_state, is_suppression_list=bool(reason))
         for place, (name, key) in enumerate(zip(heading, keys, strict=True)):
-            if key in program.proofs:
-                found.proofs.append(place)
+            if key in program.opt_in_columns:
+                found.opt_in_columns.append(place)
             if key:
                 found._add(place, name.strip(), chosen[key] if key in chosen else found._field_of(key))
-        for places in found.places.values():
+        for places in found.positions.values():
             places.sort(key=lambda place: _rank(keys[place], last=bool(reason)))
         return found
 
@@ -250,12 +253,13 @@ class ColumnMapping:
         if not reason:
             return cls({"email": [email]})
         others = [place for place in range(width) if place != email]
-        return cls({"email": [email], "state": others}, kept=dict.fromkeys(others, ""), floor=reason, is_list=True)
+        positions, notes = {"email": [email], "state": others}, dict.fromkeys(others, "")
+        return cls(positions, note_columns=notes, default_state=reason, is_suppression_list=True)
 
     def _field_of(self, key: str) -> str | None:
-        if not self.is_list:
-            return self.program.field_of(key)
-        target = SUPPRESSION_LIST_COLUMNS.get(key) or self.program.field_of(key)
+        if not self.is_suppression_list:
+            return self.export_format.field_of(key)
+        target = SUPPRESSION_LIST_COLUMNS.get(key) or self.export_format.field_of(key)
         return target if target in {"email", "consent_at", *STATE_FIELDS} else IGNORED_FIELD
 
     def _add(self, place: int, name: str, target: str | None) -> None:
@@ -265,9 +269,9 @@ class ColumnMapping:
             self.unused.append(name)
         else:
             self.used[name] = target
-            self.places.setdefault(target, []).append(place)
-            if target == KEPT or (self.is_list and target != "email"):
-                self.kept[place] = name
+            self.positions.setdefault(target, []).append(place)
+            if target == KEPT or (self.is_suppression_list and target != "email"):
+                self.note_columns[place] = name
 
     def question(self) -> str:
         """Ask about unknown columns: one of them may say who has left."""

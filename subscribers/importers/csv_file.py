@@ -193,7 +193,7 @@ class Table:
         self.encoding = ENCODING_NAMES.get(encoding, encoding)
         self.names = [name.strip() for name in heading]
         self._width, self._first = len(heading), list[str]()  # the first line, when it is a row already
-        if "email" not in self.columns.places:
+        if "email" not in self.columns.positions:
             self._do_without_heading(heading, reason)
         self._reader = RowReader(self.columns, self._width)
 
@@ -222,7 +222,7 @@ class Table:
 
     def check_columns(self) -> None:
         """Raise TableError for a heading without a column of addresses, or with an unknown one."""
-        if "email" not in self.columns.places:
+        if "email" not in self.columns.positions:
             given = ", ".join(name[:40] for name in self.names[:6]) or _("nothing")
             raise TableError(_("The first line must name a column “email”; it has %s") % given)
         if self.columns.unknown:
@@ -232,8 +232,8 @@ class Table:
         """Read all once. Raises TableError for invalid CSV, or a quotation mark that takes in the lines below it."""
         self.check_columns()
         lines_of = [LINES_MAX] * self._width
-        for field, places in self.columns.places.items():
-            for place in set(places) - self.columns.kept.keys():
+        for field, places in self.columns.positions.items():
+            for place in set(places) - self.columns.note_columns.keys():
                 lines_of[place] = FIELD_LINES_MAX.get(field, 0)
         for start, end, cells in self._records():
             if end > start and any(map(self._has_open_quote, cells, chain(lines_of, repeat(LINES_MAX)))):

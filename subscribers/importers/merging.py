@@ -1,7 +1,7 @@
 """Upserts the readers of a file, each batch in one transaction. A reader who has left never comes back by it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -165,7 +165,9 @@ class Merge:
     def write(self, source: str) -> None:
         """Write all of it, in the caller's transaction. source: where these readers come from, for the record."""
         made = _insert(list(self.new.values()))
-        _update(self.changed.values())
+        for reader in self.changed.values():
+            here = Subscriber.objects.filter(pk=reader.pk).exclude(state=UNSUBSCRIBED)  # who left meanwhile stays so
+            here.update(**{name: getattr(reader, name) for name in CHANGED})
         self._write_tags()
         self._write_notes(source)
         self._write_suppressions()
@@ -239,13 +241,6 @@ def _insert(readers: list[Subscriber]) -> set[str]:
     salts = {one.address_hash: one.token_salt for one in readers}
     rows = Subscriber.objects.filter(address_hash__in=salts).order_by().values_list("address_hash", "token_salt")
     return {digest for digest, salt in rows if salts[digest] == salt}
-
-
-def _update(readers: Iterable[Subscriber]) -> None:
-    """Write known readers, but for those who left meanwhile."""
-    for reader in readers:
-        here = Subscriber.objects.filter(pk=reader.pk).exclude(state=UNSUBSCRIBED)
-        here.update(**{name: getattr(reader, name) for name in CHANGED})
 
 
 def record_imported(hashes: Collection[str], kind: Consent.Kind, source: str, moment: str) -> None:

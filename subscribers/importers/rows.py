@@ -90,20 +90,20 @@ class RowError(ValueError):
 def readers_of(columns: ColumnMapping) -> dict[str, ReadState]:
     """Functions from a cell to a state. They raise RowError for an unknown word, but in a suppression list."""
     found: dict[str, ReadState] = {
-        "state": partial(_known_state, columns.program, columns.is_list),
+        "state": partial(_known_state, columns.export_format, columns.is_suppression_list),
         "left_at": lambda word: None if word.startswith(NULL_DATES) else "unsubscribed",
         "cleaned_at": lambda word: None if word.startswith(NULL_DATES) else "bounced",
         "complained_at": lambda word: None if word.startswith(NULL_DATES) else "complained",
         "wants_mail": partial(_state_by_wish, False),
         "refuses_mail": partial(_state_by_wish, True),
     }
-    return {field: partial(_lenient, read) for field, read in found.items()} if columns.is_list else found
+    return {field: partial(_lenient, read) for field, read in found.items()} if columns.is_suppression_list else found
 
 
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
 def _known_state(program: ExportFormat, is_list: bool, word: str) -> str:
     key = " ".join(re.split(r"[\s_-]+", word.casefold())).strip()
-    state = program.words.get(key) or STATE_OF.get(key) or (REASON_OF.get(column_key(word)) if is_list else None)
+    state = program.state_values.get(key) or STATE_OF.get(key) or (REASON_OF.get(column_key(word)) if is_list else None)
     if state is None:
         raise RowError(_("has an unknown state %r") % word.casefold())
     return state
@@ -163,9 +163,9 @@ class RowReader:
     def __init__(self, columns: ColumnMapping, width: int) -> None:
         self._width, self._columns = width, columns
         readers = readers_of(columns)
-        self._states = [(place, readers[field]) for field in readers for place in columns.places.get(field, ())]
-        self._kept = [(place, one_line(name)) for place, name in columns.kept.items()]
-        self._get = {field: _getter(columns.places.get(field, [])) for field in COLUMN_NAMES}
+        self._states = [(place, readers[field]) for field in readers for place in columns.positions.get(field, ())]
+        self._kept = [(place, one_line(name)) for place, name in columns.note_columns.items()]
+        self._get = {field: _getter(columns.positions.get(field, [])) for field in COLUMN_NAMES}
 
     def read_row(self, line: int, cells: list[str]) -> ReaderRow | InvalidRow:
         try:
@@ -179,7 +179,7 @@ class RowReader:
         if state == "paused" and paused_until is None:
             raise RowError(_("is paused, but paused_until is empty"))
         # Of other states, and in a suppression list, a time that cannot be read hinders nothing.
-        is_read = state in {"active", "paused"} and not self._columns.is_list
+        is_read = state in {"active", "paused"} and not self._columns.is_suppression_list
         return ReaderRow(
             line,
             normalise(get["email"](cells)),
@@ -193,7 +193,7 @@ class RowReader:
         )
 
     def _fitted(self, cells: list[str]) -> list[str]:
-        if not self._columns.is_list and any(map(str.strip, cells[self._width :])):
+        if not self._columns.is_suppression_list and any(map(str.strip, cells[self._width :])):
             numbers = {"cells": len(cells), "names": self._width}
             raise RowError(_("has %(cells)d cells, the first line names %(names)d") % numbers)
         return cells[: self._width] + [""] * (self._width - len(cells))
@@ -202,12 +202,12 @@ class RowReader:
         """The state that keeps the most mail away, of all that the columns of a row say about it."""
         found = [read(word) for place, read in self._states if cells[place] and (word := _cell(cells[place]))]
         states, columns = [state for state in found if state], self._columns
-        if columns.is_list:
-            gravest = max(states, key=SEVERITY.index, default=columns.floor)
+        if columns.is_suppression_list:
+            gravest = max(states, key=SEVERITY.index, default=columns.default_state)
             return LISTED_AS.get(gravest, gravest)
-        if columns.proofs and not any(cells[place].strip() for place in columns.proofs):
+        if columns.opt_in_columns and not any(cells[place].strip() for place in columns.opt_in_columns):
             states.append("pending")
-        return max(columns.floor, *states, key=SEVERITY.index) if states else columns.floor
+        return max(columns.default_state, *states, key=SEVERITY.index) if states else columns.default_state
 
     def _name(self, cells: list[str]) -> str:
         get = self._get

@@ -33,9 +33,8 @@ def suppress(
         hashes = [one.address_hash for one in new]
         counts["readers"] = Subscriber.objects.filter(address_hash__in=hashes, state__in=READING).count()
         if not dry_run:
-            departures.write_departures(
-                make_departure(DepartureKind(one.reason), one.address_hash, at=now) for one in new
-            )
+            gone = [make_departure(DepartureKind(one.reason), one.address_hash, at=now) for one in new]
+            departures.write_departures(gone)
             Suppression.objects.bulk_create(new, ignore_conflicts=True)
     return counts + Counter(known=len(known), suppressed=len(new))
 

@@ -1,6 +1,5 @@
 """Mails to one reader, and their queue in the database."""
 
-from abc import abstractmethod
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -101,9 +100,9 @@ class ReaderMailQueue[Row: Model](QueuedMail[Row]):
 
     mail_kind: Unsent.MailKind
 
-    @abstractmethod
     def requested_at(self, row: Row, now: datetime) -> datetime:
-        """When the mail was requested."""
+        asked_at: datetime | None = getattr(row, "asked_at")  # noqa: B009 - of each such model
+        return asked_at or now
 
     def retry(self, row: Row, failure: SendFailure, now: datetime) -> Retry:
         """If the server is unreachable, wait as long as the mail has waited so far; that is no try.
@@ -134,9 +133,6 @@ class SignUpMail(ReaderMailQueue[Subscriber]):
 
     def build(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
         return signup_mail(row), {"confirmation_sent_at": now}
-
-    def requested_at(self, row: Subscriber, now: datetime) -> datetime:
-        return row.asked_at or now
 
 
 SIGN_UP_MAIL = SignUpMail()
@@ -176,9 +172,6 @@ class LinkMail(ReaderMailQueue[FreshLink]):
 
     def build(self, row: FreshLink, now: datetime) -> tuple[Mail, dict[str, object]]:
         return fresh_link_mail(row, now), {}
-
-    def requested_at(self, row: FreshLink, now: datetime) -> datetime:
-        return row.asked_at
 
     def dequeue(self, row: FreshLink, values: dict[str, object]) -> bool:
         return bool(self.unchanged(row).delete()[0])

@@ -54,7 +54,7 @@ class ImportCommand(BaseCommand):
 
     def _describe(self, table: Table) -> None:
         columns = table.columns
-        self.stderr.write(f"Read as: {columns.program.name or 'a table by hand'}; {table.dialect}")
+        self.stderr.write(f"Read as: {columns.export_format.name or 'a table by hand'}; {table.dialect}")
         used = ", ".join(f"{name} → {target}" for name, target in columns.used.items())
         self.stderr.write(f"Columns used: {used or 'there is no heading'}")
         if columns.unused:

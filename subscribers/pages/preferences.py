@@ -10,9 +10,9 @@ from functools import wraps
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
-from newsletter.limits.public_views import private_view, same_origin, too_many_requests
+from newsletter.limits.public_views import private_form, private_post, private_view, too_many_requests
 from newsletter.limits.rate_limits import is_over_limit
 from newsletter.page_cache.pages import cached_page
 from newsletter.publication.models import Publication
@@ -30,7 +30,6 @@ from subscribers.pages.views import (
     closed_page,
     confirmed_page,
     consent_details,
-    get_or_post,
     invalid_link,
     left_page,
 )
@@ -63,9 +62,7 @@ def preferences(request: HttpRequest, subscriber: Subscriber, token: str) -> Htt
     return _preferences_page(request, subscriber)
 
 
-@private_view
-@require_POST
-@same_origin
+@private_post
 @by_letter_token
 def pause(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     form = OwnPauseForm(request.POST, today=timezone.localdate())
@@ -75,18 +72,14 @@ def pause(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpRespo
     return redirect_done("preferences", token, "paused")
 
 
-@private_view
-@require_POST
-@same_origin
+@private_post
 @by_letter_token
 def resume(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     subscriber.resume(timezone.now())
     return redirect_done("preferences", token, "resumed")
 
 
-@private_view
-@require_POST
-@same_origin
+@private_post
 @by_letter_token
 def send_link(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Mail a fresh link to the reader; the response is always the same."""
@@ -123,9 +116,7 @@ SHOWN_MAX = 30  # lines of a chapter; downloads have all
 ADDRESS_CHANGES_PER_DAY = 5  # change mails per reader, and per new address
 
 
-@private_view
-@get_or_post
-@same_origin
+@private_form
 @by_fresh_token
 def own_data_page(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     if request.method == "POST" and not (subscriber.is_reader and _shows_name(subscriber)):
@@ -138,9 +129,7 @@ def own_data_page(request: HttpRequest, subscriber: Subscriber, token: str) -> H
     return _mine_page(request, subscriber, token, name_form=form)
 
 
-@private_view
-@require_POST
-@same_origin
+@private_post
 @by_fresh_token
 def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Request a change of address; the response does not depend on the new address."""
@@ -160,9 +149,7 @@ def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> 
     return redirect_done("mine", token, "address")
 
 
-@private_view
-@require_POST
-@same_origin
+@private_post
 @by_fresh_token
 def how_heard(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Store the optional answer to how a new reader heard of the newsletter."""
@@ -206,9 +193,7 @@ def _mine_page(
     return render(request, "subscribers/mine.html", context, status=422 if has_error else 200)
 
 
-@private_view
-@get_or_post
-@same_origin
+@private_form
 def move(request: HttpRequest, token: str) -> HttpResponse:
     """Confirm a new address on POST; GET asks, because mail scanners follow links."""
     change = AddressChange.objects.for_token(token)
@@ -226,9 +211,7 @@ def move(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscribers/move.html", {"change": change})
 
 
-@private_view
-@get_or_post
-@same_origin
+@private_form
 def undo_move(request: HttpRequest, token: str) -> HttpResponse:
     """Undo a change of address on POST; GET asks."""
     change = AddressChange.objects.for_undo_token(token)
@@ -264,9 +247,7 @@ def _attached(response: HttpResponse, kind: str) -> HttpResponse:
     return response
 
 
-@private_view
-@get_or_post
-@same_origin
+@private_form
 @by_fresh_token
 def erase(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
     """Explain on GET; erase on POST with the checkbox ticked."""

@@ -16,10 +16,18 @@ from django.utils.csp import CSP
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csp import csp_override
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.limits.client_ip import client_address, client_network
-from newsletter.limits.public_views import is_same_origin, private_view, retry_time, same_origin, too_many_requests
+from newsletter.limits.public_views import (
+    is_same_origin,
+    private_form,
+    private_post,
+    private_view,
+    retry_time,
+    same_origin,
+    too_many_requests,
+)
 from newsletter.limits.rate_limits import is_over_limit, retry_after_seconds
 from newsletter.mail import tokens
 from newsletter.mail.views import is_trial_user
@@ -141,7 +149,7 @@ def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -
     how, who = consent_details(request, source, words), signup.SignupDetails(form.cleaned_data["name"], inviter)
     if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, who=who):
         signup.record_signup_mail(now)
-        enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+        enqueue_on_commit(tasks.send_confirmations)  # if the queue is down, beat sends it within ten seconds
 
 
 def _origin(request: HttpRequest) -> str:
@@ -168,9 +176,7 @@ def _mailbox_context(request: HttpRequest, email: str) -> dict[str, object]:
 # --- Confirming ---
 
 
-@private_view
-@get_or_post
-@same_origin
+@private_form
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Confirm on POST; GET asks, because mail scanners follow links."""
     subscriber = Subscriber.objects.for_token(token, "confirm")
@@ -267,9 +273,7 @@ def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscribers/unsubscribe.html", {"subscriber": subscriber})
 
 
-@private_view
-@require_POST
-@same_origin
+@private_post
 def leaving_reason(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.for_token(token, "unsubscribe")
     if subscriber is None or subscriber.state != Subscriber.State.UNSUBSCRIBED:
@@ -280,9 +284,7 @@ def leaving_reason(request: HttpRequest, token: str) -> HttpResponse:
     return left_page(request, subscriber, is_said=is_said, undo=request.POST.get("undo", ""))
 
 
-@private_view
-@require_POST
-@same_origin
+@private_post
 def come_back(request: HttpRequest, token: str) -> HttpResponse:
     """Mail a confirmation link, because the letter may have been forwarded."""
     subscriber = Subscriber.objects.for_token(token, "unsubscribe")
@@ -291,9 +293,7 @@ def come_back(request: HttpRequest, token: str) -> HttpResponse:
     return _mail_new_link(request, subscriber) or left_page(request, subscriber, is_asked=True)
 
 
-@private_view
-@get_or_post
-@same_origin
+@private_form
 def undo(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.for_token(token, "undo")
     if subscriber is None:
@@ -354,7 +354,7 @@ def request_link(request: HttpRequest) -> HttpResponse:
             return too_many_requests(request, seconds=seconds)
         context["email"] = form.typed
         LinkWish.objects.keep(form.cleaned_data["email"], now)
-        enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+        enqueue_on_commit(tasks.send_confirmations)  # if the queue is down, beat sends it within ten seconds
     response = render(request, "subscribers/door.html", context, status=422 if form.errors else 200)
     response.headers["Cache-Control"] = "no-store"
     return response

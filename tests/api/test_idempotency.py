@@ -116,8 +116,8 @@ def test_who_lost_the_claim_takes_the_work_back(editor, time_machine):
     _post(editor, "a")
 
     with pytest.raises(Problem, match="conflict"):
-        slow.keep(HttpResponse("{}"))
-    slow.give_up()
+        slow.store_response(HttpResponse("{}"))
+    slow.release()
     assert _post(editor, "a").headers["Idempotency-Replayed"] == "true"
 
 
@@ -153,9 +153,9 @@ def test_who_lost_the_claim_keeps_no_answer_while_the_other_is_at_work(editor, t
     other = idempotency._claim(*of_the_key, timezone.now())
 
     with pytest.raises(Problem, match="conflict"):
-        slow.keep(HttpResponse("{}"))
-    slow.give_up()
-    other.keep(HttpResponse("{}"))
+        slow.store_response(HttpResponse("{}"))
+    slow.release()
+    other.store_response(HttpResponse("{}"))
 
 
 def test_the_answer_that_is_given_again_is_the_tokens_own(editor):

@@ -163,7 +163,7 @@ def file(tmp_path):
 
 def read(path, choices=None):
     with csv_file.open_table(path, *([choices] if choices else [])) as table:
-        return table.columns.program.name, [row for row, _cells in table.rows_and_cells()]
+        return table.columns.export_format.name, [row for row, _cells in table.rows_and_cells()]
 
 
 def bring(path, choices=None, now=NOW):

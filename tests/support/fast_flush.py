@@ -1,4 +1,4 @@
-"""Speeds up the flush after tests that commit: rows of `migrate` are restored directly, not by signals.
+"""Speeds up the flush after tests that commit: rows written by `post_migrate` are restored directly, not by signals.
 
 Django's signals look up each permission of each model: 0.1 s of CPU for each of some 350 tests. On PostgreSQL,
 TRUNCATE takes another 0.2 s; deleting the few rows takes none.
@@ -13,7 +13,7 @@ from django.core.management.sql import emit_post_migrate_signal, sql_flush
 from django.db import connections, transaction
 
 RESTORED_TABLES = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
-SCHEMA_VERSION_QUERIES = {  # what asks for a row that is another one when the schema has changed
+SCHEMA_VERSION_QUERIES = {  # queries whose result differs after a schema change
     "sqlite": "PRAGMA schema_version",
     "postgresql": (
         "SELECT count(*), max(oid), (SELECT max(id) FROM django_migrations) FROM pg_trigger WHERE NOT tgisinternal"
@@ -22,30 +22,30 @@ SCHEMA_VERSION_QUERIES = {  # what asks for a row that is another one when the s
 
 
 class SavedRows:
-    """The rows that the signals wrote last, and the schema version at that time.
+    """The rows last written by the post_migrate signal, and the schema version at that time.
 
     After a change of schema the signals run again: they also create triggers that a rebuilt table has lost.
     """
 
     def __init__(self) -> None:
-        self.schema: object = None
+        self.schema_version: object = None
         self.rows: dict[str, list[tuple[Any, ...]]] = {}
 
-    def give(self, verbosity: int, interactive: bool, db: str, **kwargs: Any) -> None:
+    def restore(self, verbosity: int, interactive: bool, db: str, **kwargs: Any) -> None:
         connection = connections[db]
         with transaction.atomic(using=db), connection.cursor() as cursor:
-            if _schema_version(cursor) == self.schema:
-                self._write(cursor)
+            if _schema_version(cursor) == self.schema_version:
+                self._restore_changed(cursor)
             else:
                 _empty(cursor, RESTORED_TABLES)
                 emit_post_migrate_signal(verbosity, interactive, db, **kwargs)
-                self._remember(cursor)
+                self._save(cursor)
 
-    def _remember(self, cursor: Any) -> None:
-        self.schema = _schema_version(cursor)
+    def _save(self, cursor: Any) -> None:
+        self.schema_version = _schema_version(cursor)
         self.rows = {table: _rows(cursor, table) for table in RESTORED_TABLES}
 
-    def _write(self, cursor: Any) -> None:
+    def _restore_changed(self, cursor: Any) -> None:
         """Rewrite changed tables, each by one statement: single inserts take 20 times as long."""
         changed = {table: rows for table, rows in self.rows.items() if _rows(cursor, table) != rows}
         _empty(cursor, changed)
@@ -78,7 +78,7 @@ def _fetch_all(cursor: Any, statement: str) -> list[tuple[Any, ...]]:
 def flush_statements(style: Any, connection: Any, **options: Any) -> list[str]:
     """The statements to empty all tables; on PostgreSQL only of those with rows, without triggers.
 
-    There the tables of GIVEN are left to `SavedRows`, which nearly always finds them unchanged.
+    There the tables of RESTORED_TABLES are left to `SavedRows`, which nearly always finds them unchanged.
     """
     if connection.vendor != "postgresql" or options["reset_sequences"]:
         return sql_flush(style, connection, **options)
@@ -93,5 +93,5 @@ def flush_statements(style: Any, connection: Any, **options: Any) -> list[str]:
 def _fast_flush() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flush, "sql_flush", flush_statements)
-        patch.setattr(flush, "emit_post_migrate_signal", SavedRows().give)
+        patch.setattr(flush, "emit_post_migrate_signal", SavedRows().restore)
         yield

@@ -12,19 +12,19 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Path, Query, Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from newsletter.api.auth import ApiRequest
+from newsletter.api.auth import ApiRequest, RequestBody
 from newsletter.api.cursors import PageOf, PageQuery, paginate
 from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, page_response, to_dict
-from newsletter.api.problems import FieldError, Problem, form_problem
+from newsletter.api.problems import FieldError, Problem, check_form
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.sending_days import free_slots
 from newsletter.desk.issues.history import change_detail, is_number_fixed, save_posts_and_texts, save_text
 from newsletter.issues.assembly import next_number, proposed_posts
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, IssueQuerySet
-from newsletter.posts.json_saves import CHANGED_ELSEWHERE, StaleTextError
+from newsletter.posts.json_saves import StaleTextError
 from newsletter.posts.models import BODY_MAX
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
@@ -33,10 +33,9 @@ Form = Literal["full", "excerpt", "link"]
 State = Literal["draft", "scheduled", "sending", "paused", "sent"]
 
 
-class ItemIn(Schema):
+class ItemIn(RequestBody):
     """A post of an issue, and how much of it the mail shows: an excerpt of a new one, unless it is named."""
 
-    model_config = ConfigDict(extra="forbid")
     post: Annotated[int, Field(ge=1, le=2**63 - 1)]
     form: Form = "excerpt"
 
@@ -64,7 +63,6 @@ class IssueOut(Schema):
 
 
 def _with_json_fields(issues: IssueQuerySet) -> IssueQuerySet:
-    """Prefetch what `_to_json` needs."""
     under_way = Mailing.objects.open().filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE)
     under_way_state = Subquery(under_way.order_by("-pk").values("state")[:1])
     items = IssueItem.objects.select_related("post").only("issue", "position", "form", "post__title")
@@ -93,7 +91,7 @@ class IssueQuery(PageQuery):
     state: Literal["draft", "open", "sent"] | None = None
     year: Annotated[int | None, Query(ge=1900, le=9998)] = None
 
-    def among(self, found: IssueQuerySet) -> IssueQuerySet:
+    def filter_issues(self, found: IssueQuerySet) -> IssueQuerySet:
         under_way = Mailing.objects.open().filter(kind=Mailing.Kind.ISSUE).values("issue")
         match self.state:
             case "draft":
@@ -108,7 +106,7 @@ class IssueQuery(PageQuery):
 @issues.reads("/issues", scope="issues:read", permissions=READ, returns=PageOf[IssueOut])
 def list_issues(request: ApiRequest, wanted: Query[IssueQuery]) -> ApiResponse:
     """A page of issues, the highest number first."""
-    found = _with_json_fields(wanted.among(Issue.objects.all()))
+    found = _with_json_fields(wanted.filter_issues(Issue.objects.all()))
     page = paginate(found, by="number", limit=wanted.limit, cursor=wanted.cursor)
     return page_response([_to_json(issue) for issue in page.rows], page.next)
 
@@ -146,8 +144,7 @@ POSTS_FIELD = "posts"
 def save_issue(issue: Issue, changes: Mapping[str, Any]) -> Issue:
     is_new = issue.pk is None
     form = _form(issue, changes)
-    if not form.is_valid():
-        raise Problem("changed") if form.has_error("__all__", CHANGED_ELSEWHERE) else form_problem(form, {})
+    check_form(form)
     formset = _formset(issue, changes.get(POSTS_FIELD))
     _refuse_faults(formset, changes.get(POSTS_FIELD) or ())
     if is_new or form.changed_data or formset.has_changed():
@@ -219,13 +216,12 @@ Subject = Annotated[str, Field(max_length=200)]
 Markdown = Annotated[str, Field(max_length=BODY_MAX)]
 
 
-class IssueChanges(Schema):
+class IssueChanges(RequestBody):
     """What is to be other than it is; what is not named stays.
 
     posts: all of the issue in their order; one that is not named is taken out.
     """
 
-    model_config = ConfigDict(extra="forbid")
     number: Annotated[int, Field(ge=1, le=NUMBER_MAX)] = 1
     subject: Annotated[Subject, Field(min_length=1)] = ""
     preheader: Annotated[str, Field(max_length=150)] = ""
@@ -240,7 +236,7 @@ class IssueIn(IssueChanges):
     subject: Annotated[Subject, Field(min_length=1)]
 
 
-@issues.makes("/issues", scope="issues:write", permissions=ADD, returns=IssueOut)
+@issues.creates("/issues", scope="issues:write", permissions=ADD, returns=IssueOut)
 def create_issue(request: ApiRequest, new: IssueIn) -> ApiResponse:
     """Begin an issue."""
     asked: dict[str, Any] = new.model_dump(exclude_unset=True)
@@ -251,7 +247,7 @@ def create_issue(request: ApiRequest, new: IssueIn) -> ApiResponse:
     return issue_response(issue.number, status=201)
 
 
-@issues.changes("/issues/{number:number}", scope="issues:write", permissions=CHANGE, returns=IssueOut)
+@issues.modifies("/issues/{number:number}", scope="issues:write", permissions=CHANGE, returns=IssueOut)
 def change_issue(request: ApiRequest, number: IssueNumber, change: IssueChanges) -> ApiResponse:
     """Change an issue. A mailing that waits carries what was scheduled: what is changed now, its readers do not get."""
     issue = matched_issue(request, number)

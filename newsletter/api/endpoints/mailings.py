@@ -12,12 +12,12 @@ from django.http import Http404
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from ninja import Query, Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from newsletter.api.auth import ApiRequest
+from newsletter.api.auth import ApiRequest, RequestBody
 from newsletter.api.endpoint import AnyTime, ApiResponse, iso_time
 from newsletter.api.endpoints.issues import IssueNumber, get_issue, issues, matched_issue
-from newsletter.api.problems import FieldError, Problem, form_problem
+from newsletter.api.problems import FieldError, Problem, check_form
 from newsletter.api.tokens import SCHEDULE
 from newsletter.delivery import results, tasks
 from newsletter.delivery.author.alerts import recipient_addresses
@@ -41,10 +41,9 @@ SEGMENT_MAX = 201
 Segment = Annotated[str, Field(max_length=SEGMENT_MAX)]
 
 
-class SegmentIn(Schema):
+class SegmentIn(RequestBody):
     """segment: “+tag” its readers alone, “-tag” all others; empty: everybody."""
 
-    model_config = ConfigDict(extra="forbid")
     segment: Segment = ""
 
 
@@ -80,7 +79,7 @@ def read_rehearsal(
     return ApiResponse(_rehearsal_json(get_issue(number), valid_segment(segment, parameter="segment")))
 
 
-@issues.makes(
+@issues.creates(
     "/issues/{number:number}/rehearsal", scope="issues:write", permissions=REHEARSE, returns=RehearsalOut, status=202
 )
 def begin_rehearsal(request: ApiRequest, number: IssueNumber, audience: SegmentIn) -> ApiResponse:
@@ -155,19 +154,19 @@ def read_result(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     return ApiResponse(written, etag="")
 
 
-@issues.makes(f"{PATH}/cancel", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
+@issues.creates(f"{PATH}/cancel", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
 def cancel_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Send nothing more of an issue, ever: before its time that reaches nobody."""
     return _act(number, "cancel")
 
 
-@issues.makes(f"{PATH}/pause", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
+@issues.creates(f"{PATH}/pause", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
 def pause_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Stop before the next message leaves."""
     return _act(number, "pause")
 
 
-@issues.makes(f"{PATH}/resume", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
+@issues.creates(f"{PATH}/resume", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
 def resume_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Go on where it stopped. What has not begun gets its hold again, and is announced to the author again."""
     issue, mailing = _open(number)
@@ -236,13 +235,12 @@ SLOTS = 6  # candidates; the first on a day without another issue is used
 FIELD_NAMES = {"slot": "at", "when": "at"}
 
 
-class ScheduleIn(Schema):
+class ScheduleIn(RequestBody):
     """at: a time, or the next slot of the rhythm. segment: as for the rehearsal.
 
     readers: how many would get it, as the rehearsal says; needed above the number that the publication names.
     """
 
-    model_config = ConfigDict(extra="forbid")
     at: AnyTime | Literal["next-slot"]
     readers: Annotated[int | None, Field(ge=0)] = None
     segment: Segment = ""
@@ -257,8 +255,7 @@ def schedule_issue(request: ApiRequest, number: IssueNumber, when: ScheduleIn) -
     require_alert_recipient()
     segment = valid_segment(when.segment, pointer="/segment")
     letter, form = freeze_letter(issue), _form(issue, when, now)
-    if not form.is_valid():
-        raise form_problem(form, FIELD_NAMES)
+    check_form(form, FIELD_NAMES)
     if reasons := obstacles(issue, form.send_at or form.begins, letter=letter):
         raise Problem("conflict", " ".join(reasons))
     _refuse_unless_rehearsed(issue, segment, letter, now)

@@ -5,24 +5,21 @@ from typing import Annotated, Any
 
 from django.conf import settings
 from django.db.models import Q
-from django.forms import modelform_factory
 from django.shortcuts import get_object_or_404
 from ninja import File, Form, Query, Schema, UploadedFile
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from newsletter.api.auth import FORM, ApiRequest
+from newsletter.api.auth import FORM, ApiRequest, RequestBody
 from newsletter.api.cursors import PageOf, PageQuery, paginate
 from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, page_response, to_dict
-from newsletter.api.problems import form_problem
-from newsletter.posts.forms import ImageForm
+from newsletter.api.problems import check_form
+from newsletter.posts.forms import AltForm, ImageForm
 from newsletter.posts.models import Image
 from newsletter.posts.tasks import finish_pictures
-from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.task_queue import enqueue_on_commit
 
 pictures = EndpointRouter(tags=["pictures"])
 ALT_MAX = 200
-AltForm = modelform_factory(Image, form=CleanTextModelForm, fields=("alt",))
 Alt = Annotated[str, Field(min_length=1, max_length=ALT_MAX)]
 
 
@@ -40,10 +37,9 @@ class PictureOut(Schema):
     uploaded_at: datetime
 
 
-class AltIn(Schema):
+class AltIn(RequestBody):
     """alt: what the picture says, for those who do not see it."""
 
-    model_config = ConfigDict(extra="forbid")
     alt: Alt
 
 
@@ -67,26 +63,24 @@ def read_picture(request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002 - t
     return ApiResponse(_to_json(_picture(id)))
 
 
-@pictures.makes("/pictures", scope="posts:write", permissions=("posts.add_image",), returns=PictureOut, takes=FORM)
+@pictures.creates("/pictures", scope="posts:write", permissions=("posts.add_image",), returns=PictureOut, takes=FORM)
 def upload_picture(request: ApiRequest, file: File[UploadedFile], alt: Form[Alt]) -> ApiResponse:
     """Upload a picture, at most 10 MB. The same content again is the same picture, with the new words."""
     form = ImageForm({"alt": alt}, {"file": file})
-    if not form.is_valid():
-        raise form_problem(form, {})
+    check_form(form)
     image = form.save()
     enqueue_on_commit(finish_pictures)
     return ApiResponse(_to_json(_picture(image.digest)), status=201, location=f"/api/v1/pictures/{image.digest}")
 
 
-@pictures.changes("/pictures/{id}", scope="posts:write", permissions=("posts.change_image",), returns=PictureOut)
+@pictures.modifies("/pictures/{id}", scope="posts:write", permissions=("posts.change_image",), returns=PictureOut)
 def change_picture(request: ApiRequest, id: str, change: AltIn) -> ApiResponse:  # noqa: A002 - see read_picture
     """Change what a picture says."""
     Image.objects.select_for_update().filter(digest=id).first()  # as a tag
     image = _picture(id)
     check_if_match(request, etag_of(_to_json(image)))
     form = AltForm({"alt": change.alt}, instance=image)
-    if not form.is_valid():
-        raise form_problem(form, {})
+    check_form(form)
     form.save()
     return ApiResponse(_to_json(_picture(id)))
 

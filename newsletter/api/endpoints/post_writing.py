@@ -5,15 +5,14 @@ from functools import partial
 from typing import Annotated, Any
 
 from django.utils import timezone
-from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from newsletter.api.auth import ApiRequest, require_permission, require_scope
+from newsletter.api.auth import ApiRequest, RequestBody, require_permission, require_scope
 from newsletter.api.endpoint import ApiResponse, AwareTime, PathId, check_if_match, etag_of
 from newsletter.api.endpoints.posts import PostOut, get_post, posts_json, posts_router
-from newsletter.api.problems import FieldError, Problem, form_problem
+from newsletter.api.problems import FieldError, Problem, check_form
 from newsletter.posts.forms import TAGS_MAX, PostForm
-from newsletter.posts.json_saves import CHANGED_ELSEWHERE, StaleTextError
+from newsletter.posts.json_saves import StaleTextError
 from newsletter.posts.models import BODY_MAX, SERIES_TITLE_MAX, TAG_NAME_MAX, Post, WorkingCopy
 from newsletter.posts.storing import PUBLISH_PERMISSION, UNVERSIONED_FIELDS, store_relations, store_text, withdraw_posts
 from newsletter.publication.changes import Change
@@ -28,8 +27,7 @@ def save_post(request: ApiRequest, post: Post, changes: Mapping[str, Any], *, up
     """
     is_new = post.pk is None
     form = _form(post, changes)
-    if not form.is_valid():
-        raise Problem("changed") if form.has_error("__all__", CHANGED_ELSEWHERE) else form_problem(form, FIELD_NAMES)
+    check_form(form, FIELD_NAMES)
     if not (is_new or update_live or form.changed_data):
         return post
     _refuse_unless_allowed(request, post)
@@ -46,9 +44,8 @@ def _form(post: Post, changes: Mapping[str, Any]) -> PostForm:
         typed["tag_names"] = "、".join(changes["tags"])
     if "published_at" in changes:
         typed["published_at"] = _written(changes["published_at"])
-    form = PostForm(
-        {name: value if value is not None else "" for name, value in (shown | typed).items()}, instance=post
-    )
+    values = {name: "" if value is None else value for name, value in (shown | typed).items()}
+    form = PostForm(values, instance=post)
     _refuse_frozen_words(form, changes)
     return form
 
@@ -96,7 +93,7 @@ Body = Annotated[str, Field(max_length=BODY_MAX)]
 TagName = Annotated[str, Field(min_length=1, max_length=TAG_NAME_MAX)]
 
 
-class PostChanges(Schema):
+class PostChanges(RequestBody):
     """What is to be other than it is; what is not named stays. published_at: null makes a draft of it.
 
     tags: names; one that is new is made. cover: the id of a picture. series: a title; one that is new is made, and null
@@ -104,7 +101,6 @@ class PostChanges(Schema):
     series_number ask for the scope posts:publish. A page is unlisted.
     """
 
-    model_config = ConfigDict(extra="forbid")
     title: Title = ""
     body: Body = ""
     summary: Annotated[str, Field(max_length=200)] = ""
@@ -126,15 +122,14 @@ class PostIn(PostChanges):
     body: Annotated[Body, Field(min_length=1)]
 
 
-@posts_router.makes("/posts", scope="posts:write", permissions=ADD, returns=PostOut)
+@posts_router.creates("/posts", scope="posts:write", permissions=ADD, returns=PostOut)
 def create_post(request: ApiRequest, new: PostIn) -> ApiResponse:
     """Write a new post."""
-    changes = _asked(request, new)
-    post = save_post(request, Post(), changes)
+    post = save_post(request, Post(), _asked(request, new))
     return _answer(request, post.pk, status=201)
 
 
-@posts_router.changes("/posts/{number:number}", scope="posts:write", permissions=CHANGE, returns=PostOut)
+@posts_router.modifies("/posts/{number:number}", scope="posts:write", permissions=CHANGE, returns=PostOut)
 def change_post(request: ApiRequest, number: PathId, change: PostChanges) -> ApiResponse:
     """Change a post. Of a published one readers see the new text when it is published again."""
     post = _seen(request, number)

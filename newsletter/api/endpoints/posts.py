@@ -9,9 +9,9 @@ from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Query, Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from newsletter.api.auth import ApiRequest
+from newsletter.api.auth import ApiRequest, RequestBody
 from newsletter.api.cursors import PageOf, PageQuery, paginate
 from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, PathId, page_response, to_dict
 from newsletter.desk.editor_api import ALL_RULES, check_result, fixed_text
@@ -123,10 +123,9 @@ WRITE_PERMISSIONS = ("posts.change_post",)
 Rule = Annotated[str, Field(json_schema_extra={"enum": [ALL_RULES, *RULES]})]
 
 
-class TextIn(Schema):
+class TextIn(RequestBody):
     """A text that need not be saved."""
 
-    model_config = ConfigDict(extra="forbid")
     body: Annotated[str, Field(max_length=BODY_MAX)]
 
 

@@ -1,5 +1,6 @@
 """Readers: search, sign-up, actions, deliveries and export."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -8,12 +9,21 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Query, Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from newsletter.api.auth import ApiRequest
+from newsletter.api.auth import ApiRequest, RequestBody
 from newsletter.api.cursors import Page, PageOf, PageQuery, decode_cursor, encode_cursor, paginate
-from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_dict
-from newsletter.api.problems import Problem, form_problem
+from newsletter.api.endpoint import (
+    ApiResponse,
+    EndpointRouter,
+    PathId,
+    View,
+    check_if_match,
+    etag_of,
+    page_response,
+    to_dict,
+)
+from newsletter.api.problems import Problem, check_form
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.desk.readers.reader_actions import NOT_DONE_TEXTS, READER_ACTIONS, apply_action
 from newsletter.desk.readers.timeline import deliveries_before
@@ -46,7 +56,7 @@ class ConsentOut(Schema):
 
 
 class ReaderOut(Schema):
-    """state: suppressed whatever else is so, for no mail goes to that address. suppressed: why."""
+    """state: “suppressed” takes precedence over all others. suppressed: the reason, or null."""
 
     id: int
     email: str
@@ -94,13 +104,13 @@ class ReaderQuery(PageQuery):
     """
 
     q: Annotated[str, Query(max_length=ADDRESS_LENGTH_MAX)] = ""
-    state: Literal["pending", "active", "paused", "unsubscribed", "suppressed"] | None = None
+    state: State | None = None
     tag: Annotated[str, Query(max_length=TAGS_LENGTH_MAX)] = ""
     source: Literal["web", "import", "hand", "api"] | None = None
     joined_from: date | None = None
     joined_to: date | None = None
 
-    def among(self, found: SubscriberQuerySet) -> SubscriberQuerySet:
+    def filter_readers(self, found: SubscriberQuerySet) -> SubscriberQuerySet:
         for name, narrow in READER_FILTERS.items():
             if value := getattr(self, name):
                 found = narrow(found, str(value))
@@ -109,8 +119,8 @@ class ReaderQuery(PageQuery):
 
 @readers.reads("/readers", scope="readers:read", permissions=VIEW_PERMISSIONS, returns=PageOf[ReaderOut])
 def list_readers(request: ApiRequest, wanted: Query[ReaderQuery]) -> ApiResponse:
-    """A page of readers, the newest first. Nobody counts them."""
-    found, term = wanted.among(Subscriber.objects.all()), wanted.q.strip()
+    """A page of readers, the newest first. There is no total count."""
+    found, term = wanted.filter_readers(Subscriber.objects.all()), wanted.q.strip()
     if term:
         page = _page_of_found(found, term, wanted)
     else:
@@ -124,13 +134,13 @@ def _page_of_found(found: SubscriberQuerySet, text: str, wanted: ReaderQuery) ->
     behind, term = {}, SearchTerm.parse(found, text)
     if wanted.cursor:  # every page uses the interpretation of the first
         below, oldest = decode_cursor(wanted.cursor, 2)
-        behind, term = {"pk__lt": below}, SearchTerm(text, oldest=oldest)
+        behind, term = {"pk__lt": below}, SearchTerm(text, oldest_id=oldest)
     for part in term.parts(found):
         keys += part.filter(**behind).order_by("-pk").values_list("pk", flat=True)[: wanted.limit + 1 - len(keys)]
         if len(keys) > wanted.limit:
             break
     rows = list(Subscriber.objects.filter(pk__in=keys[: wanted.limit]).for_listing().order_by("-pk"))
-    return Page(rows, encode_cursor([keys[wanted.limit - 1], term.oldest]) if len(keys) > wanted.limit else "")
+    return Page(rows, encode_cursor([keys[wanted.limit - 1], term.oldest_id]) if len(keys) > wanted.limit else "")
 
 
 @readers.reads("/readers/{number:number}", scope="readers:read", permissions=VIEW_PERMISSIONS, returns=OneReaderOut)
@@ -148,10 +158,9 @@ CHANGE_PERMISSIONS = ("subscribers.see_readers", "subscribers.change_subscriber"
 CONSENT_LENGTH_MAX = 2000
 
 
-class ReaderIn(Schema):
+class ReaderIn(RequestBody):
     """consent: the words by which they asked for it, as your form shows them."""
 
-    model_config = ConfigDict(extra="forbid")
     email: Annotated[str, Field(min_length=3, max_length=ADDRESS_LENGTH_MAX)]
     consent: Annotated[str, Field(min_length=1, max_length=CONSENT_LENGTH_MAX)]
     name: Annotated[str, Field(max_length=NAME_MAX)] = ""
@@ -164,15 +173,14 @@ class AskedOut(Schema):
     status: str
 
 
-@readers.makes("/readers", scope="readers:write", permissions=CHANGE_PERMISSIONS, returns=AskedOut, status=202)
+@readers.creates("/readers", scope="readers:write", permissions=CHANGE_PERMISSIONS, returns=AskedOut, status=202)
 def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
-    """Have somebody asked by mail whether they want the newsletter."""
+    """Sign up an address: send it a confirmation mail (double opt-in)."""
     now = timezone.now()
     if not Publication.objects.current().takes_readers:
         raise Problem("conflict", _("New readers are not taken at the moment."))
     form = SignupForm({"email": new.email, "name": new.name, "sure": "1"})
-    if not form.is_valid():
-        raise form_problem(form, {})
+    check_form(form)
     if seconds := retry_after_seconds(
         "signup-api", str(request.auth.pk), limit=SIGNUPS_PER_HOUR_MAX, seconds=HOUR_SECONDS, now=now
     ):
@@ -180,7 +188,7 @@ def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
     how = ConsentDetails(f"api:{request.auth.name}", new.consent, notice=privacy.notice_text())
     email = form.cleaned_data["email"]
     if signup.sign_up(email, how, now, who=signup.SignupDetails(form.cleaned_data["name"])):
-        enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+        enqueue_on_commit(tasks.send_confirmations)  # if the queue is down, beat sends it within ten seconds
     return ApiResponse({"email": email, "status": "asked"}, status=202, etag="")
 
 
@@ -188,10 +196,9 @@ WRITE_SCOPE = "readers:write"
 SUCCESSFUL_RESULTS = {ReaderActionResult.DONE, ReaderActionResult.ALREADY}
 
 
-class ReasonIn(Schema):
-    """reason: it stands in the story of the reader, with your account and token."""
+class ReasonIn(RequestBody):
+    """reason: shown in the reader's timeline, with your account and token."""
 
-    model_config = ConfigDict(extra="forbid")
     reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
 
 
@@ -205,51 +212,42 @@ class PauseReaderIn(ReasonIn):
     until_on: date
 
 
-@readers.makes(
-    "/readers/{number:number}/tag", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
-)
+def _reader_action(name: str) -> Callable[[View], View]:
+    path = f"/readers/{{number:number}}/{name}"
+    return readers.creates(path, scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200)
+
+
+@_reader_action("tag")
 def tag_reader(request: ApiRequest, number: PathId, options: TagReaderIn) -> ApiResponse:
     """Give a tag to a reader."""
     return _act(number, "tag", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/untag", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
-)
+@_reader_action("untag")
 def untag_reader(request: ApiRequest, number: PathId, options: TagReaderIn) -> ApiResponse:
     """Take a tag from a reader."""
     return _act(number, "untag", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/pause", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
-)
+@_reader_action("pause")
 def pause_reader(request: ApiRequest, number: PathId, options: PauseReaderIn) -> ApiResponse:
-    """Let no issue go to a reader until a day. A longer pause of their own stands."""
+    """Pause a reader until a date; a longer pause is kept."""
     return _act(number, "pause", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/resume", scope=WRITE_SCOPE, permissions=CHANGE_PERMISSIONS, returns=ReaderOut, status=200
-)
+@_reader_action("resume")
 def resume_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> ApiResponse:
     """End the pause of a reader."""
     return _act(number, "resume", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/unsubscribe",
-    scope=WRITE_SCOPE,
-    permissions=CHANGE_PERMISSIONS,
-    returns=ReaderOut,
-    status=200,
-)
+@_reader_action("unsubscribe")
 def unsubscribe_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> ApiResponse:
-    """Let a reader leave. They come back by signing up and confirming again."""
+    """Unsubscribe a reader. They come back by signing up and confirming again."""
     return _act(number, "unsubscribe", options)
 
 
-@readers.changes(
+@readers.modifies(
     "/readers/{number:number}",
     scope=WRITE_SCOPE,
     permissions=(*CHANGE_PERMISSIONS, "subscribers.delete_subscriber"),
@@ -267,18 +265,15 @@ def erase_reader(request: ApiRequest, number: PathId) -> HttpResponse:
 
 def _act(number: int, name: str, options: ReasonIn) -> ApiResponse:
     reader, act = get_object_or_404(Subscriber, pk=number), READER_ACTIONS[name]
-    typed: dict[str, Any] = options.model_dump(mode="json")
-    form = act.form(typed)
-    if not form.is_valid():
-        raise form_problem(form, {})
+    form = act.form(options.model_dump(mode="json"))
+    check_form(form)
     if other := set(apply_action(reader, act, form)) - SUCCESSFUL_RESULTS:
         raise Problem("conflict", str(NOT_DONE_TEXTS[other.pop()]))
-    item = reader_json(number)
-    return ApiResponse(item)
+    return ApiResponse(reader_json(number))
 
 
 class DeliveryOut(Schema):
-    """mailing: its number within ours. kind: issue or correction. words: the server's own, as it answered last.
+    """mailing: its number within ours. kind: issue or correction. words: the last reply of the mail server.
 
     state: queued, deferred, sent, failed, uncertain or skipped. at: when it was sent, or became uncertain.
     """
@@ -338,7 +333,7 @@ class ExportQuery(Schema):
 
 @readers.reads("/readers/export", scope="readers:export", permissions=EXPORT_PERMISSIONS, returns=None)
 def export_readers(request: ApiRequest, wanted: Query[ExportQuery]) -> ApiResponse | StreamingHttpResponse:
-    """Take the list of readers away, the first who came first. A suppressed address has the reason as its state."""
+    """Export all readers, oldest first. A suppressed address has the reason as its state."""
     everybody = Subscriber.objects.all()
     if wanted.format == "csv":
         return csv_download_response(csv_lines(everybody), f"readers-{timezone.localdate()}.csv")

@@ -7,13 +7,13 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Query, Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from newsletter.api.auth import ApiRequest
+from newsletter.api.auth import ApiRequest, RequestBody
 from newsletter.api.cursors import PageOf, PageQuery, paginate
 from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_dict
 from newsletter.api.endpoints.readers import VIEW_PERMISSIONS
-from newsletter.api.problems import Problem, form_problem
+from newsletter.api.problems import Problem, check_form
 from subscribers import author_actions
 from subscribers.addresses import ADDRESS_LENGTH_MAX
 from subscribers.forms import SuppressionForm
@@ -41,8 +41,7 @@ class SuppressionQuery(PageQuery):
     reason: Reason | None = None
 
 
-class SuppressionIn(Schema):
-    model_config = ConfigDict(extra="forbid")
+class SuppressionIn(RequestBody):
     email: Annotated[str, Field(min_length=3, max_length=ADDRESS_LENGTH_MAX)]
     note: Annotated[str, Field(max_length=500)] = ""
 
@@ -67,7 +66,7 @@ def read_suppression(request: ApiRequest, number: PathId) -> ApiResponse:
     return ApiResponse(_to_json(get_object_or_404(Suppression, pk=number)))
 
 
-@suppressions.makes(
+@suppressions.creates(
     "/suppressions",
     scope="readers:write",
     permissions=(*VIEW_PERMISSIONS, "subscribers.add_suppression"),
@@ -77,13 +76,12 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> ApiResponse:
     """Let no mail go to an address any more, whoever it belongs to."""
     manual = Suppression.Reason.MANUAL
     form = SuppressionForm({"email": new.email, "note": new.note, "reason": manual}, instance=Suppression())
-    if not form.is_valid():
-        raise form_problem(form, {})
+    check_form(form)
     author_actions.add_suppression(form.instance)
     return ApiResponse(_to_json(form.instance), status=201, location=f"/api/v1/suppressions/{form.instance.pk}")
 
 
-@suppressions.changes(
+@suppressions.modifies(
     "/suppressions/{number:number}",
     scope="readers:write",
     permissions=(*VIEW_PERMISSIONS, "subscribers.delete_suppression"),

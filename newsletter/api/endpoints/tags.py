@@ -7,12 +7,12 @@ from django.db.models import Count
 from django.forms import modelform_factory
 from django.shortcuts import get_object_or_404
 from ninja import Query, Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from newsletter.api.auth import ApiRequest
+from newsletter.api.auth import ApiRequest, RequestBody
 from newsletter.api.cursors import PageOf, PageQuery, paginate
 from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response, to_dict
-from newsletter.api.problems import form_problem
+from newsletter.api.problems import check_form
 from newsletter.posts.admin import reindex
 from newsletter.posts.models import TAG_NAME_MAX, Tag
 from newsletter.publication.forms import CleanTextModelForm
@@ -31,10 +31,9 @@ class TagOut(Schema):
     posts: int
 
 
-class TagChanges(Schema):
+class TagChanges(RequestBody):
     """What is to be other than it is. slug: the end of its address."""
 
-    model_config = ConfigDict(extra="forbid")
     name: Annotated[str, Field(min_length=1, max_length=TAG_NAME_MAX)] = ""
     slug: Annotated[str, Field(min_length=1, max_length=60, pattern="^[-a-zA-Z0-9_]+$")] = ""
 
@@ -52,15 +51,14 @@ def read_tag(request: ApiRequest, number: PathId) -> ApiResponse:
     return ApiResponse(_to_json(_tag(number)))
 
 
-@tags.changes("/tags/{number:number}", scope="posts:write", permissions=("posts.change_tag",), returns=TagOut)
+@tags.modifies("/tags/{number:number}", scope="posts:write", permissions=("posts.change_tag",), returns=TagOut)
 def change_tag(request: ApiRequest, number: PathId, change: TagChanges) -> ApiResponse:
     """Change the name of a tag or the end of its address."""
     Tag.objects.select_for_update().filter(pk=number).first()  # lock it until If-Match is checked
     tag = _tag(number)
     check_if_match(request, etag_of(_to_json(tag)))
     form = TagForm({"name": tag.name, "slug": tag.slug} | change.model_dump(exclude_unset=True), instance=tag)
-    if not form.is_valid():
-        raise form_problem(form, {})
+    check_form(form)
     form.save()
     if "name" in form.changed_data:
         reindex(tag.posts.all())

@@ -63,12 +63,8 @@ def _post_data(call: Call, now: datetime) -> Payload | None:
 
 
 def _mailing_data(call: Call, now: datetime) -> Payload | None:
-    steps = (
-        MailingStep.objects.filter(pk=call.about or 0)
-        .select_related("mailing__issue")
-        .defer("mailing__html", "mailing__text")
-    )
-    if (step := steps.first()) is None:
+    steps = MailingStep.objects.select_related("mailing__issue").defer("mailing__html", "mailing__text")
+    if (step := steps.filter(pk=call.about or 0).first()) is None:
         return None
     data = _issue_data(step.mailing.issue) | {"mailing": step.mailing_id, "kind": step.mailing.kind}
     if call.event == HookEventType.SCHEDULED:

@@ -29,10 +29,7 @@ class HookEventType(models.TextChoices):
 
 READER_EVENTS = (HookEventType.CONFIRMED, HookEventType.LEFT, HookEventType.SUPPRESSED)
 MAILING_EVENTS = (HookEventType.SCHEDULED, HookEventType.BEGUN, HookEventType.PAUSED, HookEventType.SENT)
-EVENT_CHOICES = [
-    (event.value, event.label) for event in HookEventType if event != HookEventType.TEST
-]  # offered to authors
-
+EVENT_CHOICES = [choice for choice in HookEventType.choices if choice[0] != HookEventType.TEST]  # offered to authors
 
 HOOKS_MAX = 10
 CALL_RETENTION = timedelta(days=45)  # how long calls can be seen and replayed

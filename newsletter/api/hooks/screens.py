@@ -70,18 +70,13 @@ DOT_CLASSES = {Call.State.SENT: "good", Call.State.FAILED: "bad", Call.State.HEL
 
 @require_safe
 def webhooks(request: HttpRequest) -> HttpResponse:
-    hooks = list(Hook.objects.all())
-    rows = [
-        {
-            "hook": hook,
-            "state": hook_state(hook),
-            "last": max(_newest_calls(hook, 1), key=lambda call: call.tried_at or call.at, default=None),
-        }
-        for hook in hooks
-    ]
-    return _page(
-        request, "list", gettext("Webhooks"), {"rows": rows, "is_full": len(hooks) >= HOOKS_MAX, "max": HOOKS_MAX}
-    )
+    rows = [{"hook": hook, "state": hook_state(hook), "last": _last_call(hook)} for hook in Hook.objects.all()]
+    context = {"rows": rows, "is_full": len(rows) >= HOOKS_MAX, "max": HOOKS_MAX}
+    return _page(request, "list", gettext("Webhooks"), context)
+
+
+def _last_call(hook: Hook) -> Call | None:
+    return max(_newest_calls(hook, 1), key=lambda call: call.tried_at or call.at, default=None)
 
 
 def hook_state(hook: Hook) -> tuple[str, str]:
@@ -122,11 +117,8 @@ def _hook_form(request: HttpRequest, hook: Hook, now: datetime) -> HttpResponse:
             permissions.check_permissions(request, permissions.EXPORT_READERS)
         hook = form.save()
         hook.subscribe_to(form.cleaned_data["events"], now)
-        Change.objects.log(
-            Change.Action.ADDED if is_new else Change.Action.CHANGED,
-            [hook],
-            {"fields": [] if is_new else form.changed_data},
-        )
+        action = Change.Action.ADDED if is_new else Change.Action.CHANGED
+        Change.objects.log(action, [hook], {"fields": [] if is_new else form.changed_data})
         if is_new:
             request.session[NEW_HOOK_SESSION_KEY] = hook.pk
         return redirect("admin:webhook", hook.pk)

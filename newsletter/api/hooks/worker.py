@@ -52,13 +52,8 @@ def _record_posts_for(subscription: HookEvent, now: datetime) -> int:
     if not new.exists():
         return 0
     with transaction.atomic():
-        Hook.objects.select_for_update(no_key=True).get(
-            pk=subscription.hook_id
-        )  # another worker may look at the same time
-        calls = [
-            Call(hook_id=subscription.hook_id, event=HookEventType.PUBLISHED, about=pk, at=at or now)
-            for pk, at in new.all()
-        ]
+        hook = Hook.objects.select_for_update(no_key=True).get(pk=subscription.hook_id)  # against a second worker
+        calls = [Call(hook=hook, event=HookEventType.PUBLISHED, about=pk, at=at or now) for pk, at in new.all()]
         Call.objects.bulk_create(calls)
     return len(calls)
 

@@ -192,7 +192,7 @@ def keep_entry(found: PostImport, place: int, step: PostStep, entry: PostReport,
         **(_mailed(post, now) if post and found.is_trial else {}),  # later it is what the author has corrected
     }
     PostImportEntry.objects.update_or_create(post_import=found, place=place, defaults=values)
-    _add(found, entry, kind, len(step.placed))
+    _add(found, entry, kind, len(step.illustrations))
 
 
 def _mailed(post: PostFile, now: datetime) -> dict[str, Any]:

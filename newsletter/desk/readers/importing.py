@@ -216,7 +216,7 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
         "first_rows": samples,
         "problem": problem,
     }
-    context |= {"encoding": table.encoding, "program": table.columns.program.name}
+    context |= {"encoding": table.encoding, "program": table.columns.export_format.name}
     return _page(request, "columns", context, status=400 if problem else 200)
 
 
@@ -228,7 +228,7 @@ def columns_of(table: Table, samples: list[list[str]], chosen: Any) -> list[Colu
             cells = [row[number][:60] for row in samples if row[number : number + 1] and row[number].strip()]
             field = chosen.get(f"column-{number}", chosen.get(name))
             if field not in {*FIELD_LABELS, IGNORED_FIELD}:
-                field = table.columns.program.field_of(key)
+                field = table.columns.export_format.field_of(key)
             found.setdefault(key, Column(number, name, cells, UNDECIDED if field is None else field))
     return list(found.values())
 

@@ -103,7 +103,6 @@ ISSUES_PLACEHOLDER = "<!-- issues -->"
 
 
 def write_page(file: IO[bytes], contents: YearContents, request: HttpRequest) -> None:
-    """Write the printable page, an issue at a time."""
     page = render_to_string("issues/year_print.html", {"contents": contents}, request)
     before, after = page.split(ISSUES_PLACEHOLDER)
     file.write(before.rstrip(" ").encode())

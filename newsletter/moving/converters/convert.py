@@ -71,7 +71,6 @@ def convert(
 
 
 def _unpack(files: Files, folder: Path) -> None:
-    """Copy a folder of posts."""
     with new_folder(folder) as part:
         for name in files.names:
             if name == layout.ACCOUNT or name.startswith((f"{layout.POSTS}/", f"{layout.PICTURES}/")):

@@ -44,11 +44,11 @@ class Medium(Converter):
     def read_post(self, name: str) -> ConvertedPost:
         text = self.files.text(name)
         page = parse(text)
-        content = page.with_class("e-content")
+        content = page.first_with_class("e-content")
         if content is None:
             raise Rejected("it is no story of Medium")
         title, summary = _words_of(page, "p-name"), _words_of(page, "p-summary")
-        published = page.with_class("dt-published")
+        published = page.first_with_class("dt-published")
         is_reply = published is not None and _is_reply(content, title)
         original = count_html(found[0] if (found := _TEXT.search(text)) else serialised(content))
         before = count_html(serialised(content))
@@ -56,7 +56,7 @@ class Medium(Converter):
         body, remarks = convert_html(serialised(content))
         if effect := difference(before, count_html(serialised(content))):
             remarks.append(Remark("stands above the text now", f"{title} {summary}".strip(), False, effect))
-        canonical = page.with_class("p-canonical")
+        canonical = page.first_with_class("p-canonical")
         address = urlsplit(canonical.attrs.get("href", "")).path if canonical else ""
         stem = name.rpartition("/")[2].removesuffix(".html")
         number = _NUMBER.search(stem) or _NUMBER.search(address)
@@ -68,7 +68,7 @@ class Medium(Converter):
             body=body,
             slug=slug_from_title(title),
             summary=summary if summary != title else "",
-            tags=tuple(tag.line for tag in page.walk() if "p-tag" in tag.classes),
+            tags=tuple(tag.single_line_text for tag in page.walk() if "p-tag" in tag.classes),
             date=read_date(published.attrs.get("datetime", ""), UTC) if published else None,
             is_unlisted=is_reply,
             addresses=tuple(dict.fromkeys(filter(None, (address, f"/p/{number[1]}" if number else "")))),
@@ -99,12 +99,12 @@ def _source(name: str) -> str:
 def _is_reply(content: Node, title: str) -> bool:
     """A response to another story: the title repeats its beginning; no headings, no pictures."""
     has_parts = content.first("h1", "h2", "h3", "h4", "figure", "pre") is not None
-    return not title or (content.line.startswith(title.rstrip("… .")) and not has_parts)
+    return not title or (content.single_line_text.startswith(title.rstrip("… .")) and not has_parts)
 
 
 def _words_of(page: Node, name: str) -> str:
-    found = page.with_class(name)
-    return found.line if found else ""
+    found = page.first_with_class(name)
+    return found.single_line_text if found else ""
 
 
 def _drop_head(content: Node, head: dict[str, str]) -> None:
@@ -112,7 +112,7 @@ def _drop_head(content: Node, head: dict[str, str]) -> None:
 
     def is_head(child: Node | str) -> bool:
         named = (text for name, text in head.items() if isinstance(child, Node) and name in child.classes)
-        return isinstance(child, Node) and any(text and child.line == text for text in named)
+        return isinstance(child, Node) and any(text and child.single_line_text == text for text in named)
 
     for node in [content, *content.walk()]:
         node.children = [child for child in node.children if not is_head(child)]

@@ -22,7 +22,7 @@ type Field = models.Field[Any, Any]
 GUARDED = (*FORMULA_STARTS, "'")
 # Columns of older exports that no model has any more.
 DROPPED_COLUMNS = frozenset(
-    {"hub", "certified_at", "packed_at", "settled_at", "old_links_of", "asked", "asked_on", "characters"}
+    {"hub", "certified_at", "packed_at", "settled_at", "old_links_of", "characters", "asked", "asked_on"}
 )
 
 

@@ -1,4 +1,4 @@
-"""Moves pictures of a folder into the library, and rewrites their addresses in the text."""
+"""Imports the pictures of a folder into the library and rewrites their addresses in the text."""
 
 import re
 from concurrent.futures import Executor, Future
@@ -31,7 +31,7 @@ class Illustration:
         """Write its files, without a row. Raises OSError."""
         Image.objects.write(self.picture, self.name)
 
-    def keep(self) -> Image:
+    def store(self) -> Image:
         """Add it to the library; its sizes are made in the background."""
         return Image.objects.get_or_store(self.picture, self.name, self.alt, defer_sizes=True)[0]
 
@@ -39,13 +39,13 @@ class Illustration:
 class PostPictures:
     """Pictures of one post, prepared in a thread pool: Pillow releases the GIL."""
 
-    def __init__(self, root: Path, account: ConversionReport, pool: Executor) -> None:
-        self.root, self.account, self.pool = root, account, pool
+    def __init__(self, root: Path, report: ConversionReport, pool: Executor) -> None:
+        self.root, self.report, self.pool = root, report, pool
         self.futures: dict[str, Future[Picture]] = {}
-        self.placed: dict[str, Illustration | None] = {}
+        self.illustrations: dict[str, Illustration | None] = {}
         self.remarks: list[Remark] = []
 
-    def begin(self, *texts: str) -> None:
+    def submit(self, *texts: str) -> None:
         """Submit the pictures of these texts to the pool."""
         for found in _MEDIA_ADDRESS.finditer("\n".join(texts)):
             name = picture_path(found["address"])
@@ -54,8 +54,8 @@ class PostPictures:
 
     def illustration(self, address: str, alt: str) -> Illustration | None:
         """Wait for a picture of the folder; None, and a remark, if it cannot be read."""
-        if address in self.futures and address not in self.placed:
-            name, self.placed[address] = address.rpartition("/")[2], None
+        if address in self.futures and address not in self.illustrations:
+            name, self.illustrations[address] = address.rpartition("/")[2], None
             try:
                 picture = self.futures[address].result()
             except (FolderError, PictureError) as error:
@@ -64,10 +64,10 @@ class PostPictures:
                 return None
             known = Image.objects.filter(digest=picture.digest).values_list("name", flat=True).first()
             words = " ".join(alt.split()) or name.rpartition(".")[0]
-            self.placed[address] = Illustration(picture, known or picture.file_name(name), words[:ALT_MAX])
-        return self.placed.get(address)
+            self.illustrations[address] = Illustration(picture, known or picture.file_name(name), words[:ALT_MAX])
+        return self.illustrations.get(address)
 
-    def body(self, body: str) -> str:
+    def rewrite_addresses(self, body: str) -> str:
         """Rewrite addresses of pictures to the library's."""
 
         def placed(found: re.Match[str]) -> str:
@@ -80,11 +80,11 @@ class PostPictures:
         return _MEDIA_ADDRESS.sub(placed, body)
 
     def old_address(self, address: str) -> str:
-        return self.account.pictures.get(picture_path(address).partition("/")[2], address)
+        return self.report.pictures.get(picture_path(address).partition("/")[2], address)
 
 
 def with_old_addresses(text: str, account: ConversionReport) -> str:
-    """Put fetched pictures back to their old addresses: their bytes may differ on each run."""
+    """Restore the original addresses of fetched pictures, whose bytes may differ on each run."""
 
     def restored(found: re.Match[str]) -> str:
         place = picture_path(found["address"]).partition("/")[2]

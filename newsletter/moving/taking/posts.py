@@ -148,7 +148,7 @@ class PostStep:
         """Wait for its pictures, outside of any transaction."""
         if self.file and self.pictures:
             self.cover = self.pictures.illustration(self.file.cover, self.file.cover_alt or self.file.title)
-            self.body = self.pictures.body(self.file.body)
+            self.body = self.pictures.rewrite_addresses(self.file.body)
             self.remarks += self.pictures.remarks
         return self
 
@@ -161,7 +161,7 @@ class PostStep:
             return self._entry()
         html = None
         if self.outcome != "unchanged":
-            for picture in self.placed:
+            for picture in self.illustrations:
                 picture.write()  # no database waits for a bucket
             html = self._write(self.file)
         elif self.post.source_digest != self.digest:
@@ -172,8 +172,8 @@ class PostStep:
         return self._entry(html)
 
     @property
-    def placed(self) -> list[Illustration]:
-        return [one for one in self.pictures.placed.values() if one] if self.pictures else []
+    def illustrations(self) -> list[Illustration]:
+        return [one for one in self.pictures.illustrations.values() if one] if self.pictures else []
 
     def _entry(self, html: str | None = None) -> PostReport:
         title, pk = self.file.title if self.file else "", self.post.pk
@@ -188,17 +188,16 @@ class PostStep:
     def _write(self, file: PostFile) -> str:
         """Write the post; return the page that readers see."""
         post = self.post
-        for picture in self.placed:
-            picture.keep()
+        for picture in self.illustrations:
+            picture.store()
         post.title, post.words, post.summary, post.body = file.title, file.slug, file.summary, self.body
         post.published_at, post.is_web_only, post.is_unlisted = file.date, file.is_web_only, file.is_unlisted
         post.series, post.series_number = _place_in_series(file, post)
-        post.cover = self.cover.keep() if self.cover else None
+        post.cover = self.cover.store() if self.cover else None
         post.source_digest, post.trashed_at = self.digest, None
         post.save()
-        post.tags.set(
-            Tag.objects.get_or_create_named(file.tags, {page.name: page.slug for page in reversed(file.tag_pages)})
-        )
+        slugs = {page.name: page.slug for page in reversed(file.tag_pages)}
+        post.tags.set(Tag.objects.get_or_create_named(file.tags, slugs))
         post.update_picture_links()
         index_post(post)
         html = post.html
@@ -254,7 +253,7 @@ def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> Post
     step = PostStep(losses.name, "", file, post, _outcome(post, digest), digest, remarks, losses)
     if step.outcome != "unchanged":
         step.pictures = PostPictures(folder.root, folder.account, pool)
-        step.pictures.begin(file.cover, file.body)
+        step.pictures.submit(file.cover, file.body)
     return step
 
 
@@ -267,14 +266,14 @@ def _outcome(post: Post, digest: str) -> str:
 
 @dataclass
 class MoveResult:
-    """The result so far. mailed, days: by source, its mailing and its date of publication."""
+    """The result so far. By the source of a post, its mailing and its date."""
 
     report: MoveReport
-    mailed: dict[str, Mailed] = field(default_factory=dict)
-    days: dict[str, datetime | None] = field(default_factory=dict)
+    mailings_by_source: dict[str, Mailed] = field(default_factory=dict)
+    published_at_by_source: dict[str, datetime | None] = field(default_factory=dict)
 
-    def public(self, now: datetime) -> set[str]:
-        return {own for own, at in self.days.items() if at and at <= now}
+    def published_sources(self, now: datetime) -> set[str]:
+        return {own for own, at in self.published_at_by_source.items() if at and at <= now}
 
 
 def take(root: Path, *, dry_run: bool, report: Callable[[PostReport], None]) -> MoveResult:
@@ -284,8 +283,8 @@ def take(root: Path, *, dry_run: bool, report: Callable[[PostReport], None]) -> 
     for step in steps(folder, set()):
         entry = step.dry_run() if dry_run else step.write()
         if file := step.file:
-            made.days[file.source] = file.date
-            made.mailed |= {file.source: file.mailed} if file.mailed else {}
+            made.published_at_by_source[file.source] = file.date
+            made.mailings_by_source |= {file.source: file.mailed} if file.mailed else {}
         made.report.entries.append(entry)
         report(entry)
     if not dry_run:

@@ -32,7 +32,7 @@ DROPPED_TAGS: Final = frozenset(
 )
 INLINE_TAGS: Final = (ALLOWED_ATTRIBUTES.keys() - {"*"}) | OBSOLETE_TAGS
 KNOWN_TAGS: Final = INLINE_TAGS | DROPPED_TAGS
-# If closed, dropped with their content, which the format check reports.
+# Dropped with their content if closed; the format check reports this.
 DROPPED_WITH_CONTENT: Final = frozenset({"iframe", "math", "noscript", "object", "script", "style", "svg", "template"})
 VOID_TAGS: Final = frozenset(
     {"br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
@@ -51,7 +51,7 @@ TAG_NAME: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
 DROPPED_START_TAG: Final = re.compile(
     rf"<({'|'.join(sorted(DROPPED_TAGS | {'iframe'}))})(?=[\s/>])[^<>]*>", re.IGNORECASE
 )
-BLOCK_START_LENGTH_MAX: Final = 40  # characters of a tag's name, with what precedes it
+BLOCK_START_LENGTH_MAX: Final = 40  # characters to read to recognise the start of an HTML block
 UNSUPPORTED_TAGS: Final = frozenset(
     {"title", "textarea", "select", "option", "canvas", "plaintext", "frameset", "base", "meter"}
 )
@@ -161,12 +161,12 @@ def _end_of_iframe(html: str, position: int) -> int:
 
 
 def _tokens(html: str) -> Iterator[HtmlTag]:
-    """Yield all tags outside of comments and of elements that are dropped with their content."""
+    """Yield tags and stray `<`, skipping closed comments and closed elements that are dropped with their content."""
     ends = ClosingTags(html)
     position = html.find("<")
     while position >= 0:
         match = TOKEN.match(html, position)
-        assert match, html[position]  # noqa: S101 - its last branch is empty
+        assert match, html[position]  # noqa: S101 - TOKEN also matches a lone `<`
         name, after = (match["name"] or "").lower(), match.end()
         if match["comment"]:
             end = ends.after("-->", position)
@@ -202,9 +202,8 @@ class ClosingTags:
 
 def replace_iframes(html: str, *, is_mail: bool) -> str:
     """Replace iframes by links: all in mails, all but PLAYER_URLS on pages."""
-    return (
-        IFRAME.sub(lambda iframe: _iframe_or_link(iframe, is_mail=is_mail), html) if "<iframe" in html.lower() else html
-    )
+    has_iframe = "<iframe" in html.lower()
+    return IFRAME.sub(lambda iframe: _iframe_or_link(iframe, is_mail=is_mail), html) if has_iframe else html
 
 
 def _iframe_or_link(iframe: re.Match[str], *, is_mail: bool) -> str:

@@ -22,10 +22,8 @@ BYTES_MAX = 600_000  # of a picture in a mail or a book
 
 NARROW_WIDTH = 640  # pixels: a telephone's width at common densities, half of the original's
 THUMB_WIDTH = 324  # pixels: twice the width of a cover in a list, 9rem of 18 pixels
-QUICK_FORMS, SLOW_FORMS = (
-    ("fallback", "webp", "thumb"),
-    ("avif",),
-)  # made during the upload, and later: AVIF takes a second each
+# Made during the upload, and later: AVIF takes a second each.
+QUICK_FORMS, SLOW_FORMS = ("fallback", "webp", "thumb"), ("avif",)
 
 log = logging.getLogger(__name__)
 

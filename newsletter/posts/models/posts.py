@@ -61,6 +61,11 @@ def free_slug(rows: "models.QuerySet[Any]", *preferred: str) -> str:
     return next(slug for slug in (base if n == 1 else f"{base}-{n}" for n in count(1)) if slug not in taken)
 
 
+def _slug_field() -> "models.SlugField[str, str]":
+    label, hint = pgettext_lazy("of a page", "address"), _("Latin letters, digits and hyphens.")
+    return models.SlugField(label, max_length=60, unique=True, help_text=hint)
+
+
 class TagQuerySet(models.QuerySet["Tag"]):
     def in_use(self, now: datetime) -> "TagQuerySet":
         """Tags of listed posts with `post_count`, most used first."""
@@ -85,12 +90,7 @@ class Tag(models.Model):
     """A subject that posts have in common."""
 
     name = models.CharField(_("name"), max_length=TAG_NAME_MAX, unique=True)
-    slug = models.SlugField(
-        pgettext_lazy("of a page", "address"),
-        max_length=60,
-        unique=True,
-        help_text=_("Latin letters, digits and hyphens."),
-    )
+    slug = _slug_field()
 
     objects = TagQuerySet.as_manager()
 
@@ -127,12 +127,7 @@ class Series(models.Model):
     """Posts that are read in the order of their numbers."""
 
     title = models.CharField(_("title"), max_length=SERIES_TITLE_MAX, unique=True)
-    slug = models.SlugField(
-        pgettext_lazy("of a page", "address"),
-        max_length=60,
-        unique=True,
-        help_text=_("Latin letters, digits and hyphens."),
-    )
+    slug = _slug_field()
     description = models.CharField(
         _("description"), max_length=200, blank=True, help_text=_("What it is about: shown on its page.")
     )
@@ -151,9 +146,7 @@ class Series(models.Model):
         return reverse("posts:series", args=[self.slug])
 
     def next_number(self, post: "Post") -> int:
-        return (
-            Post.with_trash.filter(series=self).exclude(pk=post.pk).aggregate(last=Max("series_number"))["last"] or 0
-        ) + 1
+        return Post.with_trash.exclude(pk=post.pk).series_length(self.pk) + 1
 
 
 class PostQuerySet(models.QuerySet["Post"]):
@@ -267,9 +260,8 @@ class Post(models.Model):
     )
     preview_until = models.DateTimeField(null=True, editable=False)  # of the preview link
     created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
-    document = models.CharField(
-        max_length=32, blank=True, editable=False
-    )  # id of the form that created it, so that a repeated first save makes no second post
+    # Id of the form that created it, so that a repeated first save makes no second post.
+    document = models.CharField(max_length=32, blank=True, editable=False)
     source = models.CharField(max_length=200, blank=True, editable=False)  # importer and the id there
     source_digest = models.CharField(max_length=32, blank=True, editable=False)  # of the imported source
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -368,20 +360,12 @@ class Post(models.Model):
         return self.summary or self.rendering.excerpt
 
     def reading_minutes(self, publication: Publication) -> int:
-        return measures.minutes_to_read(
-            self.rendering.han_count,
-            self.rendering.word_count,
-            han_per_minute=publication.han_per_minute,
-            words_per_minute=publication.words_per_minute,
-        )
+        return measures.minutes_to_read(self.rendering.han_count, self.rendering.word_count, publication)
 
     def findings(self, publication: Publication) -> "list[ProofFinding]":
         """Run the format check with the publication's rules; takes some milliseconds."""
-        return check.check_text(
-            self.body,
-            terms=check.house_terms(publication.name, publication.terms),
-            off=publication.checks_off,
-        )
+        terms = check.house_terms(publication.name, publication.terms)
+        return check.check_text(self.body, terms=terms, off=publication.checks_off)
 
     def objections(self, publication: Publication) -> int:
         return sum(one.rule not in HINTS for one in self.findings(publication))

@@ -1,6 +1,7 @@
 """Redirects from the URLs of an old site."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.db import models
@@ -34,18 +35,16 @@ def lookup_paths(path: str, query: str) -> list[str]:
 class RedirectQuerySet(models.QuerySet["Redirect"]):
     def add_for_post(self, addresses: Iterable[str], post: Post) -> None:
         """Redirect these old URLs to `post`; existing redirects stay."""
-        paths = list(dict.fromkeys(path for path in map(normalise_path, addresses) if path and path != "/"))
-        known = set(self.filter(path__in=paths).values_list("path", flat=True))
-        rows = [Redirect(path=path, post=post) for path in paths if path not in known]
-        self.bulk_create(rows, ignore_conflicts=True)
+        self._add({address: {"post": post} for address in addresses})
 
     def add_targets(self, ends: Mapping[str, str]) -> None:
         """Redirect old URLs to other pages, by URL; existing redirects stay."""
-        targets = {
-            path: target for address, target in ends.items() if (path := normalise_path(address)) and path != "/"
-        }
-        known = set(self.filter(path__in=targets).values_list("path", flat=True))
-        rows = [Redirect(path=path, target=target) for path, target in targets.items() if path not in known]
+        self._add({address: {"target": target} for address, target in ends.items()})
+
+    def _add(self, ends: Mapping[str, Mapping[str, Any]]) -> None:
+        new = {path: end for address, end in ends.items() if (path := normalise_path(address)) and path != "/"}
+        known = set(self.filter(path__in=new).values_list("path", flat=True))
+        rows = [Redirect(path=path, **end) for path, end in new.items() if path not in known]
         self.bulk_create(rows, ignore_conflicts=True)
 
     def matching(self, path: str, query: str) -> "Redirect | None":

@@ -39,7 +39,6 @@ class RenderingQuerySet(models.QuerySet["Rendering"]):
         caches["pages"].delete(rendering_key(source, Publication.objects.current().language))
 
     def outdated(self) -> "RenderingQuerySet":
-        """Rows of former renderer versions."""
         return self.exclude(renderer=RENDERER_VERSION)
 
     def purge(self) -> None:
@@ -91,7 +90,7 @@ def rendering_key(source: str, language: str) -> str:
 
 
 def render_uncached(source: str) -> SafeString:
-    """Sanitised web HTML, not stored: for previews while typing."""
+    """Render sanitised web HTML without reading or writing the cache."""
     digests = re.findall(r"/media/([0-9a-f]{16})/", source)
     pictures = Image.objects.filter(digest__in=digests) if digests else ()
     sizes = {picture.get_absolute_url(): (picture.width, picture.height) for picture in pictures}

@@ -100,9 +100,8 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
     def ensure_recorded(self, post: int, text: PostText, *, saved_at: datetime) -> None:
         """Record a stored text that has no version yet; its author is unknown."""
         if not self.saved_for(post).filter(digest=digest(text)).exists():
-            self._add(
-                post, text, self.saved_for(post).filter(saved_at__lte=saved_at).first(), at=saved_at, by="", via=""
-            )
+            last = self.saved_for(post).filter(saved_at__lte=saved_at).first()
+            self._add(post, text, last, at=saved_at, by="", via="")
 
     def mark(self, posts: Iterable[Any], *, what: str, at: datetime) -> None:
         """Mark the current text of these posts, so that thinning keeps it. what: "published" or "mailed"."""

@@ -55,9 +55,7 @@ def _unpaired(paragraph: str) -> Iterator[int]:
 def _is_number_or_smile(paragraph: str, position: int) -> bool:
     """Is a closing bracket part of `1）` or `：）`?"""
     before = paragraph[max(0, position - 12) : position].rpartition("\n")[2]
-    return (
-        re.search(r"(?:^|[\s，。；：、])(?:\d{1,2}|[a-zA-Z]|[一二三四五六七八九十]+)$|[:：;；^]$", before) is not None
-    )
+    return bool(re.search(r"(?:^|[\s，。；：、])(?:\d{1,2}|[a-zA-Z]|[一二三四五六七八九十]+)$|[:：;；^]$", before))
 
 
 def _split_quotations(plain: str, unpaired: list[tuple[int, int]]) -> set[int]:
@@ -170,9 +168,8 @@ def _stars(text: MaskedSource) -> Iterator[ProofFinding]:
     for match in STARS.finditer(text.plain):
         if (signature := _signature(text.source, match.end())) in after:
             after.remove(signature)
-            yield text.finding(
-                "stars", match.span(), _("These asterisks stay as they are: one of the pair is missing.")
-            )
+            message = _("These asterisks stay as they are: one of the pair is missing.")
+            yield text.finding("stars", match.span(), message)
 
 
 def _signature(source: str, after: int) -> str:

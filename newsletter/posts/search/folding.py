@@ -98,13 +98,13 @@ class QueryTerm:
     """A word or phrase of a query, as tokens of the index."""
 
     text: str
-    whole: tuple[str, ...]
+    whole_tokens: tuple[str, ...]
     prefixes: tuple[str, ...]
 
     @property
     def needs_text_check(self) -> bool:
         """The index does not prove that several tokens are adjacent."""
-        return len(self.whole) + len(self.prefixes) > 1
+        return len(self.whole_tokens) + len(self.prefixes) > 1
 
     @property
     def pattern(self) -> str:

@@ -23,12 +23,12 @@ from newsletter.posts.text.measures import plain_text
 FIELD_WEIGHTS = {"folded_title": 6, "folded_tags": 2, "folded_summary": 1}  # per term found in the column
 LATIN_WORD, SIMILARITY_MIN = re.compile(r"[A-Za-z][A-Za-z0-9+#-]{2,}"), 0.75
 TOKENS_MAX = 60_000  # per document; a tsvector holds 1 MB, and real posts have less than a tenth of this
-# Long columns are read for one page only. `key` is the post's id, and stands before them in the row.
+# The CTE avoids the long columns; they are read only for the rows of the page. For posts, `key` is the post's id.
 _PAGE_SQL = """
 WITH found AS MATERIALIZED (
   SELECT d.id, {points} AS points, COALESCE(p.published_at, d.published_at) AS at
   FROM posts_searchdocument d LEFT JOIN posts_post p {dates} ON p.id = d.key AND d.kind = 'post'
-  WHERE d.id IN ({index}){spread} AND ({shown} OR (d.post_id IS NULL AND d.published_at <= %s))
+  WHERE d.id IN ({index}){phrases} AND ({visibility_sql} OR (d.post_id IS NULL AND d.published_at <= %s))
 )
 SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, page.at AS published_at, page.total
 FROM (
@@ -54,19 +54,19 @@ class Document:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A found document with marked hits, as plain text."""
+    """A search result; title and snippet are split into plain-text parts, hits marked."""
 
     kind: str
     key: int
     url: str
-    title: list[SnippetPart]
-    snippet: list[SnippetPart]
+    title_parts: list[SnippetPart]
+    snippet_parts: list[SnippetPart]
     published_at: datetime
 
 
 @dataclass(frozen=True)
 class ResultPage:
-    """A page of results, best first. total: of all pages."""
+    """A page of results, best first. total: number of results on all pages."""
 
     results: list[SearchResult]
     total: int
@@ -138,8 +138,8 @@ def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0, finds
     wanted = parse_query(query)
     if not wanted:
         return ResultPage([], 0)
-    shown = "p.published_at <= %s" if finds_unlisted else LISTED_SQL
-    rows = list(SearchDocument.objects.raw(*_statement(wanted, now, shown, limit, offset)))
+    visibility_sql = "p.published_at <= %s" if finds_unlisted else LISTED_SQL
+    rows = list(SearchDocument.objects.raw(*_statement(wanted, now, visibility_sql, limit, offset)))
     total = rows[0].total if rows else 0  # type: ignore[attr-defined]
     return ResultPage([_result(row, wanted) for row in rows], total)
 
@@ -151,38 +151,34 @@ def similar_words(query: str, now: datetime) -> list[str]:
     return [known[word] for word in get_close_matches(query.lower(), known, cutoff=SIMILARITY_MIN)]
 
 
-def _statement(wanted: list[QueryTerm], now: datetime, shown: str, limit: int, offset: int) -> tuple[str, list[Any]]:
-    """SQL and its parameters. shown: a condition on `posts_post p`."""
+def _statement(
+    wanted: list[QueryTerm], now: datetime, visibility_sql: str, limit: int, offset: int
+) -> tuple[str, list[Any]]:
+    """SQL and its parameters. visibility_sql: a condition on `posts_post p`."""
     place = _POSITION_FUNCTION[connection.vendor]
     points = [f"CASE WHEN {place}(d.{field}, %s) > 0 THEN {value} ELSE 0 END" for field, value in FIELD_WEIGHTS.items()]
-    spread = [term.text for term in wanted if term.needs_text_check]
+    phrases = [term.text for term in wanted if term.needs_text_check]
     sql = _PAGE_SQL.format(
         points=" + ".join(points * len(wanted)),
         index=INDEX_LOOKUP[connection.vendor],
-        spread=f" AND {place}(d.folded, %s) > 0" * len(spread),
+        phrases=f" AND {place}(d.folded, %s) > 0" * len(phrases),
         dates=DATES_INDEX_HINT[connection.vendor],
-        shown=shown,
+        visibility_sql=visibility_sql,
     )
     at = connection.ops.adapt_datetimefield_value(now)
     texts = [term.text for term in wanted for _field in FIELD_WEIGHTS]
-    return sql, [*texts, _match_expression(wanted), *spread, at, at, limit, offset]
+    return sql, [*texts, _match_expression(wanted), *phrases, at, at, limit, offset]
 
 
 def _match_expression(wanted: list[QueryTerm]) -> str:
-    whole = dict.fromkeys(token for term in wanted for token in term.whole)
-    prefixes = dict.fromkeys(token for term in wanted for token in term.prefixes)
-    return MATCH_BUILDERS[connection.vendor](whole, prefixes)
+    both, whole, prefix = MATCH_SYNTAX[connection.vendor]
+    found = [whole.format(token) for term in wanted for token in term.whole_tokens]
+    found += [prefix.format(token) for term in wanted for token in term.prefixes]
+    return both.join(dict.fromkeys(found))
 
 
-def _fts5(whole: Iterable[str], prefixes: Iterable[str]) -> str:
-    return " AND ".join([f'"{token}"' for token in whole] + [f'"{token}"*' for token in prefixes])
-
-
-def _tsquery(whole: Iterable[str], prefixes: Iterable[str]) -> str:
-    return " & ".join([f"'{token}'" for token in whole] + [f"'{token}':*" for token in prefixes])
-
-
-MATCH_BUILDERS = {"sqlite": _fts5, "postgresql": _tsquery}
+# Of FTS5 and tsquery: “and”, a whole token, and the beginning of one.
+MATCH_SYNTAX = {"sqlite": (" AND ", '"{}"', '"{}"*'), "postgresql": (" & ", "'{}'", "'{}':*")}
 INDEX_LOOKUP = {
     "sqlite": "SELECT rowid AS id FROM posts_searchindex WHERE posts_searchindex MATCH %s",
     "postgresql": "SELECT posts_searchindex(%s::tsquery) AS id",
@@ -195,7 +191,7 @@ def _result(row: SearchDocument, wanted: list[QueryTerm]) -> SearchResult:
         kind=row.kind,
         key=row.key,
         url=row.url,
-        title=mark_hits(row.title, wanted),
-        snippet=snippet(row.body, wanted, title=row.title, summary=row.summary),
+        title_parts=mark_hits(row.title, wanted),
+        snippet_parts=snippet(row.body, wanted, title=row.title, summary=row.summary),
         published_at=cast("datetime", row.published_at),  # rows without one are not found
     )

@@ -8,7 +8,7 @@ from enum import Enum
 from itertools import groupby, takewhile
 from typing import Final
 
-PAIRS_MAX: Final = 1_000_000  # pairs of equal parts; with more, all counts as changed
+PAIRS_MAX: Final = 1_000_000  # limit on pairs of equal units; above it, the whole passage is treated as changed
 SHOWN_MAX: Final = 160  # characters shown at each end of a long unchanged passage
 # Belongs to the character before: accents, zero-width joiner, emoji variation and skin tone.
 COMBINING_CHARACTERS: Final = frozenset(
@@ -25,12 +25,12 @@ class PartKind(Enum):
 
 @dataclass(frozen=True)
 class DiffPart:
-    """A passage of both texts or one of them. rest, hidden: see `shorten_unchanged`."""
+    """A passage of both texts or one of them. tail, hidden_length: see `shorten_unchanged`."""
 
     kind: PartKind
     text: str
-    rest: str = ""
-    hidden: int = 0
+    tail: str = ""
+    hidden_length: int = 0
 
 
 def diff(before: str, after: str) -> list[DiffPart]:
@@ -53,13 +53,13 @@ def count_changed_characters(before: str, after: str) -> tuple[int, int]:
 
 
 def shorten_unchanged(found: Iterable[DiffPart]) -> Iterator[DiffPart]:
-    """Cut the middle out of long unchanged passages: `text` is the start, `rest` the end, `hidden` the cut length."""
+    """Cut the middle out of long unchanged passages: `text` is the start, `tail` the end."""
     for one in found:
         hidden = len(one.text) - 2 * SHOWN_MAX
         if one.kind is not PartKind.SAME or hidden < SHOWN_MAX:
             yield one
         else:
-            yield replace(one, text=one.text[:SHOWN_MAX], rest=one.text[-SHOWN_MAX:], hidden=hidden)
+            yield replace(one, text=one.text[:SHOWN_MAX], tail=one.text[-SHOWN_MAX:], hidden_length=hidden)
 
 
 def split_words(text: str) -> list[str]:

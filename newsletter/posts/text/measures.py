@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from typing import Final
+from typing import Final, Protocol
 
 from django.utils.translation import ngettext
 
@@ -30,10 +30,6 @@ SHARED: Final = "\u00b7\u2014\u2018\u2019\u201c\u201d\u2026\u2027"
 
 HAN_CHARACTER: Final = re.compile(f"[{HAN}]")
 LATIN_WORD: Final = re.compile(r"[A-Za-z0-9\u00c0-\u024f]+(?:['’.\-+#/&][A-Za-z0-9\u00c0-\u024f]+)*[+#]*")
-
-
-HAN_PER_MINUTE = 400
-WORDS_PER_MINUTE = 238  # Brysbaert 2019, silent reading of English non-fiction
 
 SLUG_MAX: Final = 60  # characters, as in Post.words
 BLOCK: Final = re.compile(
@@ -70,16 +66,14 @@ def word_count(html: str) -> int:
     return sum(len(LATIN_WORD.findall(text)) for text in _counted_texts(html))
 
 
-def reading_minutes(
-    html: str, *, han_per_minute: int = HAN_PER_MINUTE, words_per_minute: int = WORDS_PER_MINUTE
-) -> int:
-    speeds = {"han_per_minute": han_per_minute, "words_per_minute": words_per_minute}
-    return minutes_to_read(han_count(html), word_count(html), **speeds)
+class ReadingSpeeds(Protocol):
+    han_per_minute: int
+    words_per_minute: int
 
 
-def minutes_to_read(han: int, words: int, *, han_per_minute: int, words_per_minute: int) -> int:
-    """At least 1."""
-    return max(1, math.floor(han / han_per_minute + words / words_per_minute + 0.5))
+def minutes_to_read(han: int, words: int, speeds: ReadingSpeeds) -> int:
+    """At least 1. speeds: a Publication."""
+    return max(1, math.floor(han / speeds.han_per_minute + words / speeds.words_per_minute + 0.5))
 
 
 def length_text(han: int, words: int) -> str:

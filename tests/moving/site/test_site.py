@@ -197,7 +197,7 @@ def test_a_folder_of_an_older_version_is_still_taken_in(old, moved, export, tmp_
         for line in set(after[name].splitlines()) - set(before[name].splitlines())
     }
     assert {name for name in different - of_this_version if not name.startswith("posts/")} == {
-        *("readers.csv", "settings.yaml", "issues/votes.csv", "issues/0042/issue.yaml")
+        *("readers.csv", "redirects.csv", "settings.yaml", "issues/votes.csv", "issues/0042/issue.yaml")
     }
     assert new_keys == {
         *("cadence_rule", "menu", "gift", "gift_bytes", "gift_count", "planned_at", "is_page"),

@@ -63,7 +63,7 @@ def test_a_hit_of_a_search_in_simplified_characters_is_shown_as_its_author_wrote
 
     (result,) = search("资料库", now=NOW).results
 
-    assert result.title == [SnippetPart("這個"), SnippetPart("資料庫", is_hit=True)]
+    assert result.title_parts == [SnippetPart("這個"), SnippetPart("資料庫", is_hit=True)]
 
 
 def test_a_variant_stands_for_a_character_that_is_none():
@@ -242,7 +242,7 @@ def test_a_joined_word_is_found_by_its_parts(body, query):
     post = make_findable_post(body=body)
 
     assert found(query) == [post.pk]
-    assert any(piece.is_hit for piece in search(query, now=NOW).results[0].snippet)
+    assert any(piece.is_hit for piece in search(query, now=NOW).results[0].snippet_parts)
 
 
 @pytest.mark.parametrize(

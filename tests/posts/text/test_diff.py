@@ -45,7 +45,7 @@ def test_both_texts_can_be_read_from_the_pieces(before, after):
 def test_of_long_passages_that_stayed_only_the_ends_are_shown():
     [same, removed] = shorten_unchanged(diff("長" * 1000 + "舊", "長" * 1000))
 
-    assert (len(same.text), len(same.rest), same.hidden) == (160, 160, 680)
+    assert (len(same.text), len(same.tail), same.hidden_length) == (160, 160, 680)
     assert removed.text == "舊"
 
 

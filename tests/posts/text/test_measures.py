@@ -3,13 +3,8 @@
 import pytest
 
 from newsletter.posts.markdown.render import render
-from newsletter.posts.text.measures import (
-    excerpt,
-    han_count,
-    reading_minutes,
-    slug_from_title,
-    word_count,
-)
+from newsletter.posts.text.measures import excerpt, han_count, minutes_to_read, slug_from_title, word_count
+from newsletter.publication.models import Publication
 
 
 @pytest.mark.parametrize(
@@ -68,7 +63,7 @@ def test_a_latin_word_may_have_signs_in_it(html, words):
     ],
 )
 def test_reading_takes_400_han_or_238_words_a_minute(html, minutes):
-    assert reading_minutes(html) == minutes
+    assert minutes_to_read(han_count(html), word_count(html), Publication()) == minutes
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def _language(node: Node) -> str:
 def _figure(node: Node, context: InlineContext) -> str:
     """A picture with its caption as Markdown, if that says all of it."""
     images, caption = node.all("img"), node.first("figcaption")
-    words = caption.line if caption else ""
+    words = caption.single_line_text if caption else ""
     holds_more = node.text.strip() != (caption.text.strip() if caption else "")
     if len(images) != 1 or holds_more or node.first("iframe", "pre", "blockquote", "table"):
         return "\n\n".join(write_blocks(node.children, context))

@@ -180,8 +180,8 @@ def _bookmark(node: Node, remarks: list[Remark]) -> Nodes | None:
     link = node.first("a") if node.name != "a" else node
     if link is None:
         return None
-    parts = [node.with_class(f"kg-bookmark-{name}") for name in ("title", "description", "author", "publisher")]
-    title, description, *by = [part.line if part else "" for part in parts]
+    parts = [node.first_with_class(f"kg-bookmark-{name}") for name in ("title", "description", "author", "publisher")]
+    title, description, *by = [part.single_line_text if part else "" for part in parts]
     href = link.attrs.get("href", "")
     lines = [description, " · ".join(word for word in by if word)]
     quote: Nodes = [paragraph(link_to(href, title or href)), *(paragraph(words) for words in lines if words)]
@@ -196,12 +196,12 @@ def _caption(node: Node) -> Nodes:
 
 
 def _callout(node: Node, remarks: list[Remark]) -> Nodes | None:
-    emoji, words = node.with_class("kg-callout-emoji"), node.with_class("kg-callout-text")
+    emoji, words = node.first_with_class("kg-callout-emoji"), node.first_with_class("kg-callout-text")
     return [Node("callout", {"title": emoji.text.strip() if emoji else ""}, words.children)] if words else None
 
 
 def _toggle(node: Node, remarks: list[Remark]) -> Nodes | None:
-    heading, content = node.with_class("kg-toggle-heading-text"), node.with_class("kg-toggle-content")
+    heading, content = node.first_with_class("kg-toggle-heading-text"), node.first_with_class("kg-toggle-content")
     if heading is None or content is None:
         return None
     after: Nodes = [Node("details", children=[Node("summary", children=heading.children), *content.children])]
@@ -228,7 +228,8 @@ def _file(node: Node, remarks: list[Remark]) -> Nodes | None:
     href = player.attrs.get("src", "") if player else link.attrs.get("href", "") if link else ""
     if not href:
         return None
-    title, about = node.with_class("kg-audio-title", "kg-file-card-title"), node.with_class("kg-file-card-caption")
+    about = node.first_with_class("kg-file-card-caption")
+    title = node.first_with_class("kg-audio-title", "kg-file-card-title")
     title = title or (link if "wp-block-file" in node.classes else None)
     words = (title.text.strip() if title else "") or href.rpartition("/")[2] or href
     after: Nodes = [paragraph(link_to(href, words)), *_caption(node)]
@@ -267,7 +268,6 @@ _PICTURE_KEYS = ("src", "img_url", "thumbnail_url_full")
 
 
 def _attrs(node: Node) -> dict[str, Any]:
-    """The JSON in data-attrs; empty if it is no object."""
     try:
         found = json.loads(node.attrs.get("data-attrs", ""))
     except (ValueError, RecursionError):

@@ -10,13 +10,13 @@ import nh3
 
 from newsletter.mail.characters import without_control_characters
 
-DEPTH_MAX = 60  # elements inside each other; what is deeper loses its marks and keeps its words
+DEPTH_MAX = 60  # elements inside each other; nesting limit; deeper elements are dropped, their text is kept
 # Elements that html5ever writes without an end tag, those of old HTML too (HTML, section 13.3).
 VOID = {
     *("area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img", "input", "keygen", "link"),
     *("meta", "param", "source", "track", "wbr"),
 }
-# What stands as written between its tags, when HTML is written again (HTML, section 13.3).
+# Elements whose text is serialised without escaping (HTML, section 13.3).
 RAW = {"script", "style", "noscript", "iframe"}
 BLOCK = {
     *("address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl", "dt"),
@@ -35,13 +35,13 @@ _PRE_WITH_LANG = re.compile(
     r"(?P<begin><pre\b[^<>]*?\slang=[\"']?(?P<language>[^\s\"'<>]{1,20})[^<>]*>)(?P<code>.*?)(?=</pre)",
     re.DOTALL | re.IGNORECASE,
 )
-# Languages of words, not of code, as far as `lang` says them of a <pre>.
+# Natural languages that `lang` may name on a <pre>.
 NATURAL_LANGUAGES = {"en", "zh", "ja", "ko", "fr", "de", "es", "zh-tw", "zh-hant", "zh-hans", "zh-cn", "en-us"}
 
 
 @dataclass
 class Node:
-    """An element, a comment (name `!`, its words as the only child), or the whole (name "")."""
+    """An element, a comment (name `!`, its words as the only child), or the document root (name "")."""
 
     name: str
     attrs: dict[str, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Node:
     def first(self, *names: str) -> "Node | None":
         return next((node for node in self.walk() if node.name in names), None)
 
-    def with_class(self, *names: str) -> "Node | None":
+    def first_with_class(self, *names: str) -> "Node | None":
         return next((node for node in self.walk() if node.classes & set(names)), None)
 
     @property
@@ -77,13 +77,12 @@ class Node:
         )
 
     @property
-    def line(self) -> str:
-        """Its words as one line."""
+    def single_line_text(self) -> str:
         return " ".join(self.text.split())
 
 
 def parse(html: str) -> Node:
-    """A tree, mended as browsers do it. A mark or a link around blocks is in each of them then."""
+    """Parse into a tree, repaired as browsers do; formatting and links around blocks move into each block."""
     html = with_code_escaped(without_control_characters(html))
     names = {name.lower() for name in _TAG_NAME.findall(html)} - {"plaintext"}  # which swallows all that follows
     names |= {"img"} if "image" in names else set()  # what a browser makes of it
@@ -105,7 +104,7 @@ def parse(html: str) -> Node:
 
 
 def with_code_escaped(html: str) -> str:
-    """HTML with the code in `<pre lang="php">` escaped, which plug-ins as wp-syntax did only on the page."""
+    """HTML with the code in `<pre lang="php">` escaped, which plug-ins like wp-syntax did only on the page."""
     end = html.lower().rfind("</pre")
     return _PRE_WITH_LANG.sub(_escaped, html[: end + 5]) + html[end + 5 :] if end >= 0 else html
 
@@ -119,7 +118,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def serialised(node: Node | str) -> str:
-    """HTML of it, without a blank line, which would end a block of HTML in Markdown."""
+    """Serialise a node to HTML without a blank line, which would end a block of HTML in Markdown."""
     return re.sub(r"\n(?:[ \t]*\n)+", "\n", _serialised(node))
 
 
@@ -138,7 +137,7 @@ def _serialised(node: Node | str) -> str:
 
 
 class _TreeBuilder(HTMLParser):
-    """Makes a tree of well-formed HTML."""
+    """Builds Nodes from nh3's output; expects balanced tags."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -156,7 +155,7 @@ class _TreeBuilder(HTMLParser):
             self.path.append(node if len(self.path) < DEPTH_MAX else self.path[-1])
 
     def _mark(self, tag: str, style: str) -> str:
-        """The mark that a style means: word processors write bold as a style, and `<b>` that is not bold."""
+        """The tag that a style stands for: word processors write bold as a style, `<b>` for text that is not."""
         if tag == "b" and _NORMAL_WEIGHT.search(style):
             return "span"
         mark = next((name for name, look in _MARK_BY_STYLE if tag == "span" and look.search(style)), tag)
@@ -181,7 +180,7 @@ _MARK_BY_STYLE = (
     ("s", re.compile(r"text-decoration(?:-line)?:\s*line-through")),
     ("em", re.compile(r"font-style:\s*italic")),
 )
-# Blocks that no mark is put into: what they hold says by itself what it is.
+# Blocks that get no inline formatting.
 _NEVER_MARKED = {"figure", "table", "pre", "ul", "ol", "dl", "details", "hr", "video", "audio", "iframe", "object"}
 _MARKS = {"strong", "em", "s", "mark", "u", "code"}
 _SYNONYMS = {"b": "strong", "i": "em", "strike": "s", "del": "s"}  # marks of two names
@@ -224,7 +223,7 @@ def _without_double_mark(child: Node | str) -> Node | str:
 
 
 def _tidied(node: Node) -> Node:
-    """Join texts that touch, and marks of one kind that touch: `<b>a</b><b>b</b>` is one bold run."""
+    """Move marks into blocks, then join adjacent texts and adjacent equal marks: `<b>a</b><b>b</b>` is one bold run."""
     children: list[Node | str] = []
     for child in map(_without_double_mark, _with_marks_inside_blocks(node.children)):
         last = children[-1] if children else None

@@ -1,4 +1,4 @@
-"""Move posts in from another program: convert its export, and take the folder in."""
+"""Import posts from another program: convert its export, then import the resulting folder."""
 
 import json
 import tempfile
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             except FolderError as error:
                 raise CommandError(f"{path}: {error}") from error
             except PicturesUnavailable as error:
-                raise CommandError(f"{error}. Run it again when it answers: what is here stays.") from error
+                raise CommandError(f"{error}. Run this again once it responds; imported posts are kept.") from error
         if not made.report.entries:
             raise CommandError(f"No post in {path}")
         _note_missing_site(made.report)
@@ -61,8 +61,9 @@ class Command(BaseCommand):
 
     def _archive(self, made: MoveResult, *, dry_run: bool) -> None:
         now = timezone.now()
-        mailed = {own: PastMail(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
-        ready, closed = archiving.importable_mails(mailed, now, made.public(now) if dry_run else None)
+        mailings = made.mailings_by_source.items()
+        mailed = {own: PastMail(own, one.subject, one.at, one.preheader) for own, one in mailings}
+        ready, closed = archiving.importable_mails(mailed, now, made.published_sources(now) if dry_run else None)
         past = archiving.assign_numbers(ready, archiving.numbers_in_use())
         try:
             count = len(past) if dry_run else archiving.archive_mails(past, now)
@@ -76,7 +77,7 @@ class Command(BaseCommand):
     def _print_summary(self, made: MoveResult) -> None:
         report, lines = made.report, [*made.report.notes]
         if not report.is_dry_run and (waits := Image.objects.unfinished().count()):
-            self.stderr.write(f"{waits:,} pictures get their sizes by and by, or at once by make_picture_sizes.")
+            self.stderr.write(f"{waits:,} pictures are resized in the background; make_picture_sizes does it at once.")
         lines += [f"Links between posts that lead to the new place: {report.links}"] if report.links else []
         lines += [f"Issues of the archive: {report.issues}. Nothing was mailed."] if report.issues else []
         lines += ["Nothing was changed: this was a dry run."] if report.is_dry_run else []
@@ -112,7 +113,7 @@ def _progress(command: BaseCommand, done: int, of: int | None = None) -> None:
 
 @contextmanager
 def _post_folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> Iterator[Path]:
-    """Yield a folder of posts as it is; else a temporary one on the data's disk, for it is as large as the export."""
+    """Yield `path` if it is a folder of posts, else a temporary folder in DATA_DIR: it is as large as the export."""
     if is_folder_of_posts(path):
         if any(options[name] for name in ("site", "pictures", "fetch")):
             command.stderr.write("This is a folder of posts already: --site, --pictures and --fetch change nothing.")
@@ -126,7 +127,7 @@ def _post_folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> I
 
 
 def _note_missing_site(account: MoveReport) -> None:
-    """Note that pictures stay at an address that no browser opens: the export has a word in place of its site."""
+    """Note pictures whose URLs still contain Ghost's placeholder for the site."""
     details = (remark.detail for entry in account.entries for remark in entry.remarks)
     if count := sum(GHOST_URL_PLACEHOLDER in detail for detail in details):
         account.notes.append(
@@ -136,7 +137,7 @@ def _note_missing_site(account: MoveReport) -> None:
 
 
 def _print_post_report(command: BaseCommand, numbers: Iterator[int], entry: PostReport) -> None:
-    """Write why a post is not as it was, if it is new or changed."""
+    """Print the outcome of a post and its remarks, unless it is unchanged."""
     _progress(command, next(numbers))
     if entry.outcome == "rejected":
         command.stdout.write(f"{entry.name}: rejected: {entry.reason}")
