@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.desk.accounts.sessions import browser_name
 from newsletter.limits import client_ip
-from newsletter.mail import headers, letters
+from newsletter.mail import letters
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.publication.models import Publication
@@ -77,8 +77,5 @@ def build_alert_mail(facts: dict[str, Any]) -> Mail:
             "url": settings.SITE_URL + reverse("admin:account"),
         }
         letter = letters.render("alarm", str(context["title"]), context, base_url=settings.SITE_URL)
-    domain = publication.sender_email.rpartition("@")[2]
-    message_id = headers.message_id("alarm", secrets.randbits(60), domain=domain)
-    return build_automatic_mail(
-        letter, sender=publication.sender, addresses=facts["addresses"].split(","), message_id=message_id
-    )
+    addresses = facts["addresses"].split(",")
+    return build_automatic_mail(letter, "alarm", secrets.randbits(60), sender=publication.sender, addresses=addresses)
