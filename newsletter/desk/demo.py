@@ -251,9 +251,6 @@ def _mail(issue: Issue, slot: datetime) -> None:
     add_feedback(mailing, slot)
 
 
-# --- What came of the issues after they had left ---
-
-
 REPLY_SOURCE = "demo"  # of the events and replies of the sample
 FULL_AFTERWARDS = 4  # the issue of which a copy was accepted, and sent back later
 FULL_LATER = "452 4.2.2 Mailbox full"

@@ -185,9 +185,6 @@ def _refuse(request: HttpRequest, user: User) -> None:
     login_attempts.record_failure(request, user.get_username(), "code")
 
 
-# --- What the page carries ---
-
-
 def _page(request: HttpRequest, user: User, form: Form) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
@@ -367,9 +364,6 @@ def begin_session(request: HttpRequest, user: User) -> None:
 def report_event(request: HttpRequest, kind: security_alerts.SecurityEvent, user: User, *, addresses: str = "") -> None:
     if facts := security_alerts.record_event(kind, user, request, timezone.now(), addresses=addresses):
         enqueue_on_commit(tasks.tell_account, facts)
-
-
-# --- A passkey alone ---
 
 
 @never_cache

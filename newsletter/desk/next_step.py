@@ -57,9 +57,6 @@ def phrases(sentence: str) -> list[tuple[str, str]]:
     return [(part.strip(), " " if part.endswith(" ") else "") for part in sentence.split("\n") if part.strip()]
 
 
-# --- The facts ---
-
-
 @dataclass(frozen=True)
 class DeskFacts:
     """What the rules and the first page look at, for one user. rights: names of permissions.

@@ -55,9 +55,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(text, content_type=content_type)
 
 
-# --- What is not there ---
-
-
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The 404 page: with the desk's navigation for staff; for others, redirects of old URLs."""
     user = getattr(request, "user", None)
@@ -67,9 +64,6 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     response = render(request, "desk/missing.html", context, status=HTTPStatus.NOT_FOUND)
     add_never_cache_headers(response)
     return response
-
-
-# --- The first start ---
 
 
 @never_cache
@@ -104,9 +98,6 @@ def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
     if Publication.objects.current().is_set_up:
         messages.success(request, _("Welcome, %(name)s. This is your desk.") % {"name": user.username})
     return redirect("admin:index")
-
-
-# --- Attempts to get in ---
 
 
 def with_attempt_limit[R: HttpResponseBase](

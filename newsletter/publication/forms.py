@@ -98,8 +98,6 @@ class CleanTextModelForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-a
     """The same for model forms."""
 
 
-# --- Time zones ---
-
 COMMON_ZONES: dict[str, Promise] = {
     "Asia/Taipei": _("Taipei"),
     "Asia/Hong_Kong": _("Hong Kong"),

@@ -118,9 +118,6 @@ SYSTEM_NAMES = {
 }
 
 
-# --- Written while the account is used ---
-
-
 def record_login(request: HttpRequest, user: User, now: datetime) -> bool:
     """Record a login; return whether its browser is new to the account.
 
@@ -164,9 +161,6 @@ def has_fresh_proof(request: HttpRequest, now: datetime) -> bool:
     return 0 <= now.timestamp() - proven_at < FRESH_SECONDS
 
 
-# --- The list ---
-
-
 def active_sessions(user: User, current_key: str | None) -> list[Any]:
     """Live UserSessions, the current one first, then by last use; with `browser`, `address` and `is_current`."""
     rows = UserSession.objects.purge_and_list(user)
@@ -181,9 +175,6 @@ def browser_name(agent: str) -> str:
     program = next((name for sign, name in BROWSER_NAMES.items() if sign in agent), _("another browser"))
     system = next((name for sign, name in SYSTEM_NAMES.items() if sign in agent), "")
     return _("%(browser)s, %(system)s") % {"browser": program, "system": system} if system else program
-
-
-# --- Ending ---
 
 
 def end_session(user: User, pk: int) -> bool:

@@ -211,9 +211,6 @@ def rehearsal_context(issue: Issue, now: datetime, letter: FrozenLetter | None =
     }
 
 
-# --- The rehearsal ---
-
-
 NEEDS_REHEARSAL = {
     RehearsalStatus.NONE,
     RehearsalStatus.OUTDATED,
@@ -272,9 +269,6 @@ def start_rehearsal(issue: Issue, segment: str, now: datetime) -> Rehearsal:
     found = Rehearsal.objects.create(issue=issue, segment=segment, digest=digest, **times, **results)
     enqueue_on_commit(look_outside, found.pk)
     return found
-
-
-# --- Test copies ---
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -147,9 +147,6 @@ def poll_data(mailing: Mailing, counts: MailingCounts, now: datetime) -> dict[st
     }
 
 
-# --- The sentence on top ---
-
-
 def lead_sentence(mailing: Mailing, counts: MailingCounts, now: datetime, readers: int = 0) -> SafeString:
     """The current state in one sentence; a script updates its numbers.
 

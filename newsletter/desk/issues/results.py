@@ -85,9 +85,6 @@ def keep_question(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("admin:mailing", pk)
 
 
-# --- In words and drawings ---
-
-
 def _sentence(found: IssueResult) -> str:
     """Who got it, and what they say; more, if more say so than ever in the issues compared."""
     issue, helpful = found.this, found.this.helpful

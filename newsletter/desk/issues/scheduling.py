@@ -182,9 +182,6 @@ def _what_will_happen(
     }
 
 
-# --- A correction ---
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def correct(request: HttpRequest, pk: int) -> HttpResponse:
     issue, now = get_object_or_404(Issue, pk=pk), timezone.now()

@@ -283,9 +283,6 @@ def _report(request: HttpRequest, act: ReaderAction, ends: ResultCounts) -> None
         messages.info(request, str(NOT_DONE_TEXTS[next(iter(ends))]))
 
 
-# --- Notes ---
-
-
 class NoteForm(forms.Form):
     text = forms.CharField(max_length=LENGTH_MAX, widget=forms.Textarea({"rows": 1}))
 

@@ -187,9 +187,6 @@ def _secrets(url: str) -> tuple[str, str]:
     return (user, password) if parts.scheme in {*mailers.SMTP_SCHEMES, *WITH_USER} else ("", user)
 
 
-# --- The screen ---
-
-
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def mail_server(request: HttpRequest) -> HttpResponse:
@@ -224,9 +221,6 @@ def _saved(request: HttpRequest, url: str, steps: list[Step]) -> HttpResponse:
     request.session[TRIAL] = [*steps, *_dns_steps()]
     messages.success(request, _("Saved. All mail leaves this way from now on."))
     return redirect("admin:settings_mail")
-
-
-# --- The trial ---
 
 
 def trial(entry: dict[str, Any], address: str) -> Iterator[Step]:

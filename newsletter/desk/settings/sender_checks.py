@@ -129,9 +129,6 @@ def _row(record: DnsRecord) -> RecordRow:
     return RecordRow(record, "", pgettext_lazy("record", "the provider's"))
 
 
-# --- A mail to oneself ---
-
-
 @require_POST
 def send_test_mail(request: HttpRequest) -> HttpResponse:
     form = TestMailForm(request.POST)
