@@ -90,7 +90,7 @@ PROOF_CONDITIONS_BY_AFFIX: tuple[tuple[str, str, Callable[[HttpRequest], bool]],
 
 def is_proof_needed(request: HttpRequest) -> bool:
     name = getattr(request.resolver_match, "url_name", None) or ""
-    if name in TRASH_VIEWS or has_fresh_proof(request):
+    if name in TRASH_VIEWS or sessions.has_fresh_proof(request, timezone.now()):
         return False
     if any(map(permissions.needs_proof, permissions.permissions_used_by(request))):
         return True
@@ -98,10 +98,6 @@ def is_proof_needed(request: HttpRequest) -> bool:
         return asks(request)
     family = (asks for begin, end, asks in PROOF_CONDITIONS_BY_AFFIX if name.startswith(begin) and name.endswith(end))
     return any(asks(request) for asks in family)
-
-
-def has_fresh_proof(request: HttpRequest) -> bool:
-    return sessions.has_fresh_proof(request, timezone.now())
 
 
 def mark_proven(request: HttpRequest) -> None:
@@ -193,7 +189,7 @@ def _page(request: HttpRequest, user: User, form: Form) -> HttpResponse:
         "carried": list(_carried(request)),
         "files": list(request.FILES),
         "method": request.POST.get(f"{PROOF_PREFIX}-method", request.method),
-        "has_passkey": second_factors.has_passkey(user) and passkeys.are_supported(request),
+        "has_passkey": _takes_passkey(request, user),
     }
     response = render(request, "desk/proof.html", context, status=403)
     response.headers["Cache-Control"] = "no-store"
@@ -390,12 +386,10 @@ def log_in_by_passkey(request: HttpRequest) -> HttpResponse:
     try:
         passkey = passkeys.authenticate(None, form.cleaned_data.get("credential") if form.is_valid() else None)
     except passkeys.PasskeyRejected:
+        passkey = None
+    if passkey is None or not (passkey.user.is_active and passkey.user.is_staff):
         messages.error(request, _("This passkey does not open the desk."))
         return redirect("admin:login")
-    user = passkey.user
-    if not (user.is_active and user.is_staff):
-        messages.error(request, _("This passkey does not open the desk."))
-        return redirect("admin:login")
-    response = _enter(request, user, _wanted(request), {"by_passkey": True})
+    response = _enter(request, passkey.user, _wanted(request), {"by_passkey": True})
     mark_proven(request)
     return response

@@ -92,7 +92,7 @@ def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
         return redirect(request.path)
     if user.last_login:
         addresses = ",".join(filter(None, dict.fromkeys([former, chosen["email"]])))
-        login.report_event(request, SecurityEvent.TAKEN_OVER, user, addresses=addresses)
+        login.report_event(request, SecurityEvent.ONE_TIME_LINK_USED, user, addresses=addresses)
     start_session(request, user)
     login.mark_proven(request)  # the link comes from an owner or the server's operator
     if Publication.objects.current().is_set_up:

@@ -124,5 +124,5 @@ def pictures_made_once() -> Iterator[None]:
     """Encode each size of each picture once in a process: the same bytes make the same picture, and take most of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(images, "resize_picture", resized_once)
-        patch.setattr(taken_pictures, "prepare_picture_with_wide", prepared_once)
+        patch.setattr(taken_pictures, "prepare_picture_with_wide_version", prepared_once)
         yield

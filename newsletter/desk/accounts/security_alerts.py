@@ -32,7 +32,7 @@ class SecurityEvent(models.TextChoices):
     CODE_USED = "code_used", _("A recovery code of your account was used")
     WRONG_CODES = "wrong_codes", _("Somebody knows your password")
     PASSWORD_CHANGED = "password_changed", _("The password of your account was changed")
-    TAKEN_OVER = "taken_over", _("Your account was opened with a one-time link")
+    ONE_TIME_LINK_USED = "taken_over", _("Your account was opened with a one-time link")
 
 
 def record_event(
@@ -62,7 +62,9 @@ def send_alert(facts: dict[str, Any]) -> bool:
     try:
         return bool(mail.mailers["default"].send_messages([build_alert_mail(facts)]))
     except mailer_errors(ValueError) as error:
-        logger.warning("no alert to %s about %s: %s", facts["username"], facts["kind"], type(error).__name__)
+        logger.warning(
+            "Could not send a security alert to %s about %s: %s", facts["username"], facts["kind"], type(error).__name__
+        )
         return False
 
 

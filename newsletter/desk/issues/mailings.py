@@ -118,13 +118,9 @@ def seconds_to_next_poll(mailing: Mailing, now: datetime) -> float:
         return LIVELY_SECONDS
     if mailing.state == State.SCHEDULED:
         left = mailing.send_at - now
-        return (
-            LIVELY_SECONDS
-            if left < timedelta(minutes=2)
-            else SOON_SECONDS
-            if left < timedelta(hours=1)
-            else IDLE_SECONDS
-        )
+        if left < timedelta(minutes=2):
+            return LIVELY_SECONDS
+        return SOON_SECONDS if left < timedelta(hours=1) else IDLE_SECONDS
     is_settled = mailing.counted_at is not None or mailing.planned_at is None
     return 0 if mailing.state != State.PAUSED and is_settled else SOON_SECONDS
 
@@ -229,7 +225,7 @@ type Steps = Callable[[Any, datetime], Mapping[str, Any]]  # what is next about 
 
 @require_safe
 def mailing(request: HttpRequest, pk: int, steps: Steps) -> HttpResponse:
-    found, now = _found(pk), timezone.now()
+    found, now = get_object_or_404(mailings_to_poll().select_related("issue"), pk=pk), timezone.now()
     context = _shown(request, found, now, steps) | {"title": _("Mailing"), "words": list(script_messages())}
     context["answer_for_script"] = json.dumps(context["answer"])
     return issue_page(request, "desk/mailing.html", found.issue, context)
@@ -244,10 +240,6 @@ def poll_mailing(request: HttpRequest, pk: int, steps: Steps) -> JsonResponse:
         parts = ("desk/_issue_name.html", "desk/_mailing.html", "desk/_mailing_actions.html")
         news["html"] = "".join(render_to_string(name, context, request) for name in parts)
     return JsonResponse(news)
-
-
-def _found(pk: int) -> Mailing:
-    return get_object_or_404(mailings_to_poll().select_related("issue"), pk=pk)
 
 
 def _shown(request: HttpRequest, found: Mailing, now: datetime, steps: Steps) -> dict[str, Any]:
