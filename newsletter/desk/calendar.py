@@ -205,12 +205,8 @@ def _slot_marks(
             if slot.fate == SlotStatus.MOVED:
                 yield slot.day, DayMark("left", _("moved to %(day)s") % {"day": day_text(day)}, _("Slot"))
             if slot.at > now and day not in taken:
-                yield day, _open_slot_mark(slot, is_next=slot.at == upcoming)
-
-
-def _open_slot_mark(slot: Slot, *, is_next: bool) -> DayMark:
-    url = reverse("admin:calendar_slot", args=[slot.day.isoformat()])
-    return DayMark("next", _("next slot"), url=url) if is_next else DayMark("slot", _("slot"), url=url)
+                kind, word = ("next", _("next slot")) if slot.at == upcoming else ("slot", _("slot"))
+                yield day, DayMark(kind, word, url=reverse("admin:calendar_slot", args=[slot.day.isoformat()]))
 
 
 def _local_day(publication: Publication, at: datetime | None) -> date:

@@ -59,8 +59,7 @@ class SampleIssue:
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        words_and_forms = (str(item).split() for item in self.fields["posts"])
-        return [(words, form) for words, form in words_and_forms]
+        return [(words, form) for words, form in map(str.split, self.fields["posts"])]
 
     @property
     def answers(self) -> dict[str, str]:

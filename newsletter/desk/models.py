@@ -43,7 +43,6 @@ class JobQuerySet(models.QuerySet[Any]):
         return self.filter(is_free, state__in=self.model.ACTIVE_STATES).order_by("begun_at", "pk")
 
     def with_expired_files(self, now: datetime) -> Self:
-        """Finished jobs whose files have expired."""
         before = now - self.model.KEPT
         old = Q(ended_at__lt=before) | Q(ended_at__isnull=True, created_at__lt=before)
         return self.filter(old).exclude(folder="").exclude(state__in=self.model.ACTIVE_STATES)
@@ -103,7 +102,7 @@ class Job(models.Model):
         return self.move(self.ACTIVE_STATES, state="stopped", ended_at=now, lease_until=None, worker="")
 
     def hold(self, now: datetime, **values: Any) -> None:
-        """Renew the lease and store the progress. Raises Lost."""
+        """Renew the lease and store the progress. Raises JobLost."""
         mine = type(self).objects.filter(pk=self.pk, state=self.state, worker=self.worker)
         if not mine.update(lease_until=now + self.LEASE, **values):
             raise JobLost
@@ -176,9 +175,8 @@ class Errand(Job):
     @property
     def title(self) -> Promise | str:
         tag = self.options.get("tag", "")
-        return (
-            _("%(kind)s “%(tag)s”") % {"kind": self.get_kind_display(), "tag": tag} if tag else self.get_kind_display()
-        )
+        kind = self.get_kind_display()
+        return _("%(kind)s “%(tag)s”") % {"kind": kind, "tag": tag} if tag else kind
 
     def begin(self, now: datetime, state: "Errand.State", **values: Any) -> bool:
         """Start a worker from the beginning of the file: a dry run, or after that the import itself."""
@@ -208,11 +206,8 @@ class PostImport(Job):
         FAILED = "failed", pgettext_lazy("of an import of posts", "did not get any further")
 
     ACTIVE_STATES = (State.WORKING,)
-    KEPT, LEASE, SUBDIR = (
-        EXPORTS_LIFETIME,
-        timedelta(minutes=3),
-        "imports",
-    )  # fetching many pictures for one post takes long
+    KEPT, SUBDIR = EXPORTS_LIFETIME, "imports"
+    LEASE = timedelta(minutes=3)  # fetching many pictures for one post takes long
     MOVES = ("stage", "cursor", "total", "program", "site", "counts", "totals", "links", "issues")
 
     class Stage(models.TextChoices):

@@ -214,10 +214,7 @@ def script_messages() -> Iterator[tuple[str, str]]:
 # --- The page ---
 
 
-PRIMARY_ACTIONS: dict[str, str] = {
-    Mailing.State.SCHEDULED: "cancel",
-    Mailing.State.PAUSED: "resume",
-}  # the primary button
+PRIMARY_ACTIONS: dict[str, str] = {State.SCHEDULED: "cancel", State.PAUSED: "resume"}  # the primary button
 
 
 type Steps = Callable[[Any, datetime], Mapping[str, Any]]  # what is next about issues: desk.today.issues_context

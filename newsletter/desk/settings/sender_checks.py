@@ -41,13 +41,8 @@ OUTCOME_MESSAGES = {
 }
 
 
-def send_mail_now(mail: Mail, alias: str) -> tuple[int, str]:
-    """Send one mail by the mailer `alias`; return level and text of a message about the outcome."""
-    return send_by(settings.MAILERS[alias], mail)
-
-
 def send_by(entry: Mapping[str, Any], mail: Mail) -> tuple[int, str]:
-    """entry: of a mailer, as in MAILERS."""
+    """Send one mail; return level and text of a message about the outcome. entry: of a mailer, as in MAILERS."""
     facts = {"address": mail.to[0], "way": provider_host(entry)}
     try:
         outcome = _sent(mail, entry)
@@ -137,7 +132,7 @@ def send_test_mail(request: HttpRequest) -> HttpResponse:
         return redirect("admin:settings_sender")
     address = form.cleaned_data["address"]
     for alias in _mailers():
-        messages.add_message(request, *send_mail_now(test_mail(address, alias), alias))
+        messages.add_message(request, *send_by(settings.MAILERS[alias], test_mail(address, alias)))
     return redirect("admin:settings_sender")
 
 

@@ -182,9 +182,8 @@ class AccountAdmin(OwnersOnlyAdmin):
         return render(request, "desk/start_link.html", self.admin_site.each_context(request) | context)
 
     def _invite(self, request: HttpRequest, user: User, link: str) -> HttpResponse:
-        level, words = sender_checks.send_mail_now(
-            build_invitation(user, by=request.user.get_username(), link=link), "default"
-        )
+        invitation = build_invitation(user, by=request.user.get_username(), link=link)
+        level, words = sender_checks.send_by(settings.MAILERS["default"], invitation)
         messages.add_message(request, level, words)
         if level == messages.ERROR:
             return redirect("admin:auth_user_start_link", user.pk)
