@@ -42,7 +42,7 @@ PROOF_PREFIX = "_proof"  # distinguishes the proof's fields from those of the or
 SENDER_FIELDS = ("sender_name", "sender_email", "reply_to", "bounces_to")
 
 
-# --- What asks for it ---
+# --- When re-authentication is needed ---
 
 
 def _always(request: HttpRequest) -> bool:
@@ -105,7 +105,7 @@ def mark_proven(request: HttpRequest) -> None:
     request.session.pop(TRIES_KEY, None)
 
 
-# --- Asking ---
+# --- The proof ---
 
 
 def ask_for_proof(request: HttpRequest, go_on: Callable[[], HttpResponse]) -> HttpResponse:

@@ -55,11 +55,11 @@ class JobLost(Exception):
 class Job(models.Model):
     """A resumable background job: its owner, its files, and the lease of its worker."""
 
-    ACTIVE_STATES: tuple[str, ...]  # states
+    ACTIVE_STATES: tuple[str, ...]
     KEPT: timedelta  # its files, after its end
     LEASE: timedelta
     SUBDIR: str  # below DATA_DIR
-    MOVES: tuple[str, ...]  # columns that a step changes
+    MOVES: tuple[str, ...]  # columns that a step may change
 
     state = models.CharField(max_length=8)
     folder = models.CharField(max_length=40, blank=True, help_text="where its files are; empty once they are gone")
@@ -98,7 +98,7 @@ class Job(models.Model):
         return bool(moved)
 
     def stop(self, now: datetime) -> bool:
-        """Stop it before its worker's next transaction. What is committed stays."""
+        """Stop it before its worker's next step; committed steps stay."""
         return self.move(self.ACTIVE_STATES, state="stopped", ended_at=now, lease_until=None, worker="")
 
     def hold(self, now: datetime, **values: Any) -> None:

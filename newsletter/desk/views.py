@@ -26,7 +26,7 @@ from newsletter.operation.metrics import may_read_metrics, metrics_text
 from newsletter.posts import redirects
 from newsletter.publication.models import Publication
 
-# --- What machines ask ---
+# --- For machines ---
 
 
 @require_safe
