@@ -11,19 +11,18 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.rate import WarmUp, WarmUpPlan
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
-from subscribers.models import Subscriber, count_readers, effective_suppressions
+from subscribers.models import ReaderCounts, Subscriber, count_readers, effective_suppressions
 from subscribers.models.tags import ReaderTag
 
 
 @dataclass(frozen=True)
 class Audience:
+    """everybody: all readers, by the reason why some cannot be mailed."""
+
     readers: int
     already_received: int
     outside_segment: int
-    pending: int
-    paused: int
-    unsubscribed: int
-    suppressed: int
+    everybody: ReaderCounts
 
 
 def count_audience(issue: Issue, now: datetime, segment: str = "") -> Audience:
@@ -35,15 +34,7 @@ def count_audience(issue: Issue, now: datetime, segment: str = "") -> Audience:
     former = list(issue.mailings.filter(kind=Mailing.Kind.ISSUE, planned_at__isnull=False).defer("html", "text"))
     without = counted.mailable - min(counted.mailable, sum(_count_still_mailable(one, now) for one in former))
     readers = min(without, _count_in_segment(segment, former, now)) if segment else without
-    return Audience(
-        readers=readers,
-        already_received=counted.mailable - without,
-        outside_segment=without - readers,
-        pending=counted.pending,
-        paused=counted.paused,
-        unsubscribed=counted.unsubscribed,
-        suppressed=counted.suppressed,
-    )
+    return Audience(readers, counted.mailable - without, without - readers, counted)
 
 
 def _count_in_segment(segment: str, former: list[Mailing], now: datetime) -> int:

@@ -92,10 +92,10 @@ def audience_remarks(issue: Issue, segment: str, now: datetime) -> Iterator[Rehe
     excluded = {
         _("have this issue already"): audience.already_received,
         _("not in this segment"): audience.outside_segment,
-        _("not confirmed"): audience.pending,
-        _("paused"): audience.paused,
-        _("unsubscribed"): audience.unsubscribed,
-        _("suppressed"): audience.suppressed,
+        _("not confirmed"): audience.everybody.pending,
+        _("paused"): audience.everybody.paused,
+        _("unsubscribed"): audience.everybody.unsubscribed,
+        _("suppressed"): audience.everybody.suppressed,
     }
     left_out = [_("%(why)s: %(count)d") % {"why": why, "count": count} for why, count in excluded.items() if count]
     if left_out:

@@ -205,12 +205,8 @@ def _slot_marks(
             if slot.fate == SlotStatus.MOVED:
                 yield slot.day, DayMark("left", _("moved to %(day)s") % {"day": day_text(day)}, _("Slot"))
             if slot.at > now and day not in taken:
-                yield day, _open_slot_mark(slot, is_next=slot.at == upcoming)
-
-
-def _open_slot_mark(slot: Slot, *, is_next: bool) -> DayMark:
-    url = reverse("admin:calendar_slot", args=[slot.day.isoformat()])
-    return DayMark("next", _("next slot"), url=url) if is_next else DayMark("slot", _("slot"), url=url)
+                kind, word = ("next", _("next slot")) if slot.at == upcoming else ("slot", _("slot"))
+                yield day, DayMark(kind, word, url=reverse("admin:calendar_slot", args=[slot.day.isoformat()]))
 
 
 def _local_day(publication: Publication, at: datetime | None) -> date:
@@ -325,9 +321,6 @@ def _page(request: HttpRequest, template: str, context: dict[str, Any], *, statu
     return render(request, f"desk/calendar/{template}.html", context, status=status)
 
 
-# --- The year ---
-
-
 @require_safe
 def show(request: HttpRequest, year: int | None = None) -> HttpResponse:
     publication, now = Publication.objects.current(), timezone.now()
@@ -349,9 +342,6 @@ def show(request: HttpRequest, year: int | None = None) -> HttpResponse:
         "publication": publication,
     }
     return _page(request, "year", context)
-
-
-# --- A slot ---
 
 
 def _day(text: str) -> date:
@@ -408,9 +398,6 @@ def restore(request: HttpRequest, day: str) -> HttpResponse:
     return redirect("admin:calendar")
 
 
-# --- Vacation ---
-
-
 @allow_get_and_post
 def vacation(request: HttpRequest) -> HttpResponse:
     publication, now = Publication.objects.fresh(), timezone.now()
@@ -441,9 +428,6 @@ def end_vacation(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("admin:calendar")
 
 
-# --- A holiday ---
-
-
 @require_POST
 def holiday(request: HttpRequest, day: str) -> HttpResponse:
     """Apply the author's choice for the slots on a holiday. Each holiday is asked about once."""
@@ -457,9 +441,6 @@ def holiday(request: HttpRequest, day: str) -> HttpResponse:
         answer = {"holiday": found.holiday.name, "choice": HolidayAnswer.Choice(choice).label}
         messages.success(request, text % answer)
     return redirect("admin:index" if request.POST.get("back") == "today" else "admin:calendar")
-
-
-# --- The link for calendar programs ---
 
 
 @allow_get_and_post

@@ -59,8 +59,7 @@ class SampleIssue:
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        words_and_forms = (str(item).split() for item in self.fields["posts"])
-        return [(words, form) for words, form in words_and_forms]
+        return [(words, form) for words, form in map(str.split, self.fields["posts"])]
 
     @property
     def answers(self) -> dict[str, str]:
@@ -231,7 +230,7 @@ def _reader(number: int, at: datetime) -> Subscriber:
     return reader
 
 
-# --- What became of the issues that were sent ---
+# --- Results of the sent issues ---
 
 
 def _mail(issue: Issue, slot: datetime) -> None:
@@ -251,11 +250,8 @@ def _mail(issue: Issue, slot: datetime) -> None:
     add_feedback(mailing, slot)
 
 
-# --- What came of the issues after they had left ---
-
-
-REPLY_SOURCE = "demo"  # of the events and replies of the sample
-FULL_AFTERWARDS = 4  # the issue of which a copy was accepted, and sent back later
+REPLY_SOURCE = "demo"  # source of events and replies
+FULL_AFTERWARDS = 4  # number of the issue of which a copy bounces later
 FULL_LATER = "452 4.2.2 Mailbox full"
 A_MOMENT, AN_HOUR = timedelta(seconds=30), timedelta(hours=1)
 

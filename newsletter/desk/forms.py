@@ -167,10 +167,10 @@ class ScheduleForm(AcknowledgeLossesForm):
         widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
     )
 
-    def __init__(self, *args: Any, issue: Issue, slots: list[datetime], begins: datetime, **kwargs: Any) -> None:
-        """slots: offered. begins: the earliest time after the hold."""
+    def __init__(self, *args: Any, issue: Issue, slots: list[datetime], earliest_at: datetime, **kwargs: Any) -> None:
+        """slots: offered. earliest_at: after the hold."""
         super().__init__(*args, **kwargs)
-        self.issue, self.begins = issue, begins
+        self.issue, self.earliest_at = issue, earliest_at
         self.slots = {slot.isoformat(): slot for slot in slots}
         taken = {key: mailing_on_same_day(issue, slot) for key, slot in self.slots.items()}
         self.proposed = next((slot for key, slot in self.slots.items() if not taken[key]), slots[0])
@@ -209,14 +209,14 @@ class ScheduleForm(AcknowledgeLossesForm):
         at: datetime | None = cleaned.get("at")
         if at is None and "at" not in self.errors:
             self.add_error("at", _("Choose a date and a time."))
-        elif at is not None and at < self.begins:
+        elif at is not None and at < self.earliest_at:
             text = _("This is too soon: the first mail can leave at %(time)s.")
-            self.add_error("at", ValidationError(text, params={"time": long_moment(self.begins)}))
+            self.add_error("at", ValidationError(text, params={"time": long_moment(self.earliest_at)}))
             return None  # no further checks at an impossible time
         return at
 
     def _refuse_same_day(self, cleaned: dict[str, Any]) -> None:
-        self.neighbour = mailing_on_same_day(self.issue, self.send_at or self.begins)
+        self.neighbour = mailing_on_same_day(self.issue, self.send_at or self.earliest_at)
         if self.neighbour and not cleaned.get("anyway"):
             text = _("%(issue)s leaves on the same day, at %(time)s. Readers would get two issues.")
             facts = {"issue": self.neighbour.issue, "time": long_moment(self.neighbour.send_at)}

@@ -42,7 +42,7 @@ PROOF_PREFIX = "_proof"  # distinguishes the proof's fields from those of the or
 SENDER_FIELDS = ("sender_name", "sender_email", "reply_to", "bounces_to")
 
 
-# --- What asks for it ---
+# --- When re-authentication is needed ---
 
 
 def _always(request: HttpRequest) -> bool:
@@ -90,7 +90,7 @@ PROOF_CONDITIONS_BY_AFFIX: tuple[tuple[str, str, Callable[[HttpRequest], bool]],
 
 def is_proof_needed(request: HttpRequest) -> bool:
     name = getattr(request.resolver_match, "url_name", None) or ""
-    if name in TRASH_VIEWS or has_fresh_proof(request):
+    if name in TRASH_VIEWS or sessions.has_fresh_proof(request, timezone.now()):
         return False
     if any(map(permissions.needs_proof, permissions.permissions_used_by(request))):
         return True
@@ -100,16 +100,12 @@ def is_proof_needed(request: HttpRequest) -> bool:
     return any(asks(request) for asks in family)
 
 
-def has_fresh_proof(request: HttpRequest) -> bool:
-    return sessions.has_fresh_proof(request, timezone.now())
-
-
 def mark_proven(request: HttpRequest) -> None:
     request.session[PROVEN_AT_KEY], request.session[IS_NEW_KEY] = timezone.now().timestamp(), False
     request.session.pop(TRIES_KEY, None)
 
 
-# --- Asking ---
+# --- The proof ---
 
 
 def ask_for_proof(request: HttpRequest, go_on: Callable[[], HttpResponse]) -> HttpResponse:
@@ -185,9 +181,6 @@ def _refuse(request: HttpRequest, user: User) -> None:
     login_attempts.record_failure(request, user.get_username(), "code")
 
 
-# --- What the page carries ---
-
-
 def _page(request: HttpRequest, user: User, form: Form) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
@@ -196,7 +189,7 @@ def _page(request: HttpRequest, user: User, form: Form) -> HttpResponse:
         "carried": list(_carried(request)),
         "files": list(request.FILES),
         "method": request.POST.get(f"{PROOF_PREFIX}-method", request.method),
-        "has_passkey": second_factors.has_passkey(user) and passkeys.are_supported(request),
+        "has_passkey": _takes_passkey(request, user),
     }
     response = render(request, "desk/proof.html", context, status=403)
     response.headers["Cache-Control"] = "no-store"
@@ -369,9 +362,6 @@ def report_event(request: HttpRequest, kind: security_alerts.SecurityEvent, user
         enqueue_on_commit(tasks.tell_account, facts)
 
 
-# --- A passkey alone ---
-
-
 @never_cache
 @csrf_protect
 @require_POST
@@ -396,12 +386,10 @@ def log_in_by_passkey(request: HttpRequest) -> HttpResponse:
     try:
         passkey = passkeys.authenticate(None, form.cleaned_data.get("credential") if form.is_valid() else None)
     except passkeys.PasskeyRejected:
+        passkey = None
+    if passkey is None or not (passkey.user.is_active and passkey.user.is_staff):
         messages.error(request, _("This passkey does not open the desk."))
         return redirect("admin:login")
-    user = passkey.user
-    if not (user.is_active and user.is_staff):
-        messages.error(request, _("This passkey does not open the desk."))
-        return redirect("admin:login")
-    response = _enter(request, user, _wanted(request), {"by_passkey": True})
+    response = _enter(request, passkey.user, _wanted(request), {"by_passkey": True})
     mark_proven(request)
     return response

@@ -43,7 +43,6 @@ class JobQuerySet(models.QuerySet[Any]):
         return self.filter(is_free, state__in=self.model.ACTIVE_STATES).order_by("begun_at", "pk")
 
     def with_expired_files(self, now: datetime) -> Self:
-        """Finished jobs whose files have expired."""
         before = now - self.model.KEPT
         old = Q(ended_at__lt=before) | Q(ended_at__isnull=True, created_at__lt=before)
         return self.filter(old).exclude(folder="").exclude(state__in=self.model.ACTIVE_STATES)
@@ -56,11 +55,11 @@ class JobLost(Exception):
 class Job(models.Model):
     """A resumable background job: its owner, its files, and the lease of its worker."""
 
-    ACTIVE_STATES: tuple[str, ...]  # states
+    ACTIVE_STATES: tuple[str, ...]
     KEPT: timedelta  # its files, after its end
     LEASE: timedelta
     SUBDIR: str  # below DATA_DIR
-    MOVES: tuple[str, ...]  # columns that a step changes
+    MOVES: tuple[str, ...]  # columns that a step may change
 
     state = models.CharField(max_length=8)
     folder = models.CharField(max_length=40, blank=True, help_text="where its files are; empty once they are gone")
@@ -99,11 +98,11 @@ class Job(models.Model):
         return bool(moved)
 
     def stop(self, now: datetime) -> bool:
-        """Stop it before its worker's next transaction. What is committed stays."""
+        """Stop it before its worker's next step; committed steps stay."""
         return self.move(self.ACTIVE_STATES, state="stopped", ended_at=now, lease_until=None, worker="")
 
     def hold(self, now: datetime, **values: Any) -> None:
-        """Renew the lease and store the progress. Raises Lost."""
+        """Renew the lease and store the progress. Raises JobLost."""
         mine = type(self).objects.filter(pk=self.pk, state=self.state, worker=self.worker)
         if not mine.update(lease_until=now + self.LEASE, **values):
             raise JobLost
@@ -176,9 +175,8 @@ class Errand(Job):
     @property
     def title(self) -> Promise | str:
         tag = self.options.get("tag", "")
-        return (
-            _("%(kind)s “%(tag)s”") % {"kind": self.get_kind_display(), "tag": tag} if tag else self.get_kind_display()
-        )
+        kind = self.get_kind_display()
+        return _("%(kind)s “%(tag)s”") % {"kind": kind, "tag": tag} if tag else kind
 
     def begin(self, now: datetime, state: "Errand.State", **values: Any) -> bool:
         """Start a worker from the beginning of the file: a dry run, or after that the import itself."""
@@ -208,11 +206,8 @@ class PostImport(Job):
         FAILED = "failed", pgettext_lazy("of an import of posts", "did not get any further")
 
     ACTIVE_STATES = (State.WORKING,)
-    KEPT, LEASE, SUBDIR = (
-        EXPORTS_LIFETIME,
-        timedelta(minutes=3),
-        "imports",
-    )  # fetching many pictures for one post takes long
+    KEPT, SUBDIR = EXPORTS_LIFETIME, "imports"
+    LEASE = timedelta(minutes=3)  # fetching many pictures for one post takes long
     MOVES = ("stage", "cursor", "total", "program", "site", "counts", "totals", "links", "issues")
 
     class Stage(models.TextChoices):

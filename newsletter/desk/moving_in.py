@@ -33,8 +33,6 @@ from subscribers.importers.csv_file import TableError
 
 
 class PostUploadForm(importing.FileForm):
-    """The file that another program gave."""
-
     too_large = gettext_lazy("This file is too large for the browser.")
     file = forms.FileField(
         label=gettext_lazy("The file that the other program gave you"),
@@ -47,8 +45,6 @@ class PostUploadForm(importing.FileForm):
 
 
 class TrialForm(forms.Form):
-    """Where the posts were read until now, and whether their pictures are asked for there."""
-
     site = forms.URLField(
         label=gettext_lazy("Where the posts were read until now"),
         label_suffix="",
@@ -144,7 +140,6 @@ CHUNK_BYTES = 1 << 20  # bytes
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
-    """Ask for a file; keep it, and go on to what it is."""
     form = PostUploadForm(request.POST, request.FILES) if request.method == "POST" else PostUploadForm()
     if form.is_bound and form.is_valid():
         try:
@@ -157,11 +152,11 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 
 def _take_in(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
-    """Keep an export of posts; a list of readers is handed to the import of readers."""
+    """Store an export of posts; a list of readers goes to the import of readers."""
     if importing.is_reader_list(file):
         return importing.hand_over(request, file)
     pieces = iter(lambda: file.read(CHUNK_BYTES), b"")
-    found = posts.take_in(one_line(file.name or ""), pieces, user=request.user, now=timezone.now())
+    found = posts.store_upload(one_line(file.name or ""), pieces, user=request.user, now=timezone.now())
     return redirect("admin:move_in_import", found.pk)
 
 
@@ -177,14 +172,13 @@ def _import_page(request: HttpRequest, found: PostImport, form: TrialForm | None
 
 @require_safe
 def moving(request: HttpRequest, pk: int) -> HttpResponse:
-    """Answer with the part of the page that moves, for live.js."""
+    """The part of the page that live.js replaces."""
     found = get_object_or_404(PostImport, pk=pk)
     return render(request, "desk/moving_in/_import.html", import_context(found, timezone.now()))
 
 
 @require_POST
 def begin_trial(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let a worker try it with what was said of the old site."""
     found, form = get_object_or_404(PostImport, pk=pk), TrialForm(request.POST)
     if not form.is_valid():
         return _import_page(request, found, form)
@@ -193,7 +187,7 @@ def begin_trial(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def begin(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let a worker write what was tried; with issues, once their numbers were seen."""
+    """Queue the import; with issues, show their numbers first."""
     found = get_object_or_404(PostImport, pk=pk)
     if request.POST.get("as_issues"):
         return redirect("admin:move_in_numbers", pk)
@@ -213,7 +207,7 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def go_on(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(PostImport, pk=pk)
-    return _enqueued(request, found, begun=posts.go_on(found, timezone.now()))
+    return _enqueued(request, found, begun=posts.resume(found, timezone.now()))
 
 
 def _enqueued(request: HttpRequest, found: PostImport, *, begun: bool) -> HttpResponse:
@@ -259,7 +253,7 @@ class NumberForm(CleanTextModelForm):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def numbers(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the numbers, a hundred at once; on POST, keep them, and from the last page begin."""
+    """Show the numbers, a hundred a page; POST saves them, and from the last page begins the import."""
     found = get_object_or_404(PostImport, pk=pk)
     mails = found.entries.exclude(mailed_at=None).order_by("mailed_at", "place")
     shown = Paginator(mails, NUMBERS_AT_ONCE).get_page(request.GET.get("page"))
@@ -274,7 +268,7 @@ def numbers(request: HttpRequest, pk: int) -> HttpResponse:
     if shown.has_next() and "begin" not in request.POST:
         return redirect(f"{request.path}?page={shown.next_page_number()}")
     is_stuck, now = found.state == State.FAILED, timezone.now()
-    begun = posts.go_on(found, now) if is_stuck else posts.begin(found, now, as_issues=True)
+    begun = posts.resume(found, now) if is_stuck else posts.begin(found, now, as_issues=True)
     return _enqueued(request, found, begun=begun)
 
 

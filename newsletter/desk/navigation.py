@@ -15,9 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-TODAY, WRITING, ISSUES, READERS, CALENDAR, SETTINGS = (
-    *("today", "writing", "issues", "readers", "calendar", "settings"),
-)
+TODAY, WRITING, ISSUES, READERS, CALENDAR, SETTINGS = "today", "writing", "issues", "readers", "calendar", "settings"
 SECTION_LABELS: dict[str, Promise] = {
     TODAY: pgettext_lazy("desk", "Today"),
     WRITING: pgettext_lazy("desk", "Writing"),

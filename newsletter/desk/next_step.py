@@ -57,15 +57,12 @@ def phrases(sentence: str) -> list[tuple[str, str]]:
     return [(part.strip(), " " if part.endswith(" ") else "") for part in sentence.split("\n") if part.strip()]
 
 
-# --- The facts ---
-
-
 @dataclass(frozen=True)
 class DeskFacts:
     """What the rules and the first page look at, for one user. rights: names of permissions.
 
     slot: the next free one. next_number: of the issue for it; new_number: of an issue that does not exist yet.
-    readers: mailable ones; None if the user may not know. posts: visible to the user, in any state.
+    readers: mailable ones; None if the user may not know. has_posts: visible to the user, in any state.
     newly: of the posts left out, those published since the next issue was saved, or else since the last one was sent.
     draft: a post without a date, which the user may go on writing.
     issue: the next unscheduled one, with `items_count`. rehearsal: its status; errors: found by it.
@@ -82,8 +79,8 @@ class DeskFacts:
     lacks_sender: bool = False
     lacks_mail_server: bool = False
     has_sent: bool = False
-    posts: int = 0
-    published: int = 0
+    has_posts: bool = False
+    has_published: bool = False
     left_out_count: int = 0
     newly: int = 0
     draft: Post | None = None
@@ -99,8 +96,8 @@ class DeskFacts:
     last_mailings: Sequence[Mailing] = ()  # the latest first
     reader_counts: ReaderCounts | None = None
 
-    def may(self, right: str) -> bool:
-        return right in self.rights
+    def may(self, *rights: str) -> bool:
+        return self.rights.issuperset(rights)
 
 
 # --- When steps apply; the others are asked in the table ---
@@ -120,7 +117,7 @@ def is_held(facts: DeskFacts, now: datetime) -> bool:
 
 
 def has_only_drafts(facts: DeskFacts, now: datetime) -> bool:
-    return facts.draft is not None and not (facts.published or facts.has_sent)
+    return facts.draft is not None and not (facts.has_published or facts.has_sent)
 
 
 def is_empty(facts: DeskFacts) -> bool:
@@ -336,17 +333,9 @@ def _draft_title(facts: DeskFacts) -> str:
 
 
 ADD_POST, PUBLISH_POST, CHANGE_POST = "posts.add_post", "posts.publish_post", "posts.change_post"
-ADD_ISSUE, CHANGE_ISSUE, SEND_ISSUE, VIEW_MAILING = (
-    "issues.add_issue",
-    "issues.change_issue",
-    "issues.send_issue",
-    "delivery.view_mailing",
-)
-CHANGE_SETTINGS, SEE_READERS, CHANGE_USERS = (
-    "publication.change_publication",
-    "subscribers.see_readers",
-    "auth.change_user",
-)
+ADD_ISSUE, CHANGE_ISSUE, SEND_ISSUE = "issues.add_issue", "issues.change_issue", "issues.send_issue"
+VIEW_MAILING, CHANGE_USERS = "delivery.view_mailing", "auth.change_user"
+CHANGE_SETTINGS, SEE_READERS = "publication.change_publication", "subscribers.see_readers"
 type StepTarget = tuple[str, tuple[int, ...], str]  # URL name, arguments, fragment
 NEW_POST: StepTarget = ("posts_post_add", (), "")
 
@@ -410,7 +399,7 @@ STEP_RULES: tuple[StepRule, ...] = (
     StepRule("paused", (VIEW_MAILING,), is_open(Mailing.State.PAUSED), paused, _mailing),
     StepRule("sending", (VIEW_MAILING,), is_open(Mailing.State.SENDING), sending, _mailing),
     StepRule("held", (VIEW_MAILING,), is_held, held, _mailing),
-    StepRule("no_post", (ADD_POST,), lambda f, _: f.posts == 0, no_post, lambda _: NEW_POST),
+    StepRule("no_post", (ADD_POST,), lambda f, _: not f.has_posts, no_post, lambda _: NEW_POST),
     StepRule("first_draft", (CHANGE_POST,), has_only_drafts, first_draft, _draft),
     StepRule("sender", (CHANGE_SETTINGS,), lambda f, _: f.lacks_sender, sender, SENDER_PAGE),
     StepRule("mail_server", (CHANGE_USERS,), lambda f, _: f.lacks_mail_server, mail_server, _page("settings_mail")),
@@ -455,7 +444,7 @@ def choose_issue_step(facts: DeskFacts, now: datetime) -> NextStep | None:
 
 def _first(table: tuple[StepRule, ...], facts: DeskFacts, now: datetime) -> NextStep | None:
     for row in table:
-        if all(map(facts.may, row.needs)) and row.applies(facts, now):
+        if facts.may(*row.needs) and row.applies(facts, now):
             sentence, button = row.says(facts, now)
             return NextStep(row.key, sentence, button, row.leads(facts), row.needs)
     return None
@@ -488,7 +477,7 @@ CHECKLIST_RULES: tuple[ChecklistRule, ...] = (
         gettext_lazy("Write and publish a post"),
         gettext_lazy("It stands on your site at once, and goes into the next issue."),
         frozenset({"no_post", "first_draft", "draft", "write"}),
-        lambda facts: facts.published > 0,
+        lambda facts: facts.has_published,
     ),
     ChecklistRule(
         gettext_lazy("Set the sender"),

@@ -37,11 +37,8 @@ VERB_LABELS = {
     "delete": _("delete: %(what)s"),
 }
 # They export readers or cannot be undone: each needs re-authentication.
-EXPORT_READERS, SUPPRESS, LIFT_SUPPRESSION = (
-    "subscribers.export_readers",
-    "subscribers.add_suppression",
-    "subscribers.delete_suppression",
-)
+EXPORT_READERS = "subscribers.export_readers"
+SUPPRESS, LIFT_SUPPRESSION = "subscribers.add_suppression", "subscribers.delete_suppression"
 NEEDING_PROOF = {EXPORT_READERS, SUPPRESS, "api.add_token"}  # a token has its creator's permissions for months
 VERBS_NEEDING_PROOF = {"delete", "erase"}  # of permissions, and of the actions of a list
 VERB_OF_SCREEN = {"changelist": "view", "history": "view", "add": "add", "change": "change", "delete": "delete"}

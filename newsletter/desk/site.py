@@ -35,10 +35,8 @@ from newsletter.publication.changes import Via, acting_as
 
 type Screen = tuple[str, Callable[..., HttpResponseBase], str]  # route, view, name
 
-LOOK_AT_ISSUES, LOOK_AT_MAILINGS = (
-    permissions.requires("issues.view_issue"),
-    permissions.requires("delivery.view_mailing"),
-)
+LOOK_AT_ISSUES = permissions.requires("issues.view_issue")
+LOOK_AT_MAILINGS = permissions.requires("delivery.view_mailing")
 COMPOSE, SEND = permissions.requires("issues.change_issue"), permissions.requires("issues.send_issue")
 LOOK_AT_SETTINGS = permissions.requires("publication.view_publication")
 CHANGE_SETTINGS = permissions.requires("publication.change_publication")
@@ -69,11 +67,12 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("copies/<str:which>.csv", TAKE_COPIES(copies.copies_csv), "mailing_csv"),
     ("uncertain/<str:decision>/", SEND(actions.decide_uncertain), "mailing_decide"),
     ("refused/<str:judgement>/", SEND(actions.judge_addresses), "mailing_judge"),
-    ("question/", permissions.requires("issues.change_issue")(results.keep_question), "mailing_question"),
+    ("question/", COMPOSE(results.keep_question), "mailing_question"),
     ("result.json", LOOK_AT_MAILINGS(results.result_as_json), "mailing_result_json"),
 )
 CARE = permissions.requires("subscribers.see_readers", "subscribers.change_subscriber")
 BAR = permissions.requires("subscribers.see_readers", "subscribers.change_subscriber", permissions.SUPPRESS)
+BELIEVE = permissions.requires("subscribers.change_subscriber", permissions.SUPPRESS)
 BRING = permissions.requires(*importing.IMPORT_PERMISSIONS)
 COMPOSE_QUOTES = permissions.requires("subscribers.see_readers", "subscribers.change_subscriber", "issues.change_issue")
 READER_SCREENS: tuple[Screen, ...] = (
@@ -101,11 +100,7 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("sentences/quotes/", CARE(replies.quotes), "reader_quotes"),
     ("sentences/quotes/<int:pk>/place/", COMPOSE_QUOTES(replies.place_quote), "reader_quote_place"),
     ("health/", permissions.requires("subscribers.see_readers")(health.health), "reader_health"),
-    (
-        "health/unproven/<int:pk>/",
-        permissions.requires("subscribers.change_subscriber", permissions.SUPPRESS)(health.accept_unproven),
-        "reader_health_believe",
-    ),
+    ("health/unproven/<int:pk>/", BELIEVE(health.accept_unproven), "reader_health_believe"),
     ("health/unproven/dismissed/", CARE(health.dismiss), "reader_health_dismiss"),
     ("growth/", permissions.requires("subscribers.see_readers")(health.growth), "reader_growth"),
     ("growth.csv", permissions.requires("subscribers.see_readers")(health.growth_csv), "reader_growth_csv"),

@@ -20,25 +20,7 @@ from newsletter.delivery.sending_days import free_slots
 from newsletter.desk import chart, next_step
 from newsletter.desk.issues.mailings import wait_text
 from newsletter.desk.next_issue import unscheduled_issues
-from newsletter.desk.next_step import (
-    ADD_ISSUE,
-    ADD_POST,
-    CHANGE_ISSUE,
-    CHANGE_POST,
-    CHANGE_SETTINGS,
-    CHANGE_USERS,
-    DONE,
-    NEW_POST,
-    PUBLISH_POST,
-    SEE_READERS,
-    SEND_ISSUE,
-    VIEW_MAILING,
-    DeskFacts,
-    NextStep,
-    checklist,
-    choose_issue_step,
-    choose_step,
-)
+from newsletter.desk.next_step import CHANGE_ISSUE, CHANGE_SETTINGS, SEND_ISSUE, VIEW_MAILING, DeskFacts, NextStep
 from newsletter.desk.templatetags.figures import thousands
 from newsletter.issues import public_holidays, schedule
 from newsletter.issues.assembly import next_number
@@ -63,9 +45,9 @@ def load_desk_facts(user: Any, now: datetime) -> DeskFacts:
     issue = _next_issue() if CHANGE_ISSUE in rights or SEND_ISSUE in rights else None
     rehearsal = Rehearsal.objects.latest_of(issue) if issue else None
     drafts = _drafts(user) if "posts.view_post" in rights else []
-    may_change = [post for post in drafts if PUBLISH_POST in rights or post.created_by_id == user.pk]
+    may_change = [post for post in drafts if next_step.PUBLISH_POST in rights or post.created_by_id == user.pk]
     counts, left_out = _find_left_out(now, issue, sent) if "issues.view_issue" in rights else ({}, [])
-    readers = cached_reader_counts(now) if SEND_ISSUE in rights or SEE_READERS in rights else None
+    readers = cached_reader_counts(now) if SEND_ISSUE in rights or next_step.SEE_READERS in rights else None
     new_number = next_number()
     return DeskFacts(
         rights=rights,
@@ -78,10 +60,10 @@ def load_desk_facts(user: Any, now: datetime) -> DeskFacts:
         lacks_sender=_lacks_sender(now, has_sent=has_sent),
         lacks_mail_server=not (has_sent or mail_url()),
         has_sent=has_sent,
-        posts=int(Post.objects.visible_to(user).order_by().exists()),
-        published=int(Post.objects.published(now).exists()),
+        has_posts=Post.objects.visible_to(user).order_by().exists(),
+        has_published=Post.objects.published(now).exists(),
         **counts,
-        draft=may_change[0] if may_change and CHANGE_POST in rights else None,
+        draft=may_change[0] if may_change and next_step.CHANGE_POST in rights else None,
         issue=issue,
         rehearsal=_rehearsal_status(rehearsal, issue, publication, now),
         errors=sum(remark["level"] == ERROR for remark in rehearsal.remarks) if rehearsal else 0,
@@ -172,10 +154,10 @@ REMEDIES: dict[str, Remedy] = {
     "data_place.empty": Remedy(
         gettext_lazy("Name the place"), CHANGE_SETTINGS, "admin:settings_letter", "#id_data_place"
     ),
-    "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), CHANGE_USERS, MAIL_SERVER),
-    "mail.unreadable": Remedy(gettext_lazy("Enter it anew"), CHANGE_USERS, MAIL_SERVER),
-    "mail.waiting": Remedy(gettext_lazy("See who waits"), SEE_READERS, *PENDING_READERS),
-    "mail.given_up": Remedy(gettext_lazy("See who waits"), SEE_READERS, *PENDING_READERS),
+    "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), next_step.CHANGE_USERS, MAIL_SERVER),
+    "mail.unreadable": Remedy(gettext_lazy("Enter it anew"), next_step.CHANGE_USERS, MAIL_SERVER),
+    "mail.waiting": Remedy(gettext_lazy("See who waits"), next_step.SEE_READERS, *PENDING_READERS),
+    "mail.given_up": Remedy(gettext_lazy("See who waits"), next_step.SEE_READERS, *PENDING_READERS),
     "mailing.paused": Remedy(gettext_lazy("Go on or cancel"), VIEW_MAILING, "admin:mailing"),
     "mailing.late": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing"),
     "mailing.stands_still": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing"),
@@ -226,7 +208,7 @@ def _shown(finding: Finding, facts: DeskFacts) -> VisibleProblem:
 
 
 SLOTS_SHOWN = 3
-SEE_READERS, CHANGE_READERS = "subscribers.see_readers", "subscribers.change_subscriber"
+CHANGE_READERS = "subscribers.change_subscriber"
 HELPFUL = Feedback.Rating.HELPFUL
 
 
@@ -253,33 +235,33 @@ class DeskRow:
 
 def today_context(user: Any, now: datetime) -> dict[str, Any]:
     facts = load_desk_facts(user, now)
-    step = choose_step(facts, now)
-    items = checklist(facts, step, now)
+    step = next_step.choose_step(facts, now)
+    items = next_step.checklist(facts, step, now)
     left_out_more = facts.left_out_count - len(facts.left_out)
     return {
         "step": step,
         "checklist": items,
-        "done": sum(item.standing == DONE for item in items),
-        "left": sum(item.standing != DONE for item in items),
-        "offers_move": bool(items) and not facts.posts and facts.may(PUBLISH_POST) and facts.may(ADD_POST),
-        "offers_new_post": facts.may(ADD_POST) and not items and step.place != NEW_POST,
+        "done": sum(item.standing == next_step.DONE for item in items),
+        "left": sum(item.standing != next_step.DONE for item in items),
+        "offers_move": bool(items) and not facts.has_posts and facts.may(next_step.PUBLISH_POST, next_step.ADD_POST),
+        "offers_new_post": facts.may(next_step.ADD_POST) and not items and step.place != next_step.NEW_POST,
         "troubles": visible_problems(facts, step, now),
         "left_out": _left_out(facts, now),
         "left_out_more": thousands(left_out_more) if left_out_more else "",
         "puts_into": facts.issue if facts.may(CHANGE_ISSUE) else None,
-        "begins_issue": facts.issue is None and facts.may(CHANGE_ISSUE) and facts.may(ADD_ISSUE),
+        "begins_issue": facts.issue is None and facts.may(CHANGE_ISSUE, next_step.ADD_ISSUE),
         "last": _last(facts, now) if facts.last_mailings else None,
         "drafts": [_draft(post, facts, now) for post in facts.drafts],
         "upcoming": _upcoming(facts, now) if facts.may("issues.view_issue") and not items else [],
         "questions": _questions(now) if facts.may(SEND_ISSUE) and not items else [],
         "readers": _readers(facts.reader_counts, facts, now) if facts.reader_counts else None,
-        "replies": Reply.objects.to_answer().count() if facts.may(SEE_READERS) and facts.may(CHANGE_READERS) else 0,
+        "replies": Reply.objects.to_answer().count() if facts.may(next_step.SEE_READERS, CHANGE_READERS) else 0,
     }
 
 
 def issues_context(user: Any, now: datetime) -> dict[str, Any]:
     facts = load_desk_facts(user, now)
-    return {"step": choose_issue_step(facts, now), "slot": facts.slot, "composed": facts.issue}
+    return {"step": next_step.choose_issue_step(facts, now), "slot": facts.slot, "composed": facts.issue}
 
 
 def _questions(now: datetime) -> list[public_holidays.HolidayQuestion]:
@@ -309,7 +291,7 @@ def _draft(post: Any, facts: DeskFacts, now: datetime) -> DeskRow:
     return DeskRow(
         title=post.title or _("Without a title"),
         about=" · ".join(about),
-        url=_post_url(post) if facts.may(CHANGE_POST) else "",
+        url=_post_url(post) if facts.may(next_step.CHANGE_POST) else "",
     )
 
 

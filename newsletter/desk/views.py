@@ -26,7 +26,7 @@ from newsletter.operation.metrics import may_read_metrics, metrics_text
 from newsletter.posts import redirects
 from newsletter.publication.models import Publication
 
-# --- What machines ask ---
+# --- For machines ---
 
 
 @require_safe
@@ -55,9 +55,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(text, content_type=content_type)
 
 
-# --- What is not there ---
-
-
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The 404 page: with the desk's navigation for staff; for others, redirects of old URLs."""
     user = getattr(request, "user", None)
@@ -67,9 +64,6 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     response = render(request, "desk/missing.html", context, status=HTTPStatus.NOT_FOUND)
     add_never_cache_headers(response)
     return response
-
-
-# --- The first start ---
 
 
 @never_cache
@@ -98,15 +92,12 @@ def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
         return redirect(request.path)
     if user.last_login:
         addresses = ",".join(filter(None, dict.fromkeys([former, chosen["email"]])))
-        login.report_event(request, SecurityEvent.TAKEN_OVER, user, addresses=addresses)
+        login.report_event(request, SecurityEvent.ONE_TIME_LINK_USED, user, addresses=addresses)
     start_session(request, user)
     login.mark_proven(request)  # the link comes from an owner or the server's operator
     if Publication.objects.current().is_set_up:
         messages.success(request, _("Welcome, %(name)s. This is your desk.") % {"name": user.username})
     return redirect("admin:index")
-
-
-# --- Attempts to get in ---
 
 
 def with_attempt_limit[R: HttpResponseBase](

@@ -156,10 +156,10 @@ def _signature_fields(signed: bytes) -> list[tuple[str, str]]:
 
 
 def build_automatic_mail(
-    letter: MailContent, *, sender: tuple[str, str], addresses: list[str], message_id: str
+    letter: MailContent, kind: str, *ids: int | str, sender: tuple[str, str], addresses: list[str]
 ) -> Mail:
-    """Build an automatic mail (RFC 3834 section 5). addresses: at least one."""
-    headers = fields.auto_submitted_headers() | {"Message-ID": message_id}
+    """Build an automatic mail (RFC 3834 section 5). kind, ids: see `message_id`. addresses: at least one."""
+    headers = fields.auto_submitted_headers() | {"Message-ID": fields.message_id(kind, *ids, domain=sender[1])}
     mail = build_mail(letter, sender=sender, to=("", addresses[0]), reply_to="", headers=headers)
     mail.to += [fields.format_mailbox("", address) for address in addresses[1:]]
     return mail

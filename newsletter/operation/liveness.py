@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from newsletter.delivery.author.alerts import recipient_addresses
 from newsletter.delivery.ledger import recovery
-from newsletter.mail import headers, letters
+from newsletter.mail import letters
 from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.operation.findings import ERROR, Finding
 from newsletter.publication.heartbeats import ALWAYS_BEATING, Component, silent_seconds
@@ -80,5 +80,4 @@ def build_author_mail(name: str, subject: str, context: dict[str, Any], addresse
     publication = Publication.objects.current()
     context |= {"publication": publication, "url": settings.SITE_URL + reverse("admin:index")}
     letter = letters.render(name, subject, context, base_url=settings.SITE_URL)
-    message_id = headers.message_id(name, int(now.timestamp()), domain=publication.sender_email)
-    return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+    return build_automatic_mail(letter, name, int(now.timestamp()), sender=publication.sender, addresses=addresses)

@@ -145,14 +145,14 @@ class TrashAdmin(AuditedAdmin):
         return [*(path(at, view(screen), name=f"{name}_{end}") for at, screen, end in own), *super().get_urls()]
 
     def in_use(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Those that must stay."""
+        """Rows that must not be deleted."""
         raise NotImplementedError
 
     def after_trash(self, rows: Iterable[Any]) -> None:
-        """What else changes with rows that have come into the trash."""
+        """Hook: called with rows that were moved to the trash."""
 
     def after_put_back(self, row: Any) -> None:
-        """What else changes with a row that has come back."""
+        """Hook: called with a row before it is restored."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         rows = self.model.objects.filter(pk__in=[row.pk for row in objs])

@@ -98,8 +98,6 @@ class CleanTextModelForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-a
     """The same for model forms."""
 
 
-# --- Time zones ---
-
 COMMON_ZONES: dict[str, Promise] = {
     "Asia/Taipei": _("Taipei"),
     "Asia/Hong_Kong": _("Hong Kong"),
@@ -129,6 +127,17 @@ class PublicationForm(CleanTextModelForm):
     class Meta:
         model = Publication
         fields: tuple[str, ...] = ()
+
+    def clean(self) -> dict[str, Any]:
+        """Store new files if all fields are valid; a storage error becomes a field error."""
+        cleaned = super().clean() or {}
+        for name, file in list(cleaned.items()):
+            if isinstance(file, ContentFile) and not self.errors:
+                try:
+                    media.save(str(file.name), file)
+                except OSError:
+                    self.add_error(name, unavailable_message())
+        return cleaned
 
 
 class NewsletterForm(PublicationForm):
@@ -176,18 +185,6 @@ class LookForm(PublicationForm):
 
     def clean_face(self) -> Any:
         return _prepare_upload(self.cleaned_data["face"], "face", square_crop)
-
-    def clean(self) -> dict[str, Any]:
-        """Store the files if all fields are valid; a storage error becomes a field error."""
-        cleaned = super().clean() or {}
-        new = {name: cleaned.get(name) for name in ("logo", "face")} if not self.errors else {}
-        for name, file in new.items():
-            if isinstance(file, ContentFile):
-                try:
-                    media.save(str(file.name), file)
-                except OSError:
-                    self.add_error(name, unavailable_message())
-        return cleaned
 
 
 def _prepare_upload(chosen: Any, name: str, change: Callable[[bytes], bytes]) -> Any:
@@ -241,16 +238,11 @@ class SignupSettingsForm(PublicationForm):
         return ContentFile(data, name=gifts.stored_name(data, chosen.name or ""))
 
     def clean(self) -> dict[str, Any]:
-        """Store the file if all fields are valid; the count begins anew with another one."""
-        cleaned = super().clean() or {}
+        """The count begins anew with another gift."""
+        cleaned = super().clean()
         new = cleaned.get("gift")
-        if isinstance(new, ContentFile) and not self.errors:
-            try:
-                media.save(str(new.name), new)
-            except OSError:
-                self.add_error("gift", unavailable_message())
-            if new.name != self.instance.gift.name:
-                self.instance.gift_bytes, self.instance.gift_count = new.size, 0
+        if isinstance(new, ContentFile) and new.name != self.instance.gift.name:
+            self.instance.gift_bytes, self.instance.gift_count = new.size, 0
         return cleaned
 
 
@@ -300,7 +292,7 @@ class RuleForm(PublicationForm):
         return ["cadence_rule"] * is_new + [name for name in super().changed_data if name not in parts]
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
+        cleaned = super().clean()
         if cleaned.get("cadence_rule"):
             self.errors.pop("cadence_days", None)
             cleaned["cadence_days"] = self.instance.cadence_days
@@ -399,7 +391,7 @@ class SetupForm(PublicationForm):
             self.fields[name].widget.attrs["placeholder"] = example
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
+        cleaned = super().clean()
         if "weekday" in cleaned:
             self.instance.cadence_anchor_on = _next_weekday(timezone.localdate(), cleaned["weekday"])
         self.instance.holiday_country = HOLIDAYS_OF_ZONE.get(cleaned.get("time_zone", ""), "")

@@ -18,7 +18,6 @@ UNREADABLE_URL = "smtp://unreadable.invalid"  # no host has this name: mail wait
 
 class MailServerManager(models.Manager["MailServer"]):
     def keep(self, url: str) -> "MailServer":
-        """Encrypt and save it."""
         row, _is_new = self.update_or_create(pk=1, defaults={"sealed": _cipher().encrypt(url.encode()).decode()})
         caches["pages"].delete(CACHE_KEY)
         return row

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.csp import CSP
+from django.utils.deprecation import MiddlewareMixin
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from newsletter.limits import body_size
@@ -26,14 +27,10 @@ from newsletter.publication.response_headers import PERMISSIONS, add_static_head
 OPEN_BEFORE_SETUP = ("/admin/", "/api/", "/outbox/", "/static/", "/media/", "/icon.svg", "/favicon.ico")
 
 
-class PermissionsMiddleware:
+class PermissionsMiddleware(MiddlewareMixin):
     """Add Permissions-Policy to every response; the outermost middleware."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response.headers["Permissions-Policy"] = PERMISSIONS
         return response
 
@@ -66,17 +63,13 @@ class PublicationMiddleware:
         return response
 
 
-class ReaderPageMiddleware:
+class ReaderPageMiddleware(MiddlewareMixin):
     """Finish a reader's page: the publication's name on one line, and of the sheet only the rules that can match.
 
     The innermost middleware.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         is_page = response.headers.get("Content-Type", "").startswith("text/html") and not response.streaming
         if is_page and not request.path.startswith(("/desk/", "/admin/")):
             name = getattr(request, "publication_name", "")  # without a database there is none

@@ -417,7 +417,7 @@ class Publication(models.Model):
 
     @property
     def is_set_up(self) -> bool:
-        """Whether its owner has said whose it is. Until then readers see one page, and nothing can be scheduled."""
+        """Whether it has a name. Until then readers see one page, and nothing can be scheduled."""
         return bool(self.name)
 
     @property

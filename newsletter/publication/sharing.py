@@ -71,9 +71,6 @@ def temporary_redirect(address: str) -> HttpResponseRedirect:
     return response
 
 
-# --- Files that are created once ---
-
-
 def draw_once(name: str, draw: Callable[[], bytes]) -> IO[bytes]:
     """`open_or_create` for a file that is small enough for memory."""
     return open_or_create(name, lambda file: file.write(draw()), lock="drawing")

@@ -1,4 +1,4 @@
-"""The trash: rows that nobody sees for 30 days, and that one press brings back, before they are deleted."""
+"""The trash: hidden rows that can be restored for 30 days, and are then deleted."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ TRASH_LIFETIME = timedelta(days=30)
 
 
 class OutOfTrash[M: models.Model](models.Manager[M]):
-    """The default manager of a model with `trashed_at`: no list and no page has what is in the trash."""
+    """The default manager of a model with `trashed_at`: excludes the trash."""
 
     def get_queryset(self) -> Any:
         return super().get_queryset().filter(trashed_at__isnull=True)

@@ -93,11 +93,7 @@ def _drawn(name: str, draw: Callable[[bytes], bytes]) -> bytes:
 def _logo() -> bytes:
     """The logo, b"" without one. Raise OSError if its file is missing."""
     logo = Publication.objects.current().logo
-    if not logo:
-        return b""
-    with logo.open("rb") as file:
-        data: bytes = file.read()
-    return data
+    return storages.media.read(logo.name) if logo.name else b""
 
 
 def _colours() -> dict[str, str]:

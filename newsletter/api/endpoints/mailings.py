@@ -217,7 +217,7 @@ def _open(number: int) -> tuple[Issue, Mailing]:
 
 def _act(number: int, name: str) -> ApiResponse:
     issue, mailing = _open(number)
-    if not ALL_ACTIONS[name].do(mailing, timezone.now(), {}):
+    if not ALL_ACTIONS[name].perform(mailing, timezone.now(), {}):
         raise _too_late(mailing)
     wake_workers()
     return ApiResponse(mailing_json(issue))
@@ -256,7 +256,7 @@ def schedule_issue(request: ApiRequest, number: IssueNumber, when: ScheduleIn) -
     segment = valid_segment(when.segment, pointer="/segment")
     letter, form = freeze_letter(issue), _form(issue, when, now)
     check_form(form, FIELD_NAMES)
-    if reasons := obstacles(issue, form.send_at or form.begins, letter=letter):
+    if reasons := obstacles(issue, form.send_at or form.earliest_at, letter=letter):
         raise Problem("conflict", " ".join(reasons))
     _refuse_unless_rehearsed(issue, segment, letter, now)
     _refuse_another_number(issue, segment, when.readers, now)
@@ -266,13 +266,13 @@ def schedule_issue(request: ApiRequest, number: IssueNumber, when: ScheduleIn) -
 
 def _form(issue: Issue, when: ScheduleIn, now: datetime) -> ScheduleForm:
     publication = Publication.objects.current()
-    begins = now + approving.api_hold_time(publication)
+    earliest_at = now + approving.api_hold_time(publication)
     slots = next_slots(publication, SLOTS)
-    proposed = ScheduleForm(issue=issue, slots=slots, begins=begins).proposed.isoformat()
+    proposed = ScheduleForm(issue=issue, slots=slots, earliest_at=earliest_at).proposed.isoformat()
     data = {"when": "slot", "slot": proposed}
     if isinstance(when.at, datetime):
         data = {"when": "at", "at": when.at.isoformat()}
-    return ScheduleForm(data, issue=issue, slots=slots, begins=begins)
+    return ScheduleForm(data, issue=issue, slots=slots, earliest_at=earliest_at)
 
 
 def _refuse_unless_rehearsed(issue: Issue, segment: str, letter: FrozenLetter, now: datetime) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from newsletter.delivery.events import rules
 from newsletter.delivery.models import Alert, Mailing, Reminder, ResultLetter
-from newsletter.mail import headers, letters, tokens
+from newsletter.mail import letters, tokens
 from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.mail.queued_mail import BACKOFF_MAX, QueuedMail, Retry, backoff
 from newsletter.mail.smtp_replies import SendFailure
@@ -163,5 +163,4 @@ def build_alert_mail(alert: Alert, addresses: list[str]) -> Mail:
         time = date_format(timezone.localtime(mailing.send_at), "DATETIME_FORMAT")
         subject = str(SUBJECTS[Kind(alert.kind)]) % {"issue": mailing.issue, "time": time}
         letter = letters.render("notice", subject, context, base_url=settings.SITE_URL)
-    message_id = headers.message_id("notice", alert.pk, domain=publication.sender_email)
-    return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+    return build_automatic_mail(letter, "notice", alert.pk, sender=publication.sender, addresses=addresses)

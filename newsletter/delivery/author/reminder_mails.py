@@ -18,8 +18,8 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving
 from newsletter.issues import schedule
 from newsletter.issues.models import not_yet_mailed
-from newsletter.mail import headers, letters, plaintext, spacing, tokens
 from newsletter.mail import html as mail_html
+from newsletter.mail import letters, plaintext, spacing, tokens
 from newsletter.mail.colours import mail_palette
 from newsletter.mail.message import Mail, MailContent, build_automatic_mail, shorten_subject
 from newsletter.posts.models import Post
@@ -61,8 +61,7 @@ def build_reminder(
             letter = _draft_content(reminder, publication, now)
         else:
             letter = _missed_content(reminder, publication, now)
-    message_id = headers.message_id("reminder", reminder.pk, domain=publication.sender_email)
-    return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+    return build_automatic_mail(letter, "reminder", reminder.pk, sender=publication.sender, addresses=addresses)
 
 
 def _draft_content(reminder: Reminder, publication: Publication, now: datetime) -> MailContent:

@@ -17,7 +17,7 @@ from newsletter.delivery.author.alerts import AuthorMail, insert_new, recipient_
 from newsletter.delivery.models import Mailing, ResultLetter
 from newsletter.delivery.models.reminders import RESULT_EXPIRES_AFTER
 from newsletter.delivery.results import IssueResult
-from newsletter.mail import headers, letters
+from newsletter.mail import letters
 from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.publication.models import Publication
 
@@ -62,8 +62,7 @@ def build_result_letter(found: IssueResult, addresses: list[str]) -> Mail:
         subject = _("Three days later: %(issue)s") % {"issue": found.issue}
         context = _context(found, publication, addresses) | {"title": subject}
         letter = letters.render("result", subject, context, base_url=settings.SITE_URL)
-    message_id = headers.message_id("result", found.issue.pk, domain=publication.sender_email)
-    return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+    return build_automatic_mail(letter, "result", found.issue.pk, sender=publication.sender, addresses=addresses)
 
 
 def _context(found: IssueResult, publication: Publication, addresses: list[str]) -> dict[str, object]:

@@ -13,6 +13,7 @@ from newsletter.operation.accounts import second_factors
 
 RESPONSE_LENGTH_MAX = 16_000  # characters of JSON; a registration with an attestation is below 8,000
 NAME_LENGTH_MAX = 60
+webauthn: Any = auth  # allauth has no types
 
 
 class PasskeyRejected(Exception):
@@ -31,18 +32,17 @@ def are_supported(request: HttpRequest) -> bool:
 
 def registration_options(user: User) -> dict[str, Any]:
     """Options for a discoverable passkey: it logs in without a user name."""
-    return _plain(_webauthn().begin_registration(user, passwordless=True))
+    return _plain(webauthn.begin_registration(user, passwordless=True))
 
 
 def login_options(user: User | None) -> dict[str, Any]:
     """Options for a login; None accepts a passkey of any account."""
-    return _plain(_webauthn().begin_authentication(user))
+    return _plain(webauthn.begin_authentication(user))
 
 
 @transaction.atomic
 def register(user: User, name: str, answer: Any) -> list[str]:
     """Add the passkey; return new recovery codes, [] if the account has some. Raises PasskeyRejected."""
-    webauthn = _webauthn()
     try:
         webauthn.parse_registration_response(answer)
         if not webauthn.complete_registration(answer).is_user_verified():
@@ -58,7 +58,6 @@ def authenticate(user: User | None, answer: Any) -> Authenticator:
 
     For None, user verification is required: there is no other second factor. Raises PasskeyRejected.
     """
-    webauthn = _webauthn()
     try:
         signed = webauthn.parse_authentication_response(answer).response.authenticator_data
         owner = user or webauthn.extract_user_from_response(answer)
@@ -69,10 +68,6 @@ def authenticate(user: User | None, answer: Any) -> Authenticator:
         raise PasskeyRejected
     passkey.record_usage()
     return passkey
-
-
-def _webauthn() -> Any:
-    return auth
 
 
 def _plain(options: Any) -> dict[str, Any]:

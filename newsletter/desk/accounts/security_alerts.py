@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.desk.accounts.sessions import browser_name
 from newsletter.limits import client_ip
-from newsletter.mail import headers, letters
+from newsletter.mail import letters
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.publication.models import Publication
@@ -32,7 +32,7 @@ class SecurityEvent(models.TextChoices):
     CODE_USED = "code_used", _("A recovery code of your account was used")
     WRONG_CODES = "wrong_codes", _("Somebody knows your password")
     PASSWORD_CHANGED = "password_changed", _("The password of your account was changed")
-    TAKEN_OVER = "taken_over", _("Your account was opened with a one-time link")
+    ONE_TIME_LINK_USED = "taken_over", _("Your account was opened with a one-time link")
 
 
 def record_event(
@@ -62,7 +62,9 @@ def send_alert(facts: dict[str, Any]) -> bool:
     try:
         return bool(mail.mailers["default"].send_messages([build_alert_mail(facts)]))
     except mailer_errors(ValueError) as error:
-        logger.warning("no alert to %s about %s: %s", facts["username"], facts["kind"], type(error).__name__)
+        logger.warning(
+            "Could not send a security alert to %s about %s: %s", facts["username"], facts["kind"], type(error).__name__
+        )
         return False
 
 
@@ -77,8 +79,5 @@ def build_alert_mail(facts: dict[str, Any]) -> Mail:
             "url": settings.SITE_URL + reverse("admin:account"),
         }
         letter = letters.render("alarm", str(context["title"]), context, base_url=settings.SITE_URL)
-    domain = publication.sender_email.rpartition("@")[2]
-    message_id = headers.message_id("alarm", secrets.randbits(60), domain=domain)
-    return build_automatic_mail(
-        letter, sender=publication.sender, addresses=facts["addresses"].split(","), message_id=message_id
-    )
+    addresses = facts["addresses"].split(",")
+    return build_automatic_mail(letter, "alarm", secrets.randbits(60), sender=publication.sender, addresses=addresses)

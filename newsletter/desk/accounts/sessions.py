@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.stages import LoginStage
@@ -24,9 +24,6 @@ from newsletter.desk.accounts import login_attempts
 from newsletter.limits import client_ip
 from newsletter.operation.accounts import second_factors
 from newsletter.publication.models import Publication
-
-if TYPE_CHECKING:
-    from cryptography.fernet import MultiFernet
 
 
 class SecondFactorStage(LoginStage):  # type: ignore[misc]  # allauth has no types
@@ -76,9 +73,6 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no 
             message = _("This second factor cannot be read: SECRET_KEY has changed. Use author_link.")
             raise ValidationError(message) from None
 
-    def get_totp_issuer(self) -> str:
-        return Publication.objects.current().name
-
     def _get_site_name(self) -> str:
         return Publication.objects.current().name
 
@@ -86,7 +80,7 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no 
         return str(user.get_username())
 
 
-def _cipher() -> "MultiFernet":
+def _cipher() -> MultiFernet:
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     keys = (sha256(f"newsletter.desk.second_factor.{secret}".encode()).digest() for secret in secrets)
     return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])
@@ -116,9 +110,6 @@ SYSTEM_NAMES = {
     "Macintosh": "macOS",
     "Linux": "Linux",
 }
-
-
-# --- Written while the account is used ---
 
 
 def record_login(request: HttpRequest, user: User, now: datetime) -> bool:
@@ -164,9 +155,6 @@ def has_fresh_proof(request: HttpRequest, now: datetime) -> bool:
     return 0 <= now.timestamp() - proven_at < FRESH_SECONDS
 
 
-# --- The list ---
-
-
 def active_sessions(user: User, current_key: str | None) -> list[Any]:
     """Live UserSessions, the current one first, then by last use; with `browser`, `address` and `is_current`."""
     rows = UserSession.objects.purge_and_list(user)
@@ -181,9 +169,6 @@ def browser_name(agent: str) -> str:
     program = next((name for sign, name in BROWSER_NAMES.items() if sign in agent), _("another browser"))
     system = next((name for sign, name in SYSTEM_NAMES.items() if sign in agent), "")
     return _("%(browser)s, %(system)s") % {"browser": program, "system": system} if system else program
-
-
-# --- Ending ---
 
 
 def end_session(user: User, pk: int) -> bool:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery.events import rules
@@ -43,12 +43,12 @@ from subscribers.models import cached_reader_counts
 class Action:
     title: Any
     states: tuple[str, ...]
-    do: Callable[[Mailing, datetime, Mapping[str, str]], bool]  # the last: POST data
-    report: Callable[[Mailing], Any]
-    makes_sense: Callable[[], bool] = lambda: True
+    perform: Callable[[Mailing, datetime, Mapping[str, str]], bool]  # the last: POST data
+    success_message: Callable[[Mailing], Any]
+    is_applicable: Callable[[], bool] = lambda: True
 
     def is_open_to(self, mailing: Mailing) -> bool:
-        return mailing.state in self.states and self.makes_sense()
+        return mailing.state in self.states and self.is_applicable()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -59,13 +59,14 @@ def perform_action(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     if request.method != "POST" and chosen.is_open_to(found):
         return _confirmation_page(request, found, action)
     try:
-        is_done = request.method == "POST" and chosen.makes_sense() and chosen.do(found, timezone.now(), request.POST)
+        is_posted = request.method == "POST"
+        is_done = is_posted and chosen.is_applicable() and chosen.perform(found, timezone.now(), request.POST)
     except PlanningError as problem:
         messages.error(request, str(problem))
         return _confirmation_page(request, found, action)
     found.refresh_from_db()
     if is_done:
-        messages.success(request, chosen.report(found))
+        messages.success(request, chosen.success_message(found))
         wake_workers()
     else:
         messages.warning(request, _too_late(found))
@@ -73,7 +74,7 @@ def perform_action(request: HttpRequest, pk: int, action: str) -> HttpResponse:
 
 
 def _confirmation_page(request: HttpRequest, found: Mailing, action: str) -> HttpResponse:
-    """The confirmation page. For "refreeze" it lists what readers would not get of the new text."""
+    """For "refreeze" it lists the parts of the new text that readers would not see."""
     context = {"title": ALL_ACTIONS[action].title, "mailing": found, "action": action, "counts": found.counts()}
     context["readers"] = reader_count(found, timezone.now())
     context |= {"provider": mailer_label(found.mailer), "other_provider": mailer_label(_other_mailer(found))}
@@ -89,7 +90,7 @@ def move_mailing(request: HttpRequest, pk: int) -> HttpResponse:
     if found.state != Mailing.State.SCHEDULED:
         messages.warning(request, _too_late(found))
         return redirect("admin:mailing", pk)
-    if form.is_valid() and not (reasons := mailing_obstacles(found, form.send_at or form.begins)):
+    if form.is_valid() and not (reasons := mailing_obstacles(found, form.send_at or form.earliest_at)):
         _reschedule(request, found, form.send_at or now)
         return redirect("admin:mailing", pk)
     for reason in reasons if form.is_bound and form.is_valid() else []:
@@ -173,7 +174,7 @@ def _after_switching(found: Mailing) -> str:
 
 
 _State = Mailing.State
-ACTIONS = {  # in the order of the buttons: that of "cancel" never changes
+ACTIONS = {  # in button order; "cancel" always comes first
     "cancel": Action(
         gettext_lazy("Cancel sending"),
         tuple(Mailing.OPEN_STATES),
@@ -211,8 +212,18 @@ ALL_ACTIONS = ACTIONS | {AT_ONCE: SEND_AT_ONCE}
 
 
 ROWS_MAX = 50  # rows of one page
-DECISIONS = {"sent": Resolution.COUNTED, "again": Resolution.AGAIN}
-DECISION_TITLES = {"sent": gettext_lazy("Count as sent?"), "again": gettext_lazy("Send again?")}
+DECISIONS = {  # resolution, title, success message
+    "sent": (
+        Resolution.COUNTED,
+        gettext_lazy("Count as sent?"),
+        ngettext_lazy("%(count)d copy is counted as sent.", "%(count)d copies are counted as sent.", "count"),
+    ),
+    "again": (
+        Resolution.AGAIN,
+        gettext_lazy("Send again?"),
+        ngettext_lazy("%(count)d copy will be sent once more.", "%(count)d copies will be sent once more.", "count"),
+    ),
+}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -239,7 +250,7 @@ def message_id_of(mailing: Mailing, seq: int) -> str:
 def _decision_context(request: HttpRequest, found: Mailing, decision: str) -> dict[str, Any]:
     rows = [] if "all" in request.GET else _still_uncertain(found, _parse_rows(request.GET.getlist("row")))
     return {
-        "title": DECISION_TITLES[decision],
+        "title": DECISIONS[decision][1],
         "mailing": found,
         "decision": decision,
         "rows": [(row, message_id_of(found, row.seq)) for row in rows],
@@ -267,7 +278,7 @@ def _still_uncertain(found: Mailing, chosen: list[SeenRow]) -> list[Delivery]:
 
 
 def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:
-    known = DECISIONS[decision]
+    known, _title, success_message = DECISIONS[decision]
     news = DeliveryReport(known, timezone.now(), evidence.COUNTED_REPLY if known is Resolution.COUNTED else "")
     seen = request.POST.get("seen", "")
     if _is_number(seen):
@@ -278,13 +289,7 @@ def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:
         messages.warning(request, _("Nothing was changed: these copies were decided before. Perhaps by another tab."))
         return
     wake_workers()
-    messages.success(request, _message(known, moved) % {"count": moved})
-
-
-def _message(known: Resolution, moved: int) -> str:
-    if known is Resolution.COUNTED:
-        return ngettext("%(count)d copy is counted as sent.", "%(count)d copies are counted as sent.", moved)
-    return ngettext("%(count)d copy will be sent once more.", "%(count)d copies will be sent once more.", moved)
+    messages.success(request, success_message % {"count": moved})
 
 
 # --- Whether addresses are dead ---
@@ -294,8 +299,8 @@ def _message(known: Resolution, moved: int) -> str:
 class AddressDecision:
     title: Any
     count: Callable[[Mailing], int]
-    do: Callable[[Mailing, datetime], int]
-    report: Callable[[int], str]
+    perform: Callable[[Mailing, datetime], int]
+    success_message: Any
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -303,9 +308,9 @@ def judge_addresses(request: HttpRequest, pk: int, judgement: str) -> HttpRespon
     if judgement not in ADDRESS_DECISIONS:
         raise Http404(judgement)
     found, chosen = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk), ADDRESS_DECISIONS[judgement]
-    if request.method == "POST" and (count := chosen.do(found, timezone.now())):
+    if request.method == "POST" and (count := chosen.perform(found, timezone.now())):
         wake_workers()
-        messages.success(request, chosen.report(count) % {"count": count})
+        messages.success(request, chosen.success_message % {"count": count})
     elif request.method == "POST" or not (count := chosen.count(found)):
         messages.warning(request, _("Nothing was changed: this was decided before. Perhaps by another tab."))
     else:
@@ -314,20 +319,18 @@ def judge_addresses(request: HttpRequest, pk: int, judgement: str) -> HttpRespon
     return redirect("admin:mailing", pk)
 
 
-def _suppressed(count: int) -> str:
-    return ngettext("%(count)d address gets no mail any more.", "%(count)d addresses get no mail any more.", count)
-
-
-def _tried_again(count: int) -> str:
-    return ngettext("%(count)d address counts as good again.", "%(count)d addresses count as good again.", count)
-
-
 ADDRESS_DECISIONS = {
     "believed": AddressDecision(
-        gettext_lazy("Do these addresses not exist?"), rules.count_undecided_dead, rules.confirm_dead, _suppressed
+        gettext_lazy("Do these addresses not exist?"),
+        rules.count_undecided_dead,
+        rules.confirm_dead,
+        ngettext_lazy("%(count)d address gets no mail any more.", "%(count)d addresses get no mail any more.", "count"),
     ),
     "doubted": AddressDecision(
-        gettext_lazy("Was the mail server wrong?"), rules.count_dead, rules.retry_dead, _tried_again
+        gettext_lazy("Was the mail server wrong?"),
+        rules.count_dead,
+        rules.retry_dead,
+        ngettext_lazy("%(count)d address counts as good again.", "%(count)d addresses count as good again.", "count"),
     ),
 }
 

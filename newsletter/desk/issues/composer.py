@@ -36,7 +36,7 @@ from newsletter.desk.audiences import segment_choices, segment_label
 from newsletter.desk.auto_rehearsal import local_results
 from newsletter.desk.forms import TestCopyForm
 from newsletter.desk.settings.publication import PAGE_CSP, without_script
-from newsletter.desk.settings.sender_checks import send_mail_now
+from newsletter.desk.settings.sender_checks import send_by
 from newsletter.desk.tasks import look_outside
 from newsletter.issues.annotations import attach_reading_minutes
 from newsletter.issues.models import Issue, IssueItem, neighbours, prefetch_posts
@@ -155,11 +155,8 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
 # --- What the page of an issue shows beside its fields ---
 
 
-UNSETTLED_STATUSES = {
-    RehearsalStatus.NONE,
-    RehearsalStatus.OUTDATED,
-    RehearsalStatus.RUNNING,
-}  # an automatic rehearsal will follow
+# An automatic rehearsal will follow.
+UNSETTLED_STATUSES = {RehearsalStatus.NONE, RehearsalStatus.OUTDATED, RehearsalStatus.RUNNING}
 
 
 def add_choices(issue: Issue, formset: Any) -> None:
@@ -211,14 +208,8 @@ def rehearsal_context(issue: Issue, now: datetime, letter: FrozenLetter | None =
     }
 
 
-# --- The rehearsal ---
-
-
-NEEDS_REHEARSAL = {
-    RehearsalStatus.NONE,
-    RehearsalStatus.OUTDATED,
-    RehearsalStatus.STUCK,
-}  # no valid or running rehearsal of the current letter
+# No valid or running rehearsal of the current letter.
+NEEDS_REHEARSAL = {RehearsalStatus.NONE, RehearsalStatus.OUTDATED, RehearsalStatus.STUCK}
 REFRESH_SECONDS = 2  # between reloads while a worker checks links
 
 
@@ -274,9 +265,6 @@ def start_rehearsal(issue: Issue, segment: str, now: datetime) -> Rehearsal:
     return found
 
 
-# --- Test copies ---
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def test_copy(request: HttpRequest, pk: int) -> HttpResponse:
     """Send the current issue to the author's own addresses, and show the provider's reply."""
@@ -285,7 +273,7 @@ def test_copy(request: HttpRequest, pk: int) -> HttpResponse:
     form = TestCopyForm(request.POST or None, initial={"addresses": own})
     if form.is_valid():
         for address in form.cleaned_data["addresses"]:
-            level, text = send_mail_now(build_test_copy(issue, address), "bulk")
+            level, text = send_by(settings.MAILERS["bulk"], build_test_copy(issue, address))
             messages.add_message(request, level, _with_a_way_to_the_outbox(text, request.user))
         return redirect("admin:issue_test", pk)
     return issue_page(request, "desk/test_copy.html", issue, {"title": _("Test copy"), "form": form})

@@ -70,9 +70,6 @@ def _domain(place: int, name: str, numbers: list[int]) -> DomainRow:
     return DomainRow(name or _("all others"), tuple(cells))
 
 
-# --- Why copies failed ---
-
-
 SENDER_REASONS = {RefusalReason.POLICY, RefusalReason.OURS}  # can be mended in the settings of the sender
 
 
@@ -88,9 +85,6 @@ def failure_reasons(found: Breakdown | None) -> list[dict[str, Any]]:
 def domain_figures(found: Breakdown | None) -> Iterator[tuple[str, str]]:
     for domain in domain_rows(found):
         yield from ((cell.name, thousands(cell.count)) for cell in domain.cells)
-
-
-# --- A list for each state ---
 
 
 PER_PAGE = 50  # deliveries
@@ -142,9 +136,6 @@ def _rows_in(found: Mailing, state: str, after: int) -> tuple[list[Delivery], in
     if len(rows) > PER_PAGE:
         return rows[:PER_PAGE], rows[PER_PAGE - 1].seq
     return rows, batches[-1][1] - 1 if len(batches) == PER_PAGE else None
-
-
-# --- As a file ---
 
 
 CSV_COLUMNS = ("number", "email", "state", "tries", "sent_at", "words")

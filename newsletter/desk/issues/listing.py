@@ -134,9 +134,6 @@ def _helpful(issues: list[Issue]) -> dict[int, int]:
     return dict(given.values_list("issue").annotate(Count("pk")))
 
 
-# --- A press that puts a post into an issue ---
-
-
 @require_POST
 def put_post_in(request: HttpRequest, pk: int, post_pk: int) -> HttpResponse:
     """Append a dated post to an issue. If it is in one already, say in which."""

@@ -118,13 +118,9 @@ def seconds_to_next_poll(mailing: Mailing, now: datetime) -> float:
         return LIVELY_SECONDS
     if mailing.state == State.SCHEDULED:
         left = mailing.send_at - now
-        return (
-            LIVELY_SECONDS
-            if left < timedelta(minutes=2)
-            else SOON_SECONDS
-            if left < timedelta(hours=1)
-            else IDLE_SECONDS
-        )
+        if left < timedelta(minutes=2):
+            return LIVELY_SECONDS
+        return SOON_SECONDS if left < timedelta(hours=1) else IDLE_SECONDS
     is_settled = mailing.counted_at is not None or mailing.planned_at is None
     return 0 if mailing.state != State.PAUSED and is_settled else SOON_SECONDS
 
@@ -145,9 +141,6 @@ def poll_data(mailing: Mailing, counts: MailingCounts, now: datetime) -> dict[st
         "starts_in_days": _days_until(mailing.send_at, now),
         "again_in": seconds_to_next_poll(mailing, now),
     }
-
-
-# --- The sentence on top ---
 
 
 def lead_sentence(mailing: Mailing, counts: MailingCounts, now: datetime, readers: int = 0) -> SafeString:
@@ -221,10 +214,7 @@ def script_messages() -> Iterator[tuple[str, str]]:
 # --- The page ---
 
 
-PRIMARY_ACTIONS: dict[str, str] = {
-    Mailing.State.SCHEDULED: "cancel",
-    Mailing.State.PAUSED: "resume",
-}  # the primary button
+PRIMARY_ACTIONS: dict[str, str] = {State.SCHEDULED: "cancel", State.PAUSED: "resume"}  # the primary button
 
 
 type Steps = Callable[[Any, datetime], Mapping[str, Any]]  # what is next about issues: desk.today.issues_context
@@ -232,7 +222,7 @@ type Steps = Callable[[Any, datetime], Mapping[str, Any]]  # what is next about 
 
 @require_safe
 def mailing(request: HttpRequest, pk: int, steps: Steps) -> HttpResponse:
-    found, now = _found(pk), timezone.now()
+    found, now = get_object_or_404(mailings_to_poll().select_related("issue"), pk=pk), timezone.now()
     context = _shown(request, found, now, steps) | {"title": _("Mailing"), "words": list(script_messages())}
     context["answer_for_script"] = json.dumps(context["answer"])
     return issue_page(request, "desk/mailing.html", found.issue, context)
@@ -247,10 +237,6 @@ def poll_mailing(request: HttpRequest, pk: int, steps: Steps) -> JsonResponse:
         parts = ("desk/_issue_name.html", "desk/_mailing.html", "desk/_mailing_actions.html")
         news["html"] = "".join(render_to_string(name, context, request) for name in parts)
     return JsonResponse(news)
-
-
-def _found(pk: int) -> Mailing:
-    return get_object_or_404(mailings_to_poll().select_related("issue"), pk=pk)
 
 
 def _shown(request: HttpRequest, found: Mailing, now: datetime, steps: Steps) -> dict[str, Any]:

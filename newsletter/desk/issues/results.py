@@ -85,32 +85,22 @@ def keep_question(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("admin:mailing", pk)
 
 
-# --- In words and drawings ---
-
-
 def _sentence(found: IssueResult) -> str:
     """Who got it, and what they say; more, if more say so than ever in the issues compared."""
     issue, helpful = found.this, found.this.helpful
     facts = {"issue": issue.number, "readers": results.format_count(issue.sent), "count": results.format_count(helpful)}
     facts |= {"answer": results.Rating.HELPFUL.label, "issues": len(found.before)}
+    text = _("Issue %(issue)s went to %(readers)s readers; %(count)s said “%(answer)s”.")
     if not helpful:
-        return (
-            ngettext(
-                "Issue %(issue)s went to %(readers)s reader.",
-                "Issue %(issue)s went to %(readers)s readers.",
-                issue.sent,
-            )
-            % facts
+        text = ngettext(
+            "Issue %(issue)s went to %(readers)s reader.", "Issue %(issue)s went to %(readers)s readers.", issue.sent
         )
-    if len(found.before) > 1 and helpful > max(one.helpful for one in found.before):
-        return (
-            _(
-                "Issue %(issue)s went to %(readers)s readers; %(count)s said “%(answer)s”, more than of any of the "
-                "%(issues)s before."
-            )
-            % facts
+    elif len(found.before) > 1 and helpful > max(one.helpful for one in found.before):
+        text = _(
+            "Issue %(issue)s went to %(readers)s readers; %(count)s said “%(answer)s”, more than of any of the "
+            "%(issues)s before."
         )
-    return _("Issue %(issue)s went to %(readers)s readers; %(count)s said “%(answer)s”.") % facts
+    return text % facts
 
 
 def _main_measures(found: IssueResult) -> tuple[str, ...]:

@@ -75,9 +75,9 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
 def schedule_form(request: HttpRequest, issue: Issue, now: datetime) -> ScheduleForm:
     publication = Publication.objects.current()
     slots = next_slots(publication, SLOTS_OFFERED)
-    begins = now + approving.hold_duration(publication)
+    earliest_at = now + approving.hold_duration(publication)
     names = "schedule_%s" if "dialog" in request.GET else "id_%s"  # a dialog shares the document with the page below it
-    form = ScheduleForm(request.POST or None, issue=issue, slots=slots, begins=begins, auto_id=names)
+    form = ScheduleForm(request.POST or None, issue=issue, slots=slots, earliest_at=earliest_at, auto_id=names)
     asked = request.POST.get("segment") or request.GET.get("segment", "")
     form.segment = asked if asked in segment_choices() else ""
     return form
@@ -89,7 +89,7 @@ def _is_as_seen(request: HttpRequest, form: ScheduleForm, issue: Issue, letter: 
     One that cannot be sent at all passes: approving it gives the better error.
     """
     is_seen = request.POST.get("seen") == letter.content_hash
-    if is_seen or obstacles(issue, form.send_at or form.begins, letter=letter):
+    if is_seen or obstacles(issue, form.send_at or form.earliest_at, letter=letter):
         return True
     form.add_error(None, _("The issue has changed since this page was opened. Look at it once more, then send it."))
     return False
@@ -120,12 +120,12 @@ def _is_rehearsed(form: ScheduleForm, standing: RehearsalStatus) -> bool:
 
 
 def _approve(form: ScheduleForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
-    """Approve the issue as shown. If that fails, add an error to the form and return None."""
     approve = partial(approving.approve, issue, send_at=form.send_at, segment=form.segment, letter=letter)
     return _attempt(form, approve, now)
 
 
 def _attempt(form: AcknowledgeLossesForm, approve: Callable[..., Mailing], now: datetime) -> Mailing | None:
+    """If it fails, add an error to the form and return None."""
     hold = approving.hold_duration(Publication.objects.current())
     try:
         return approve(now=now, hold=hold, acknowledged=form.cleaned_data["unshown"])
@@ -158,10 +158,10 @@ def _what_will_happen(
     issue: Issue, letter: FrozenLetter, form: ScheduleForm, audience: Audience, now: datetime
 ) -> dict[str, Any]:
     publication = Publication.objects.current()
-    at = form.send_at or form.begins if form.is_bound else form.proposed
+    at = form.send_at or form.earliest_at if form.is_bound else form.proposed
     items = list(issue.items.select_related("post").defer("post__body"))
     hindered = obstacles(issue, at, letter=letter)
-    hindered_now = obstacles(issue, form.begins, letter=letter)
+    hindered_now = obstacles(issue, form.earliest_at, letter=letter)
     return {
         "title": _("Send"),
         "letter": letter,
@@ -180,9 +180,6 @@ def _what_will_happen(
         "to_read_again": issue.posts_with_objections(publication),
         "has_been_sent": was_sent_to_all(issue),
     }
-
-
-# --- A correction ---
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -210,7 +207,6 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _approve_correction(form: CorrectionForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
-    """Approve the correction. If that fails, add an error to the form and return None."""
     note = form.cleaned_data["note"]
     return _attempt(form, partial(approving.schedule_correction, issue, note=note, send_at=None, letter=letter), now)
 

@@ -21,7 +21,6 @@ UTF8_BOM: Final = b"\xef\xbb\xbf"  # lets Excel read the Chinese
 
 
 def make_folder(kind: type[Job]) -> str:
-    """Make a folder and return its name."""
     name = secrets.token_hex(16)
     (_root(kind) / name).mkdir(mode=0o700, parents=True)
     return name
@@ -32,7 +31,7 @@ def path_of(job: Job, name: str) -> Path:
 
 
 def keep(job: Job, name: str, pieces: Iterable[bytes]) -> int:
-    """Write a file that was sent; return its size in bytes."""
+    """Write an uploaded file; return its size in bytes."""
     with _opened(path_of(job, name), os.O_TRUNC) as file:
         for piece in pieces:
             file.write(piece)
@@ -40,7 +39,7 @@ def keep(job: Job, name: str, pieces: Iterable[bytes]) -> int:
 
 
 def add_rows(errand: Errand, name: str, heading: str, rows: Iterable[str]) -> None:
-    """Write rows behind those that are valid, the first ones behind a heading. The caller saves the errand."""
+    """Append rows, the first ones below a heading. The caller saves the errand."""
     text = heading + "".join(rows) if not errand.size else "".join(rows)
     octets = (b"" if errand.size else UTF8_BOM) + text.encode()
     errand.size = _append(path_of(errand, name), errand.size, octets)
@@ -52,7 +51,7 @@ def remove(job: Job) -> None:
 
 
 def remove_old(kind: type[Job], now: datetime) -> int:
-    """Remove the files that have had their time, and those of no job; return how many folders these were."""
+    """Remove expired folders, and those of no job; return how many."""
     count = _remove_orphans(kind, now)
     for job in kind.objects.with_expired_files(now):
         remove(job)
@@ -61,7 +60,7 @@ def remove_old(kind: type[Job], now: datetime) -> int:
 
 
 def forget_words(now: datetime) -> int:
-    """Forget whom errands were about that ended a day ago; return of how many."""
+    """Remove the selections of errands that ended a day ago; return of how many errands."""
     ended = Errand.objects.filter(ended_at__lt=now - FILES_LIFETIME).exclude(state__in=Errand.ACTIVE_STATES)
     old = ended.exclude(chosen={})
     for errand in old:

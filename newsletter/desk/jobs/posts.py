@@ -40,7 +40,7 @@ CONVERTED_FOLDER = "posts"  # the folder of posts, beside the file
 type Commit = Callable[[datetime], bool]  # in a transaction, with the row of the import; returns whether it is the last
 
 
-def take_in(name: str, pieces: Iterable[bytes], *, user: Any, now: datetime) -> PostImport:
+def store_upload(name: str, pieces: Iterable[bytes], *, user: Any, now: datetime) -> PostImport:
     """Store an upload without reading it: a worker converts it."""
     suffix = next((one for one in EXPORT_SUFFIXES if name.lower().endswith(one)), "")
     folder, by = files.make_folder(PostImport), changes.current_actor().by
@@ -74,14 +74,13 @@ def begin(found: PostImport, now: datetime, *, as_issues: bool) -> bool:
     return begun
 
 
-def go_on(found: PostImport, now: datetime) -> bool:
-    """Let it go on where it stood."""
+def resume(found: PostImport, now: datetime) -> bool:
     before = [State.STOPPED, State.FAILED]
     return found.has_files(now) and found.move(before, state=State.WORKING, ended_at=None, tries=0, error="")
 
 
 def steps(found: PostImport) -> Generator[Commit]:
-    """Yield steps. Raises ConversionError, FolderError and NumberingError; Lost if it is not this worker's any more."""
+    """Raises ConversionError, FolderError and NumberingError; JobLost if it is not this worker's any more."""
     place = files.path_of(found, CONVERTED_FOLDER)
     if found.stage == Stage.FOLDER or not is_folder_of_posts(place):
         _convert(found, place)
@@ -165,7 +164,7 @@ def _mend(found: PostImport, folder: PostFolder, links: Links, _now: datetime) -
 
 
 def _make_issues(found: PostImport, now: datetime) -> bool:
-    """Make the issues that were decided on; those of an earlier run are there already. Raises NumberingError."""
+    """Make the issues that have a number, unless an earlier run made them. Raises NumberingError."""
     mails = {}
     for row in found.entries.exclude(number=None):
         if row.mailed_at:
@@ -176,7 +175,7 @@ def _make_issues(found: PostImport, now: datetime) -> bool:
 
 
 def keep_entry(found: PostImport, place: int, step: PostStep, entry: PostReport, now: datetime) -> None:
-    """Write the line of a text, and add it to the sums in the row of the import. The caller saves the row."""
+    """Save the outcome of a text, and add it to the counts of the import, which the caller saves."""
     post = step.file
     kind = ("draft" if post.date is None else "page" if post.is_unlisted else "post") if post else ""
     values = {
@@ -189,7 +188,7 @@ def keep_entry(found: PostImport, place: int, step: PostStep, entry: PostReport,
         "account": entry.to_json(),
         "losses": entry.losses,
         "differs": entry.differs,
-        **(_mailed(post, now) if post and found.is_trial else {}),  # later it is what the author has corrected
+        **(_mailed(post, now) if post and found.is_trial else {}),  # the author may have corrected it since
     }
     PostImportEntry.objects.update_or_create(post_import=found, place=place, defaults=values)
     _add(found, entry, kind, len(step.illustrations))

@@ -40,7 +40,6 @@ BULK_ACTIONS: dict[str, BulkAction] = {
 def begin(
     kind: str, selection: Selection, options: dict[str, Any], *, about: str, count: int, user: Any, now: datetime
 ) -> Errand:
-    """Let a worker do something to the chosen readers."""
     folder = files.make_folder(Errand) if kind == Kind.EXPORT else ""
     with transaction.atomic():
         values = {"chosen": selection.to_json(), "total": count, "folder": folder, "begun_at": now}

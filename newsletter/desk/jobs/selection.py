@@ -36,8 +36,8 @@ def pinned(value: str) -> str:
 def without_last_copy(readers: SubscriberQuerySet, value: str) -> SubscriberQuerySet:
     """Confirmed readers who have not left and have no sent copy of the last issue.
 
-    value: NONE_OF_LAST, or the same pinned. Of an issue all mailings count: the second of them goes to who was left
-        out by the first.
+    value: NONE_OF_LAST, or the same pinned. All mailings of an issue count: a second one goes to those whom the
+        first left out.
     """
     last, number = last_sent() if value == NONE_OF_LAST else None, value.removeprefix(NONE_OF)
     if number.isdecimal():
@@ -56,7 +56,7 @@ TICKED_MAX = 1000
 
 @dataclass(frozen=True)
 class Selection:
-    """ticked: numbers of readers; if there are none, all that match `filters` and `term`, up to the number `upto`."""
+    """ticked: keys of readers; if empty, all that match `filters` and `term`, up to the key `upto`."""
 
     ticked: tuple[int, ...] = ()
     filters: dict[str, str] = field(default_factory=dict)

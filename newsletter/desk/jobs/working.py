@@ -27,12 +27,12 @@ from subscribers.importers.csv_file import TableError
 log = logging.getLogger(__name__)
 
 TURN_SECONDS = 20.0  # after which a worker looks after other tasks
-TRIES_MAX = 5  # turns that achieve nothing
+TRIES_MAX = 5  # turns in a row without a committed step
 type Step = Callable[[datetime], bool]  # in a transaction, with the row that it changes; returns whether it is the last
 
 
 def work(kind: type[Job], now: datetime, seconds: float = TURN_SECONDS) -> bool:
-    """Work on the job of a kind that waits longest, for a turn; return whether there is more to do at once."""
+    """Work for one turn on the job of this kind that waits longest; return whether more jobs wait."""
     job = claim(kind, now)
     if job is None:
         return False
@@ -49,7 +49,7 @@ def work(kind: type[Job], now: datetime, seconds: float = TURN_SECONDS) -> bool:
 
 
 def claim[J: Job](kind: type[J], now: datetime) -> J | None:
-    """Take the first job that no worker has; one that failed too often is given up instead."""
+    """Lease the first free job; one that was tried too often fails instead."""
     for job in kind.objects.waiting(now):
         if job.tries >= TRIES_MAX:
             fail(job, "")
@@ -57,7 +57,7 @@ def claim[J: Job](kind: type[J], now: datetime) -> J | None:
         free = kind.objects.waiting(now).filter(pk=job.pk).order_by()
         if free.update(worker=uuid.uuid4().hex, lease_until=now + kind.LEASE, tries=job.tries + 1):
             job.refresh_from_db()
-            return job  # type: ignore[no-any-return]  # of the kind that was asked for
+            return job  # type: ignore[no-any-return]  # of `kind`
     return None
 
 
@@ -69,7 +69,7 @@ def steps_of(job: Job) -> Generator[Step]:
 
 
 def commit(job: Job, step: Step, now: datetime) -> bool:
-    """Do one step together with the row; return whether it was the last. Raises Lost."""
+    """Do one step together with the row; return whether it was the last. Raises JobLost."""
     with transaction.atomic():
         job.hold(now)
         is_last = step(now)

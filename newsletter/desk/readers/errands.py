@@ -62,7 +62,7 @@ OTHER_RESULT_LABELS: dict[str, Promise] = {
     ReaderActionResult.LONGER: gettext_lazy("are paused for longer"),
     ReaderActionResult.FULL: gettext_lazy("have so many tags that no other fits"),
 }
-# By kind and count; the first of each is what was asked for.
+# By kind and count; the first of each is the intended result.
 FILE_LABELS: dict[str, dict[str, Promise]] = {
     Kind.IMPORT: {  # as merging.COUNT_NAMES names them
         "created": gettext_lazy("new readers"),

@@ -77,9 +77,6 @@ def _domain_row(came: list_health.BounceStats) -> dict[str, Any]:
     return {"name": came.name, "cells": cells}
 
 
-# --- Growth ---
-
-
 CSV_COLUMNS = ("from", "kind", "source", "came", "came_a_quarter_ago", "still_read_after_a_quarter")
 SHARE_READERS_MIN = 20  # readers; no percentage below
 

@@ -1,4 +1,4 @@
-"""A file with readers, or with addresses never to be mailed: its columns, what it would do, and only then do it."""
+"""Imports of readers and of suppression lists: upload, columns, dry run, import."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -48,7 +48,7 @@ FIELD_LABELS: Final[dict[str, Promise]] = {
     "refuses_mail": gettext_lazy("refuses mail: yes or no"),
     KEPT: gettext_lazy("keep it in a note"),
 }
-HEAD_BYTES = 4_096  # bytes that are looked at
+HEAD_BYTES = 4_096  # read to recognise a list of readers
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx")
 IMPORT_PERMISSIONS = ("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
 Kind, Reason = Errand.Kind, Suppression.Reason
@@ -71,7 +71,7 @@ class FileForm(forms.Form):
 
 
 class ConsentForm(forms.Form):
-    """The proof of consent that the law asks for; it is kept in the record of each reader."""
+    """The proof of consent, stored for each reader."""
 
     consent = forms.CharField(
         label=gettext_lazy("How did these readers agree?"),
@@ -106,7 +106,7 @@ class SuppressionListForm(FileForm):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a file. field: what it is taken for; UNDECIDED if nobody knows, LEFT_OUT if it is of no use."""
+    """A column of a file. field: its meaning; UNDECIDED if unknown, IGNORED_FIELD if it is not imported."""
 
     number: int
     name: str
@@ -138,7 +138,7 @@ def upload_suppressions(request: HttpRequest) -> HttpResponse:
 
 
 def store_upload(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
-    """Keep the file of a form, and return its import; None if something is wrong, which the form says then."""
+    """Store the file of a form, and return its import; None if the form has errors then."""
     if form.is_bound and form.is_valid():
         options = {name: value for name, value in form.cleaned_data.items() if name != "file"}
         try:
@@ -149,7 +149,7 @@ def store_upload(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand
 
 
 def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: str = Kind.IMPORT) -> Errand:
-    """Keep a file that was sent; raise TableError for what is no table, and keep nothing of what fails."""
+    """Store an uploaded file. Raises TableError if it is no table; nothing is stored then."""
     errand = prepare_import(one_line(file.name or ""), options, user=user, now=timezone.now(), kind=kind)
     try:
         errand.total = files.keep(errand, files.UPLOADED_FILE, csv_pieces(file))
@@ -175,7 +175,7 @@ def is_reader_list(file: "UploadedFile[Any]") -> bool:
 
 
 def hand_over(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
-    """Keep a list of readers that was dropped where posts move in, and go on with it here. Raises TableError."""
+    """Store a list of readers that was uploaded as posts, and continue here. Raises TableError."""
     if missing := [right for right in IMPORT_PERMISSIONS if not request.user.has_perm(right)]:
         raise PermissionDenied(missing[0])
     return redirect("admin:reader_import_consent", _keep(file, {"consent": ""}, request.user).pk)
@@ -234,7 +234,7 @@ def columns_of(table: Table, samples: list[list[str]], chosen: Any) -> list[Colu
 
 
 def problem_with(found: list[Column]) -> str:
-    """The reason why the columns cannot be tried yet; "" if there is none."""
+    """Why a dry run is not possible yet; "" if it is."""
     if undecided := [column.name for column in found if column.field == UNDECIDED]:
         return _("Say what these are, or leave them out: %s. One of them may say who has left.") % ", ".join(undecided)
     if found and [column.field for column in found].count("email") != 1:

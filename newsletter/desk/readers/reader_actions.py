@@ -1,4 +1,4 @@
-"""Actions on one reader from the reader's page, each with a reason; and notes."""
+"""Actions on one reader, each with an optional reason, and notes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,9 +29,6 @@ from subscribers.models import Note, ReaderTag, Subscriber, Suppression
 from subscribers.models.consents import REASON_LENGTH
 from subscribers.models.notes import LENGTH_MAX
 from subscribers.models.tags import TAGS_LENGTH_MAX, split_tags
-
-# --- What is typed ---
-
 
 Kind = Errand.Kind
 
@@ -101,7 +98,7 @@ class PauseReadersForm(ActionReasonForm):
 
 
 class EmptyForm(forms.Form):
-    """Of an export, which has no options."""
+    """For an export, which takes no options."""
 
     def options(self) -> dict[str, Any]:
         return {}
@@ -117,7 +114,7 @@ BULK_FORMS: dict[str, type[ActionReasonForm] | type[EmptyForm]] = {
 }
 
 
-# --- Acts ---
+# --- Actions ---
 
 
 LIFTING_ACTIONS = ("lift", "ask_back", "reopen")
@@ -130,21 +127,18 @@ class ReaderUntagForm(ActionReasonForm):
 
 @dataclass(frozen=True)
 class ReaderAction:
-    """label: of its button. do: applies it to readers, with the options of the form. done: the success message.
-
-    right: a permission needed beyond changing readers.
-    """
+    """label: of its button. extra_permission: needed beyond changing readers."""
 
     label: Promise
     form: type[ActionReasonForm]
     perform: BulkAction
     success_message: Promise
     is_grave: bool = False
-    right: str = ""
+    extra_permission: str = ""
 
     @property
     def needed_permissions(self) -> list[str]:
-        return [self.right] if self.right else []
+        return [self.extra_permission] if self.extra_permission else []
 
 
 READER_ACTIONS: Final[dict[str, ReaderAction]] = {
@@ -182,7 +176,7 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
         BULK_ACTIONS[Kind.SUPPRESS],
         gettext_lazy("No mail goes to this address any more."),
         is_grave=True,
-        right=permissions.SUPPRESS,
+        extra_permission=permissions.SUPPRESS,
     ),
     "lift": ReaderAction(
         gettext_lazy("Let the address be mailed again"),
@@ -190,21 +184,21 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
         lambda readers, _options, context: author_actions.lift_suppression(readers, context),
         gettext_lazy("The address may be mailed again."),
         is_grave=True,
-        right=permissions.LIFT_SUPPRESSION,
+        extra_permission=permissions.LIFT_SUPPRESSION,
     ),
     "ask_back": ReaderAction(
         gettext_lazy("Ask whether they want it again"),
         ActionReasonForm,
         lambda readers, _options, context: author_actions.ask_to_reconfirm(next(iter(readers)), context),
         gettext_lazy("The reader gets one mail with a link to confirm. Nothing else goes to them until they have."),
-        right=permissions.LIFT_SUPPRESSION,
+        extra_permission=permissions.LIFT_SUPPRESSION,
     ),
     "reopen": ReaderAction(
         gettext_lazy("Let them sign up again"),
         ActionReasonForm,
         lambda readers, _options, context: author_actions.allow_signup(next(iter(readers)), context),
         gettext_lazy("Nothing was mailed. The form takes the address again: the reader has to sign up and confirm."),
-        right=permissions.LIFT_SUPPRESSION,
+        extra_permission=permissions.LIFT_SUPPRESSION,
     ),
 }
 NOT_DONE_TEXTS: Final[dict[ReaderActionResult, Promise]] = {
@@ -219,7 +213,7 @@ NOT_DONE_TEXTS: Final[dict[ReaderActionResult, Promise]] = {
 @dataclass(frozen=True)
 class OfferedAction:
     name: str
-    act: ReaderAction
+    action: ReaderAction
     form: ActionReasonForm
 
 
@@ -227,7 +221,7 @@ def offered_actions(reader: Subscriber, user: Any) -> Iterator[OfferedAction]:
     tags = reader.tag_names
     barred = Suppression.objects.filter(address_hash=reader.address_hash).first()
     way_back = _way_back(barred, reader) if barred else ""
-    makes_sense = {
+    is_applicable = {
         "tag": True,
         "untag": bool(tags),
         "pause": reader.is_reader,
@@ -236,7 +230,7 @@ def offered_actions(reader: Subscriber, user: Any) -> Iterator[OfferedAction]:
         "suppress": barred is None,
     } | {name: name == way_back for name in LIFTING_ACTIONS}
     for name, act in READER_ACTIONS.items():
-        if makes_sense[name] and user.has_perms(act.needed_permissions):
+        if is_applicable[name] and user.has_perms(act.needed_permissions):
             form = act.form(auto_id=f"{name}-%s")
             if name == "untag":
                 form.fields["tag"].widget.choices = [(tag, tag) for tag in tags]
@@ -281,9 +275,6 @@ def _report(request: HttpRequest, act: ReaderAction, ends: ResultCounts) -> None
         messages.success(request, str(act.success_message))
     else:
         messages.info(request, str(NOT_DONE_TEXTS[next(iter(ends))]))
-
-
-# --- Notes ---
 
 
 class NoteForm(forms.Form):

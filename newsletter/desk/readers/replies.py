@@ -25,9 +25,6 @@ from newsletter.publication.models import Publication
 from subscribers.models import Sentence, address_hash
 from subscribers.reader_lists import KeyPaginator
 
-# --- Sentences ---
-
-
 PER_PAGE = 30
 
 
@@ -226,9 +223,6 @@ def mailto(reply: Reply) -> str:
 
 def _replies() -> Any:
     return Reply.objects.select_related("subscriber", "issue")
-
-
-# --- Quotes ---
 
 
 @require_POST

@@ -125,15 +125,17 @@ def deliveries_before(reader: Subscriber, before: int | None) -> tuple[list[tupl
     return [(mailings[row.mailing_id], row) for row in rows], floor
 
 
+def _only_filled(*details: str) -> tuple[str, ...]:
+    return tuple(filter(None, details))
+
+
 def _line(mailing: Mailing, copy: Delivery) -> TimelineEntry:
     at = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
     issue = f"{mailing.issue} ({mailing.get_kind_display()})" if mailing.kind != Mailing.Kind.ISSUE else mailing.issue
     tries = ngettext("%d try", "%d tries", copy.attempts) % copy.attempts if copy.attempts > 1 else ""
-    details = tuple(filter(None, (copy.reply, tries)))
-    state = Delivery.State(copy.state)
-    return TimelineEntry(
-        at, str(STATE_TEXTS[state]) % {"issue": issue}, details, STATE_DOTS.get(state, ""), url_of=mailing.pk
-    )
+    state, details = Delivery.State(copy.state), _only_filled(copy.reply, tries)
+    what = str(STATE_TEXTS[state]) % {"issue": issue}
+    return TimelineEntry(at, what, details, STATE_DOTS.get(state, ""), url_of=mailing.pk)
 
 
 # --- What else happened ---
@@ -141,44 +143,40 @@ def _line(mailing: Mailing, copy: Delivery) -> TimelineEntry:
 
 def _record(reader: Subscriber) -> Iterator[TimelineEntry]:
     for line in reader.consents.select_related("text").order_by("-pk")[:LINES_MAX]:
-        said = (line.source, line.ip or "", _("Text shown: %s") % line.text.words if line.text else "")
+        shown = _("Text shown: %s") % line.text.words if line.text else ""
         dot = "good" if line.kind in {"confirmed", "came back", "imported"} else ""
-        yield TimelineEntry(line.at, line.get_kind_display(), tuple(filter(None, said)), dot)
+        yield TimelineEntry(line.at, line.get_kind_display(), _only_filled(line.source, line.ip or "", shown), dot)
 
 
 def _first_letters(reader: Subscriber) -> Iterator[TimelineEntry]:
     for copy in CourseCopy.objects.filter(subscriber=reader).select_related("issue"):
         if copy.sent_at:
-            reply = tuple(filter(None, [copy.reply]))
-            yield TimelineEntry(
-                copy.sent_at, _("%(issue)s: sent, as a first letter") % {"issue": copy.issue}, reply, "good"
-            )
+            what = _("%(issue)s: sent, as a first letter") % {"issue": copy.issue}
+            yield TimelineEntry(copy.sent_at, what, _only_filled(copy.reply), "good")
 
 
 def _moves(reader: Subscriber) -> Iterator[TimelineEntry]:
     for change in reader.address_changes.all()[:LINES_MAX]:
         yield TimelineEntry(change.asked_at, _("Asked to move to %s") % change.email)
         if change.confirmed_at:
-            yield TimelineEntry(
-                change.confirmed_at, _("Moved to %(to)s") % {"to": change.email}, tuple(filter(None, [change.former]))
-            )
+            what = _("Moved to %(to)s") % {"to": change.email}
+            yield TimelineEntry(change.confirmed_at, what, _only_filled(change.former))
         if change.undone_at:
             yield TimelineEntry(change.undone_at, _("Took the move back"))
 
 
 def _notes(reader: Subscriber) -> Iterator[TimelineEntry]:
     for note in reader.notes.order_by("-pk")[:LINES_MAX]:
-        yield TimelineEntry(
-            note.at, pgettext("about a reader", "Note"), tuple(filter(None, (note.text, note.by))), note=note.pk
-        )
+        what = pgettext("about a reader", "Note")
+        yield TimelineEntry(note.at, what, _only_filled(note.text, note.by), note=note.pk)
 
 
 def _acts(reader: Subscriber) -> Iterator[TimelineEntry]:
     for act in reader.acts.order_by("-pk")[:LINES_MAX]:
         detail = _day(act.detail) if act.what == Act.Action.PAUSED else act.detail
-        what = _("%(what)s: %(detail)s") % {"what": act.get_what_display(), "detail": detail}
-        words = what if detail else act.get_what_display()
-        yield TimelineEntry(act.at, words, tuple(filter(None, (act.reason, act.by))), ACT_DOTS.get(act.what, ""))
+        words = act.get_what_display()
+        words = _("%(what)s: %(detail)s") % {"what": words, "detail": detail} if detail else words
+        yield TimelineEntry(act.at, words, _only_filled(act.reason, act.by), ACT_DOTS.get(act.what, ""))
 
 
 def _day(moment: str) -> str:
@@ -203,13 +201,13 @@ def _suppression(reader: Subscriber) -> Iterator[TimelineEntry]:
     for one in Suppression.objects.filter(address_hash=reader.address_hash):
         if one.reason == Suppression.Reason.MANUAL and by_hand and one.created_at - by_hand < SAME_MOMENT:
             continue
-        reason = tuple(filter(None, (one.get_reason_display(), one.note)))
+        reason = _only_filled(one.get_reason_display(), one.note)
         yield TimelineEntry(one.created_at, _("The address was suppressed: no mail goes to it"), reason, "bad")
 
 
 def _reports(reader: Subscriber) -> Iterator[TimelineEntry]:
     events = Event.objects.filter(address_hash=reader.address_hash).exclude(kind__in=HIDDEN_EVENT_KINDS).order_by("-at")
     for one in events[:LINES_MAX]:
-        details = (one.get_verdict_display() if one.verdict else "", one.words)
+        details = _only_filled(one.get_verdict_display() if one.verdict else "", one.words)
         dot = REPORT_DOTS.get(one.verdict) or REPORT_DOTS.get(one.kind, "")
-        yield TimelineEntry(one.at, _("Reported: %s") % one.get_kind_display(), tuple(filter(None, details)), dot)
+        yield TimelineEntry(one.at, _("Reported: %s") % one.get_kind_display(), details, dot)

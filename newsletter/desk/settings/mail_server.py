@@ -1,4 +1,4 @@
-"""The mail server, entered on the desk by an owner: it is tried, and saved once it has taken a letter."""
+"""The mail server that an owner enters: saved once it has accepted a test mail."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ from newsletter.publication.changes import Change
 from newsletter.publication.forms import CleanTextForm
 from newsletter.publication.mail_server import UNREADABLE_URL, MailServer, may_connect, saved_url
 
-TRIAL = "mail_trial"  # in the session: the steps of the trial that was saved
+TRIAL = "mail_trial"  # in the session: the steps of the last successful trial
 SMTP, TLS, STARTTLS, OPEN = "smtp", "smtps", "smtp+tls", "smtp"
 PORTS = {TLS: 465, STARTTLS: 587, OPEN: 25}
 # Of services with a second address, which is entered as an option or as the server.
@@ -126,7 +126,7 @@ class MailServerForm(CleanTextForm, forms.Form):
         return f"{kind}://{given}{host}{'?' if typed['options'] else ''}{typed['options']}"
 
     def _saved_password(self, kind: str, user: str, host: str) -> str:
-        """The saved one for the same place and user: it is sent nowhere else."""
+        """The saved password, only for the same server and user."""
         known = initial_of(self.saved) if self.saved else {}
         is_same = known and (known["kind"], known["user"], known["host"]) == (kind, user, host)
         return _secrets(self.saved)[1] if is_same else ""
@@ -149,7 +149,7 @@ def _check_api(host: str | None) -> None:
 
 
 def _check_smtp(host: str, port: int) -> None:
-    """The address of now: over TLS the certificate checks each later one."""
+    """Checks the current IP address; later ones are protected by the TLS certificate."""
     try:
         safe_http.resolve_allowed(urlsplit(f"smtp://{host}:{port}"), may_connect)
     except ValueError:
@@ -185,9 +185,6 @@ def _secrets(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return (user, password) if parts.scheme in {*mailers.SMTP_SCHEMES, *WITH_USER} else ("", user)
-
-
-# --- The screen ---
 
 
 @sensitive_post_parameters("password")
@@ -226,11 +223,8 @@ def _saved(request: HttpRequest, url: str, steps: list[Step]) -> HttpResponse:
     return redirect("admin:settings_mail")
 
 
-# --- The trial ---
-
-
 def trial(entry: dict[str, Any], address: str) -> Iterator[Step]:
-    """Log in and send a letter by an entry of MAILERS; ends with the first step that fails."""
+    """Log in and send a test mail by an entry of MAILERS; ends with the first step that fails."""
     backend = backend_factory("trial", entry)()
     if isinstance(backend, EmailBackend):
         login = doctor_checks.try_login(backend)
@@ -254,7 +248,6 @@ def _smtp_steps(backend: EmailBackend, server: str, tls: str) -> Iterator[Step]:
 
 
 def _dns_steps() -> Iterator[Step]:
-    """By the route that is saved now."""
     now = timezone.now()
     findings = [*senders.sender_findings(now), *senders.dns_findings(now)]
     found = [one for one in findings if one.id != "tls.off"]  # a step before has said it

@@ -50,9 +50,6 @@ def _codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
     return _page(request, "desk/codes.html", {"title": _("Recovery codes"), "codes": codes, "file": file})
 
 
-# --- The app ---
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_app(request: HttpRequest) -> HttpResponse:
     user, form = cast("User", request.user), AuthenticatorAppForm(request.POST or None)
@@ -84,9 +81,6 @@ def _added(request: HttpRequest, user: User, codes: list[str], words: str) -> Ht
     return _codes(request, codes) if codes else redirect("admin:account")
 
 
-# --- Passkeys ---
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_passkey(request: HttpRequest) -> HttpResponse:
     user, form = cast("User", request.user), PasskeyForm(request.POST or None)
@@ -104,9 +98,6 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
 @require_POST
 def passkey_creation(request: HttpRequest) -> HttpResponse:
     return JsonResponse(passkeys.registration_options(cast("User", request.user)))
-
-
-# --- Less, or anew ---
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -137,9 +128,6 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
         "desk/factor_codes.html",
         {"title": _("New recovery codes"), "factors": second_factors.factors_of(user)},
     )
-
-
-# --- Sessions ---
 
 
 @require_POST

@@ -191,20 +191,20 @@ PREVIEW_MAILS = {
 
 @dataclass(frozen=True)
 class SettingsSection:
-    """beside: fields of its form that share a line. folded: those that few need."""
+    """fields_on_one_line: of its form. advanced_fields: under “Advanced”. get_warnings: about what was saved."""
 
     name: str  # in the address
     title: Promise
     form: type[PublicationForm]
-    beside: tuple[tuple[str, ...], ...] = ()
-    folded: tuple[str | tuple[str, ...], ...] = ()
-    warns: Callable[[Publication], list[str]] = lambda _publication: []  # about settings that were saved nevertheless
+    fields_on_one_line: tuple[tuple[str, ...], ...] = ()
+    advanced_fields: tuple[str | tuple[str, ...], ...] = ()
+    get_warnings: Callable[[Publication], list[str]] = lambda _publication: []
 
     @property
     def rows(self) -> list[str | tuple[str, ...]]:
-        lines = {names[0]: names for names in self.beside}
-        others = {name for names in self.beside for name in names[1:]}
-        others |= {name for row in self.folded for name in ([row] if isinstance(row, str) else row)}
+        lines = {names[0]: names for names in self.fields_on_one_line}
+        others = {name for names in self.fields_on_one_line for name in names[1:]}
+        others |= {name for row in self.advanced_fields for name in ([row] if isinstance(row, str) else row)}
         return [lines.get(name, name) for name in self.form.Meta.fields if name not in others]
 
 
@@ -222,7 +222,7 @@ SECTIONS = (
         "sender",
         pgettext_lazy("settings", "Sender"),
         SenderForm,
-        folded=("bounces_to", ("warm_up_from", "number_typed_above")),
+        advanced_fields=("bounces_to", ("warm_up_from", "number_typed_above")),
     ),
     SettingsSection(
         "rhythm",
@@ -233,7 +233,9 @@ SECTIONS = (
             ("hold_minutes", "unapproved"),
         ),
     ),
-    SettingsSection("newcomers", pgettext_lazy("settings", "New readers"), NewcomersForm, warns=welcome_warnings),
+    SettingsSection(
+        "newcomers", pgettext_lazy("settings", "New readers"), NewcomersForm, get_warnings=welcome_warnings
+    ),
     SettingsSection(
         "words", pgettext_lazy("settings", "Words"), WritingForm, (("han_per_minute", "words_per_minute"),)
     ),
@@ -254,8 +256,8 @@ class SectionAdmin(AuditedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Publication | None = None) -> Any:
         shown = [(None, {"fields": self.section.rows})]
-        folded = [(_("Advanced"), {"fields": self.section.folded, "classes": ["collapse"]})]
-        return shown + folded if self.section.folded else shown
+        folded = [(_("Advanced"), {"fields": self.section.advanced_fields, "classes": ["collapse"]})]
+        return shown + folded if self.section.advanced_fields else shown
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         shown: dict[str, Any] = {"title": self.section.title, "subtitle": None, "section": self.section.name}
@@ -269,7 +271,7 @@ class SectionAdmin(AuditedAdmin):
 
     def response_change(self, request: HttpRequest, obj: Publication) -> HttpResponse:
         self.message_user(request, _("Saved."), messages.SUCCESS)
-        for words in self.section.warns(obj):
+        for words in self.section.get_warnings(obj):
             self.message_user(request, words, messages.WARNING)
         return HttpResponseRedirect(request.path)
 

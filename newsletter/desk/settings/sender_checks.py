@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendOutcome, SendStatus
 from newsletter.delivery.provider.transports import transport_for
-from newsletter.mail import dkim_signing, headers, letters, outbox
+from newsletter.mail import dkim_signing, letters, outbox
 from newsletter.mail.email_authentication import Resolver
 from newsletter.mail.mailers import provider_host
 from newsletter.mail.message import Mail, build_automatic_mail
@@ -41,13 +41,8 @@ OUTCOME_MESSAGES = {
 }
 
 
-def send_mail_now(mail: Mail, alias: str) -> tuple[int, str]:
-    """Send one mail by the mailer `alias`; return level and text of a message about the outcome."""
-    return send_by(settings.MAILERS[alias], mail)
-
-
 def send_by(entry: Mapping[str, Any], mail: Mail) -> tuple[int, str]:
-    """entry: of a mailer, as in MAILERS."""
+    """Send one mail; return level and text of a message about the outcome. entry: of a mailer, as in MAILERS."""
     facts = {"address": mail.to[0], "way": provider_host(entry)}
     try:
         outcome = _sent(mail, entry)
@@ -129,9 +124,6 @@ def _row(record: DnsRecord) -> RecordRow:
     return RecordRow(record, "", pgettext_lazy("record", "the provider's"))
 
 
-# --- A mail to oneself ---
-
-
 @require_POST
 def send_test_mail(request: HttpRequest) -> HttpResponse:
     form = TestMailForm(request.POST)
@@ -140,7 +132,7 @@ def send_test_mail(request: HttpRequest) -> HttpResponse:
         return redirect("admin:settings_sender")
     address = form.cleaned_data["address"]
     for alias in _mailers():
-        messages.add_message(request, *send_mail_now(test_mail(address, alias), alias))
+        messages.add_message(request, *send_by(settings.MAILERS[alias], test_mail(address, alias)))
     return redirect("admin:settings_sender")
 
 
@@ -156,6 +148,5 @@ def test_mail(address: str, alias: str) -> Mail:
         context = {"publication": publication, "at": timezone.now(), "is_bulk": alias == "bulk"}
         subject = _("Test: mails of %s arrive") % publication.name
         letter = letters.render("settings_test", subject, context, base_url=settings.SITE_URL)
-    sender_domain = publication.sender_email.rpartition("@")[2]
-    message_id = headers.message_id("settings-test", secrets.randbits(60), domain=sender_domain)
-    return build_automatic_mail(letter, sender=publication.sender, addresses=[address], message_id=message_id)
+    once = secrets.randbits(60)
+    return build_automatic_mail(letter, "settings-test", once, sender=publication.sender, addresses=[address])

@@ -1,4 +1,4 @@
-"""The first page of a new newsletter: whose it is. Until it is answered the desk has no other."""
+"""The setup page of a new newsletter. Until it is saved, the desk shows no other."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,7 +30,7 @@ class SetupAdmin(sections.SectionAdmin):
     change_form_template = "desk/setup.html"
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Publication | None:
-        """The publication with suggestions, which the form shows and replaces by what is typed."""
+        """The publication with suggestions as initial values."""
         found = super().get_object(request, object_id, from_field)
         for name, value in suggestions(request).items():
             setattr(found, name, value)
@@ -55,7 +55,7 @@ def setup(request: HttpRequest) -> HttpResponse:
 
 
 def suggestions(request: HttpRequest) -> dict[str, Any]:
-    """What the browser, the account and the site's address say of the newsletter."""
+    """Values derived from browser, account and site URL."""
     language = Publication.objects.current().language
     found = {"language": language, "name": suggested_name(settings.SITE_URL), "author": _name_of(request.user)}
     return found | {"time_zone": "Asia/Taipei" if language == "zh-hant" else ""}
@@ -93,7 +93,7 @@ def _draft(request: HttpRequest) -> Publication:
     publication = Publication.objects.fresh()
     publication.language = Publication.objects.current().language
     if request.method == "POST":
-        SetupForm(request.POST, instance=publication).is_valid()  # gives the publication what is right
+        SetupForm(request.POST, instance=publication).is_valid()  # sets the valid fields
     with translation.override(publication.language):
         for name, example in setup_examples().items():
             setattr(publication, name, getattr(publication, name) or example)

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.desk import permissions
 from newsletter.desk.settings import sender_checks
 from newsletter.desk.templatetags.calendar_days import short_moment
-from newsletter.mail import headers, letters
+from newsletter.mail import letters
 from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.operation.accounts import author, roles
 from newsletter.publication.audit import PlainDeleteAdmin
@@ -47,9 +47,8 @@ def build_invitation(user: User, *, by: str, link: str) -> Mail:
         }
         subject = gettext("Your way to the desk of %s") % publication.name
         letter = letters.render("invitation", subject, context, base_url=settings.SITE_URL)
-    domain = publication.sender_email.rpartition("@")[2]
-    message_id = headers.message_id("invitation", secrets.randbits(60), domain=domain)
-    return build_automatic_mail(letter, sender=publication.sender, addresses=[user.email], message_id=message_id)
+    once = secrets.randbits(60)
+    return build_automatic_mail(letter, "invitation", once, sender=publication.sender, addresses=[user.email])
 
 
 class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
@@ -183,9 +182,8 @@ class AccountAdmin(OwnersOnlyAdmin):
         return render(request, "desk/start_link.html", self.admin_site.each_context(request) | context)
 
     def _invite(self, request: HttpRequest, user: User, link: str) -> HttpResponse:
-        level, words = sender_checks.send_mail_now(
-            build_invitation(user, by=request.user.get_username(), link=link), "default"
-        )
+        invitation = build_invitation(user, by=request.user.get_username(), link=link)
+        level, words = sender_checks.send_by(settings.MAILERS["default"], invitation)
         messages.add_message(request, level, words)
         if level == messages.ERROR:
             return redirect("admin:auth_user_start_link", user.pk)

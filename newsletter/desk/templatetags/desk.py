@@ -1,5 +1,3 @@
-"""Template tags of the desk."""
-
 import json
 from collections.abc import Iterable
 from copy import copy
@@ -48,7 +46,7 @@ def change_text(logged: Any) -> str:
 
 
 def _names(logged: Any) -> dict[str, str]:
-    """Labels of the model's fields, by the form that Django stores."""
+    """Map each label as Django stores it (English, capitalised) to its translation."""
     model = logged.content_type.model_class() if logged.content_type else None
     labels = [field.verbose_name for field in model._meta.fields + model._meta.many_to_many] if model else []
     with override(None):

@@ -94,11 +94,7 @@ def fit_title(title: str, room: float) -> tuple[int, list[str]]:
         if len(lines) * size * LINE_HEIGHT <= room:
             return size, _balanced_lines(title, size, len(lines))
     size = TITLE_SIZES[-1]
-    count = int(room // (size * LINE_HEIGHT))
-    *whole, last = wrap_lines(title, size, WIDTH - 2 * MARGIN)[:count]
-    while last and text_width(last + "…", size) > WIDTH - 2 * MARGIN:
-        last = last[:-1]
-    return size, [*whole, last + "…"]
+    return size, truncate_lines(title, size, int(room // (size * LINE_HEIGHT)), WIDTH - 2 * MARGIN)
 
 
 def _balanced_lines(title: str, size: int, count: int) -> list[str]:
@@ -253,7 +249,8 @@ class Cover:
         year_top = COVER_HEIGHT - COVER_MARGIN - YEAR_SIZE - 2.4 * COVER_SMALL_SIZE
         draw_text(draw, (COVER_MARGIN, year_top), self.year, YEAR_SIZE, self.accent)
         for line in truncate_lines(self.author, COVER_SMALL_SIZE, 1):
-            draw_text(draw, (COVER_MARGIN, bottom - COVER_SMALL_SIZE), line, COVER_SMALL_SIZE, INK)
+            foot = COVER_HEIGHT - COVER_MARGIN - COVER_SMALL_SIZE
+            draw_text(draw, (COVER_MARGIN, foot), line, COVER_SMALL_SIZE, INK)
         out = BytesIO()
         image.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         return out.getvalue()
@@ -268,12 +265,12 @@ def fit_name(name: str) -> tuple[int, list[str]]:
     return COVER_NAME_SIZES[-1], truncate_lines(name, COVER_NAME_SIZES[-1], NAME_LINES_MAX)
 
 
-def truncate_lines(text: str, size: int, count: int) -> list[str]:
-    whole = [line for line in wrap_lines(text, size, COVER_TEXT_WIDTH) if line]
+def truncate_lines(text: str, size: int, count: int, width: float = COVER_TEXT_WIDTH) -> list[str]:
+    whole = [line for line in wrap_lines(text, size, width) if line]
     lines = whole[:count]
-    if lines and (len(whole) > count or text_width(lines[-1], size) > COVER_TEXT_WIDTH):
+    if lines and (len(whole) > count or text_width(lines[-1], size) > width):
         last = lines[-1]
-        while last and text_width(f"{last}…", size) > COVER_TEXT_WIDTH:
+        while last and text_width(f"{last}…", size) > width:
             last = last[:-1]
         lines[-1] = f"{last}…"
     return lines

@@ -79,7 +79,9 @@ def _open_checked(data: bytes) -> tuple[Image.Image, bool]:
     try:
         Image.open(BytesIO(data), formats=FORMATS).verify()
         image = Image.open(BytesIO(data), formats=FORMATS)
-        _refuse_bombs(image, data)
+        _refuse_size(*image.size)
+        if image.format in {"JPEG", "MPO"} and data.count(_START_OF_SCAN) > SCANS_MAX:
+            raise PictureError(UNREADABLE)  # noqa: TRY301
         moves = image.format == "GIF" and bool(getattr(image, "is_animated", False))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(TOO_MANY_PIXELS) from error
@@ -93,12 +95,6 @@ def _open_checked(data: bytes) -> tuple[Image.Image, bool]:
 def refuse_unusable(data: bytes) -> None:
     """Raise PictureError for what is no picture, or too large, without decoding it: it may still be damaged."""
     _open_checked(data)
-
-
-def _refuse_bombs(image: Image.Image, data: bytes) -> None:
-    _refuse_size(*image.size)
-    if image.format in {"JPEG", "MPO"} and data.count(_START_OF_SCAN) > SCANS_MAX:
-        raise PictureError(UNREADABLE)
 
 
 def _refuse_size(width: int, height: int) -> None:

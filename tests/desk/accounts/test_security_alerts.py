@@ -169,4 +169,4 @@ def test_a_mail_server_that_is_away_breaks_nothing_and_is_logged(db, caplog, mon
     make_publication()
 
     assert security_alerts.send_alert(FACTS | {"addresses": "not an address"}) is False
-    assert "no alert to gipi about new_browser: ValueError" in caplog.text
+    assert "Could not send a security alert to gipi about new_browser: ValueError" in caplog.text

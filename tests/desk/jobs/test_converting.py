@@ -17,7 +17,7 @@ from django.utils import timezone
 from newsletter.desk.jobs import posts
 
 now = timezone.now()
-found = posts.take_in("blog.json", [Path({path!r}).read_bytes()], user=None, now=now)
+found = posts.store_upload("blog.json", [Path({path!r}).read_bytes()], user=None, now=now)
 posts.begin_trial(found, now, site="", fetches=False)
 answer = found.folder
 """

@@ -22,7 +22,7 @@ def tried() -> PostImport:
 
 
 def tried_of(content: bytes, name: str = "blog.zip") -> PostImport:
-    found = posts.take_in(name, [content], user=None, now=timezone.now())
+    found = posts.store_upload(name, [content], user=None, now=timezone.now())
     posts.begin_trial(found, timezone.now(), site="https://old.example", fetches=False)
     return finished(found)
 
@@ -101,7 +101,7 @@ def test_one_that_gets_no_further_is_given_up_and_can_be_asked_to_go_on(tried, m
     tried.refresh_from_db()
     assert (tried.state, tried.error) == ("failed", "")
 
-    assert posts.go_on(tried, timezone.now())
+    assert posts.resume(tried, timezone.now())
     assert finished(tried).state == "done"
 
 
@@ -172,6 +172,6 @@ def test_an_import_stops_with_a_sentence_while_the_bucket_is_away_and_goes_on(tr
     assert not Image.objects.exists()
 
     store_pictures_in(settings, "")
-    assert posts.go_on(found, timezone.now())
+    assert posts.resume(found, timezone.now())
     assert finished(found).state == PostImport.State.DONE
     assert Image.objects.count() == 1

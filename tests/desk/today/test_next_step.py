@@ -54,11 +54,12 @@ NEW = [Post(title="甲")]
 
 def facts(**known: Any) -> DeskFacts:
     """Facts of an owner with posts and readers, overridden by `known`."""
-    usual = {"posts": 9, "published": 8, "readers": 3124, "has_sent": True, "next_number": 42, "new_number": 43}
+    is_in_use = dict.fromkeys(("has_posts", "has_published", "has_sent"), True)
+    usual = is_in_use | {"readers": 3124, "next_number": 42, "new_number": 43}
     return DeskFacts(**({"rights": ALL, "zone": TAIPEI, "slot": SLOT} | usual | known))
 
 
-FIRST = {"has_sent": False, "posts": 0, "published": 0, "readers": 0, "next_number": 1, "new_number": 1}
+FIRST = {"has_sent": False, "has_posts": False, "has_published": False, "readers": 0, "next_number": 1, "new_number": 1}
 TITLED = Post(pk=3, title="題")
 CASES = [  # facts, the sentence and the button, as the author reads them
     (
@@ -68,16 +69,16 @@ CASES = [  # facts, the sentence and the button, as the author reads them
     ),
     (FIRST | {"lacks_sender": True}, "還沒有文章，從第一篇開始吧。", "寫第一篇"),
     (
-        FIRST | {"posts": 1, "published": 1, "lacks_sender": True},
+        FIRST | {"has_posts": True, "has_published": True, "lacks_sender": True},
         "信還沒有寄件人，先設定一個你自己的信箱。",
         "設定寄件人",
     ),
     (
-        FIRST | {"posts": 1, "published": 1, "newly": 1, "left_out": NEW, "lacks_mail_server": True},
+        FIRST | {"has_posts": True, "has_published": True, "newly": 1, "left_out": NEW, "lacks_mail_server": True},
         "還沒有郵件伺服器，信寄不到讀者手上。",
         "設定郵件伺服器",
     ),
-    (FIRST | {"posts": 1, "draft": TITLED}, "〈題〉還是草稿，發布後就能放進第 1 期。", "繼續寫"),
+    (FIRST | {"has_posts": True, "draft": TITLED}, "〈題〉還是草稿，發布後就能放進第 1 期。", "繼續寫"),
     ({"newly": 1, "left_out": NEW}, "〈甲〉已經發布，還沒放進任何一期。", "編第 42 期"),
     (
         {"newly": 3, "left_out": NEW, "issue": COMPLETE},
@@ -254,8 +255,8 @@ everything = st.builds(
     lacks_sender=st.booleans(),
     lacks_mail_server=st.booleans(),
     has_sent=st.booleans(),
-    posts=st.integers(0, 1),
-    published=st.integers(0, 1),
+    has_posts=st.booleans(),
+    has_published=st.booleans(),
     left_out_count=st.integers(0, 5),
     newly=st.integers(0, 5),
     left_out=st.lists(st.builds(Post, title=titles), min_size=1, max_size=1),
@@ -308,11 +309,11 @@ def test_the_first_run_has_one_next_line_until_an_issue_is_out(known):
 def test_the_first_run_goes_on_line_by_line():
     way = [
         FIRST | {"lacks_sender": True},
-        FIRST | {"posts": 1, "published": 1, "lacks_sender": True},
-        FIRST | {"posts": 1, "published": 1, "newly": 1, "left_out": NEW},
-        FIRST | {"posts": 1, "published": 1, "issue": LACKING},
-        FIRST | {"posts": 1, "published": 1, "issue": COMPLETE},
-        FIRST | {"posts": 1, "published": 1} | REHEARSED,
+        FIRST | {"has_posts": True, "has_published": True, "lacks_sender": True},
+        FIRST | {"has_posts": True, "has_published": True, "newly": 1, "left_out": NEW},
+        FIRST | {"has_posts": True, "has_published": True, "issue": LACKING},
+        FIRST | {"has_posts": True, "has_published": True, "issue": COMPLETE},
+        FIRST | {"has_posts": True, "has_published": True} | REHEARSED,
     ]
 
     standings = [

@@ -115,6 +115,12 @@ def test_a_cover_has_the_shape_that_shops_ask_for_and_weighs_little():
     assert len(octets) < 100_000
 
 
+def test_the_author_stands_at_the_foot_of_a_cover():
+    foot = (0, COVER_HEIGHT - 170, COVER_WIDTH, COVER_HEIGHT - 90)
+
+    assert len(colours(drawn(COVER), foot)) > 1
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["信", "Gipi 電子報", "產品經理與主管的兩週一封信：管理槓桿", "字" * 200, "a" * 200])
 def test_no_name_leaves_the_margins(name):
