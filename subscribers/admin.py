@@ -79,8 +79,6 @@ class SubscriberAdmin(AddressAdmin):
     class Media:
         css = {"all": ("desk/readers.css",)}
 
-    # --- The list ---
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
         return cast("SubscriberQuerySet", super().get_queryset(request)).for_listing()
 
@@ -136,8 +134,6 @@ class SubscriberAdmin(AddressAdmin):
     def joined(self, subscriber: Subscriber) -> Any:
         return date_format(timezone.localtime(subscriber.confirmed_at or subscriber.created_at), "SHORT_DATE_FORMAT")
 
-    # --- One reader ---
-
     @admin.display(description=_("Tags"))
     def tag_names(self, subscriber: Subscriber) -> str:
         return join_tags(subscriber.tag_names)
@@ -156,8 +152,6 @@ class SubscriberAdmin(AddressAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a deleted reader would come back with the next import; see `erase`
-
-    # --- Actions ---
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return _sees_readers(request) and request.user.has_perm("subscribers.delete_subscriber")

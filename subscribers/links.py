@@ -26,8 +26,6 @@ class ReaderLinks(models.Model):
     class Meta:
         abstract = True
 
-    # --- Links ---
-
     @property
     def confirm_url(self) -> str:
         return self._url("confirm")
@@ -53,8 +51,6 @@ class ReaderLinks(models.Model):
     def data_url(self, now: datetime) -> str:
         """Link to the reader's own data, valid for DATA_LINK_MINUTES; send it only to the mailbox."""
         return settings.SITE_URL + reverse("subscribers:mine", args=[self.fresh_token(now)])
-
-    # --- Tokens ---
 
     def token(self, purpose: str) -> str:
         return tokens.sign(purpose, self.pk, self._bound(purpose))

@@ -110,9 +110,6 @@ def _rows(reader: Subscriber) -> Iterator[list[str]]:
             yield [chapter.name, iso_time(line.at), line.what, " | ".join(line.details + line.stored)]
 
 
-# --- Chapters of this app ---
-
-
 def _record(reader: Subscriber) -> DataChapter:
     lines = [*_consents(reader), *_moves(reader), *_pauses(reader)]
     lines.sort(key=lambda line: line.at.timestamp() if line.at else 0, reverse=True)

@@ -96,8 +96,6 @@ class TokenAdmin(AuditedAdmin):
     show_full_result_count = False
     ordering = ("-made_at", "-pk")
 
-    # --- Whose ---
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Token]:
         found: QuerySet[Token] = super().get_queryset(request)
         return found if roles.is_owner(request.user) else found.filter(user=request.user.pk)
@@ -119,8 +117,6 @@ class TokenAdmin(AuditedAdmin):
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         return (*self.list_display, "owner") if roles.is_owner(request.user) else self.list_display
-
-    # --- A new one ---
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # arguments by name
         shown = {"show_save_and_add_another": False, "show_save_and_continue": False}
@@ -163,8 +159,6 @@ class TokenAdmin(AuditedAdmin):
         response = render(request, "admin/api/made.html", context)
         response.headers["Cache-Control"] = "no-store"
         return response
-
-    # --- As it is shown ---
 
     @admin.display(description=_("begins with"))
     def prefix_shown(self, token: Token) -> SafeString:

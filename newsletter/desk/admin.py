@@ -101,8 +101,6 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
             ),
         )
 
-    # --- The list ---
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Issue]:
         return super().get_queryset(request).prefetch_related(Prefetch("mailings", queryset=listing.with_progress()))
 
@@ -125,8 +123,6 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
     def state(self, issue: Issue) -> SafeString:
         mailing = next(reversed(issue.mailings.all()), None)
         return render_to_string("desk/_issue_state.html", {"issue": issue, "mailing": mailing})
-
-    # --- One issue ---
 
     def get_readonly_fields(self, request: HttpRequest, obj: Issue | None = None) -> tuple[str, ...]:
         return ("number",) if obj and history.is_number_fixed(obj) else ()

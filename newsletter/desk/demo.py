@@ -230,9 +230,6 @@ def _reader(number: int, at: datetime) -> Subscriber:
     return reader
 
 
-# --- Results of the sent issues ---
-
-
 def _mail(issue: Issue, slot: datetime) -> None:
     """Store the issue as sent at `slot`, without sending anything."""
     mailing = approving.approve(issue, send_at=slot, now=slot - A_DAY, hold=timedelta())

@@ -26,8 +26,6 @@ from newsletter.operation.metrics import may_read_metrics, metrics_text
 from newsletter.posts import redirects
 from newsletter.publication.models import Publication
 
-# --- For machines ---
-
 
 @require_safe
 @never_cache

@@ -161,8 +161,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         screens = [path(at, self.admin_site.admin_view(view), name=f"posts_post_{name}") for at, view, name in own]
         return [*screens, *super().get_urls()]
 
-    # --- Which posts ---
-
     def has_publish_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PUBLISH_PERMISSION)
 
@@ -195,8 +193,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
     def refuse_unless(self, is_allowed: bool, verb: str) -> None:
         if not is_allowed:
             raise PermissionDenied(f"posts.{verb}_post")
-
-    # --- The list ---
 
     def in_use(self, rows: QuerySet[Post]) -> QuerySet[Post]:
         """An issue stays as its readers know it."""
@@ -266,8 +262,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         if left:
             kept = ngettext("%(left)d was so already.", "%(left)d were so already.", left) % {"left": left}
             self.message_user(request, kept, messages.INFO)
-
-    # --- One post ---
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         key = request.GET.get(PATTERN_PARAMETER, "")
@@ -347,8 +341,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         link = format_html('<a href="{0}">{0}</a>', post.get_absolute_url())
         self.message_user(request, format_html(str(text), title=post, at=at, link=link), level)
 
-    # --- How their text is stored ---
-
     def get_fieldsets(self, request: HttpRequest, obj: Post | None = None) -> Any:
         return super().get_fieldsets(request, obj) if self.has_publish_permission(request) else self.writer_fieldsets
 
@@ -387,8 +379,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         version = Revision.objects.refuse(post.pk, post, page=document_name(request), at=timezone.now())
         return reverse("admin:posts_post_version", args=[post.pk, version.pk], query={"with": "now"})
 
-    # --- JSON for scripts ---
-
     def seen(self, saved: Post) -> dict[str, str]:
         return {"seen_at": (saved.pending_copy or saved).updated_at.isoformat()}
 
@@ -398,8 +388,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
     def saved_before(self, request: HttpRequest) -> int | None:
         name = document_name(request)
         return self.get_queryset(request).filter(document=name).values_list("pk", flat=True).first() if name else None
-
-    # --- Previews ---
 
     def preview(self, request: HttpRequest) -> HttpResponse:
         self.refuse_unless(self.has_add_permission(request) or self.has_change_permission(request), "change")
@@ -432,8 +420,6 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
             post.open_preview(timezone.now())
             messages.success(request, _("The link is on for 30 days."))
         return HttpResponseRedirect(reverse("admin:posts_post_change", args=[pk]) + "#preview-link")
-
-    # --- Versions ---
 
     def versions(self, request: HttpRequest, pk: int) -> HttpResponse:
         post = self._post_to_change(request, pk)

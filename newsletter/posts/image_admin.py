@@ -78,8 +78,6 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the 
         if not change and not form.is_new:
             self.message_user(request, _("This picture was here already; it has the new text now."), messages.INFO)
 
-    # --- For the scripts of the editor ---
-
     def upload(self, request: HttpRequest) -> JsonResponse:
         form = ImageForm(request.POST, request.FILES)
         form.fields["alt"].required = False  # asked for afterwards, beside the picture
@@ -112,8 +110,6 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the 
         page = Paginator(found, PER_PAGE).get_page(request.GET.get("p"))
         pictures, following = [*map(_to_json, page)], page.next_page_number() if page.has_next() else None
         return JsonResponse({"pictures": pictures, "count": page.paginator.count, "next": following})
-
-    # --- Fields of the form ---
 
     @admin.display(description=_("picture"))
     def picture(self, image: Image) -> SafeString:

@@ -76,8 +76,6 @@ class AuditedAdmin(PlainDeleteAdmin):
     Django's LogEntry stores English labels, logs saves without a change, and is deleted with its user.
     """
 
-    # --- Logging ---
-
     def construct_change_message(  # type: ignore[override]
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> dict[str, Any]:
@@ -94,8 +92,6 @@ class AuditedAdmin(PlainDeleteAdmin):
 
     def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]  # a list does as well
         Change.objects.log(Action.DELETED, queryset)
-
-    # --- The history page ---
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

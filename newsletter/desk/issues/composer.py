@@ -86,9 +86,6 @@ def losses_context(lost: Sequence[Loss]) -> dict[str, Any]:
     return {"lost": lost[:LOSSES_SHOWN], "lost_digest": losses_digest(lost), "lost_more": len(lost[LOSSES_SHOWN:])}
 
 
-# --- Preview ---
-
-
 @require_safe
 def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
     issue = get_object_or_404(Issue, pk=pk)
@@ -150,9 +147,6 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     around = {"older": older, "newer": newer}
     beside = {"corrections": issue.corrections.all(), "quotes": issue.quotes.all()}
     return render(without_script(request), "issues/issue.html", {"issue": issue} | around | beside)
-
-
-# --- What the page of an issue shows beside its fields ---
 
 
 # An automatic rehearsal will follow.

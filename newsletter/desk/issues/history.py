@@ -90,9 +90,6 @@ class AuditedIssueAdmin(TrashAdmin):
         ]
 
 
-# --- Entry texts ---
-
-
 def mailing_entries(mailing: Mailing) -> list[HistoryEntry]:
     return [step_entry(step, mailing) for step in mailing.steps.order_by("-pk")]
 

@@ -211,9 +211,6 @@ def script_messages() -> Iterator[tuple[str, str]]:
     yield "logged-out", _("The figures are those of {time}: this page may not ask any more. Load it again.")
 
 
-# --- The page ---
-
-
 PRIMARY_ACTIONS: dict[str, str] = {State.SCHEDULED: "cancel", State.PAUSED: "resume"}  # the primary button
 
 

@@ -122,9 +122,6 @@ def outcome_counts(errand: Errand) -> Iterator[ErrandCount]:
             yield ErrandCount(label, number)
 
 
-# --- Pages ---
-
-
 ERRANDS_SHOWN = 50
 CSV_TYPE = "text/csv; charset=utf-8"
 

@@ -114,9 +114,6 @@ BULK_FORMS: dict[str, type[ActionReasonForm] | type[EmptyForm]] = {
 }
 
 
-# --- Actions ---
-
-
 LIFTING_ACTIONS = ("lift", "ask_back", "reopen")
 
 

@@ -48,8 +48,6 @@ def mark_sentence_answered(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-# --- Replies ---
-
 QUERY_OF_SHOW = {"": "to_answer", "all": "by_readers", "others": "by_strangers"}  # by ?show=: queryset method
 CHOICES_MAX = 100  # issues, and tags, that can be chosen
 
@@ -92,9 +90,6 @@ def replies(request: HttpRequest) -> HttpResponse:
     context = {"title": _("What readers say"), "page": page, "show": show, "form": form, "is_filtered": is_filtered}
     context["has_filters"] = is_filtered or show != "" or page.paginator.count > PER_PAGE
     return render(request, "desk/readers/replies.html", admin.site.each_context(request) | context)
-
-
-# --- One conversation ---
 
 
 FILE_POLICY = "default-src 'none'; sandbox"

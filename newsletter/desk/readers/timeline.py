@@ -113,9 +113,6 @@ def timeline_page(
     return lines, TimelineCursor(floor, since or (before.at if before else timezone.now()))
 
 
-# --- What was sent ---
-
-
 def deliveries_before(reader: Subscriber, before: int | None) -> tuple[list[tuple[Mailing, Delivery]], int | None]:
     """Copies of mailings below `before`, and the key of the last one looked at; None if there are no more."""
     below = {"mailing_id__lt": before} if before else {}
@@ -136,9 +133,6 @@ def _line(mailing: Mailing, copy: Delivery) -> TimelineEntry:
     state, details = Delivery.State(copy.state), _only_filled(copy.reply, tries)
     what = str(STATE_TEXTS[state]) % {"issue": issue}
     return TimelineEntry(at, what, details, STATE_DOTS.get(state, ""), url_of=mailing.pk)
-
-
-# --- What else happened ---
 
 
 def _record(reader: Subscriber) -> Iterator[TimelineEntry]:

@@ -168,9 +168,6 @@ def _is_word(char: str) -> bool:
     )
 
 
-# --- Letters ---
-
-
 def draw_text(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: int, colour: str) -> None:
     x, y = at
     for number, run in _runs(text):
