@@ -222,7 +222,7 @@ def test_a_lane_that_was_given_up_does_not_blame_the_provider_for_answers_that_i
     make_mailing, run, server, met_by_its_machine, monkeypatch
 ):
     mailing = make_mailing(["slow-3-a", *"bcdefghijklmnopqrstuvwxyz"])
-    monkeypatch.setattr(smtp_pool, "STOP_SECONDS", 0)
+    monkeypatch.setattr(smtp_pool, "STOP_GRACE_SECONDS", 0)
 
     run(mailing, SmtpCourier("bulk", mailing), is_stopping=met_by_its_machine)
 

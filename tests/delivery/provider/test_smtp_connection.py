@@ -692,8 +692,8 @@ def test_a_long_wait_for_an_answer_is_noticed(make_board, smtp):
 @pytest.fixture
 def stopping(monkeypatch):
     """Set when the worker is asked to stop; answers are then waited for a moment only."""
-    monkeypatch.setattr(smtp_pool, "WAKE_SECONDS", 0.05)
-    monkeypatch.setattr(smtp_pool, "STOP_SECONDS", 0.3)
+    monkeypatch.setattr(smtp_pool, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(smtp_pool, "STOP_GRACE_SECONDS", 0.3)
     return threading.Event()
 
 

@@ -145,7 +145,7 @@ def test_a_reader_who_cannot_be_mailed_is_a_warning_and_stops_nothing(issue):
 def test_a_template_that_says_something_else_is_an_error(issue, monkeypatch):
     make_subscriber("reader@example.org")
     whole = rehearsal.build_copy
-    monkeypatch.setattr(rehearsal, "copy_for", lambda *args, **kwargs: whole(*args, **kwargs, subject_prefix="!"))
+    monkeypatch.setattr(rehearsal, "build_copy", lambda *args, **kwargs: whole(*args, **kwargs, subject_prefix="!"))
 
     found = [one for one in report_of_copies(issue) if one.level == "error"]
 
@@ -177,7 +177,7 @@ def test_what_readers_would_not_be_shown_is_an_error_with_its_place(issue):
 
 
 def test_a_letter_that_is_too_large_is_an_error_with_advice(publication):
-    issue = make_issue(make_post("長", body="字" * 30_080), number=9)
+    issue = make_issue(make_post("長", body="字" * 30_000), number=9)
 
     [remark] = [one for one in report(issue).remarks if one.topic == "size"]
 

@@ -471,8 +471,8 @@ def test_amazons_client_says_what_became_of_a_message(cause, answer):
 @pytest.fixture
 def stopping(monkeypatch):
     """Set when the worker is asked to stop; answers are then waited for a moment only."""
-    monkeypatch.setattr(stoppable_wait, "WAKE_SECONDS", 0.01)
-    monkeypatch.setattr(stoppable_wait, "STOP_SECONDS", 0.05)
+    monkeypatch.setattr(stoppable_wait, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(stoppable_wait, "STOP_GRACE_SECONDS", 0.05)
     return Event()
 
 
