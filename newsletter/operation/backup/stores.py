@@ -134,7 +134,6 @@ def open_backup(path: str) -> Iterator[Path]:
 
 
 def _split_url(url: str) -> tuple[BucketStore, str]:
-    """The bucket and the name of an object's URL."""
     path, mark, query = url.partition("?")
     above, _slash, name = path.rpartition("/")
     return BucketStore(bucket_from_url(f"{above}{mark}{query}", "PATH")), name
