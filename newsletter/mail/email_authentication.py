@@ -55,20 +55,16 @@ class Resolver:
         left = min(QUERY_SECONDS, self.until - time.monotonic())
         if left <= 0:
             return DnsUnavailable(f"{kind} {name}: no time left")
-        return _resolve(name, kind, left)
-
-
-def _resolve(name: str, kind: str, seconds: float) -> tuple[str, ...] | DnsUnavailable:
-    try:
-        answer = dns.resolver.resolve(name, kind, lifetime=seconds)
-    except NO_RECORDS_ERRORS:
-        return ()
-    except (dns.exception.DNSException, OSError) as error:
-        return DnsUnavailable(f"{kind} {name}: {type(error).__name__}")
-    texts = [record.to_text() for record in answer]
-    if kind == "TXT":  # strings are joined: RFC 7208 section 3.3
-        texts = [STRING_BOUNDARY.sub("", text).strip('"') for text in texts]
-    return tuple(text.rstrip(".") if kind in HOST_TYPES else text for text in texts)
+        try:
+            answer = dns.resolver.resolve(name, kind, lifetime=left)
+        except NO_RECORDS_ERRORS:
+            return ()
+        except (dns.exception.DNSException, OSError) as error:
+            return DnsUnavailable(f"{kind} {name}: {type(error).__name__}")
+        texts = [record.to_text() for record in answer]
+        if kind == "TXT":  # strings are joined: RFC 7208 section 3.3
+            texts = [STRING_BOUNDARY.sub("", text).strip('"') for text in texts]
+        return tuple(text.rstrip(".") if kind in HOST_TYPES else text for text in texts)
 
 
 def reverse_name(address: str) -> str:

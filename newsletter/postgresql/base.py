@@ -22,7 +22,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
     def is_usable(self) -> bool:
-        """As Django's check before a connection is reused, but with a timeout."""
+        """Like Django's check before a connection is reused, but with a timeout."""
         try:
             return self.connection is not None and _answers(self.connection.pgconn)
         except Error:
@@ -30,7 +30,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _answers(server: PGconn) -> bool:
-    """Whether the server answers a query within ANSWER_SECONDS."""
+    """Run SELECT 1, waiting at most ANSWER_TIMEOUT_SECONDS for each part of the answer."""
     server.send_query(b"SELECT 1")
     server.flush()
     readable = poll()
