@@ -1,4 +1,7 @@
-"""Redirects clicks and counts them by day, people and machines apart. Single clicks are deleted the next day."""
+"""Redirect link clicks and count them per day, people and bots separately.
+
+Individual clicks are deleted the next day.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +65,7 @@ LOCK_WAIT_MS = 200  # a click that finds the database locked for longer is not c
 CLICK_LIMIT, CLICK_WINDOW_SECONDS = 300, 600  # clicks from one network
 SALT_CACHE_SECONDS = 3600
 VISIT_COUNTS = {"people": Count("pk", filter=Q(is_machine=False)), "machines": Count("pk", filter=Q(is_machine=True))}
-# A machine is who clicks all links of a letter within this time, if it has so many.
+# A network that clicks all links of a mailing (at least BURST_LINKS_MIN) within this window counts as a machine.
 BURST_WINDOW, BURST_LINKS_MIN = timedelta(seconds=60), 3
 
 
@@ -197,7 +200,6 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _find_link(token: str) -> tuple[int, str] | None:
-    """The link's id and URL."""
     if tokens.unverified_id(token) is None:
         return None
     cached: tuple[int, str] | None = caches["pages"].get(f"link:{token}")

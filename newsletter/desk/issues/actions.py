@@ -211,7 +211,7 @@ ALL_ACTIONS = ACTIONS | {AT_ONCE: SEND_AT_ONCE}
 
 
 ROWS_MAX = 50  # rows of one page
-DECISIONS = {"sent": Resolution.COUNTED, "again": Resolution.AGAIN}
+DECISIONS = {"sent": Resolution.COUNT_AS_SENT, "again": Resolution.SEND_AGAIN}
 DECISION_TITLES = {"sent": gettext_lazy("Count as sent?"), "again": gettext_lazy("Send again?")}
 
 
@@ -268,7 +268,7 @@ def _still_uncertain(found: Mailing, chosen: list[SeenRow]) -> list[Delivery]:
 
 def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:
     known = DECISIONS[decision]
-    news = DeliveryReport(known, timezone.now(), evidence.COUNTED_REPLY if known is Resolution.COUNTED else "")
+    news = DeliveryReport(known, timezone.now(), evidence.COUNTED_REPLY if known is Resolution.COUNT_AS_SENT else "")
     seen = request.POST.get("seen", "")
     if _is_number(seen):
         moved = evidence.decide_all(found, news, seen=int(seen))
@@ -282,7 +282,7 @@ def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:
 
 
 def _message(known: Resolution, moved: int) -> str:
-    if known is Resolution.COUNTED:
+    if known is Resolution.COUNT_AS_SENT:
         return ngettext("%(count)d copy is counted as sent.", "%(count)d copies are counted as sent.", moved)
     return ngettext("%(count)d copy will be sent once more.", "%(count)d copies will be sent once more.", moved)
 

@@ -22,8 +22,8 @@ def test_what_comes_of_an_abandoned_step_is_cleaned_up_in_its_thread():
 
 @pytest.fixture
 def stop_deadline(monkeypatch):
-    monkeypatch.setattr(stoppable_wait, "WAKE_SECONDS", 0.01)
-    monkeypatch.setattr(stoppable_wait, "STOP_SECONDS", 0.05)
+    monkeypatch.setattr(stoppable_wait, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(stoppable_wait, "STOP_GRACE_SECONDS", 0.05)
     return StopDeadline()
 
 
@@ -54,7 +54,7 @@ def test_once_the_worker_is_stopped_a_silence_is_uncertain(stop_deadline):
 
 
 def test_an_answer_that_comes_soon_after_the_stop_is_heard(stop_deadline, monkeypatch):
-    monkeypatch.setattr(stoppable_wait, "STOP_SECONDS", 20)
+    monkeypatch.setattr(stoppable_wait, "STOP_GRACE_SECONDS", 20)
     over, looks = threading.Event(), []
     stop_deadline.is_stopping = lambda: looks.append(1) or (len(looks) > 3 and over.set()) or True
 
@@ -65,12 +65,12 @@ def test_all_answers_after_a_stop_share_one_wait(stop_deadline):
     over = threading.Event()
     stop_deadline.is_stopping = lambda: True
     stop_deadline.run(lambda: over.wait(20))
-    until = stop_deadline.until
+    until = stop_deadline.deadline
 
     stop_deadline.run(lambda: over.wait(20))
 
     over.set()
-    assert stop_deadline.until == until
+    assert stop_deadline.deadline == until
 
 
 def test_a_rest_ends_with_a_stop(stop_deadline):
