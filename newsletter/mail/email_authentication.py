@@ -1,4 +1,4 @@
-"""DNS lookups of SPF, DKIM and DMARC.
+"""DNS lookups of SPF (RFC 7208), DKIM (RFC 6376 section 3.6.1) and DMARC (RFC 9989).
 
 The functions return facts and judge nothing. A resolver that does not answer raises `DnsUnavailable`, which is not the
 same as "no record".
@@ -83,8 +83,6 @@ def takes_mail(ask: Lookup, name: str) -> bool:
     return bool(host_addresses(ask, name))
 
 
-# --- SPF: RFC 7208 ---
-
 LOOKUPS_MAX = 10  # RFC 7208 section 4.6.4: receivers give up beyond it
 SPF_VERSION = re.compile(r"v=spf1(?: |$)", re.IGNORECASE)
 LOOKUP_TERM = re.compile(r"[+?~-]?(?:include|exists|a|mx|ptr)(?:[:/].*)?|redirect=.*", re.IGNORECASE)
@@ -133,8 +131,6 @@ def _count_lookups(ask: Lookup, record: str, found: Spf) -> None:
                 found.broken.append(included[1])
 
 
-# --- DKIM: RFC 6376 section 3.6.1 ---
-
 RSA_BITS_GOOD = 2048  # Gmail's advice; receivers require 1024: RFC 8301 section 3.2
 
 
@@ -177,8 +173,6 @@ def _key_bits(kind: str, base64_key: str) -> int:
         return 0
     return key.key_size if isinstance(key, RSAPublicKey) else 0
 
-
-# --- DMARC: RFC 9989 ---
 
 DMARC_VERSION = re.compile(r"v\s*=\s*DMARC1\s*(?:;|$)")
 POLICIES = ("none", "quarantine", "reject")

@@ -1,7 +1,4 @@
-"""Redirect link clicks and count them per day, people and bots separately.
-
-Individual clicks are deleted the next day.
-"""
+"""Redirects link clicks and counts them by day, people and bots separately; each click is deleted the next day."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -134,7 +131,7 @@ def _salted_hash(day: date, text: str) -> str:
     name = f"link-salt:{day}"
     salt: str | None = caches["pages"].get(name)
     if salt is None:
-        salt = DaySalt.get_or_create_salt(day)
+        salt = DaySalt.objects.get_or_create(day=day, defaults={"salt": tokens.new_salt()})[0].salt
         caches["pages"].set(name, salt, SALT_CACHE_SECONDS)
     return digest(salt.encode(), text.encode(), sha256).hex()[:HASH_LENGTH]
 
