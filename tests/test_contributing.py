@@ -25,7 +25,7 @@ LISTS = (
     ("Converter", "newsletter/moving/converters/converter.py"),
     ("CONVERTERS", "newsletter/moving/converters/detection.py"),
     ("MARKS", "newsletter/moving/converters/markdown/marks.py"),
-    ("COLUMNS", "subscribers/importers/columns.py"),
+    ("COLUMN_NAMES", "subscribers/importers/columns.py"),
     ("IGNORED_COLUMNS", "subscribers/importers/columns.py"),
     ("STATES", "subscribers/importers/rows.py"),
     ("ISSUE_SCREENS", "newsletter/desk/site.py"),
