@@ -70,7 +70,7 @@ def run_lanes(slot: int) -> None:
             close_old_connections()
             is_recovered = is_recovered or recover_own_slot(slot)
             sent = run_lane(slot, after=last, scalers=scalers)
-        except MemoryError:  # a new process has room
+        except MemoryError:  # exit: a new process starts with free memory
             raise
         except Exception:  # of any kind: without its lane this machine would send nothing
             log.exception("lane %s: continues after an error", slot + 1)
@@ -107,30 +107,30 @@ def run_lane(slot: int, *, after: int = 0, scalers: ScalerCache | None = None) -
     ready = list(Mailing.objects.ready(timezone.now()).values_list("pk", flat=True))
     if not ready or is_stopping() or restore_detection.is_restore_undecided():
         return None
-    number = next((pk for pk in ready if pk > after), ready[0])
-    with recovery.hold_slot(slot) as worker:
-        if worker is None:
+    mailing_id = next((pk for pk in ready if pk > after), ready[0])
+    with recovery.hold_slot(slot) as worker_name:
+        if worker_name is None:
             return None
-        lock = recovery.lock_file_inode(slot)
-        recovery.recover_slot(worker, slot)
-        mailing = Mailing.objects.select_related("issue").get(pk=number)
+        lock_inode = recovery.lock_file_inode(slot)
+        recovery.recover_slot(worker_name, slot)
+        mailing = Mailing.objects.select_related("issue").get(pk=mailing_id)
         with _errors_recorded(mailing):
-            send_batches(mailing, f"{worker}{time.time_ns():x}", slot, _make_is_ending(slot, lock), scalers)
-        # Of a batch that another machine took while this one stood still, and that was revoked here at the same time.
-        recovery.settle_unrecorded(worker, slot, timezone.now(), mailing)
+            send_batches(mailing, f"{worker_name}{time.time_ns():x}", slot, _make_is_ending(slot, lock_inode), scalers)
+        # Settle rows of a batch that another machine took over, and revoked here, while this process was stalled.
+        recovery.settle_unrecorded(worker_name, slot, timezone.now(), mailing)
     # Closes the mailing. If it is lost, the clock enqueues another.
     enqueue(app.signature(DISPATCH_TASK), expires=WAKE_UP_EXPIRES_SECONDS)
-    return number
+    return mailing_id
 
 
-def _make_is_ending(slot: int, lock: int | None) -> Callable[[], bool]:
+def _make_is_ending(slot: int, lock_inode: int | None) -> Callable[[], bool]:
     """A predicate for the lane: must it end, because of a stop request or because its lock file was deleted?"""
     check_at, is_lost = 0.0, False
 
     def is_ending() -> bool:
         nonlocal check_at, is_lost
         if time.monotonic() >= check_at:
-            check_at, is_lost = time.monotonic() + LOCK_CHECK_SECONDS, recovery.lock_file_inode(slot) != lock
+            check_at, is_lost = time.monotonic() + LOCK_CHECK_SECONDS, recovery.lock_file_inode(slot) != lock_inode
         return is_lost or is_stopping()
 
     return is_ending
@@ -140,7 +140,7 @@ def _make_is_ending(slot: int, lock: int | None) -> Callable[[], bool]:
 def _errors_recorded(mailing: Mailing) -> Iterator[None]:
     """After an OSError let the mailing wait, after an unexpected error pause it.
 
-    Each try could leave one more copy uncertain.
+    Otherwise each retry could leave one more delivery uncertain.
     """
     try:
         yield

@@ -27,8 +27,6 @@ from django.utils.translation import gettext as _
 from newsletter.delivery.models import RateLimitState
 from newsletter.mail.mailers import SendLimits
 
-# --- A new sender domain ---
-
 # Mailbox providers judge a sender domain by its history, and a new one by how suddenly it starts: Google asks senders
 # to start with few mails and to increase slowly ("Email sender guidelines", support.google.com/mail/answer/81126).
 # Nobody publishes numbers. Published warm-up plans of e-mail services start with 50 to 500 a day and grow by 50 % to

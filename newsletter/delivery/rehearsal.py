@@ -55,7 +55,7 @@ from newsletter.posts.models import Post, Tag
 from newsletter.posts.models.images import BYTES_MAX
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import media
-from subscribers.models import Subscriber, SubscriberQuerySet
+from subscribers.models import Subscriber
 
 
 @dataclass(frozen=True)
@@ -358,13 +358,9 @@ def extreme_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
     readers = audience(mailing, now)
     orders = [readers.order_by(Length("name").desc(), "pk"), readers.order_by(Length("email").desc(), "pk")]
     orders.append(readers.filter(name="").order_by("pk"))
-    return list({row.subscriber_id: row for found in orders for row in _delivery_rows(found[:1])}.values())
-
-
-def _delivery_rows(readers: SubscriberQuerySet) -> Iterator[DeliveryRow]:
     columns = ("pk", "email", "name", Value(True), "token_salt", "address_hash")
-    for number, row in enumerate(readers.values_list(*columns)):
-        yield DeliveryRow(number, *row)
+    rows = [DeliveryRow(0, *values) for found in orders for values in found.values_list(*columns)[:1]]
+    return list({row.subscriber_id: row for row in rows}.values())
 
 
 def _write_copy(mailing: Mailing, compiled: CompiledMailing, row: DeliveryRow) -> WrittenCopy:

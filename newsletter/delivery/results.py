@@ -166,9 +166,7 @@ def feedback_counts(until: Mapping[int, datetime]) -> dict[tuple[int, str], int]
 
 
 def reply_counts(until: Mapping[int, datetime]) -> dict[int, int]:
-    """Readers' replies by issue key. until: the end of counting by issue key."""
-    if not until:
-        return {}
+    """Readers' replies by issue key. until: the end of counting by issue key, of at least one issue."""
     within = Q.create([Q(issue_id=issue_id, received_at__lt=end) for issue_id, end in until.items()], Q.OR)
     found = Reply.objects.filter(within, subscriber__isnull=False).order_by().values_list("issue_id")
     return dict(found.annotate(mails=Count("pk")).values_list("issue_id", "mails"))
@@ -199,8 +197,8 @@ class IssueResult:
     """The result of an issue as of `at`.
 
     before: the issues it is compared with, oldest first. is_over: the next issue was sent, so that sign-ups and
-    departures no longer count for this one. sentences: of feedback, newest first; sentence_count: of all.
-    followed: empty if links are not counted.
+    departures no longer count for this one. feedback_sentences, newest first; sentence_count: of all.
+    followed_links: empty if links are not counted.
     """
 
     mailing: Mailing
@@ -209,9 +207,9 @@ class IssueResult:
     this: IssueStats
     before: tuple[IssueStats, ...]
     is_over: bool
-    sentences: tuple[str, ...] = ()
+    feedback_sentences: tuple[str, ...] = ()
     sentence_count: int = 0
-    followed: tuple[LinkCount, ...] = ()
+    followed_links: tuple[LinkCount, ...] = ()
 
     @property
     def issue(self) -> Issue:
@@ -234,9 +232,9 @@ def issue_result(mailing: Mailing, now: datetime) -> IssueResult | None:
         this=stats[-1],
         before=tuple(stats[:-1]),
         is_over=next_sent_at is not None,
-        sentences=tuple(sentences.order_by("-pk").values_list("text", flat=True)[:SENTENCES_SHOWN]),
+        feedback_sentences=tuple(sentences.order_by("-pk").values_list("text", flat=True)[:SENTENCES_SHOWN]),
         sentence_count=sentences.count(),
-        followed=tuple(followed[:LINKS_SHOWN]),
+        followed_links=tuple(followed[:LINKS_SHOWN]),
     )
 
 
@@ -424,7 +422,7 @@ def result_json(result: IssueResult, *, shows_sentences: bool) -> dict[str, Any]
         answers = [one._asdict() for one in result.issue.tally()]
         payload["question"] = {"question": result.issue.question, "answers": answers}
     if shows_sentences:
-        payload["sentences"] = list(result.sentences)
-    if result.followed:
-        payload["links"] = [{"address": one.url, "times": one.people} for one in result.followed]
+        payload["sentences"] = list(result.feedback_sentences)
+    if result.followed_links:
+        payload["links"] = [{"address": one.url, "times": one.people} for one in result.followed_links]
     return payload

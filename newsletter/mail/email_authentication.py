@@ -1,4 +1,4 @@
-"""DNS lookups of SPF, DKIM and DMARC.
+"""DNS lookups of SPF (RFC 7208), DKIM (RFC 6376 section 3.6.1) and DMARC (RFC 9989).
 
 The functions return facts and judge nothing. A resolver that does not answer raises `DnsUnavailable`, which is not the
 same as "no record".
@@ -55,20 +55,16 @@ class Resolver:
         left = min(QUERY_SECONDS, self.until - time.monotonic())
         if left <= 0:
             return DnsUnavailable(f"{kind} {name}: no time left")
-        return _resolve(name, kind, left)
-
-
-def _resolve(name: str, kind: str, seconds: float) -> tuple[str, ...] | DnsUnavailable:
-    try:
-        answer = dns.resolver.resolve(name, kind, lifetime=seconds)
-    except NO_RECORDS_ERRORS:
-        return ()
-    except (dns.exception.DNSException, OSError) as error:
-        return DnsUnavailable(f"{kind} {name}: {type(error).__name__}")
-    texts = [record.to_text() for record in answer]
-    if kind == "TXT":  # strings are joined: RFC 7208 section 3.3
-        texts = [STRING_BOUNDARY.sub("", text).strip('"') for text in texts]
-    return tuple(text.rstrip(".") if kind in HOST_TYPES else text for text in texts)
+        try:
+            answer = dns.resolver.resolve(name, kind, lifetime=left)
+        except NO_RECORDS_ERRORS:
+            return ()
+        except (dns.exception.DNSException, OSError) as error:
+            return DnsUnavailable(f"{kind} {name}: {type(error).__name__}")
+        texts = [record.to_text() for record in answer]
+        if kind == "TXT":  # strings are joined: RFC 7208 section 3.3
+            texts = [STRING_BOUNDARY.sub("", text).strip('"') for text in texts]
+        return tuple(text.rstrip(".") if kind in HOST_TYPES else text for text in texts)
 
 
 def reverse_name(address: str) -> str:
@@ -86,8 +82,6 @@ def takes_mail(ask: Lookup, name: str) -> bool:
         return any(one.partition(" ")[2] not in {"", "."} for one in hosts)  # "0 ." is a null MX: RFC 7505
     return bool(host_addresses(ask, name))
 
-
-# --- SPF: RFC 7208 ---
 
 LOOKUPS_MAX = 10  # RFC 7208 section 4.6.4: receivers give up beyond it
 SPF_VERSION = re.compile(r"v=spf1(?: |$)", re.IGNORECASE)
@@ -137,8 +131,6 @@ def _count_lookups(ask: Lookup, record: str, found: Spf) -> None:
                 found.broken.append(included[1])
 
 
-# --- DKIM: RFC 6376 section 3.6.1 ---
-
 RSA_BITS_GOOD = 2048  # Gmail's advice; receivers require 1024: RFC 8301 section 3.2
 
 
@@ -181,8 +173,6 @@ def _key_bits(kind: str, base64_key: str) -> int:
         return 0
     return key.key_size if isinstance(key, RSAPublicKey) else 0
 
-
-# --- DMARC: RFC 9989 ---
 
 DMARC_VERSION = re.compile(r"v\s*=\s*DMARC1\s*(?:;|$)")
 POLICIES = ("none", "quarantine", "reject")

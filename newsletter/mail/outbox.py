@@ -82,12 +82,13 @@ def mail_names(directory: Path) -> list[str]:
 
 def read_summary(directory: Path, name: str) -> MailSummary:
     mail = _parse(read_mail(directory, name))
+    stored_at = datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
     return MailSummary(
         name=name,
         sender=_display_addresses(mail, "From"),
         to=_display_addresses(mail, "To"),
         subject=str(mail.get("Subject", "")),
-        sent_at=getattr(mail["Date"], "datetime", None) or _stored_at(name),
+        sent_at=getattr(mail["Date"], "datetime", None) or stored_at,
     )
 
 
@@ -109,10 +110,6 @@ def header_fields(octets: bytes) -> list[tuple[str, str]]:
 
 def _parse(octets: bytes) -> ParsedMessage:
     return message_from_bytes(octets, policy=email.policy.default)
-
-
-def _stored_at(name: str) -> datetime:
-    return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
 
 
 def _display_addresses(mail: ParsedMessage, field: str) -> str:

@@ -23,9 +23,7 @@ from newsletter.mail.safe_http import hang_up_after
 from newsletter.mail.smtp_replies import NotSent, SendFailure, classify_error, error_summary, is_refusal, is_unreachable
 
 MAILER = "default"
-CLAIM_DURATION = timedelta(
-    seconds=35
-)  # then another worker may claim the mail; with the clock's interval below a minute
+CLAIM_DURATION = timedelta(seconds=35)  # then another worker may claim it: below a minute with the clock's interval
 HAND_OVER_SECONDS = 30  # from the last claim to the server's reply: below CLAIM_DURATION, so that no two workers send
 BACKOFF_MIN, BACKOFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 JITTER = 0.1  # share of a delay: mails that failed together are not retried together
@@ -66,8 +64,6 @@ class QueuedMail[Row: Model](ABC):
     due_column, tries_column = "due_at", "tries"  # tries_column: "" if they are not counted
     guard_column = "due_at"  # shows whether the row has changed since it was read
 
-    # --- To be implemented ---
-
     def due_rows(self, now: datetime) -> QuerySet[Row]:
         return self.model._default_manager.filter(is_due(self.due_column, now)).order_by(self.due_column, "pk")
 
@@ -85,8 +81,6 @@ class QueuedMail[Row: Model](ABC):
     @abstractmethod
     def retry(self, row: Row, failure: SendFailure, now: datetime) -> Retry:
         """When to retry after a failure."""
-
-    # --- May be overridden ---
 
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
         """Log a failure, without addresses."""

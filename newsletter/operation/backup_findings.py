@@ -42,23 +42,14 @@ def nightly_backup_findings(now: datetime) -> Iterator[Finding]:
     """Old and failed backups, and failed tests."""
     if not settings.BACKUP_URL:
         return
+    hint = _("It is tried again within two hours; manage.py backup PATH says more.")
     latest = NightlyBackup.objects.last()
     if latest and latest.failure:
-        yield Finding(
-            ERROR,
-            "backup.failed",
-            _("Last night's backup was not made: %s") % latest.failure,
-            _("It is tried again within two hours; manage.py backup PATH says more."),
-        )
+        yield Finding(ERROR, "backup.failed", _("Last night's backup was not made: %s") % latest.failure, hint)
     last = last_backup(now)
     if last and last.is_old:
         since = timezone.localtime(last.made_at).strftime("%Y-%m-%d %H:%M")
-        yield Finding(
-            WARNING,
-            "backup.old",
-            _("The last backup is of %s.") % since,
-            _("It is tried again within two hours; manage.py backup PATH says more."),
-        )
+        yield Finding(WARNING, "backup.old", _("The last backup is of %s.") % since, hint)
     tried = NightlyBackup.objects.exclude(tried_at=None).order_by("tried_at").last()
     if tried and tried.trial:
         message = _("The backup of %(day)s would not bring the newsletter back: %(why)s")

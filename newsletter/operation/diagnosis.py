@@ -34,9 +34,6 @@ SILENT_SECONDS = 180  # a task may take a minute
 LATE_AFTER = timedelta(minutes=5)  # beat runs every few seconds: after this no worker is there
 
 
-# --- The worker ---
-
-
 def worker_findings(now: datetime) -> Iterator[Finding]:
     """Has any worker finished a task lately? Periodic tasks are always due."""
     if silent_seconds(Component.WORKER, allowed=SILENT_SECONDS, unknown_is_silent=True) and not readiness.queue_error():
@@ -67,9 +64,6 @@ def account_findings(now: datetime) -> Iterator[Finding]:
         yield Finding(WARNING, "author.missing", _("Nobody can log in to the desk yet."), hint)
 
 
-# --- Addresses and secrets ---
-
-
 def site_url_findings(now: datetime) -> Iterator[Finding]:
     if urlsplit(settings.SITE_URL).scheme == "http":
         message = _("%s is not https: mail clients show no unsubscribe button, and passwords travel in the open.")
@@ -88,9 +82,6 @@ def debug_findings(now: datetime) -> Iterator[Finding]:
     if settings.DEBUG:
         message = _("DEBUG is on: error pages show the program's inside to everybody.")
         yield Finding(WARNING, "debug.on", message, _("Set DEBUG=0."))
-
-
-# --- Mail ---
 
 
 def outbox_findings(now: datetime) -> Iterator[Finding]:
@@ -145,8 +136,6 @@ def last_check_findings(now: datetime) -> Iterator[Finding]:
         if trouble.finding.startswith(SLOW_CHECK_IDS):
             yield trouble.as_finding()
 
-
-# --- The table ---
 
 SLOW_CHECK_IDS = (
     *("mail.away", "mail.login", "mail.unsupported", "mail.certificate", "dkim.", "spf.", "dmarc.", "secret."),

@@ -34,8 +34,6 @@ LOG_LEVELS = {ERROR: logging.ERROR, WARNING: logging.WARNING}
 
 @dataclass(frozen=True)
 class HealthChanges:
-    """Problems to report."""
-
     wrong: Sequence[Finding]
     well: Sequence[str]  # the former message
 
@@ -73,7 +71,13 @@ def _update_problems(found: Sequence[Finding], now: datetime, *, is_first: bool)
             trouble.told_at = now  # not reported: initial setup
         trouble.save()
     if diagnosis.are_complete(found):
-        _end_problems([trouble for trouble in known.values() if trouble.level])
+        for trouble in filter(lambda one: one.level, known.values()):
+            log.warning("well again: %s", trouble.name)
+            if trouble.by_mail:
+                trouble.level = ""
+                trouble.save()
+            else:
+                trouble.delete()
 
 
 def _by_name(found: Sequence[Finding]) -> dict[str, Finding]:
@@ -84,16 +88,6 @@ def _by_name(found: Sequence[Finding]) -> dict[str, Finding]:
         before = named.get(name)
         named[name] = replace(before, message=f"{before.message} {finding.message}") if before else finding
     return named
-
-
-def _end_problems(troubles: Sequence[Trouble]) -> None:
-    for trouble in troubles:
-        log.warning("well again: %s", trouble.name)
-        if trouble.by_mail:
-            trouble.level = ""
-            trouble.save()
-        else:
-            trouble.delete()
 
 
 def _mail_changes(now: datetime) -> HealthChanges:

@@ -43,7 +43,6 @@ def silence_findings(now: datetime) -> Iterator[Finding]:
 
 
 def stalled_mailing_findings(now: datetime) -> Iterator[Finding]:
-    """Mailings that could go on, and do not."""
     if silent_seconds(Component.LANES, allowed=recovery.STALLED_AFTER.total_seconds(), unknown_is_silent=True) == 0:
         return
     for mailing in recovery.stalled_mailings(now).select_related("issue"):
@@ -53,7 +52,6 @@ def stalled_mailing_findings(now: datetime) -> Iterator[Finding]:
 
 
 def is_alarm_due() -> bool:
-    """Has a component been silent for ALARM_SECONDS?"""
     return any(silent_seconds(part) >= ALARM_SECONDS for part in ALWAYS_BEATING)
 
 

@@ -38,7 +38,8 @@ class MetricsCollector:
 
     def collect(self) -> Iterator[Metric]:
         yield from _parts()
-        yield from _disk()
+        free = shutil.disk_usage(settings.DATA_DIR).free
+        yield gauge("disk_free_bytes", "Free bytes where DATA_DIR is.", free)
         ready = readiness.by_part()
         states = {part: float(answer == "ok") for part, answer in ready.items()}
         yield labelled_gauge("ready", "Whether a part is as /readyz wants it.", "part", states)
@@ -71,11 +72,6 @@ def _parts() -> Iterator[Metric]:
     yield labelled_gauge(
         "part_age_seconds", "Since a part last did its work, on this machine or another.", "part", ages
     )
-
-
-def _disk() -> Iterator[Metric]:
-    free = shutil.disk_usage(settings.DATA_DIR).free
-    yield gauge("disk_free_bytes", "Free bytes where DATA_DIR is.", free)
 
 
 def database(now: datetime) -> Iterator[Metric]:
@@ -208,7 +204,6 @@ def may_read_metrics(request: HttpRequest) -> bool:
 
 
 def metrics_text() -> tuple[bytes, str]:
-    """The exposition text and its content type."""
     registry = CollectorRegistry()
     registry.register(MetricsCollector(datetime.now(UTC)))
     return generate_latest(registry), CONTENT_TYPE_LATEST

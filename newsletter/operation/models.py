@@ -99,7 +99,6 @@ class Trouble(models.Model):
 
     @property
     def finding(self) -> str:
-        """The id of the Finding."""
         return self.name.partition(":")[0]
 
     def as_finding(self) -> Finding:

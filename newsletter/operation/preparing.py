@@ -51,7 +51,9 @@ def migrate_database() -> None:
     """Migrate under a lock, and replay departures. Raises CommandError if the database does not answer."""
     try:
         with _alone():
-            _refuse_another_encoding()
+            if (encoding := non_utf8_encoding()) and not connection.introspection.table_names():
+                hint = "Make it with UTF8: createdb --encoding=UTF8"  # one with tables goes on: the doctor reports it
+                raise CommandError(f"The database has the encoding {encoding}. {hint}")
             refuse_newer()
             call_command("migrate", verbosity=0, interactive=False)
         restore_detection.detect_restore(timezone.now())
@@ -121,13 +123,6 @@ def non_utf8_encoding() -> str:
         cursor.execute("SHOW server_encoding")
         encoding = str(cursor.fetchone()[0])
     return "" if encoding == "UTF8" else encoding
-
-
-def _refuse_another_encoding() -> None:
-    """Refuse an empty database; one with tables goes on, with a finding of the doctor."""
-    encoding = non_utf8_encoding()
-    if encoding and not connection.introspection.table_names():
-        raise CommandError(f"The database has the encoding {encoding}. Make it with UTF8: createdb --encoding=UTF8")
 
 
 @contextmanager

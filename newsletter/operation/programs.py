@@ -3,7 +3,6 @@
 Web server, worker and each lane are processes. The clock is a thread of the worker, or a process without one.
 """
 
-import http.client
 import json
 import math
 import os
@@ -11,10 +10,11 @@ import socket
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
+from http import HTTPStatus
 from importlib import import_module
 
 from django.conf import settings
@@ -24,7 +24,7 @@ from django.urls import set_urlconf
 from newsletter import server
 from newsletter.delivery import lane_process
 from newsletter.operation import preparing, readiness, worker
-from newsletter.operation.supervisor import AlreadyInUse, Child, exclusive_lock
+from newsletter.operation.supervisor import AlreadyInUse, Child, exclusive_lock, page_status
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Component
 
@@ -76,7 +76,7 @@ class LockInfo:
     address: str = ""
 
     @classmethod
-    def ours(cls, address: str = "") -> "LockInfo":
+    def for_this_process(cls, address: str = "") -> "LockInfo":
         return cls(os.getpid(), socket.gethostname(), address)
 
     def __str__(self) -> str:
@@ -175,9 +175,4 @@ def _replay_departures() -> None:
 
 def _is_answering(host: str, port: int) -> bool:
     name = "127.0.0.1" if host in {"", "0.0.0.0"} else "::1" if host == "::" else host  # noqa: S104  # nosec B104
-    with closing(http.client.HTTPConnection(name, port, timeout=2)) as connection:
-        try:
-            connection.request("GET", "/healthz", headers={"Host": "localhost"})
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
+    return page_status(name, port, "/healthz", timeout=2, headers={"Host": "localhost"}) == HTTPStatus.OK

@@ -48,9 +48,6 @@ FREEMAIL = frozenset(
 )
 
 
-# --- Mail services ---
-
-
 @dataclass(frozen=True)
 class MailService:
     """page: documents the records it needs.
@@ -106,9 +103,6 @@ def mail_service_of(host: str) -> MailService | None:
         if any(host == one or (one.startswith(".") and host.endswith(one)) for one in service.hosts):
             return service
     return None
-
-
-# --- What is known ---
 
 
 @dataclass(frozen=True)
@@ -259,9 +253,6 @@ def _reverse_names(ask: Lookup, way: MailRoute, domain: str) -> dict[str, tuple[
     return {one: (back, any(one in host_addresses(ask, name) for name in back)) for one, back in names.items()}
 
 
-# --- The sender's address itself ---
-
-
 def sender_findings(now: datetime) -> Iterator[Finding]:
     address = Publication.objects.current().sender_email
     level = ERROR if mail_url() else WARNING
@@ -273,15 +264,12 @@ def sender_findings(now: datetime) -> Iterator[Finding]:
         yield Finding(level, "sender.mailbox", message, hint)
 
 
-# --- A row for each kind of record ---
-
-
 @dataclass(frozen=True, slots=True)
 class DnsRecord:
     """A DNS record with its findings. where: the DNS name. found: its current values."""
 
     kind: str
-    where: str  # a DNS name
+    where: str
     found: tuple[str, ...]
     findings: tuple[Finding, ...]
 
@@ -306,7 +294,6 @@ def dns_findings(now: datetime) -> Iterator[Finding]:
 
 
 def dns_rows(facts: SenderFacts) -> Iterator[DnsRecord]:
-    """Rows of the desk's DNS page."""
     yield DnsRecord("SPF", facts.domain, _texts(facts.spf), tuple(_spf_of_sender(facts)))
     yield from _dkim_rows(facts)
     text = (facts.dmarc.text,) if isinstance(facts.dmarc, Dmarc) and facts.dmarc.text else ()
@@ -336,9 +323,6 @@ def dns_away_finding(error: DnsUnavailable) -> Finding:
 
 def _texts(found: Spf | DnsUnavailable) -> tuple[str, ...]:
     return () if isinstance(found, DnsUnavailable) else tuple(found.records)
-
-
-# --- SPF ---
 
 
 def _spf_of_sender(facts: SenderFacts) -> Iterator[Finding]:
@@ -379,14 +363,10 @@ def _spf(name: str, found: Spf | DnsUnavailable, way: MailRoute) -> Iterator[Fin
 
 
 def _spf_term(way: MailRoute) -> str:
-    """The SPF term for our mail server or service."""
     if way.service and way.service.include:
         return way.service.include
     is_server = way.is_own_server and not way.is_in_house
     return f"a:{way.host}" if is_server else _("include:(what your provider says)")
-
-
-# --- DKIM ---
 
 
 def _dkim_rows(facts: SenderFacts) -> Iterator[DnsRecord]:
@@ -426,7 +406,6 @@ def _key_kind_findings(facts: SenderFacts) -> Iterator[Finding]:
 
 
 def _key_length_findings(published: list[PublicKey]) -> Iterator[Finding]:
-    """Check the length of published keys."""
     for key in published:
         if key.bits == 0:
             message = _("The DKIM key of %s cannot be read.") % key.name
@@ -464,9 +443,6 @@ def _no_key_findings(facts: SenderFacts) -> Iterator[Finding]:
         yield Finding(WARNING, "dkim.service", message % values, hint % values)
 
 
-# --- DMARC ---
-
-
 def _dmarc(facts: SenderFacts) -> Iterator[Finding]:
     found = facts.dmarc
     if isinstance(found, DnsUnavailable):
@@ -487,9 +463,6 @@ def _dmarc(facts: SenderFacts) -> Iterator[Finding]:
         message = _("DMARC only watches (p=none): a mail that somebody else sends in your name arrives as well.")
         hint = _("After some weeks of reports without surprises, change it to p=quarantine, later to p=reject.")
         yield Finding(INFO, "dmarc.none", message, hint)
-
-
-# --- What comes back, and a mail server of one's own ---
 
 
 def _takes_mail(facts: SenderFacts) -> Iterator[Finding]:

@@ -12,10 +12,11 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from http.client import HTTPConnection, HTTPException
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from threading import Thread
@@ -75,6 +76,16 @@ def free_port(host: str, port: int) -> int:
                 raise AlreadyInUse(f"{host}:{port}") from None
             raise
         return int(probe.getsockname()[1])
+
+
+def page_status(host: str, port: int, page: str, *, timeout: float = 10, headers: Mapping[str, str] = {}) -> int:
+    """The HTTP status of a page; 0 without a response."""
+    with closing(HTTPConnection(host, port, timeout=timeout)) as client:
+        try:
+            client.request("GET", page, headers=headers)
+            return client.getresponse().status
+        except (OSError, HTTPException):
+            return 0
 
 
 @cache

@@ -34,7 +34,6 @@ def refused_address_findings(now: datetime) -> Iterator[Finding]:
 
 
 def mailbox_findings(now: datetime) -> Iterator[Finding]:
-    """Is the bounce mailbox configured, and can it be read?"""
     try:
         where = parse_mailbox_url(settings.MAILBOX_URL)
     except ImproperlyConfigured as problem:

@@ -25,12 +25,3 @@ from subscribers.models.readers import (
 )
 from subscribers.models.suppressions import Suppression, address_hash
 from subscribers.models.tags import ReaderTag, Tagging
-
-# fmt: off
-__all__ = [
-    "CONFIRM_WITHIN", "FORGET_AFTER", "NO_DETAILS", "UNDO_WITHIN", "Act", "AddressChange", "ConfirmationReminder",
-    "Consent", "ConsentText", "DayCount", "Forgotten", "FreshLink", "Invitation", "Invited", "LinkWish", "MailBudget",
-    "Movement", "Note", "OriginCount", "Pause", "ReaderCounts", "ReaderTag", "Sentence", "Subscriber",
-    "SubscriberQuerySet", "Suppression", "Tagging", "Unsent", "address_hash", "cached_reader_counts",
-    "count_movements", "count_readers", "effective_suppressions", "is_mailable",
-]

@@ -170,15 +170,15 @@ class World:
         self.page, self.decisions = [SeenRow(*row) for row in rows], uncertain.last_decision(self.mailing)
 
     def author_counts_one(self, worker):
-        self._decide(self.page[self.workers.index(worker) :][:1], Resolution.COUNTED)
+        self._decide(self.page[self.workers.index(worker) :][:1], Resolution.COUNT_AS_SENT)
 
     def author_sends_one_again(self, worker):
-        self._decide(self.page[self.workers.index(worker) :][:1], Resolution.AGAIN)
+        self._decide(self.page[self.workers.index(worker) :][:1], Resolution.SEND_AGAIN)
 
     def author_sends_all_again(self, _worker):
         before = self.rows()
-        uncertain.decide_all(self.mailing, DeliveryReport(Resolution.AGAIN, self.now), seen=self.decisions)
-        self._note(before, Resolution.AGAIN)
+        uncertain.decide_all(self.mailing, DeliveryReport(Resolution.SEND_AGAIN, self.now), seen=self.decisions)
+        self._note(before, Resolution.SEND_AGAIN)
 
     def _decide(self, rows, known):
         before = self.rows()
@@ -191,7 +191,7 @@ class World:
         self.mailing.refresh_from_db()
         changed = [seq for seq, state in self.rows().items() if state != before[seq]]
         assert all(before[seq] == State.UNCERTAIN for seq in changed)
-        if known is Resolution.AGAIN:
+        if known is Resolution.SEND_AGAIN:
             self.again.update(changed)
         else:
             self.counted.update(changed)

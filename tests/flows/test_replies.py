@@ -297,7 +297,7 @@ def test_a_no_that_meets_the_first_copy_stops_no_mailing(quote, monkeypatch):
 @pytest.mark.parametrize(
     ("fields", "passage", "why"),
     [
-        ({}, "不在信裡的話", "do not stand in the reply"),
+        ({}, "不在信裡的話", "are not in the reply"),
         ({}, "", "Copy the passage"),
         ({}, "x" * 1501, "at most 1500"),
         ({"sender": "friend@example.net"}, WORDS, "from their own address"),

@@ -142,7 +142,7 @@ def test_it_reads_what_the_others_write(settings, tmp_path):
     for part in (Component.WORKER, Component.CLOCK):
         heartbeats.beat(part)
 
-    with programs.hold_locks(programs.ALL_PROGRAMS[1:], programs.LockInfo.ours()):
+    with programs.hold_locks(programs.ALL_PROGRAMS[1:], programs.LockInfo.for_this_process()):
         assert healthy.health(tmp_path) == {"worker": "ok", "clock": "ok"}
 
     assert tuple(programs.ALL_PROGRAMS) == healthy.PROGRAMS

@@ -56,11 +56,11 @@ def test_two_of_different_kinds_share_a_folder_and_two_of_one_kind_do_not(settin
         programs.hold_locks([Program.WORKER, Program.CLOCK], LockInfo(8, "a-machine")),
     ):
         with pytest.raises(AlreadyInUse, match="web: process 7 on a-machine, http"):
-            programs.hold_locks(ALL_PROGRAMS, LockInfo.ours()).__enter__()
+            programs.hold_locks(ALL_PROGRAMS, LockInfo.for_this_process()).__enter__()
         with pytest.raises(AlreadyInUse, match="clock: process 8 on a-machine"):
-            programs.hold_locks([Program.CLOCK], LockInfo.ours()).__enter__()
+            programs.hold_locks([Program.CLOCK], LockInfo.for_this_process()).__enter__()
 
-    with programs.hold_locks(ALL_PROGRAMS, LockInfo.ours()):
+    with programs.hold_locks(ALL_PROGRAMS, LockInfo.for_this_process()):
         pass
 
 

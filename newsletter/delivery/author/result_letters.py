@@ -68,7 +68,7 @@ def build_result_letter(found: IssueResult, addresses: list[str]) -> Mail:
 def _context(found: IssueResult, publication: Publication, addresses: list[str]) -> dict[str, object]:
     backend = "django.contrib.auth.backends.ModelBackend"
     allowed = User.objects.with_perm("subscribers.see_readers", backend=backend).filter(is_staff=True)
-    may_read = set(addresses) <= set(allowed.values_list("email", flat=True))  # all of them; editors may not
+    may_read = set(addresses) <= set(allowed.values_list("email", flat=True))  # editors may lack the permission
     return {
         "publication": publication,
         "about": results.copies_text(found),
@@ -77,8 +77,8 @@ def _context(found: IssueResult, publication: Publication, addresses: list[str])
         "lines": [one for one in results.result_lines(found) if one.name not in {"sent", "missed"}],
         "how_compared": results.comparison_note(found),
         "issue": found.issue,
-        "sentences": found.sentences if may_read else (),
-        "followed": found.followed,
+        "sentences": found.feedback_sentences if may_read else (),
+        "followed": found.followed_links,
         "url": settings.SITE_URL + reverse("admin:mailing", args=[found.mailing.pk]),
         "settings_url": settings.SITE_URL + reverse("admin:settings_rhythm"),
     }

@@ -127,14 +127,9 @@ def stats_by_domain(mailings: Iterable[Mailing]) -> list[BounceStats]:
 
 def unparsed_messages() -> list[tuple[InboundMessage, str]]:
     """The last messages that were not fully understood, each with the beginning of its text."""
-    return _with_beginning(InboundMessage.objects.filter(what=MessageKind.UNKNOWN).order_by("-pk"))
+    return with_beginning(InboundMessage.objects.filter(what=MessageKind.UNKNOWN).order_by("-pk"))
 
 
-def unproven_messages() -> list[tuple[InboundMessage, str]]:
-    """The last mails that name a reader without proof, each with the beginning of its text."""
-    return _with_beginning(InboundMessage.objects.unproven())
-
-
-def _with_beginning(messages: QuerySet[InboundMessage]) -> list[tuple[InboundMessage, str]]:
+def with_beginning(messages: QuerySet[InboundMessage]) -> list[tuple[InboundMessage, str]]:
     rows = messages.defer("body").annotate(raw=Substr("body", 1, RAW_BYTES_MAX))[:MESSAGES_SHOWN]
     return [(row, bytes(vars(row)["raw"]).decode("utf-8", "replace")) for row in rows]

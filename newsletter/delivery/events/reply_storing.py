@@ -5,7 +5,7 @@ from their address. One of the two alone is a guess. A mail by the author, sent 
 answer to the reply that it references.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 
 from newsletter.delivery.events.matching import CopyMatcher, reader_of_copy
@@ -13,16 +13,6 @@ from newsletter.delivery.events.parsed import DeliveryReference, PersonalMail
 from newsletter.delivery.models import Answer, InboundMessage, Mailing, Reply, ReplyMail
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, address_hash
-
-
-@dataclass(frozen=True)
-class ReplyContext:
-    """previous: a reply of the same conversation."""
-
-    reader: Subscriber | None
-    is_certain: bool = False
-    issue_id: int | None = None
-    previous: Reply | None = None
 
 
 def store_reply(inbound: InboundMessage, mail: PersonalMail) -> Reply | None:
@@ -39,12 +29,7 @@ def store_reply(inbound: InboundMessage, mail: PersonalMail) -> Reply | None:
         _store_author_answer(replied_to, mail, inbound)
         InboundMessage.objects.filter(pk=inbound.pk).update(body=b"")
         return None
-    context = _reply_context(mail)
-    row = {
-        "subscriber": context.reader,
-        "is_certain": context.is_certain,
-        "issue_id": context.issue_id,
-        "thread_id": (context.previous.thread_id or context.previous.pk) if context.previous else None,
+    row = _context_columns(mail) | {
         "message_id": mail.message_id,
         "sender": mail.sender,
         "sender_name": mail.sender_name,
@@ -62,20 +47,22 @@ def store_reply(inbound: InboundMessage, mail: PersonalMail) -> Reply | None:
     return reply
 
 
-def _reply_context(mail: PersonalMail) -> ReplyContext:
+def _context_columns(mail: PersonalMail) -> dict[str, object]:
+    """The columns of a reply for its reader, its issue and its conversation."""
     hashes = [address_hash(mail.sender)] if "@" in mail.sender else []
     writer = Subscriber.objects.filter(address_hash__in=hashes).first()
     answer = Answer.objects.filter(message_id__in=mail.replies_to).select_related("reply").order_by("-pk").first()
     previous = answer.reply if answer else None
     if previous and previous.subscriber_id == (writer.pk if writer else None):
-        return ReplyContext(writer, writer is not None, previous.issue_id, previous)
+        thread_id, is_certain = previous.thread_id or previous.pk, writer is not None
+        return {"subscriber": writer, "is_certain": is_certain, "issue_id": previous.issue_id, "thread_id": thread_id}
     copy = CopyMatcher().copy_of(DeliveryReference(message_ids=mail.replies_to))
     if copy is None:
-        return ReplyContext(writer)
+        return {"subscriber": writer}
     owner = reader_of_copy(*copy)
     issue_id = Mailing.objects.filter(pk=copy[0]).values_list("issue_id", flat=True).first()
     is_certain = owner is not None and writer is not None and owner.pk == writer.pk
-    return ReplyContext(writer or owner, is_certain, issue_id)
+    return {"subscriber": writer or owner, "is_certain": is_certain, "issue_id": issue_id}
 
 
 def _store_author_answer(reply: Reply, mail: PersonalMail, inbound: InboundMessage) -> None:

@@ -166,8 +166,6 @@ def _parse_record(octets: bytes, of_boot: str = "") -> FlightRecord | None:
     return FlightRecord(batch_id, token, lo, octets[HEADER_BYTES : HEADER_BYTES + hi - lo])
 
 
-# --- The history of former holdings, for a restored ledger ---
-
 # The first of several marks counts.
 MARK_PRECEDENCE = [RowMark.SENT, RowMark.HANDED_OVER, RowMark.UNCERTAIN, RowMark.FAILED, RowMark.DEFERRED]
 MARK_PRECEDENCE.append(RowMark.WAITING)

@@ -35,19 +35,22 @@ class Resolution(Enum):
     PUT_OFF = "put off"  # deferred by the provider, in a late reply
     LEFT = "left"  # skipped by a lane that recovery had given up: the reader had left
     NEVER_LEFT = "never left"  # by the recorder of a lane that recovery had given up: not sent
-    COUNTED = "sent"  # the author counts it as sent
-    AGAIN = "again"  # the author wants it sent again
+    COUNT_AS_SENT = "sent"  # the author's decision
+    SEND_AGAIN = "again"  # the author's decision
 
 
-STEP_OF_DECISION = {Resolution.COUNTED: MailingStep.Kind.COUNTED_AS_SENT, Resolution.AGAIN: MailingStep.Kind.SEND_AGAIN}
+STEP_OF_DECISION = {
+    Resolution.COUNT_AS_SENT: MailingStep.Kind.COUNTED_AS_SENT,
+    Resolution.SEND_AGAIN: MailingStep.Kind.SEND_AGAIN,
+}
 STATE_OF_RESOLUTION = {
     Resolution.ACCEPTED: Delivery.State.SENT,
     Resolution.REFUSED: Delivery.State.FAILED,
     Resolution.PUT_OFF: Delivery.State.DEFERRED,
     Resolution.LEFT: Delivery.State.SKIPPED,
     Resolution.NEVER_LEFT: Delivery.State.QUEUED,
-    Resolution.COUNTED: Delivery.State.SENT,
-    Resolution.AGAIN: Delivery.State.QUEUED,
+    Resolution.COUNT_AS_SENT: Delivery.State.SENT,
+    Resolution.SEND_AGAIN: Delivery.State.QUEUED,
 }
 RESOLUTION_OF_STATE = {  # by a lane's result
     Delivery.State.SENT: Resolution.ACCEPTED,
@@ -151,12 +154,12 @@ def can_be_sent_again(mailing: Mailing) -> bool:
 
 def _apply_decision(mailing: Mailing, report: DeliveryReport, move: Callable[[], int]) -> int:
     mailing.refresh_from_db(fields=["state"])
-    if report.resolution is Resolution.AGAIN and not can_be_sent_again(mailing):
+    if report.resolution is Resolution.SEND_AGAIN and not can_be_sent_again(mailing):
         return 0
     moved = move()
     if moved:
         mailing.record(STEP_OF_DECISION[report.resolution], str(moved), report.at)
-    if moved and report.resolution is Resolution.AGAIN:
+    if moved and report.resolution is Resolution.SEND_AGAIN:
         _reopen(mailing)
     return moved
 
@@ -202,7 +205,7 @@ def _request_recount(mailing_id: int) -> None:
 def _apply_to_batch(batch: Batch, rows: Q, report: DeliveryReport) -> int:
     wanted = Delivery.objects.filter(rows, mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     uncertain = wanted.filter(state=UNCERTAIN)
-    if report.resolution is Resolution.AGAIN:
+    if report.resolution is Resolution.SEND_AGAIN:
         return _queue_again(batch, uncertain)
     state, values = STATE_OF_RESOLUTION[report.resolution], _report_columns(report)
     if report.attempt is not None and report.resolution is not Resolution.ACCEPTED:

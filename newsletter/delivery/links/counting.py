@@ -1,4 +1,4 @@
-"""Redirects clicks and counts them by day, people and machines apart. Single clicks are deleted the next day."""
+"""Redirects link clicks and counts them by day, people and bots separately; each click is deleted the next day."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ LOCK_WAIT_MS = 200  # a click that finds the database locked for longer is not c
 CLICK_LIMIT, CLICK_WINDOW_SECONDS = 300, 600  # clicks from one network
 SALT_CACHE_SECONDS = 3600
 VISIT_COUNTS = {"people": Count("pk", filter=Q(is_machine=False)), "machines": Count("pk", filter=Q(is_machine=True))}
-# A machine is who clicks all links of a letter within this time, if it has so many.
+# A network that clicks all links of a mailing (at least BURST_LINKS_MIN) within this window counts as a machine.
 BURST_WINDOW, BURST_LINKS_MIN = timedelta(seconds=60), 3
 
 
@@ -131,7 +131,7 @@ def _salted_hash(day: date, text: str) -> str:
     name = f"link-salt:{day}"
     salt: str | None = caches["pages"].get(name)
     if salt is None:
-        salt = DaySalt.get_or_create_salt(day)
+        salt = DaySalt.objects.get_or_create(day=day, defaults={"salt": tokens.new_salt()})[0].salt
         caches["pages"].set(name, salt, SALT_CACHE_SECONDS)
     return digest(salt.encode(), text.encode(), sha256).hex()[:HASH_LENGTH]
 
@@ -197,7 +197,6 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _find_link(token: str) -> tuple[int, str] | None:
-    """The link's id and URL."""
     if tokens.unverified_id(token) is None:
         return None
     cached: tuple[int, str] | None = caches["pages"].get(f"link:{token}")

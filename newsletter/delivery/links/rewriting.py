@@ -70,7 +70,6 @@ def _is_countable(url: str) -> bool:
 
 
 def links(part: str) -> Iterator[tuple[str, str]]:
-    """Yield URL and text of each link."""
     for _before, written, _after, markup in LINK_ELEMENT.findall(part):
         yield html.unescape(written), " ".join(html.unescape(TAG.sub("", markup)).split())
 

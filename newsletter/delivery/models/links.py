@@ -1,7 +1,5 @@
 """Links of letters and their clicks: counts, and for a day salted hashes that cannot be traced back later."""
 
-from datetime import date
-
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
@@ -74,10 +72,3 @@ class DaySalt(models.Model):
 
     def __str__(self) -> str:
         return str(self.day)
-
-    @staticmethod
-    def get_or_create_salt(day: date) -> str:
-        """The same in every process."""
-        DaySalt.objects.bulk_create([DaySalt(day=day, salt=tokens.new_salt())], ignore_conflicts=True)
-        salt: str = DaySalt.objects.values_list("salt", flat=True).get(pk=day)
-        return salt

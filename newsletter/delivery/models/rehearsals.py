@@ -47,7 +47,6 @@ class RehearsalQuerySet(models.QuerySet["Rehearsal"]):
         return self.filter(issue=issue, segment=segment).order_by("-pk").first()
 
     def standing(self, issue: Issue, segment: str, content_hash: str, now: datetime) -> RehearsalStatus:
-        """The status of the last rehearsal for this segment and letter."""
         latest = self.latest_of(issue, segment)
         return latest.standing(rehearsal_digest(content_hash, segment), now) if latest else RehearsalStatus.NONE
 

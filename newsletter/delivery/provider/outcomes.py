@@ -33,8 +33,6 @@ class HandOverForbidden(Exception):
     """The worker has lost its batch. The message was certainly not handed over."""
 
 
-# --- SMTP ---
-
 NEEDS_LOGIN = 530  # RFC 4954 section 6
 
 
@@ -49,8 +47,6 @@ def is_about_sender(command: bytes, code: int) -> bool:
     """Whether a refusal of a command (MAIL, RCPT or DATA) is about the sender, not the reader."""
     return command.startswith(b"MAIL") or code == NEEDS_LOGIN
 
-
-# --- One message by an e-mail API ---
 
 # Amazon: error codes of the API, and names of exceptions that the client raises before a request.
 # Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html (errors),
@@ -116,8 +112,6 @@ def _never_connected(cause: BaseException | None) -> bool:
     return type(reason).__name__ in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"}
 
 
-# --- One reader of a batch ---
-
 ACCEPTED, REFUSED = {"queued", "sent"}, {"invalid", "rejected", "failed"}  # Anymail's statuses
 # Source: https://postmarkapp.com/developer/api/overview#error-codes
 POSTMARK_INACTIVE, POSTMARK_INVALID = 406, 300  # the second names the invalid field
@@ -133,7 +127,6 @@ def status_outcome(status: Any) -> SendOutcome:
 
 
 def postmark_outcome(entry: Mapping[str, Any]) -> SendOutcome | ProviderRejection:
-    """Classify Postmark's entry for one message of a batch."""
     code, reply = entry.get("ErrorCode", 0), str(entry.get("Message", ""))[:450]
     if code == 0:
         return SendOutcome(SendStatus.SENT, provider_id=str(entry.get("MessageID", ""))[:200])

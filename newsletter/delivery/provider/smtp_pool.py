@@ -84,12 +84,12 @@ class ConnectionPool:
         self._add_opened({one for one in self.opening if one.done()})
         return [key.data for key, _events in events]
 
-    def select_for(self, connection: SmtpConnection, events: int) -> None:
+    def select_for(self, connection: SmtpConnection) -> None:
+        """Select for replies, and for writing if there is unsent data."""
+        events = READ_WRITE if connection.unsent else selectors.EVENT_READ
         if connection.events != events:
             connection.events = events
             self.selector.modify(connection.sock, events, connection)
-
-    # --- More ---
 
     def first(self, goes_on: Callable[[], bool], every: float) -> SmtpConnection | None:
         """An idle connection. Without any connection, wait for one as long as `goes_on` returns True."""
@@ -147,8 +147,6 @@ class ConnectionPool:
             self.scaler.refused(time.monotonic(), len(self.connections))
         elif not self.opening:
             self.problem = ProviderUnavailable(reason)
-
-    # --- Fewer ---
 
     def should_close(self, connection: SmtpConnection) -> bool:
         """Whether to close a connection once it is idle: its messages are used up, or there are too many."""
@@ -278,7 +276,7 @@ class SmtpSender:
             self.problem = problem
         except ConnectionLost:  # handled at the next read
             pass
-        self._select_for(connection)
+        self.pool.select_for(connection)
         return True
 
     def _render_ahead(self, envelopes: Iterator[Envelope]) -> None:
@@ -348,13 +346,9 @@ class SmtpSender:
             self._forget(connection)
         else:
             if connection.unsent or connection.events != selectors.EVENT_READ:
-                self._select_for(connection)
+                self.pool.select_for(connection)
             if connection.stage is SmtpStage.IDLE and self.pool.should_close(connection):
                 self._forget(connection)
-
-    def _select_for(self, connection: SmtpConnection) -> None:
-        """Select for replies, and for writing if there is unsent data."""
-        self.pool.select_for(connection, READ_WRITE if connection.unsent else selectors.EVENT_READ)
 
     def on_outcome(self, connection: SmtpConnection, seq: int, outcome: SendOutcome) -> None:
         self.broken.clear()
@@ -396,12 +390,13 @@ class SmtpSender:
             self.to_resend.appendleft(envelope)
             return
         self.broken[envelope.seq] += 1
+        self.tries[envelope.seq] += 1
         if self._is_server_away() and not self.stop_deadline.is_stopping():
             self.problem = ProviderUnavailable(str(lost))
         if stage is SmtpStage.WAITING:
             reply = f"no answer after the message: {lost}"
             self.outcomes.append((envelope.seq, SendOutcome(SendStatus.UNCERTAIN, reply[:500])))
-        elif self._has_failed_too_often(envelope):
+        elif self.tries[envelope.seq] >= TRIES:  # one message must not block all that follow
             reply = f"the connection broke before the message was handed over: {lost}"
             self.outcomes.append((envelope.seq, SendOutcome(SendStatus.DEFERRED, reply[:500])))
         else:
@@ -416,11 +411,6 @@ class SmtpSender:
             return False
         most = self.pool.scaler.wanted if self.pool.connections or self.pool.opening else 1
         return self.broken.total() >= TRIES * most
-
-    def _has_failed_too_often(self, envelope: Envelope) -> bool:
-        """Count a broken connection: one message must not block all that follow."""
-        self.tries[envelope.seq] += 1
-        return self.tries[envelope.seq] >= TRIES
 
     def _forget(self, connection: SmtpConnection) -> None:
         self.pool.close_one(connection, says_goodbye=not self.stop_deadline.is_stopping())

@@ -1,4 +1,4 @@
-"""Runs a blocking step in a thread, so that a stop can end the wait for it. No database."""
+"""Runs a blocking step in a thread, so that a stop can interrupt the wait. Does not use the database."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -8,25 +8,25 @@ from threading import Thread
 from newsletter.delivery.provider.outcomes import SendOutcome, SendStatus
 
 POLL_SECONDS = 0.25  # between calls of `on_wait`
-# How long to wait for replies to messages already sent after a stop. Including the database writes that follow, a lane
+# After a stop, how long to wait for replies to messages already sent. Including the database writes that follow, a lane
 # ends within five seconds; RFC 5321 would allow ten minutes.
 STOP_GRACE_SECONDS = 2.2
 STOPPED_REPLY = "the worker was stopped before an answer came"
 
 
 class StopDeadline:
-    """Limits the wait for replies after a stop to STOP_SECONDS in total. Before a stop there is no limit."""
+    """Limits the wait for replies after a stop to STOP_GRACE_SECONDS in total. Before a stop there is no limit."""
 
     def __init__(self) -> None:
         self.on_wait: Callable[[], None] = lambda: None  # called regularly while waiting
         self.is_stopping: Callable[[], bool] = lambda: False
-        self.until = float("inf")
+        self.deadline = float("inf")
 
     def run[T](self, step: Callable[[], T]) -> T | SendOutcome:
         """Run `step` and return or raise its result; UNCERTAIN if a stop ended the wait."""
         future = run_in_thread(step)
         while not wait([future], POLL_SECONDS).done:
-            if not self._goes_on() and future.cancel():  # the thread continues, and its result is dropped
+            if not self._keep_waiting() and future.cancel():  # the thread continues, and its result is dropped
                 return SendOutcome(SendStatus.UNCERTAIN, STOPPED_REPLY)
         return future.result()
 
@@ -39,15 +39,15 @@ class StopDeadline:
     def wait_first[T](self, steps: Iterable[Future[T]]) -> set[Future[T]]:
         """Wait for at least one of the futures; return those done, or none if a stop ended the wait."""
         while not (done := wait(steps, POLL_SECONDS, FIRST_COMPLETED).done):
-            if not self._goes_on():
+            if not self._keep_waiting():
                 return set()
         return done
 
-    def _goes_on(self) -> bool:
+    def _keep_waiting(self) -> bool:
         self.on_wait()
         if self.is_stopping():
-            self.until = min(self.until, time.monotonic() + STOP_GRACE_SECONDS)
-        return time.monotonic() < self.until
+            self.deadline = min(self.deadline, time.monotonic() + STOP_GRACE_SECONDS)
+        return time.monotonic() < self.deadline
 
 
 def run_in_thread[T](step: Callable[[], T], clean_up: Callable[[], None] = lambda: None) -> Future[T]:

@@ -107,12 +107,8 @@ class DjangoTransport:
             self.backend.send_messages([message])
         except mailer_errors() as error:
             return mailer_outcome(error)
-        return SendOutcome(SendStatus.SENT, provider_id=_provider_id(message))
+        status = getattr(message, "anymail_status", None)
+        return SendOutcome(SendStatus.SENT, provider_id=str(getattr(status, "message_id", None) or "")[:200])
 
     def close(self) -> None:
         self.backend.close()
-
-
-def _provider_id(message: Mail) -> str:
-    status = getattr(message, "anymail_status", None)
-    return str(getattr(status, "message_id", None) or "")[:200]

@@ -1,4 +1,4 @@
-"""Mails the author's answer to a reply, and the question whether a passage may be quoted; handles the answer."""
+"""Mails the author's answer to a reply, and the question whether a passage may be quoted, and handles the decision."""
 
 from datetime import datetime
 
@@ -13,23 +13,23 @@ from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import Answer, Mailing, Quote, Reply
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError
-from newsletter.delivery.readers.single_mails import RecordedMail
+from newsletter.delivery.readers.single_mails import ResponseRecordingQueue, build_single_mail
 from newsletter.issues.models import Issue
 from newsletter.mail import headers, letters
 from newsletter.mail.characters import single_line
-from newsletter.mail.message import SUBJECT_LENGTH, Mail, build_mail
+from newsletter.mail.message import SUBJECT_LENGTH, Mail
 from newsletter.mail.smtp_replies import NotSent, SendFailure
 from newsletter.publication.models import Publication
 from subscribers.addresses import one_line
 from subscribers.models import Subscriber, Suppression, address_hash
 
-REFERENCES_MAX = 12  # keeps the header to some hundred bytes
+REFERENCES_MAX = 12  # keeps the header to a few hundred bytes
 QUOTED_MAX = 3_000  # characters of the reply that the answer quotes
 REPLY_PREFIXES = ("re:", "re：", "回覆:", "回覆：", "回复:", "回复：", "aw:", "sv:")
 
 
-class AnswerMailQueue(RecordedMail[Answer]):
-    """An answer, marked as sent before it is handed over: a crash never sends it twice."""
+class AnswerMailQueue(ResponseRecordingQueue[Answer]):
+    """Sends answers, each marked as sent before it is handed over, so a crash never sends one twice."""
 
     model, reply_column = Answer, "response"
 
@@ -55,13 +55,8 @@ def build_answer(answer: Answer) -> Mail:
         quoted = reply.text if len(reply.text) <= QUOTED_MAX else f"{reply.text[:QUOTED_MAX]}…"
         context = {"publication": publication, "text": answer.text, "quoted": quoted, "reply": reply}
         letter = letters.render("answer", answer_subject(reply, publication), context, base_url=settings.SITE_URL)
-    return build_mail(
-        letter,
-        sender=publication.sender,
-        to=(single_line(reply.sender_name), reply.sender),
-        reply_to=publication.reply_to,
-        headers={"Message-ID": answer.message_id} | _thread_headers(answer),
-    )
+    own_headers = {"Message-ID": answer.message_id} | _thread_headers(answer)
+    return build_single_mail(letter, (single_line(reply.sender_name), reply.sender), own_headers)
 
 
 def answer_subject(reply: Reply, publication: Publication) -> str:
@@ -85,7 +80,7 @@ def _thread_headers(answer: Answer) -> dict[str, str]:
 State = Quote.State
 
 
-class QuoteMailQueue(RecordedMail[Quote]):
+class QuoteMailQueue(ResponseRecordingQueue[Quote]):
     model, reply_column = Quote, "response"
 
     def due_rows(self, now: datetime) -> QuerySet[Quote]:
@@ -106,13 +101,7 @@ def build_question(quote: Quote, reply: Reply) -> Mail:
         letter = letters.render("quote", subject, context, base_url=settings.SITE_URL)
     message_id = headers.message_id("quote", quote.pk, quote.salt, domain=publication.sender[1])
     thread = {"In-Reply-To": reply.message_id, "References": reply.message_id} if reply.message_id else {}
-    return build_mail(
-        letter,
-        sender=publication.sender,
-        to=(quote.subscriber.name, reply.sender),
-        reply_to=publication.reply_to,
-        headers={"Message-ID": message_id} | thread,
-    )
+    return build_single_mail(letter, (quote.subscriber.name, reply.sender), {"Message-ID": message_id} | thread)
 
 
 def obstacle_to_quoting(reply: Reply, passage: str) -> str:
@@ -123,7 +112,7 @@ def obstacle_to_quoting(reply: Reply, passage: str) -> str:
     if reply.subscriber is None or address_hash(reply.sender) != reply.subscriber.address_hash:
         return _("Only a reader who wrote from their own address can be asked.")
     if " ".join(passage.split()) not in " ".join(reply.text.split()):
-        return _("These words do not stand in the reply. Copy the passage as it is.")
+        return _("These words are not in the reply. Copy the passage as it is.")
     return obstacle_to_answering(reply)
 
 
@@ -162,10 +151,10 @@ def allow_quote(quote: Quote, name: str, now: datetime) -> bool:
 def decline_quote(quote: Quote, now: datetime) -> bool:
     """Decline a quote or withdraw it; return False if readers have it already.
 
-    An approved issue is frozen again without it. If the author has edited it since, or it could not be approved as it
-    is, its mailing is paused instead: nothing is sent unseen.
+    An approved issue is frozen again without it. If the issue was edited since, or cannot be approved as it is, its
+    mailing is paused instead, so nothing goes out unreviewed.
 
-    Lock order: the quote, then the mailing. An approval that was first is waited for, and its mailing is found; two
+    Lock order: the quote, then the mailing. If an approval holds the lock, wait for it and then find its mailing; two
     readers who withdraw quotes of one issue are serialized.
     """
     with transaction.atomic():

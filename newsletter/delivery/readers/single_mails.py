@@ -59,13 +59,12 @@ def build_reader_mail(letter: MailContent, reader: Subscriber, kind: str, number
         "Message-ID": headers.message_id(kind, reader.pk, number, domain=publication.sender_email),
         "List-Unsubscribe": f"<{reader.unsubscribe_url}>",
     }
-    return build_mail(
-        letter,
-        sender=publication.sender,
-        to=(reader.name, reader.email),
-        reply_to=publication.reply_to,
-        headers=headers.auto_submitted_headers() | own_headers,
-    )
+    return build_single_mail(letter, (reader.name, reader.email), headers.auto_submitted_headers() | own_headers)
+
+
+def build_single_mail(letter: MailContent, to: tuple[str, str], own_headers: dict[str, str]) -> Mail:
+    publication = Publication.objects.current()
+    return build_mail(letter, sender=publication.sender, to=to, reply_to=publication.reply_to, headers=own_headers)
 
 
 def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
@@ -77,7 +76,7 @@ def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
         transport.close()
 
 
-class RecordedMail[Row: Model](AtMostOnceMail[Row], SingleMail[Row]):
+class ResponseRecordingQueue[Row: Model](AtMostOnceMail[Row], SingleMail[Row]):
     sent_column, reply_column = "sent_at", "reply"
 
     def dequeue(self, row: Row, values: dict[str, object]) -> bool:
@@ -87,7 +86,7 @@ class RecordedMail[Row: Model](AtMostOnceMail[Row], SingleMail[Row]):
         return self.dequeue(row, {self.reply_column: str(error)[:200], self.sent_column: None})
 
 
-class OnceMoreMail(RecordedMail[OnceMore]):
+class OnceMoreMail(ResponseRecordingQueue[OnceMore]):
     """One more copy, with a new Message-ID: mailboxes hide a second mail with the same one."""
 
     model, label = OnceMore, "issues that are asked for once more"

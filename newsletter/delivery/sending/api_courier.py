@@ -177,7 +177,8 @@ class BatchMessage:
     def message(self, rows: Sequence[DeliveryRow]) -> Any:
         """One message to all readers, with Anymail's merge attributes."""
         values = {row.email: self.values(row) for row in rows}
-        common = self._common_headers()
+        unsubscribe = {"List-Unsubscribe": f"<{self.provider.merge_field.format('unsubscribe_url')}>"}
+        common = {} if self.provider.by_header else self.headers | unsubscribe  # readers' own would replace them
         message: Any = Mail(subject=self.mailing.subject, body=self._body("text"), headers=common, **self.envelope)
         message.attach_alternative(self._body("html"), "text/html")
         message.to = [headers.format_mailbox(row.name, row.email) for row in rows]
@@ -204,12 +205,6 @@ class BatchMessage:
         if not self.provider.merge_field:
             return name  # replaced by each reader's own body
         return rendering.PLACEHOLDER.sub(lambda found: self.provider.merge_field.format(found[1]), self.bodies[name])
-
-    def _common_headers(self) -> dict[str, str]:
-        """Common headers: none if readers have their own, which would replace them."""
-        if self.provider.by_header:
-            return {}
-        return self.headers | {"List-Unsubscribe": f"<{self.provider.merge_field.format('unsubscribe_url')}>"}
 
     def _own_headers(self, row: DeliveryRow, values: Mapping[str, str]) -> dict[str, str]:
         own = {**self.headers, "List-Unsubscribe": f"<{values['unsubscribe_url']}>"}

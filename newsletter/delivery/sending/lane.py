@@ -135,9 +135,6 @@ class HeldBatch:
     def _run_in_writer[T](self, step: Callable[[], T]) -> T:
         return self.writer.submit(run_with_retries, step).result()
 
-    def _is_lost(self) -> bool:
-        return self._run_in_writer(partial(claims.has_lost_batch, self.batch))
-
     def add_result(self, result: DeliveryResult) -> None:
         self.without_result.pop(result.seq, None)
         self.results.append(result)
@@ -153,7 +150,7 @@ class HeldBatch:
                 self._await_intent()
         if self.times:
             self._run_in_writer(partial(self.rate_limiter.uncount_unsent, len(self.times)))
-        if self.without_result and self._is_lost():
+        if bool(self.without_result) and self._run_in_writer(partial(claims.has_lost_batch, self.batch)):
             self._run_in_writer(partial(claims.requeue_never_left, self.batch, never_left(self.without_result)))
         results, self.results = self.results, []
         if self.is_finished and not self.without_result:

@@ -214,12 +214,12 @@ ALL_ACTIONS = ACTIONS | {AT_ONCE: SEND_AT_ONCE}
 ROWS_MAX = 50  # rows of one page
 DECISIONS = {  # resolution, title, success message
     "sent": (
-        Resolution.COUNTED,
+        Resolution.COUNT_AS_SENT,
         gettext_lazy("Count as sent?"),
         ngettext_lazy("%(count)d copy is counted as sent.", "%(count)d copies are counted as sent.", "count"),
     ),
     "again": (
-        Resolution.AGAIN,
+        Resolution.SEND_AGAIN,
         gettext_lazy("Send again?"),
         ngettext_lazy("%(count)d copy will be sent once more.", "%(count)d copies will be sent once more.", "count"),
     ),
@@ -279,7 +279,7 @@ def _still_uncertain(found: Mailing, chosen: list[SeenRow]) -> list[Delivery]:
 
 def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:
     known, _title, success_message = DECISIONS[decision]
-    news = DeliveryReport(known, timezone.now(), evidence.COUNTED_REPLY if known is Resolution.COUNTED else "")
+    news = DeliveryReport(known, timezone.now(), evidence.COUNTED_REPLY if known is Resolution.COUNT_AS_SENT else "")
     seen = request.POST.get("seen", "")
     if _is_number(seen):
         moved = evidence.decide_all(found, news, seen=int(seen))

@@ -56,7 +56,7 @@ def result_page(mailing: Mailing, now: datetime) -> IssueResultPage | None:
         numbers=_numbers(found),
         about=results.copies_text(found),
         how_compared=_how_compared(found),
-        sentences=found.sentences,
+        sentences=found.feedback_sentences,
         sentence_count=found.sentence_count,
     )
 

@@ -47,7 +47,7 @@ def health(request: HttpRequest) -> HttpResponse:
         "came_back_columns": BOUNCE_LABELS,
         "domains": [_domain_row(one) for one in list_health.stats_by_domain(mailings)],
         "domain_columns": DOMAIN_LABELS,
-        "unproven": list_health.unproven_messages() if may_bar else [],
+        "unproven": list_health.with_beginning(InboundMessage.objects.unproven()) if may_bar else [],
         "unknown": list_health.unparsed_messages() if roles.is_owner(request.user) else [],
     }
     return render(request, "desk/readers/health.html", admin.site.each_context(request) | context)

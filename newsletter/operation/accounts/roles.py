@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+HAS_NO_PASSWORD = Q(password="") | Q(password__startswith=UNUSABLE_PASSWORD_PREFIX)
 OWNER, EDITOR, WRITER, READER_CARE = "owner", "editor", "writer", "reader-care"  # names of groups
 ROLE_LABELS = {OWNER: _("Owner"), EDITOR: _("Editor"), WRITER: _("Writer"), READER_CARE: _("Reader care")}
 DESCRIPTIONS = {
@@ -19,7 +20,8 @@ DESCRIPTIONS = {
 }
 ROLE_APPS = ("posts", "issues", "delivery", "subscribers", "publication")  # apps whose permissions a role may have
 _ALL = ("view", "add", "change", "delete")
-# By role and "app.model": allowed verbs. The owners' group gets all permissions.
+# By role and "app.model": allowed verbs. The owners' group gets all permissions of ROLE_APPS, including those added by
+# an upgrade.
 _MODEL_PERMISSIONS: dict[str, dict[str, tuple[str, ...]]] = {
     EDITOR: {
         "posts.post": (*_ALL, "publish"),
@@ -38,25 +40,24 @@ _EXTRA_PERMISSIONS = {READER_CARE: ("subscribers.see_readers", "publication.see_
 
 
 def is_owner(user: Any) -> bool:
-    """A superuser, or a member of the owners' group."""
+    """Whether an active user is a superuser or in the owners' group."""
     return bool(user.is_active and (user.is_superuser or user.groups.filter(name=OWNER).exists()))
 
 
 def groups_with(permission: str) -> list[Group]:
-    """permission: "app.codename"."""
+    """Groups that have a permission, given as "app.codename"."""
     room, _dot, codename = permission.partition(".")
     return list(Group.objects.filter(permissions__content_type__app_label=room, permissions__codename=codename))
 
 
 def owners() -> QuerySet[User]:
-    """Active owners, with or without a password."""
+    """Active staff who are superusers or in the owners' group, with or without a password."""
     members = User.groups.through.objects.filter(user=OuterRef("pk"), group__name=OWNER)
     return User.objects.filter(Q(is_superuser=True) | Exists(members), is_active=True, is_staff=True)
 
 
 def is_last_owner(user: User) -> bool:
-    closed = Q(password="") | Q(password__startswith=UNUSABLE_PASSWORD_PREFIX)
-    return is_owner(user) and not owners().exclude(closed).exclude(pk=user.pk).exists()
+    return is_owner(user) and not owners().exclude(HAS_NO_PASSWORD).exclude(pk=user.pk).exists()
 
 
 def permissions_of(role: str) -> Iterator[str]:
@@ -68,11 +69,8 @@ def permissions_of(role: str) -> Iterator[str]:
 
 
 def make_groups(using: str = "default", apps: Any = installed, **kwargs: Any) -> None:
-    """Create missing groups, after every migration; existing ones keep their permissions.
-
-    The owners' group always gets all permissions, also those that an upgrade adds.
-    """
-    if not _are_migrated(apps):
+    """Create missing groups, after every migration; existing ones other than the owners' keep their permissions."""
+    if any(app not in apps.app_configs for app in (*ROLE_APPS, "auth")):  # `migrate` stopped before these tables
         return
     group, permission = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
     granted = permission.objects.using(using).filter(content_type__app_label__in=ROLE_APPS)
@@ -84,11 +82,6 @@ def make_groups(using: str = "default", apps: Any = installed, **kwargs: Any) ->
                 [one for one in granted.select_related("content_type") if permission_key(one) in chosen]
             )
     group.objects.using(using).get_or_create(name=OWNER)[0].permissions.set(granted)
-
-
-def _are_migrated(apps: Any) -> bool:
-    """False if `migrate` stopped before these tables."""
-    return all(room in apps.app_configs for room in (*ROLE_APPS, "auth"))
 
 
 def permission_key(permission: Any) -> str:

@@ -40,9 +40,6 @@ class Factors:
         return bool(self.totp or self.passkeys)
 
 
-# --- What there is ---
-
-
 def factors_of(user: User) -> Factors:
     rows = list(Authenticator.objects.filter(user=user).order_by("pk"))
     codes = next((row for row in rows if row.type == FactorType.RECOVERY_CODES), None)
@@ -67,9 +64,6 @@ def is_factor_missing(user: User) -> bool:
     return bool(requires and roles.is_owner(user) and not has_second_factor(user))
 
 
-# --- Codes ---
-
-
 @transaction.atomic
 def check_code(user: User, code: str, now: datetime, *, is_known_browser: bool) -> str:
     """The type of the factor that accepts the code; "" if it is wrong. Each code is accepted once.
@@ -86,7 +80,9 @@ def check_code(user: User, code: str, now: datetime, *, is_known_browser: bool) 
     _refuse_guessing(_failure_times(tally, counted, now), now)
     accepted = _use_code(found | {tally.type: tally}, code, now) if len(code) <= CODE_LENGTH_MAX else ""
     tally.refresh_from_db()  # a recovery code was marked as used
-    _save_failures(tally, counted, [] if accepted else [*_failure_times(tally, counted, now), now.timestamp()])
+    failures = [] if accepted else [*_failure_times(tally, counted, now), now.timestamp()]
+    tally.data["failures"] = tally.data.get("failures", {}) | {counted: failures}
+    tally.save(update_fields=["data"])
     return accepted
 
 
@@ -130,14 +126,6 @@ def _refuse_guessing(failures: list[float], now: datetime) -> None:
     recent = [at for at in failures if at > (now - FAILURE_WINDOW).timestamp()]
     if len(recent) >= FAILURES_MAX or len(failures) >= FAILURES_A_DAY_MAX:
         raise TooManyFailures
-
-
-def _save_failures(tally: Authenticator, counted: str, failures: list[float]) -> None:
-    tally.data["failures"] = tally.data.get("failures", {}) | {counted: failures}
-    tally.save(update_fields=["data"])
-
-
-# --- Changes ---
 
 
 @transaction.atomic

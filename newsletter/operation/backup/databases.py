@@ -113,14 +113,14 @@ class PostgreSQLEngine:
             options += [f"--exclude-schema={ASIDE_PREFIX}*"]
             options += [f"--exclude-table-data={name}" for name in TABLES_WITHOUT_ROWS]
             with read_from_program(self._command("pg_dump", options), self._environment()) as source:
-                yield DatabaseDump(_row_counts(cursor) | _zero_counts(cursor), source)
+                rows = _row_counts(cursor)
+                yield DatabaseDump(rows | {name: 0 for name in TABLES_WITHOUT_ROWS if name in rows}, source)
 
     def row_counts(self) -> dict[str, int]:
         with self._cursor() as cursor:
             return _row_counts(cursor)
 
     def other_users(self) -> list[str]:
-        """Other users of the database, for a message."""
         connections.close_all()
         with self._cursor() as cursor:
             cursor.execute(
@@ -198,10 +198,6 @@ class PostgreSQLEngine:
 def _postgresql_tables(cursor: Any) -> list[str]:
     cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
     return [name for (name,) in cursor.fetchall()]
-
-
-def _zero_counts(cursor: Any) -> dict[str, int]:
-    return dict.fromkeys(set(TABLES_WITHOUT_ROWS).intersection(_postgresql_tables(cursor)), 0)
 
 
 def _row_counts(cursor: Any) -> dict[str, int]:

@@ -39,7 +39,7 @@ BACKED_UP_FOLDERS = (MEDIA_FOLDER, DKIM_FOLDER)
 
 
 def write_files(archive: BackupWriter) -> None:
-    """Add the files; the departures last, so that they are the newest."""
+    """Add the files; the append-only ones last, so that they are the newest."""
     if media.is_remote:
         for name, octets in media.contents(media.picture_sizes()):
             archive.add(f"{FILES_PREFIX}{MEDIA_FOLDER}/{name}", octets)
@@ -59,18 +59,17 @@ def backup_paths() -> Iterator[str]:
 class FileRestorer:
     """Restores files: equal ones stay, missing lines of logs are added.
 
-    Changed ones are written beside the old until `finish`, which puts the old aside.
-
+    Changed ones are written beside the old until `finish`, which renames the old, except `overwritable_paths`.
     bucket: where pictures go; None for the folder.
     """
 
     folder: Path
-    mark: str  # in the names of files put aside
-    overwrites: set[str] = field(default_factory=set)
+    aside_tag: str  # in the new names of old files
+    overwritable_paths: set[str] = field(default_factory=set)
     bucket: MediaStore | None = None
     existing_pictures: dict[str, int] | None = None  # what the bucket had before
-    files: int = 0
-    put_aside: int = 0
+    restored_count: int = 0
+    set_aside_count: int = 0
     changed_files: dict[Path, Path] = field(default_factory=dict)  # new file by the one it will replace
 
     def __enter__(self) -> Self:
@@ -81,11 +80,10 @@ class FileRestorer:
             fresh.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Rename changed files into place."""
         for path, fresh in self.changed_files.items():
-            if str(path.relative_to(self.folder)) not in self.overwrites:
-                path.rename(path.with_name(f"{ASIDE_PREFIX}{self.mark}.{path.name}"))
-                self.put_aside += 1
+            if str(path.relative_to(self.folder)) not in self.overwritable_paths:
+                path.rename(path.with_name(f"{ASIDE_PREFIX}{self.aside_tag}.{path.name}"))
+                self.set_aside_count += 1
             fresh.replace(path)
 
     def restore(self, member: ArchiveMember) -> None:
@@ -93,7 +91,7 @@ class FileRestorer:
         if member.data_path in APPEND_ONLY_FILES:
             merge_lines(path, member.source.read())
             return
-        self.files += 1
+        self.restored_count += 1
         if self.bucket and member.data_path.startswith(f"{MEDIA_FOLDER}/"):
             self._put_picture(self.bucket, member)
         else:
@@ -126,7 +124,7 @@ class FileRestorer:
         path = self.folder / name
         is_in_folder = name.startswith(tuple(f"{folder}/" for folder in BACKED_UP_FOLDERS))
         if name not in {SECRET_KEY_FILE_NAME, *APPEND_ONLY_FILES} and not is_in_folder:
-            raise DamagedBackup(f"a backup holds no {name}")
+            raise DamagedBackup(f"unexpected file in backup: {name}")
         return path
 
 
@@ -143,11 +141,11 @@ def merge_lines(path: Path, octets: bytes) -> None:
 
 @dataclass(frozen=True)
 class BackupResult:
-    """A complete backup. seconds: duration."""
+    """A complete backup. size: bytes."""
 
     path: Path
-    octets: int
-    seconds: float
+    size: int
+    duration_seconds: float
     rows: dict[str, int]
 
 
@@ -158,13 +156,13 @@ def make_backup(path: Path, now: datetime, *, key: str | None = None) -> BackupR
     Raises FileExistsError, EncryptionError, DatabaseUnusable or OSError; then no file is left.
     """
     if path.exists():
-        raise FileExistsError(f"{path} is there already: a backup is never written over")
+        raise FileExistsError(f"{path} already exists; backups are never overwritten")
     key = settings.BACKUP_AGE_KEY if key is None else key
     if bool(key) != (path.suffix == ENCRYPTED_SUFFIX):
         raise EncryptionError(
             f"BACKUP_AGE_KEY is set, so the backup is encrypted: let its name end in {ENCRYPTED_SUFFIX}"
             if key
-            else f"a name in {ENCRYPTED_SUFFIX} asks for encryption: set BACKUP_AGE_KEY to a public key of age"
+            else f"a name ending in {ENCRYPTED_SUFFIX} requires encryption: set BACKUP_AGE_KEY to a public key of age"
         )
     began = time.monotonic()
     with _atomic_file(path) as file, encrypting(file, key) if key else nullcontext(file) as stream:
@@ -178,7 +176,7 @@ def _write_members(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str,
         with engine.snapshot(scratch) as dump:
             archive.add_json(MANIFEST_NAME, _manifest(engine, dump.rows, now))
             archive.add_dump(dump.source)
-        # After the database: each picture that it names is there, and who leaves meanwhile is in the lines.
+        # After the database, so that every picture it refers to and every departure made meanwhile is included.
         archive.add(f"{FILES_PREFIX}{SECRET_KEY_FILE_NAME}", settings.SECRET_KEY.encode())
         write_files(archive)
         archive.finish()

@@ -88,7 +88,7 @@ def make_due_backup(now: datetime) -> NightlyBackup | None:
         row.save(update_fields=["failure"])
         _mail_author(_("The nightly backup was not made"), row.failure, now)
         return row
-    row.made_at, row.octets, row.failure = timezone.now(), made.octets, ""
+    row.made_at, row.octets, row.failure = timezone.now(), made.size, ""
     row.save(update_fields=["made_at", "octets", "failure"])
     remove_old_backups(store)
     if not NightlyBackup.objects.filter(tried_at__year=day.year, tried_at__month=day.month).exists():

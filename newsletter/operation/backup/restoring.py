@@ -1,6 +1,6 @@
 """Restore a backup into an empty or stopped installation; or test one."""
 
-import http.client
+import http
 import os
 import secrets
 import shutil
@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from newsletter.operation.backup.archive import BackupReader, DamagedBackup, Enc
 from newsletter.operation.backup.databases import DatabaseUnusable, Engine, PostgreSQLEngine, SQLiteEngine
 from newsletter.operation.backup.making import SECRET_KEY_FILE_NAME, FileRestorer, merge_lines
 from newsletter.operation.preparing import newer_migration
-from newsletter.operation.supervisor import free_port
+from newsletter.operation.supervisor import free_port, page_status
 from newsletter.publication.pictures.storages import media
 
 
@@ -39,13 +39,13 @@ class RestoreRefused(Exception):
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """has_secret: links in mails of the backup work with this installation's secret."""
+    """is_same_secret_key: links in mails of the backup work here."""
 
     made_at: datetime
-    rows: dict[str, int]
-    has_secret: bool
-    files: int
-    put_aside: int
+    row_counts: dict[str, int]
+    is_same_secret_key: bool
+    file_count: int
+    renamed_count: int
 
 
 def restore_backup(path: Path, now: datetime, *, identity: Path | None = None, replace: bool = False) -> RestoreResult:
@@ -66,28 +66,26 @@ def restore_backup(path: Path, now: datetime, *, identity: Path | None = None, r
     mark = f"{now:%Y%m%d%H%M%S}"
     bucket = media if media.is_remote else None
     restorer = FileRestorer(
-        settings.DATA_DIR, mark, overwrites={SECRET_KEY_FILE_NAME} if is_empty else set(), bucket=bucket
+        settings.DATA_DIR, mark, overwritable_paths={SECRET_KEY_FILE_NAME} if is_empty else set(), bucket=bucket
     )
     with _unfinished_note(path, engine.former_data_note(mark)), open_archive(path, identity) as stream, restorer:
         with engine.replacement(mark) as fresh:
             made = _load_and_block_sending(BackupReader(stream), fresh, restorer, now)
-            for lines in sorted(
-                path.parent.glob("departures-*")
-            ):  # departures since then, if they are beside the backup
+            for lines in sorted(path.parent.glob("departures-*")):  # of departures since then, beside the backup
                 merge_lines(settings.DATA_DIR / "departures", lines.read_bytes())
         restorer.finish()
-    return RestoreResult(*made, restorer.files, restorer.put_aside)
+    return RestoreResult(*made, restorer.restored_count, restorer.set_aside_count)
 
 
 def _load_and_block_sending(
     reader: BackupReader, engine: Engine, restorer: FileRestorer, now: datetime
 ) -> tuple[datetime, dict[str, int], bool]:
     """Load a backup and block sending; return its time, its rows, and whether its secret is used here."""
-    has_secret = load_backup(reader, engine, restorer, keeps_secret=settings.SECRET_KEY_IS_GIVEN)
+    is_same_secret_key = load_backup(reader, engine, restorer, keeps_secret=settings.SECRET_KEY_IS_GIVEN)
     made_at = datetime.fromisoformat(reader.manifest["made_at"])
     call_command("migrate", verbosity=0, interactive=False)
     restore_detection.block_sending(made_at, now)
-    return made_at, reader.manifest["rows"], has_secret
+    return made_at, reader.manifest["rows"], is_same_secret_key
 
 
 def unfinished_restore() -> str:
@@ -188,7 +186,7 @@ def drill(path: Path, *, identity: Path | None = None) -> DrillResult:
             load_backup(BackupReader(stream), engine, restorer, keeps_secret=False)
             _compare_row_counts(manifest["rows"], engine.row_counts())
             _check_pages(folder, url)
-    return DrillResult(sum(manifest["rows"].values()), restorer.files, time.monotonic() - began)
+    return DrillResult(sum(manifest["rows"].values()), restorer.restored_count, time.monotonic() - began)
 
 
 @contextmanager
@@ -241,7 +239,7 @@ def _check_pages(folder: Path, database_url: str) -> None:
     )
     try:
         _wait_for_server(process, port)
-        answers = {page: _page_status(port, page) for page in PAGES_CHECKED}
+        answers = {page: page_status("127.0.0.1", port, page) for page in PAGES_CHECKED}
     finally:
         process.terminate()
         process.wait()
@@ -258,17 +256,7 @@ def _run_manage(words: list[str], env: Mapping[str, str]) -> None:
 
 def _wait_for_server(process: "subprocess.Popen[bytes]", port: int) -> None:
     until = time.monotonic() + SERVER_START_SECONDS
-    while _page_status(port, "/healthz") != http.HTTPStatus.OK:
+    while page_status("127.0.0.1", port, "/healthz") != http.HTTPStatus.OK:
         if process.poll() is not None or time.monotonic() > until:
             raise DrillFailed("a web server does not start on it")
         time.sleep(0.1)
-
-
-def _page_status(port: int, page: str) -> int:
-    """0 without a response."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as client:
-        try:
-            client.request("GET", page)
-            return client.getresponse().status
-        except (OSError, http.client.HTTPException):
-            return 0

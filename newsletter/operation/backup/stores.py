@@ -128,16 +128,10 @@ def open_backup(path: str) -> Iterator[Path]:
     if not is_bucket_url(path):
         yield Path(path)
         return
-    store, name = _split_url(path)
-    with store.reading(name) as file:
+    place, mark, query = path.partition("?")
+    above, _slash, name = place.rpartition("/")
+    with BucketStore(bucket_from_url(f"{above}{mark}{query}", "PATH")).reading(name) as file:
         yield file
-
-
-def _split_url(url: str) -> tuple[BucketStore, str]:
-    """The bucket and the name of an object's URL."""
-    path, mark, query = url.partition("?")
-    above, _slash, name = path.rpartition("/")
-    return BucketStore(bucket_from_url(f"{above}{mark}{query}", "PATH")), name
 
 
 def without_credentials(path: str) -> str:

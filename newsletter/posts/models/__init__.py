@@ -20,10 +20,3 @@ from newsletter.posts.models.posts import (
 from newsletter.posts.models.redirects import Redirect
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.models.revisions import Pattern, Revision, WorkingCopy
-
-# fmt: off
-__all__ = [
-    "BODY_MAX", "DATES_INDEX_HINT", "LISTED_SQL", "SERIES_TITLE_MAX", "TAG_NAME_MAX", "Image", "Pattern", "Post",
-    "PostQuerySet", "Redirect", "Rendering", "Revision", "SearchDocument", "Series", "Tag", "TagQuerySet",
-    "WorkingCopy", "attach_covers", "attach_renderings", "parse_tag_names",
-]

@@ -162,7 +162,7 @@ def test_links_that_were_followed_have_a_part_once_they_are_counted(publication)
     from dataclasses import replace
 
     found = results.issue_result(sent(7, NOW), AFTER)
-    counted = replace(found, followed=(LinkCount("https://example.org/essay", "essay", 12, 0, ()),))
+    counted = replace(found, followed_links=(LinkCount("https://example.org/essay", "essay", 12, 0, ()),))
 
     without, with_links = (
         str(result_letters.build_result_letter(one, ["g@example.org"]).body) for one in (found, counted)

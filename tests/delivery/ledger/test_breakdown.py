@@ -104,7 +104,7 @@ def test_one_that_changes_while_it_is_counted_is_counted_again(mailing, run, mon
     def decided_meanwhile(mailing):
         seen, evidence = (
             [SeenRow(row.seq, row.attempts)],
-            DeliveryReport(Resolution.COUNTED, LATER, uncertain.COUNTED_REPLY),
+            DeliveryReport(Resolution.COUNT_AS_SENT, LATER, uncertain.COUNTED_REPLY),
         )
         uncertain.decide(mailing, seen, evidence)
         return count(mailing)
@@ -125,7 +125,9 @@ def test_what_the_author_decides_later_is_counted_too(mailing, run):
     before = counted()
     row = mailing.deliveries.get(state=State.UNCERTAIN)
     uncertain.decide(
-        mailing, [SeenRow(row.seq, row.attempts)], DeliveryReport(Resolution.COUNTED, LATER, uncertain.COUNTED_REPLY)
+        mailing,
+        [SeenRow(row.seq, row.attempts)],
+        DeliveryReport(Resolution.COUNT_AS_SENT, LATER, uncertain.COUNTED_REPLY),
     )
 
     after = counted(LATER + timedelta(seconds=2))

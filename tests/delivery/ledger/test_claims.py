@@ -188,7 +188,7 @@ def while_the_author_sends_again():
 
         def author():
             with transaction.atomic():
-                assert decide(mailing, [SeenRow(0, 1)], DeliveryReport(Resolution.AGAIN, NOW)) == 1
+                assert decide(mailing, [SeenRow(0, 1)], DeliveryReport(Resolution.SEND_AGAIN, NOW)) == 1
                 is_wished.set()
                 wait_until(_somebody_waits_for_a_lock)
             connection.close()
@@ -265,7 +265,7 @@ def test_a_lost_holder_takes_back_no_row_that_another_has_tried_since(make_maili
     lost = claim_batch(mailing, "machine/0/x", NOW)
     commit_intent(lost, [], 1, NOW)
     recover_batch(lost, None)
-    assert decide(mailing, [SeenRow(0, 1)], DeliveryReport(Resolution.AGAIN, NOW)) == 1
+    assert decide(mailing, [SeenRow(0, 1)], DeliveryReport(Resolution.SEND_AGAIN, NOW)) == 1
     close_pass(claim_batch(mailing, "machine/1/y", NOW), [], NOW)
     second = claim_batch(mailing, "machine/1/y", NOW + timedelta(hours=1))
     (row,) = commit_intent(second, [], 1, NOW)
@@ -281,7 +281,7 @@ def test_an_answer_that_is_written_twice_leaves_the_row_that_the_author_wants_se
     batch = claim_batch(mailing, "machine/0/x", NOW)
     commit_intent(batch, [], 1, NOW)
     write_results(batch, [DeliveryResult(0, UNCERTAIN)])
-    assert decide(mailing, [SeenRow(0, 1)], DeliveryReport(Resolution.AGAIN, NOW)) == 1
+    assert decide(mailing, [SeenRow(0, 1)], DeliveryReport(Resolution.SEND_AGAIN, NOW)) == 1
 
     write_results(batch, [DeliveryResult(0, UNCERTAIN)])
 

@@ -21,8 +21,8 @@ from tests.delivery.conftest import NOW, Provider, states
 
 State = Delivery.State
 SILENCE = SendOutcome(SendStatus.UNCERTAIN, "no answer after the final dot")
-AGAIN = DeliveryReport(Resolution.AGAIN, NOW)
-COUNTED = DeliveryReport(Resolution.COUNTED, NOW, uncertain.COUNTED_REPLY)
+AGAIN = DeliveryReport(Resolution.SEND_AGAIN, NOW)
+COUNTED = DeliveryReport(Resolution.COUNT_AS_SENT, NOW, uncertain.COUNTED_REPLY)
 ACCEPTED = DeliveryReport(Resolution.ACCEPTED, NOW, "250 ok")
 
 

@@ -65,12 +65,12 @@ def test_all_answers_after_a_stop_share_one_wait(stop_deadline):
     over = threading.Event()
     stop_deadline.is_stopping = lambda: True
     stop_deadline.run(lambda: over.wait(20))
-    until = stop_deadline.until
+    until = stop_deadline.deadline
 
     stop_deadline.run(lambda: over.wait(20))
 
     over.set()
-    assert stop_deadline.until == until
+    assert stop_deadline.deadline == until
 
 
 def test_a_rest_ends_with_a_stop(stop_deadline):

@@ -1,4 +1,4 @@
-"""Parses delivery reports (RFC 3464), complaints (RFC 5965) and non-standard bounces. Pure.
+"""Parses delivery reports (RFC 3464, RFC 6533), complaints (RFC 5965), non-standard bounces, automatic replies. Pure.
 
 The text of the reply counts first (mail/smtp_replies.py), its codes second. If in doubt a bounce is soft: one mail too
 many costs less than a lost reader.
@@ -18,9 +18,6 @@ from newsletter.delivery.events.parsing.mime import address, field_blocks, heade
 from newsletter.delivery.models.events import Event
 from newsletter.mail import smtp_replies
 from newsletter.mail.smtp_replies import NO_SUCH_ADDRESS
-
-# --- Delivery reports (RFC 3464, RFC 6533) and complaints (RFC 5965, RFC 6650) ---
-
 
 REPORT_TYPES = {"message/delivery-status", "message/global-delivery-status", "text/delivery-status"}
 STATUS_PREFIX = re.compile(r"^[\d.\s]{0,20}")  # at the beginning of a Status
@@ -201,9 +198,6 @@ def _single_words(raw: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
             yield from _single_words(value, depth + 1)
         elif isinstance(value, str) and " " not in value:
             yield value
-
-
-# --- Non-standard bounces and automatic replies (RFC 3834, RFC 5436) ---
 
 
 AUTO_REPLY_SUBJECT = re.compile(

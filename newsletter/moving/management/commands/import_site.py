@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def _make_site(self, path: Path) -> None:
         try:
-            with programs.hold_locks(programs.ALL_PROGRAMS, programs.LockInfo.ours()):
+            with programs.hold_locks(programs.ALL_PROGRAMS, programs.LockInfo.for_this_process()):
                 _refuse_other_users()
                 preparing.migrate_database()
                 found = site.import_site(path.absolute(), timezone.now())

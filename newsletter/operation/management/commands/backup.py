@@ -40,5 +40,5 @@ class Command(BaseCommand):
             made = making.make_backup(path, timezone.now())
         except BACKUP_ERRORS as error:
             raise CommandError(f"No backup was made: {error}") from error
-        size, rows = filesizeformat(made.octets), sum(made.rows.values())
-        self.stdout.write(f"{path}: {size}, {rows:,} rows, {made.seconds:.0f} s")
+        size, rows = filesizeformat(made.size), sum(made.rows.values())
+        self.stdout.write(f"{path}: {size}, {rows:,} rows, {made.duration_seconds:.0f} s")

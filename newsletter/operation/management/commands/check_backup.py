@@ -13,7 +13,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", metavar="PATH", help="a file, or s3://KEY:SECRET@HOST/BUCKET/NAME")
-        parser.add_argument("--identity", type=Path, metavar="FILE", help="the secret key of age, for an encrypted one")
+        parser.add_argument(
+            "--identity", type=Path, metavar="FILE", help="age identity (secret key) file, for an encrypted backup"
+        )
 
     def handle(self, *args: Any, path: str, identity: Path | None, **options: Any) -> None:
         name = without_credentials(path)

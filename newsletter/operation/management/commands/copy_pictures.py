@@ -22,11 +22,8 @@ class Command(BaseCommand):
             raise CommandError("MEDIA_STORAGE_URL names no bucket: s3://KEY:SECRET@HOST/BUCKET?region=REGION")
         files, bucket = FolderMedia(), BucketMedia(settings.MEDIA_STORAGE_URL)
         try:
-            copied = (
-                picture_copy.copy_pictures(bucket, files, self._say)
-                if back
-                else picture_copy.copy_pictures(files, bucket, self._say)
-            )
+            source, target = (bucket, files) if back else (files, bucket)
+            copied = picture_copy.copy_pictures(source, target, self._say)
         except OSError as error:
             raise CommandError(f"Not all were copied: {error}. Run it again: what is there stays.") from error
         where = settings.MEDIA_ROOT if back else bucket

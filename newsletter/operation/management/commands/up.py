@@ -42,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError(f"--only: {error}.") from None
         has_web = Program.WEB in chosen
         port = _free_port(host, port) if has_web and port == 0 else port
-        with _own_folders(chosen, LockInfo.ours(address(host, port) if has_web else "")):
+        with _own_folders(chosen, LockInfo.for_this_process(address(host, port) if has_web else "")):
             restoring.remove_leftovers()
             if reason := restoring.unfinished_restore():
                 raise CommandError(reason)

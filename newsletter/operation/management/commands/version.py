@@ -23,8 +23,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="the same for a program")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
         facts = {
-            **_project(),
+            "name": project["name"],
+            "version": project["version"],
             "commit": _commit(),
             "python": platform.python_version(),
             "django": django.get_version(),
@@ -36,11 +38,6 @@ class Command(BaseCommand):
         commit = f" ({facts['commit']})" if facts["commit"] else ""
         self.stdout.write(f"{facts['name']} {facts['version']}{commit}")
         self.stdout.write(f"Python {facts['python']}, Django {facts['django']}, {facts['database']}")
-
-
-def _project() -> dict[str, str]:
-    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
-    return {"name": project["name"], "version": project["version"]}
 
 
 def _commit() -> str:
