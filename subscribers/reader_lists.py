@@ -37,9 +37,6 @@ SOURCES: Final[dict[str, tuple[str, Promise]]] = {
 type ReaderFilter = Callable[[SubscriberQuerySet, str], SubscriberQuerySet]
 
 
-# --- Search ---
-
-
 def starts_with(field: str, term: str) -> Q:
     """A prefix condition that uses the column's index.
 
@@ -111,9 +108,6 @@ def _has(part: str) -> Q:
 
 def _begins(term: str) -> Q:
     return starts_with("email", term) | starts_with("email", term.lower())
-
-
-# --- Filters, by query parameter ---
 
 
 def in_state(readers: SubscriberQuerySet, state: str) -> SubscriberQuerySet:

@@ -238,9 +238,6 @@ def _upcoming_slot(
     return UpcomingSlot(slot, slot.at, issue, mailing)
 
 
-# --- Forms ---
-
-
 MOVE_DISTANCE_MAX = timedelta(days=60)  # from its regular day
 VACATION_MAX = timedelta(days=366)
 
@@ -308,9 +305,6 @@ class VacationForm(CleanTextForm, forms.Form):
         elif first_on and last_on and last_on - first_on > VACATION_MAX:
             self.add_error("last_on", gettext_lazy("At most a year."))
         return cleaned
-
-
-# --- Screens ---
 
 
 allow_get_and_post = require_http_methods(["GET", "HEAD", "POST"])

@@ -302,9 +302,6 @@ def rest(facts: DeskFacts, now: datetime) -> StepText:
     return _("Nothing here waits for you."), _("Your account")
 
 
-# --- Their parts ---
-
-
 def _issue_goes(facts: DeskFacts, now: datetime) -> str:
     return _going(facts, issue_title(facts.issue), facts.slot, now)
 

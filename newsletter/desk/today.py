@@ -268,9 +268,6 @@ def _questions(now: datetime) -> list[public_holidays.HolidayQuestion]:
     return schedule.open_questions(Publication.objects.current(), now, get_language() or settings.LANGUAGE_CODE)
 
 
-# --- Posts ---
-
-
 def _left_out(facts: DeskFacts, now: datetime) -> list[DeskRow]:
     may_open = facts.may("posts.view_post")
     return [
@@ -297,9 +294,6 @@ def _draft(post: Any, facts: DeskFacts, now: datetime) -> DeskRow:
 
 def _post_url(post: Post) -> str:
     return reverse("admin:posts_post_change", args=[post.pk])
-
-
-# --- Issues ---
 
 
 def _last(facts: DeskFacts, now: datetime) -> dict[str, Any]:
@@ -383,9 +377,6 @@ def _on_its_way(mailing: Mailing, facts: DeskFacts, now: datetime) -> DeskRow:
         end=left if is_scheduled else "",
         url=reverse("admin:mailing", args=[mailing.pk]) if facts.may(VIEW_MAILING) else "",
     )
-
-
-# --- Readers ---
 
 
 def _readers(reader_counts: ReaderCounts, facts: DeskFacts, now: datetime) -> dict[str, Any]:

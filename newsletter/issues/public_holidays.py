@@ -15,9 +15,6 @@ LANGUAGES = {"zh-hant": "zh_TW", "en": "en_US"}  # ours, and the library's name 
 DAYS_TRIED = 13  # on both sides of a slot
 
 
-# --- Holidays ---
-
-
 @lru_cache(maxsize=32)
 def holidays_of_year(country: str, year: int, language: str) -> Mapping[date, str]:
     """Names by day, substitute days included; empty without a country.
@@ -80,9 +77,6 @@ def group_days(days: Mapping[date, str]) -> list[Holiday]:
 def _only_weekend(first: date, second: date) -> bool:
     between = (first + timedelta(days=step) for step in range(1, (second - first).days))
     return all(day.weekday() >= SATURDAY for day in between)
-
-
-# --- Questions to the author ---
 
 
 @dataclass(frozen=True)

@@ -144,9 +144,6 @@ def _local_day(publication: Publication, at: datetime) -> date:
     return timezone.localtime(at, publication.zone).date()
 
 
-# --- Slots ---
-
-
 def next_slots(publication: Publication, *, after: datetime, count: int) -> list[datetime]:
     """The next `count` due times in UTC, exclusive of `after`."""
     return cadence.next_slots(cadence_of(publication), shifts_from(publication, after), after=after, count=count)
@@ -171,9 +168,6 @@ def slots_between(publication: Publication, first_on: date, last_on: date) -> li
     """All slots of these local days, also skipped and moved ones."""
     shifts = Shift.objects.from_day(first_on - HOLIDAY_MARGIN).combined()
     return cadence.slots_between(cadence_of(publication), shifts, first_on, last_on)
-
-
-# --- The site's notice of coming slots and vacations ---
 
 
 @dataclass(frozen=True)
@@ -225,9 +219,6 @@ def upcoming(publication: Publication, now: datetime) -> Upcoming:
 def _has_slot(publication: Publication, vacation: Shift) -> bool:
     first_on, last_on = vacation.days
     return any(slot.fate == SlotStatus.AWAY for slot in slots_between(publication, first_on, last_on))
-
-
-# --- Holidays ---
 
 
 def open_questions(publication: Publication, now: datetime, language: str) -> list[public_holidays.HolidayQuestion]:

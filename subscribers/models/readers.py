@@ -189,8 +189,6 @@ class Subscriber(ReaderLinks):
     def __str__(self) -> str:
         return display_address(self.email)
 
-    # --- Properties ---
-
     @property
     def masked(self) -> str:
         """The masked address, for pages that a forwarded letter opens."""
