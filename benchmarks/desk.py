@@ -150,7 +150,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
-from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
+from newsletter.desk.accounts.sessions import IS_NEW_KEY, PROVEN_AT_KEY
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber
 
@@ -158,7 +158,7 @@ user = User.objects.create_superuser("gipi", "gipi@example.org", "a long passwor
 session = SessionStore()
 session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
 session[BACKEND_SESSION_KEY] = "newsletter.desk.passwords.CountingBackend"
-session[PROVEN_AT], session[IS_NEW] = timezone.now().timestamp(), False
+session[PROVEN_AT_KEY], session[IS_NEW_KEY] = timezone.now().timestamp(), False
 session.save()
 answer = {"session": session.session_key, "post": Post.objects.order_by("-pk").first().pk,
           "reader": Subscriber.objects.order_by("pk").first().pk}

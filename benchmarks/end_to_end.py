@@ -78,11 +78,11 @@ while True:
 SPECIMEN = """
 from email.policy import SMTP
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.letter.rendering import copy_for
+from newsletter.delivery.letter.rendering import build_copy
 from subscribers.models import Subscriber
 
 reader = Subscriber.objects.order_by("pk").first()
-copy = copy_for(Mailing.objects.order_by("-pk").first(), reader, ids=(1, 1))
+copy = build_copy(Mailing.objects.order_by("-pk").first(), reader, ids=(1, 1))
 answer = copy.message(policy=SMTP).as_bytes().decode().replace("\\r\\n", "\\n")
 """
 FACTS = """

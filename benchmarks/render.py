@@ -4,7 +4,7 @@
 
 compiled  newsletter.delivery.sending.couriers.CompiledMailing.envelope: tokens, header values, template.Template.render
 template  of that, Template.render alone
-ours      rendering.copy_for and the bytes of newsletter.mail.message.Mail: the e-mail classes, our policy
+ours      rendering.build_copy and the bytes of newsletter.mail.message.Mail: the e-mail classes, our policy
 Django    EmailMultiAlternatives and its bytes, as Django writes them
 """
 

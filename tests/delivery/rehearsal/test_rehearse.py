@@ -177,7 +177,7 @@ def test_what_readers_would_not_be_shown_is_an_error_with_its_place(issue):
 
 
 def test_a_letter_that_is_too_large_is_an_error_with_advice(publication):
-    issue = make_issue(make_post("長", body="字" * 30_000), number=9)
+    issue = make_issue(make_post("長", body="字" * 30_120), number=9)
 
     [remark] = [one for one in report(issue).remarks if one.topic == "size"]
 
