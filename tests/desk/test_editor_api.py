@@ -614,11 +614,12 @@ def test_words_that_are_being_composed_are_finished_before_they_are_marked(edito
         const field = document.querySelector('#id_body');
         field.focus();
         field.setSelectionRange(1, 1);
+        field.dispatchEvent(new CompositionEvent('compositionstart'));
         const key = {key: 'Process', code: 'KeyB', ctrlKey: true, isComposing: true, cancelable: true, bubbles: true};
         field.dispatchEvent(new KeyboardEvent('keydown', key));
     }""")
     during = editor.input_value("#id_body")
-    editor.evaluate("document.querySelector('#id_body').dispatchEvent(new CompositionEvent('compositionend'))")
+    editor.evaluate("document.querySelector('#id_body').dispatchEvent(new CompositionEvent('compositionend', {bubbles: true}))")
     wait_for_expression(editor, "document.querySelector('#id_body').value === '一****'")
 
     assert during == "一"

@@ -122,7 +122,7 @@ TABLE: dict[str, str] = {
     "admin/jsi18n/": STAFF,
     "admin/autocomplete/": WRITERS,  # of the cover of a post
     "admin/r/<int:content_type_id>/<int:object_id>/": EDITORS,  # of a tag
-    "admin/^(?P<app_label>ROOMS)/$": WRITERS,  # of the posts
+    "admin/^(?P<app_label>ROOMS)/$": "LNPNPP",  # of the posts
     "admin/(?P<url>.*)$": "LNNNNN",
     **_stock("auth/user", OWNERS, add=OWNERS, change=OWNERS, delete=OWNERS),
     "admin/auth/user/<int:pk>/start-link/": OWNERS,

@@ -152,7 +152,8 @@ def subscribe(reader, address, smtp):
         reader.press("main form [type=submit]")
         reader.page.locator("[name=person]").wait_for(state="detached")
     reader.follow(link_to("/confirm/", smtp.wait_for(address).text))
-    reader.press("main form [type=submit]")
+    with reader.page.expect_navigation():
+        reader.press("main form [type=submit]")
     reader.look()
 
 

@@ -241,7 +241,7 @@ def test_what_was_taken_back_goes_on_only_with_a_text_that_lacks_it(author, clie
     mailing.refresh_from_db()
     assert (mailing.state, mailing.paused_by) == ("paused", "quote")
     assert "Replace the text by the current one" in refused.text
-    assert [kind for kind, _words in alerts._current_alerts(mailing, now)] == [Alert.Kind.STOPPED]
+    assert [kind for kind, _words in alerts._current_alerts(mailing)] == [Alert.Kind.STOPPED]
     assert not mailing.resume(now, timedelta())
 
     assert approving.refreeze(mailing, now=now)

@@ -181,9 +181,10 @@ def test_a_menu_that_a_save_has_made_anew_gives_the_focus_back(keys, server):
     assert keys.focused()["name"] == "Save and preview"
 
     page.evaluate("document.querySelector('#more').dataset.before = '1'")
-    held[0].continue_()
-    page.locator("#more:not([data-before])").wait_for()
+    with page.expect_response("**/issues/issue/*/change/"):
+        held[0].continue_()
     assert keys.focused()["name"] == "Save and preview"
     keys.press("Escape")
+    page.locator("#more:not([data-before])").wait_for(state="attached")
 
     assert keys.focused()["name"] == "More"
