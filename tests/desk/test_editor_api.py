@@ -619,7 +619,8 @@ def test_words_that_are_being_composed_are_finished_before_they_are_marked(edito
         field.dispatchEvent(new KeyboardEvent('keydown', key));
     }""")
     during = editor.input_value("#id_body")
-    editor.evaluate("document.querySelector('#id_body').dispatchEvent(new CompositionEvent('compositionend', {bubbles: true}))")
+    ended = "new CompositionEvent('compositionend', {bubbles: true})"
+    editor.evaluate(f"document.querySelector('#id_body').dispatchEvent({ended})")
     wait_for_expression(editor, "document.querySelector('#id_body').value === '一****'")
 
     assert during == "一"
