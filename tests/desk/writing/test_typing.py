@@ -94,7 +94,7 @@ def test_coloured_words_stand_where_the_plain_ones_do(empty):
     empty.evaluate(paint, True)
 
     different = ImageChops.difference(mirrored, drawn(empty))
-    assert sum(different.histogram()[1:]) <= 10  # pixels, of 700,000
+    assert sum(different.histogram()[4:]) <= 10  # pixels, of 700,000; a fade may still be at its last levels
 
 
 def test_a_slash_puts_things_in_by_keys_and_escape_leaves_it(empty):
