@@ -73,7 +73,7 @@ import time
 from subscribers.tasks import send_confirmations
 while True:
     send_confirmations.delay()
-    time.sleep(1)
+    time.sleep(1)  # the pace that --task-a-second names
 """
 SPECIMEN = """
 from email.policy import SMTP

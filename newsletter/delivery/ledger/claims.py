@@ -143,7 +143,8 @@ def _results_sql(results: Sequence[DeliveryResult]) -> tuple[str, list[Any]]:
     """
     if connection.vendor == "postgresql":
         columns = "(r ->> 0)::int AS row_seq, (r ->> 1)::smallint AS state, r ->> 2 AS reply, r ->> 3 AS provider_id"
-        return f"SELECT {columns} FROM jsonb_array_elements(%s::jsonb) AS r", [json.dumps(results)]  # noqa: S608  # nosec B608
+        sql = f"SELECT {columns} FROM jsonb_array_elements(%s::jsonb) AS r"  # noqa: S608  # nosec B608 - our own columns
+        return sql, [json.dumps(results)]
     rows = [*results, *[PADDING_ROW] * (-len(results) % ROWS_STEP if len(results) > ROWS_STEP else 0)]
     columns = "column1 AS row_seq, column2 AS state, column3 AS reply, column4 AS provider_id"
     values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))

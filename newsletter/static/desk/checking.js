@@ -44,7 +44,7 @@ function fix(button, [from, to]) {
   button.closest("li").remove();
   if (!group.querySelector("li")) group.remove();
   (next ?? panel.querySelector("button") ?? field).focus();
-  told.textContent = say("Fixed");
+  status.textContent = say("Fixed");
   soon();
 }
 
@@ -64,18 +64,18 @@ async function fixAll(rule, button) {
   button.setAttribute("aria-disabled", "true"); // whoever is disabled loses the focus
   const answer = await ask({ body: before, fix: rule });
   button.removeAttribute("aria-disabled");
-  if (!answer) return void (told.textContent = say("Waiting"));
+  if (!answer) return void (status.textContent = say("Waiting"));
   if (isComposing || field.value !== before) return soon(); // somebody went on writing
   replace(field, { from: 0, to: before.length, text: answer.body }, [field.selectionStart, field.selectionEnd]);
   button.focus();
-  told.textContent = say("Fixed");
+  status.textContent = say("Fixed");
   check();
 }
 
 // --- What is shown ---
 
-const told = element("p", { className: "hint check-told" });
-told.setAttribute("role", "status");
+const status = element("p", { className: "hint check-told" });
+status.setAttribute("role", "status");
 const list = element("div");
 
 function show(answer) {
@@ -97,7 +97,7 @@ async function check() {
   const [number, text] = [++asked, field.value];
   const answer = await ask({ body: text });
   if (number !== asked || isComposing) return;
-  if (!answer || answer.error) return void (told.textContent = answer?.error ?? say("Waiting"));
+  if (!answer || answer.error) return void (status.textContent = answer?.error ?? say("Waiting"));
   checked = text;
   show(answer);
   if (field.value !== text) soon();
@@ -106,10 +106,10 @@ async function check() {
 const soon = rested(PAUSE, check);
 
 function watch() {
-  panel.replaceChildren(told, list);
+  panel.replaceChildren(status, list);
   list.addEventListener("click", press);
   field.addEventListener("input", () => {
-    told.textContent = "";
+    status.textContent = "";
     soon();
   });
   field.addEventListener("compositionend", soon);
