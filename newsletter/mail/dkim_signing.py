@@ -112,15 +112,17 @@ def _read_keys(files: tuple[tuple[Path, int], ...]) -> tuple[DkimKey, ...]:
     return tuple(DkimKey(path.stem, ALGORITHMS[path.suffix], path.read_bytes().strip()).check() for path, _ in files)
 
 
-def dkim_signatures(message: bytes, domain: str, keys: tuple[DkimKey, ...], at: int | None = None) -> bytes:
+def dkim_signatures(
+    message: bytes, domain: str, keys: tuple[DkimKey, ...], at: int | None = None, body_digest: bytes = b""
+) -> bytes:
     """The DKIM-Signature fields to prepend to a message with CRLF line ends.
 
     domain: of the From address, in ASCII, for DMARC alignment (RFC 9989). at: Unix time, by default now.
-    Canonicalization is relaxed/relaxed: RFC 6376 section 3.4.
+    body_digest: SHA-256 of the relaxed body, if it is known. Canonicalization is relaxed/relaxed: RFC 6376 section 3.4.
     """
     head, _end, body = message.partition(b"\r\n\r\n")
     signed = b"".join(map(relaxed_field, signed_fields(head)))
-    body_hash = b2a_base64(sha256(relaxed_body(body)).digest(), newline=False)
+    body_hash = b2a_base64(body_digest or sha256(relaxed_body(body)).digest(), newline=False)
     moment = b"%d" % (time.time() if at is None else at)
     return b"".join([_signature(key, domain, signed, moment, body_hash) for key in keys])
 
@@ -148,6 +150,7 @@ def signed_fields(head: bytes) -> Iterator[bytes]:
             yield left.pop()
 
 
+@lru_cache(maxsize=128)  # most fields are the same in all copies of an issue
 def relaxed_field(line: bytes) -> bytes:
     """Canonicalize a field without CRLF; the result ends with it. RFC 6376 section 3.4.2."""
     name, _colon, value = line.partition(b":")

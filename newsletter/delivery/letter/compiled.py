@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email import message_from_bytes, policy
 from email.policy import SMTP
+from hashlib import sha256
 from itertools import chain, starmap
 from typing import NamedTuple
 
@@ -114,6 +115,7 @@ class MessageTemplate:
         self.text = BodyTemplate(text, before=self._part(b"plain"))
         self.html = BodyTemplate(html, before=self._part(b"html"))
         self.end = b"--%s--\r\n" % self.BOUNDARY
+        self.hashed_beginning = sha256(self.text.beginning)
 
     def _part(self, subtype: bytes) -> bytes:
         fields = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: base64' % subtype
@@ -127,6 +129,15 @@ class MessageTemplate:
         self.html.render(out, escaped)
         out.append(self.end)
         return b"".join(out)
+
+    def body_digest(self, message: bytes) -> bytes:
+        """SHA-256 of the relaxed body (RFC 6376 section 3.4.4) of a rendered message, which base64 already is.
+
+        The beginning, which all readers share, is hashed once.
+        """
+        digest = self.hashed_beginning.copy()
+        digest.update(memoryview(message)[message.index(CRLF + CRLF) + 4 + len(self.text.beginning) :])
+        return digest.digest()
 
 
 FIELDS_OF_EACH_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
@@ -167,7 +178,8 @@ class CompiledMailing:
         values, escaped = self._values(row, address)
         data = self.template.render(values, escaped)
         if self.keys:
-            data = dkim_signing.dkim_signatures(data, self.domain, self.keys) + data
+            digest = self.template.body_digest(data)
+            data = dkim_signing.dkim_signatures(data, self.domain, self.keys, body_digest=digest) + data
         return Envelope(row.seq, address, data, self.return_path(row.seq))
 
     def _values(self, row: DeliveryRow, address: str) -> tuple[dict[str, bytes], dict[str, bytes]]:

@@ -3,6 +3,7 @@
 import html as html_module
 from base64 import b64decode, b64encode
 from email import message_from_bytes, policy
+from hashlib import sha256
 
 import dkim
 import pytest
@@ -274,6 +275,24 @@ def test_no_line_is_longer_than_76_and_none_begins_with_a_dot():
 
     assert max(len(line) for line in message.split(b"\r\n")) <= 76
     assert not [line for line in message.split(b"\r\n") if line.startswith(b".")]
+
+
+# What relaxed canonicalization would change in a body that is not encoded, beside words and placeholders.
+LOOSE_TEXTS = st.lists(st.sampled_from(["管理", " ", "  ", "\t", "\n\n", ".", " \n", "\x02one\x03"]), max_size=40).map(
+    "".join
+)
+
+
+@given(text=LOOSE_TEXTS, html=LOOSE_TEXTS, one=LOOSE_TEXTS)
+@example(text="", html="", one="")
+@example(text="\x02one\x03", html="\x02one\x03", one=" \n\n")
+def test_the_body_of_any_message_is_hashed_for_dkim_as_the_whole_body_is(text, html, one):
+    template, values = MessageTemplate(headers=b"Subject: .\r\n", text=text, html=html), {"one": one.encode()}
+
+    message = template.render(values, values)
+
+    body = message.partition(b"\r\n\r\n")[2]
+    assert template.body_digest(message) == sha256(dkim_signing.relaxed_body(body)).digest()
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
