@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from newsletter.limits.rate_limits import is_over_limit, retry_after_seconds, window_has_reached
+from newsletter.limits.rate_limits import count_and_check_limit, retry_after_seconds, window_has_reached
 from newsletter.mail.tokens import keyed_digest
 from subscribers.addresses import comparison_key
 from subscribers.models import Invitation, Subscriber, Suppression, address_hash, mail_queue
@@ -187,7 +187,8 @@ def redeem_proof(payload: str, email: str) -> bool:
     parameters = json.loads(base64.b64decode(payload))["challenge"]["parameters"]  # signed by us
     if parameters["data"] != {"for": _address_digest(email)}:
         return False
-    return not is_over_limit("proof", parameters["nonce"], limit=1, seconds=int(CHALLENGE_LIFETIME.total_seconds()))
+    seconds = int(CHALLENGE_LIFETIME.total_seconds())
+    return not count_and_check_limit("proof", parameters["nonce"], limit=1, seconds=seconds)
 
 
 def _address_digest(email: str) -> str:

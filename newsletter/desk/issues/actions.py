@@ -191,7 +191,7 @@ ACTIONS = {  # in button order; "cancel" always comes first
     "refreeze": Action(
         gettext_lazy("Use the current text"),
         (_State.SCHEDULED, _State.PAUSED),
-        lambda found, now, typed: approving.refreeze(found, now=now, acknowledged=typed.get("unshown", "")),
+        lambda found, now, typed: approving.refreeze(found, now=now, acknowledged=typed.get("acknowledged_digest", "")),
         lambda _found: _("The mailing carries the current text now."),
     ),
     "switch": Action(

@@ -128,7 +128,7 @@ def _attempt(form: AcknowledgeLossesForm, approve: Callable[..., Mailing], now: 
     """If it fails, add an error to the form and return None."""
     hold = approving.hold_duration(Publication.objects.current())
     try:
-        return approve(now=now, hold=hold, acknowledged=form.cleaned_data["unshown"])
+        return approve(now=now, hold=hold, acknowledged=form.cleaned_data["acknowledged_digest"])
     except PlanningError as problem:
         form.add_error(None, str(problem))
         return None
@@ -170,7 +170,7 @@ def _what_will_happen(
         "hold_minutes": publication.hold_minutes,
         "audience": audience,
         "number_typed_above": publication.number_typed_above,
-        "spread": warm_up_plan(publication, audience.readers, at),
+        "warm_up_plan": warm_up_plan(publication, audience.readers, at),
         "segments": segment_choices(),
         "segment": form.segment,
         "segment_in_words": segment_label(form.segment),
@@ -200,7 +200,7 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         "subject": subject_line(issue, Publication.objects.current(), is_correction=True),
         "count": count_copies(issue),
         "hold_minutes": Publication.objects.current().hold_minutes,
-        "obstacles": correction_obstacles(issue, "a note"),
+        "obstacles": correction_obstacles(issue, "a note"),  # a stand-in: one not typed yet is no obstacle
         **losses_context(lost),
     }
     return issue_page(request, "desk/correction.html", issue, context)

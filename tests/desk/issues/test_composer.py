@@ -73,12 +73,13 @@ def test_what_readers_are_not_shown_is_sent_only_when_the_author_says_so(desk):
     refused = desk.post(screen("send", issue), choice(issue))
 
     box = page.context["lost_digest"]
-    assert f'name="unshown" value="{box}"' in page.text
+    assert f'name="acknowledged_digest" value="{box}"' in page.text
     assert "let 乙 = 1" in page.text
     words = "Readers would not get everything as it was typed. Mend it, or tick the box below."
-    assert errors(refused) == errors(desk.post(screen("send", issue), choice(issue, unshown="on"))) == [words]
+    ticked = desk.post(screen("send", issue), choice(issue, acknowledged_digest="on"))
+    assert errors(refused) == errors(ticked) == [words]
     assert not Mailing.objects.exists()
-    assert desk.post(screen("send", issue), choice(issue, unshown=box)).status_code == 302
+    assert desk.post(screen("send", issue), choice(issue, acknowledged_digest=box)).status_code == 302
     assert Mailing.objects.count() == 1
 
 
