@@ -283,7 +283,7 @@ class Publication(models.Model):
     hold_minutes = models.PositiveSmallIntegerField(
         _("hold in minutes"),
         default=3,
-        help_text=_("Between “send” and the first mail. Cancelling then reaches nobody."),
+        help_text=_("Between “send” and the first mail. Cancel before then and nobody gets it."),
     )
     number_typed_above = models.PositiveIntegerField(
         _("ask for the issue number above this many readers"),

@@ -104,7 +104,7 @@ def _reschedule(request: HttpRequest, found: Mailing, send_at: datetime) -> None
     moved = approving.reschedule(found, send_at=send_at, now=now, hold=_hold())
     found.refresh_from_db()
     if moved:
-        text = _("Moved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
+        text = _("Moved. The first mail leaves on %(time)s; cancel before then and nobody gets it.")
         messages.success(request, text % {"time": long_moment(found.send_at)})
     else:
         messages.warning(request, _too_late(found))

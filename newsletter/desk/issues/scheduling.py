@@ -139,7 +139,7 @@ def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResp
     facts = {"issue": mailing.issue, "time": long_moment(mailing.send_at)}
     if mailing.approved_at == now:
         wake_workers()
-        text = _("%(issue)s is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
+        text = _("%(issue)s is approved. The first mail leaves on %(time)s; cancel before then and nobody gets it.")
         messages.success(request, text % facts)
     elif request.method == "POST":
         text = _("%(issue)s was approved before, for %(time)s. Nothing was changed now.")
@@ -215,7 +215,7 @@ def _correction_approved(request: HttpRequest, mailing: Mailing, now: datetime) 
     """Go to the mailing's page; say whether it was this request that approved it."""
     if mailing.approved_at == now:
         wake_workers()
-        text = _("The correction is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
+        text = _("The correction is approved. It begins on %(time)s; cancel before then and nobody gets it.")
         messages.success(request, text % {"time": long_moment(mailing.send_at)})
     elif request.method == "POST":
         messages.warning(request, _("A mailing of this issue was approved before. Nothing was changed now."))

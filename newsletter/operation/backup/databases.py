@@ -284,7 +284,7 @@ class SQLiteEngine:
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _keep_former_files(self, mark: str) -> None:
-        """Keep the current files under names with `mark`; the database as a hard link, so that it stays in place too."""
+        """Keep the current files under names with `mark`; the database as a hard link, so that it stays here too."""
         database, *logs = self._files()
         for file in logs:
             if file.exists():

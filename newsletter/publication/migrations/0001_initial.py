@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 ('cadence_anchor_on', models.DateField(default=datetime.date(2025, 1, 7), help_text='None is before it, and days are counted from it.', verbose_name='first slot')),
                 ('cadence_at', models.TimeField(default=datetime.time(8, 0), verbose_name='time of day')),
                 ('cadence_days', models.PositiveSmallIntegerField(default=14, verbose_name='days between issues')),
-                ('hold_minutes', models.PositiveSmallIntegerField(default=3, help_text='Between “send” and the first mail. Cancelling then reaches nobody.', verbose_name='hold in minutes')),
+                ('hold_minutes', models.PositiveSmallIntegerField(default=3, help_text='Between “send” and the first mail. Cancel before then and nobody gets it.', verbose_name='hold in minutes')),
                 ('han_per_minute', models.PositiveSmallIntegerField(default=400, verbose_name='Chinese characters read in a minute')),
                 ('words_per_minute', models.PositiveSmallIntegerField(default=238, verbose_name='Latin words read in a minute')),
                 ('terms', models.TextField(blank=True, help_text='One a line: e-mail → email. What you do not write, and what you write instead.', verbose_name='terms')),

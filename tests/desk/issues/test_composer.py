@@ -279,7 +279,7 @@ def test_one_post_approves_the_next_slot(desk, issue):
     mailing = Mailing.objects.get()
     assert (mailing.state, mailing.send_at) == ("scheduled", SLOT)
     assert response.url == reverse("admin:mailing", args=[mailing.pk])
-    words = "The first mail leaves on Dec. 1, 2026, 08:00; until then a cancel reaches nobody."
+    words = "The first mail leaves on Dec. 1, 2026, 08:00; cancel before then and nobody gets it."
     assert told(response) == [f"#7 第七期 is approved. {words}"]
 
 

@@ -445,7 +445,7 @@ def test_a_scheduled_mailing_is_moved(desk, scheduled):
 
     scheduled.refresh_from_db()
     assert scheduled.send_at == later
-    words = "The first mail leaves on Dec. 15, 2026, 08:00; until then a cancel reaches nobody."
+    words = "The first mail leaves on Dec. 15, 2026, 08:00; cancel before then and nobody gets it."
     assert told(response) == [f"Moved. {words}"]
 
 
