@@ -29,7 +29,7 @@ class SignupDetails:
     """Optional name and inviter of a sign-up."""
 
     name: str = ""
-    by: Subscriber | None = None
+    inviter: Subscriber | None = None
 
 
 def sign_up(
@@ -65,8 +65,8 @@ def _store_newcomer(subscriber: Subscriber, who: SignupDetails) -> None:
     """The latest name and the earliest invitation win."""
     if who.name and subscriber.name != who.name:
         _queryset_of(subscriber).update(name=who.name)
-    if who.by and who.by.is_reader:
-        Invitation.objects.note(subscriber.pk, who.by.pk)
+    if who.inviter and who.inviter.is_reader:
+        Invitation.objects.note(subscriber.pk, who.inviter.pk)
 
 
 def _send_sooner(subscriber: Subscriber, now: datetime) -> bool:

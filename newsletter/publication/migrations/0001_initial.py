@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             name='Change',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('about', models.CharField(help_text='of which kind it is, as room.model', max_length=60)),
+                ('about', models.CharField(help_text='the kind of object, as app.model', max_length=60)),
                 ('key', models.BigIntegerField(help_text='its primary key; no foreign key, for it may be gone')),
                 ('title', models.CharField(help_text='what it was called', max_length=200)),
                 ('at', models.DateTimeField()),
