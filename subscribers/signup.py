@@ -40,9 +40,8 @@ def sign_up(
     New and former readers get a confirmation link; current readers a notice. Suppressed addresses get nothing until the
     author reopens them; erased ones may sign up again.
     Rate limits: per address one mail, one more after ten minutes, then one a day; per mailbox, however
-    spelled, three a day. A refused sign-up is rolled back.
+    spelled, three a day. A refused sign-up is rolled back. Without `send_at`, a waiting mail is sent at once.
     who: ignored for readers who have confirmed before.
-    Without `send_at`, a mail that still waits for its time is sent at once.
     """
     known_as = address_hash(email)
     if Suppression.objects.blocking_signup().filter(address_hash=known_as).exists():

@@ -95,9 +95,8 @@ def locked_seconds(request: HttpRequest | None, username: str | None) -> int:
     username: as typed; None where no name is asked for: such failures are counted by network alone.
     """
     now = timezone.now()
-    shut = FailureCount.objects.filter(
-        who__in=_keys_to_count(request, username), failures__gte=FAILURES_MAX, closes_at__gt=now
-    )
+    keys = _keys_to_count(request, username)
+    shut = FailureCount.objects.filter(who__in=keys, failures__gte=FAILURES_MAX, closes_at__gt=now)
     closes_at = max(shut.values_list("closes_at", flat=True), default=now)
     if closes_at > now:
         _log("refused", request, username, "limit")

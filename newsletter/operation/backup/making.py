@@ -183,11 +183,10 @@ def _write_members(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str,
     return dump.row_counts
 
 
-def _manifest(engine: databases.Engine, row_counts: dict[str, int], now: datetime) -> dict[str, object]:
+def _manifest(engine: databases.Engine, rows: dict[str, int], now: datetime) -> dict[str, object]:
     migrations = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
     made_at = now.astimezone(UTC).isoformat(timespec="seconds")
-    common = {"form": MANIFEST_VERSION, "made_at": made_at, "engine": engine.name}
-    return common | {"rows": row_counts, "migrations": migrations}
+    return {"form": MANIFEST_VERSION, "made_at": made_at, "engine": engine.name, "rows": rows, "migrations": migrations}
 
 
 @contextmanager
