@@ -102,8 +102,8 @@ def register_handlers(api: NinjaAPI) -> None:
     api.add_exception_handler(ValidationError, _invalid)
     for error, kind in ((Http404, "not-found"), (PermissionDenied, "forbidden"), (HttpError, "malformed")):
         api.add_exception_handler(error, partial(_refuse, Problem(kind)))
-    for error in (OperationalError, InterfaceError):
-        api.add_exception_handler(error, _unavailable)
+    for failure in (OperationalError, InterfaceError):
+        api.add_exception_handler(failure, _unavailable)
     api.add_exception_handler(Exception, _failed)
 
 
