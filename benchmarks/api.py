@@ -21,10 +21,10 @@ PIECE = 1 << 16
 TOKEN = """
 from django.contrib.auth.models import User
 from newsletter.api.models import Token
-from newsletter.api.tokens import set_secret
+from newsletter.api.tokens import set_scopes_and_secret
 
 token = Token(user=User.objects.create_superuser("gipi"), name="benchmark")
-answer = set_secret(token, ["readers:export", "readers:read"])
+answer = set_scopes_and_secret(token, ["readers:export", "readers:read"])
 token.save()
 """
 

@@ -213,6 +213,5 @@ def _common_prefix(one: str, other: str) -> int:
 
 def is_disposable(email: str) -> bool:
     """Is the domain, or a parent of it, on the list of disposable domains?"""
-    # 8,000 domains are 1.5 MB of each process that loads them: whoever takes no sign-up does without.
     labels = email.rpartition("@")[2].lower().split(".")
     return any(".".join(labels[first:]) in blocklist for first in range(len(labels) - 1))

@@ -127,7 +127,7 @@ def suppress(readers: ReaderIds, context: ActionContext) -> ResultCounts:
             ignore_conflicts=True,
         )
         gone = [make_departure(DepartureKind.MANUAL, who, at=context.at) for _pk, who, _email in new]
-        departures.write_departures(gone)
+        departures.append_to_file(gone)
         _record_act([pk for pk, _who, _email in new], Act.Action.SUPPRESSED, context)
     return _counts(done=len(new), already=len(rows) - len(new))
 
@@ -139,7 +139,7 @@ def lift_suppression(readers: ReaderIds, context: ActionContext) -> ResultCounts
     suppressed = Suppression.objects.filter(address_hash__in=hashes, reason=Suppression.Reason.MANUAL)
     lifted = sorted(suppressed.values_list("address_hash", flat=True))
     if lifted:
-        departures.write_departures(make_departure(DepartureKind.LIFTED, who, at=context.at) for who in lifted)
+        departures.append_to_file(make_departure(DepartureKind.LIFTED, who, at=context.at) for who in lifted)
         suppressed.delete()
         _record_act([hashes[who] for who in lifted], Act.Action.LIFTED, context)
     return _counts(done=len(lifted), already=len(locked) - len(lifted))
@@ -199,7 +199,7 @@ def _counts(**numbers: int) -> ResultCounts:
 def add_suppression(suppression: Suppression) -> None:
     """Save a new suppression, and record it for a restore."""
     suppression.address_hash = address_hash(suppression.email)
-    departures.write_departures([make_departure(DepartureKind(suppression.reason), suppression.address_hash)])
+    departures.append_to_file([make_departure(DepartureKind(suppression.reason), suppression.address_hash)])
     suppression.save()
 
 
@@ -210,4 +210,4 @@ def can_lift(suppression: Suppression) -> bool:
 
 def record_lifting(suppressions: Iterable[Suppression]) -> None:
     """Record for a restore that these suppressions end; the caller deletes the rows."""
-    departures.write_departures(make_departure(DepartureKind.LIFTED, one.address_hash) for one in list(suppressions))
+    departures.append_to_file(make_departure(DepartureKind.LIFTED, one.address_hash) for one in list(suppressions))

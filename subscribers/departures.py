@@ -70,7 +70,7 @@ def departures_path() -> Path:
     return file
 
 
-def write_departures(departures: Iterable[Departure]) -> None:
+def append_to_file(departures: Iterable[Departure]) -> None:
     """Append and fsync; call it before the change, in its transaction. A full disk is logged: everybody can leave."""
     written = list(departures)
     if not written:

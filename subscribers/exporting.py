@@ -64,7 +64,7 @@ def csv_body_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
 
 def _reader_facts(subscribers: SubscriberQuerySet) -> Iterator[dict[str, Any]]:
     """Yield COLUMNS and id of each reader in id order. Keyset pagination: no cursor stays open in a slow download."""
-    fields = ("pk", "email", "name", "state", "confirmed_at", "paused_until", "barred")
+    fields = ("pk", "email", "name", "state", "confirmed_at", "paused_until", "suppression_reason")
     rows = subscribers.order_by("pk").with_suppressions().values_list(*fields)
     last, is_last = 0, False
     while not is_last:

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext, pgettext
 from subscribers.models import OriginCount
 
 PERIODS = 12  # weeks, or months
-RECENT_DAYS = timedelta(days=28)
+FOUR_WEEKS = timedelta(days=28)
 SENTENCE_SOURCES = 3  # sources in a sentence
 TABLE_SOURCES = 20  # rows of a table
 type Key = tuple[str, str]  # kind and name of a source
@@ -105,10 +105,10 @@ def _settled() -> dict[Key, tuple[int, int]]:
 
 def recent_sources(today: date) -> tuple[int, list[tuple[str, int]]]:
     """Number of new readers of the last four weeks, and the largest sources."""
-    rows = OriginCount.objects.filter(on__gt=today - RECENT_DAYS, on__lte=today).order_by().values_list("kind", "name")
+    rows = OriginCount.objects.filter(on__gt=today - FOUR_WEEKS, on__lte=today).order_by().values_list("kind", "name")
     came: Counter[Key] = Counter()
     for kind, name, count in rows.annotate(readers=Sum("came")):
-        came[kind, next((together for together in GROUPED_PREFIXES if name.startswith(together)), name)] += count
+        came[kind, next((prefix for prefix in GROUPED_PREFIXES if name.startswith(prefix)), name)] += count
     return came.total(), [(source_label(*key), count) for key, count in came.most_common(SENTENCE_SOURCES)]
 
 

@@ -97,7 +97,7 @@ class NoticeFacts:
         )
 
 
-def privacy_notice(facts: NoticeFacts) -> list[NoticeSection]:
+def notice_sections(facts: NoticeFacts) -> list[NoticeSection]:
     publication = facts.publication
     author, contact = publication.author or publication.name, publication.reply_to or publication.sender_email
     words = {"author": author, "name": publication.name, "contact": contact}
@@ -212,7 +212,7 @@ def _whereabouts(facts: NoticeFacts) -> str:
 def notice_text() -> str:
     """The whole notice in the publication's language, for the consent record."""
     with translation.override(Publication.objects.current().language):
-        return "\n".join(line for part in privacy_notice(NoticeFacts.now()) for line in (part.heading, part.body))
+        return "\n".join(line for part in notice_sections(NoticeFacts.now()) for line in (part.heading, part.body))
 
 
 def notice_version(text: str) -> str:

@@ -55,7 +55,7 @@ def by_address[Rows: QuerySet[Any]](rows: Rows, term: str) -> Rows:
 
 @dataclass(frozen=True)
 class SearchTerm:
-    """A parsed search term; it keeps its meaning when readers are added later.
+    """A parsed search term, which jobs store as JSON: it keeps its meaning when readers are added later.
 
     is_whole: it was the address of a reader. oldest_id: of the oldest reader that is searched for substrings; 0: all.
     """

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from newsletter.limits.rate_limits import is_over_limit, retry_after_seconds, window_has_reached
+from newsletter.limits.rate_limits import count_and_check_limit, retry_after_seconds, window_has_reached
 from newsletter.mail.tokens import keyed_digest
 from subscribers.addresses import comparison_key
 from subscribers.models import Invitation, Subscriber, Suppression, address_hash, mail_queue
@@ -29,7 +29,7 @@ class SignupDetails:
     """Optional name and inviter of a sign-up."""
 
     name: str = ""
-    by: Subscriber | None = None
+    inviter: Subscriber | None = None
 
 
 def sign_up(
@@ -40,9 +40,8 @@ def sign_up(
     New and former readers get a confirmation link; current readers a notice. Suppressed addresses get nothing until the
     author reopens them; erased ones may sign up again.
     Rate limits: per address one mail, one more after ten minutes, then one a day; per mailbox, however
-    spelled, three a day. A refused sign-up is rolled back.
+    spelled, three a day. A refused sign-up is rolled back. Without `send_at`, a waiting mail is sent at once.
     who: ignored for readers who have confirmed before.
-    Without `send_at`, a mail that still waits for its time is sent at once.
     """
     known_as = address_hash(email)
     if Suppression.objects.blocking_signup().filter(address_hash=known_as).exists():
@@ -65,8 +64,8 @@ def _store_newcomer(subscriber: Subscriber, who: SignupDetails) -> None:
     """The latest name and the earliest invitation win."""
     if who.name and subscriber.name != who.name:
         _queryset_of(subscriber).update(name=who.name)
-    if who.by and who.by.is_reader:
-        Invitation.objects.note(subscriber.pk, who.by.pk)
+    if who.inviter and who.inviter.is_reader:
+        Invitation.objects.note(subscriber.pk, who.inviter.pk)
 
 
 def _send_sooner(subscriber: Subscriber, now: datetime) -> bool:
@@ -187,7 +186,8 @@ def redeem_proof(payload: str, email: str) -> bool:
     parameters = json.loads(base64.b64decode(payload))["challenge"]["parameters"]  # signed by us
     if parameters["data"] != {"for": _address_digest(email)}:
         return False
-    return not is_over_limit("proof", parameters["nonce"], limit=1, seconds=int(CHALLENGE_LIFETIME.total_seconds()))
+    seconds = int(CHALLENGE_LIFETIME.total_seconds())
+    return not count_and_check_limit("proof", parameters["nonce"], limit=1, seconds=seconds)
 
 
 def _address_digest(email: str) -> str:

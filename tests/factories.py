@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.core.cache import caches
 
 from newsletter.api.models import Token
-from newsletter.api.tokens import set_secret
+from newsletter.api.tokens import set_scopes_and_secret
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import COUNTER_OF_STATE
 from newsletter.issues.models import Issue, IssueItem
@@ -98,6 +98,6 @@ def make_helper(*roles: str, name: str = "", **fields: Any) -> User:
 def make_token(user: User, scopes: Iterable[str], **fields: Any) -> tuple[Token, str]:
     """Return a token and its secret."""
     token = Token(**{"user": user, "name": "Obsidian"} | fields)
-    secret = set_secret(token, scopes)
+    secret = set_scopes_and_secret(token, scopes)
     token.save()
     return token, secret

@@ -26,7 +26,7 @@ from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.forms import CleanTextModelForm
 
 NETWORKS_MAX = 50
-SCOPES_SHOWN = 2  # of the list
+SCOPES_SHOWN = 2  # per token in the list page
 LIFETIMES_DAYS = (30, 90, 365)
 USUAL_DAYS = 90
 
@@ -125,7 +125,7 @@ class TokenAdmin(AuditedAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("API")} | (extra_context or {}))
 
-    def get_form(self, request: HttpRequest, obj: Token | None = None, **kwargs: Any) -> Any:  # type: ignore[override]  # the same
+    def get_form(self, request: HttpRequest, obj: Token | None = None, **kwargs: Any) -> Any:  # type: ignore[override]  # arguments by name
         form = super().get_form(request, obj, **kwargs | ({"fields": ("name", "networks")}))
         return type("TokenForm", (form,), {"user": request.user})
 
@@ -145,16 +145,16 @@ class TokenAdmin(AuditedAdmin):
         days, chosen = form.cleaned_data["ends"], form.cleaned_data["chosen"]
         obj.ends_at = timezone.now() + timedelta(days=int(days)) if days else None
         obj.user = cast("User", request.user)
-        form.secret = tokens.set_secret(obj, chosen)
+        form.secret = tokens.set_scopes_and_secret(obj, chosen)
         super().save_model(request, obj, form, change)
-        setattr(request, "new_token", form.secret)  # noqa: B010 - for response_add, which has no form
+        setattr(request, "new_secret", form.secret)  # noqa: B010 - for response_add, which has no form
 
     def response_add(self, request: HttpRequest, obj: Token, post_url_continue: str | None = None) -> HttpResponse:
         context = self.admin_site.each_context(request) | {
             "title": gettext("Your token"),
             "opts": self.opts,
             "token": obj,
-            "secret": request.new_token,  # type: ignore[attr-defined]  # set by save_model
+            "secret": request.new_secret,  # type: ignore[attr-defined]  # set by save_model
         }
         response = render(request, "admin/api/made.html", context)
         response.headers["Cache-Control"] = "no-store"

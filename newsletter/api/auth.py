@@ -63,7 +63,7 @@ class BearerToken(HttpBearer):
         raise NotImplementedError("see __call__")  # required by ninja's base class; __call__ does the work
 
     def _refuse_unless_open(self, request: ApiRequest) -> None:
-        if not request.auth.takes(client_address(request)):
+        if not request.auth.allows_ip(client_address(request)):
             raise Problem("forbidden", _("The token may not be used from this network."))
         require_scope(request, self.scope)
         for right in self.needs:

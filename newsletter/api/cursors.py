@@ -28,7 +28,7 @@ class PageQuery(Schema):
 
 
 class PageOf[T](Schema):
-    """A page as it is answered. next: the cursor of the page behind it; null if it is the last."""
+    """A page of a list. next: the cursor of the next page; null on the last one."""
 
     items: list[T]
     next: str | None

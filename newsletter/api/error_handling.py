@@ -65,7 +65,7 @@ class StrictParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         try:
             text = request.body.decode()
-            data = json.loads(text, parse_constant=_refused)
+            data = json.loads(text, parse_constant=_refuse_constant)
             json.dumps(data, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise Problem("malformed") from error
@@ -81,7 +81,7 @@ class StrictParser(Parser):
         return found
 
 
-def _refused(word: str) -> None:
+def _refuse_constant(word: str) -> None:
     raise ValueError(word)
 
 
@@ -102,8 +102,8 @@ def register_handlers(api: NinjaAPI) -> None:
     api.add_exception_handler(ValidationError, _invalid)
     for error, kind in ((Http404, "not-found"), (PermissionDenied, "forbidden"), (HttpError, "malformed")):
         api.add_exception_handler(error, partial(_refuse, Problem(kind)))
-    for away in (OperationalError, InterfaceError):
-        api.add_exception_handler(away, _away)
+    for failure in (OperationalError, InterfaceError):
+        api.add_exception_handler(failure, _unavailable)
     api.add_exception_handler(Exception, _failed)
 
 
@@ -128,7 +128,7 @@ def _escaped(part: Any) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
 
 
-def _away(request: HttpRequest, error: Any) -> HttpResponse:
+def _unavailable(request: HttpRequest, error: Any) -> HttpResponse:
     log.warning("%s: %s", request.path, error, exc_info=error)
     return problems.problem_response(request, Problem("unavailable", headers={"Retry-After": "5"}))
 

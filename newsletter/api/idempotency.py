@@ -63,14 +63,14 @@ def idempotency_key(request: HttpRequest) -> str:
 @contextmanager
 def claim_key(request: HttpRequest, token: Token) -> Iterator[IdempotencyClaim | HttpResponse]:
     """Yield a new claim, or the stored response. Raises Problem."""
-    one = _claim(token, idempotency_key(request), request.path, _digest(request), timezone.now())
-    if isinstance(one, HttpResponse):
-        yield one
+    claim = _claim(token, idempotency_key(request), request.path, _digest(request), timezone.now())
+    if isinstance(claim, HttpResponse):
+        yield claim
         return
     try:
-        yield one
+        yield claim
     except BaseException:
-        one.release()
+        claim.release()
         raise
 
 
@@ -117,9 +117,9 @@ def _replay_or_take_over(row: KeptAnswer, key: str, now: datetime) -> Idempotenc
     if row.status is not None:
         content = _cipher(key).decrypt(row.content)
         return HttpResponse(content, status=row.status, headers=row.headers | {REPLAYED_HEADER: "true"})
-    is_given_up = abs(now - row.claimed_at) >= CLAIM_TTL
+    has_expired = abs(now - row.claimed_at) >= CLAIM_TTL
     same = KeptAnswer.objects.filter(pk=row.pk, claimed_at=row.claimed_at, status__isnull=True)
-    if not is_given_up or not same.update(claimed_at=now):
+    if not has_expired or not same.update(claimed_at=now):
         text = _("A request with this Idempotency-Key is being worked on.")
         raise Problem("conflict", text, headers={"Retry-After": "5"})
     row.claimed_at = now

@@ -64,11 +64,11 @@ class Token(models.Model):
         has_ended = self.ends_at is not None and self.ends_at <= now
         return not has_ended and self.user.is_active and self.user.is_staff
 
-    def takes(self, address: str) -> bool:
+    def allows_ip(self, ip: str) -> bool:
         if not self.networks:
             return True
         try:
-            asked = ip_address(address)
+            asked = ip_address(ip)
         except ValueError:
             return False
         return any(asked in ip_network(one) for one in self.networks.split())

@@ -27,7 +27,7 @@ TEXT: JsonObject = {"type": "string"}
 HEADERS: dict[str, JsonObject] = {
     "ETag": {"schema": TEXT, "description": "The state that was answered: for If-Match and If-None-Match."},
     "Location": {"schema": TEXT, "description": "Where it is from now on."},
-    "X-Request-ID": {"schema": TEXT, "description": "The number of the request, as in our log."},
+    "X-Request-ID": {"schema": TEXT, "description": "The request's number in the server's log."},
 }
 PROBLEM: JsonObject = {
     "type": "object",
@@ -39,7 +39,7 @@ PROBLEM: JsonObject = {
         "status": {"type": "integer"},
         "detail": TEXT,
         "instance": {"type": "string", "description": "The address that was asked."},
-        "request": {"type": "string", "description": "Its number in our log."},
+        "request": {"type": "string", "description": "Its number in the server's log."},
         "errors": {
             "type": "array",
             "items": {

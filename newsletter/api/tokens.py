@@ -48,7 +48,7 @@ SCHEME_MARK = "nl_"  # recognisable for secret scanners
 SECRET_MAX = 200  # characters of a header that are looked at
 
 
-def set_secret(row: Token, scopes: Iterable[str]) -> str:
+def set_scopes_and_secret(row: Token, scopes: Iterable[str]) -> str:
     """Set scopes and a new secret, and return the secret. Does not save."""
     secret, chosen = SCHEME_MARK + secrets.token_hex(24), set(scopes)
     row.scopes = [scope for scope in SCOPES if scope in chosen]

@@ -59,10 +59,10 @@ Send the token that you made on the desk (Settings, API) as `Authorization: Bear
 
 Every refusal is a problem of RFC 9457 (`application/problem+json`), in Chinese or English by `Accept-Language`.
 
-A POST that does something needs an `Idempotency-Key` of yours: asked again within a day, it is done once. A change \
-needs `If-Match` with the `ETag` that you have read, or `*` for whatever there is.
+A POST that does something needs an `Idempotency-Key` of yours: repeated within a day, it is done once. A change \
+needs `If-Match` with the `ETag` that you have read, or `*` for any version.
 
-Lists go page by page: `next` is the cursor of the page behind. Times are ISO 8601 with an offset.
+Lists go page by page: `next` is the cursor of the next page. Times are ISO 8601 with an offset.
 """
 
 

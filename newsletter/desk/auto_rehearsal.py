@@ -22,7 +22,7 @@ from newsletter.publication.models import Publication
 IDLE_TIME = timedelta(seconds=30)  # since the last change
 ISSUES_MAX = 3  # drafts, the lowest numbers first
 REHEARSALS_KEPT = 20  # rehearsals of one issue
-LOOKED_SECONDS = 24 * 3600  # how long a save without effect is remembered
+CHECKED_SECONDS = 24 * 3600  # how long a draft without a further change is not checked again
 
 
 def rehearse_idle_draft(now: datetime) -> Rehearsal | None:
@@ -55,7 +55,7 @@ def _is_one_running(now: datetime) -> bool:
 def _idle_drafts(now: datetime) -> Iterator[Issue]:
     """Drafts with posts that changed after their last rehearsal, and not just now.
 
-    Compares times only; a change that the letter does not show is looked at once.
+    Compares times only, so a change that the letter does not show is checked once.
     """
     drafts: Any = unscheduled_issues().annotate(
         item_count=Count("items", distinct=True),
@@ -66,7 +66,7 @@ def _idle_drafts(now: datetime) -> Iterator[Issue]:
     for issue in drafts.filter(item_count__gt=0)[:ISSUES_MAX]:
         changed_at = max(issue.updated_at, issue.posts_changed_at, look_changed_at)
         is_due = changed_at <= now - IDLE_TIME and (issue.rehearsed_at is None or issue.rehearsed_at < changed_at)
-        if is_due and cache.add(f"rehearsed:{issue.pk}:{changed_at.isoformat()}", 1, LOOKED_SECONDS):
+        if is_due and cache.add(f"rehearsed:{issue.pk}:{changed_at.isoformat()}", 1, CHECKED_SECONDS):
             yield issue
 
 
@@ -77,10 +77,8 @@ def _claim(issue: Issue, digest: str, now: datetime) -> Rehearsal | None:
         latest = Rehearsal.objects.latest_of(issue)
         if _is_one_running(now) or (latest and latest.digest == digest):
             return None
-        former = (
-            Rehearsal.objects.filter(issue=issue).order_by("-pk").values_list("pk", flat=True)[REHEARSALS_KEPT - 1 :]
-        )
-        Rehearsal.objects.filter(pk__in=list(former)).delete()
+        keys = Rehearsal.objects.filter(issue=issue).order_by("-pk").values_list("pk", flat=True)
+        Rehearsal.objects.filter(pk__in=list(keys[REHEARSALS_KEPT - 1 :])).delete()
         return Rehearsal.objects.create(issue=issue, digest=digest, started_at=now, told_at=now)
 
 

@@ -26,7 +26,7 @@ from newsletter.moving.taking.posts import PostFolder, steps
 from newsletter.posts.models import Image, Post, Series, Tag
 from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.changes import Via, acting_as
-from newsletter.publication.models import CACHE_KEY, Publication
+from newsletter.publication.models import PUBLICATION_CACHE_KEY, Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.models import DayCount, Subscriber, address_hash
 from subscribers.models.consents import Consent, ConsentDetails
@@ -123,7 +123,7 @@ def _introduce() -> Publication:
         if getattr(publication, name) in {"", getattr(untouched, name)}:
             setattr(publication, name, value.strip())
     publication.save()
-    caches["pages"].delete(CACHE_KEY)
+    caches["pages"].delete(PUBLICATION_CACHE_KEY)
     return publication
 
 

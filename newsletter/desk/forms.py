@@ -138,11 +138,11 @@ def mailing_on_same_day(issue: Issue, at: datetime) -> Mailing | None:
 class AcknowledgeLossesForm(forms.Form):
     """Has a checkbox for losses that the author accepts. Its value is the digest of the losses that were shown."""
 
-    unshown = forms.CharField(label=_("I have read this. Send it all the same."), required=False)
+    acknowledged_digest = forms.CharField(label=_("I have read this. Send it all the same."), required=False)
 
     def has_accepted(self, lost: Sequence[Loss]) -> bool:
         """Has the author accepted exactly these losses? Adds an error if not."""
-        if losses_digest(lost) in {"", self.cleaned_data.get("unshown")}:
+        if losses_digest(lost) in {"", self.cleaned_data.get("acknowledged_digest")}:
             return True
         self.add_error(None, _("Readers would not get everything as it was typed. Mend it, or tick the box below."))
         return False

@@ -371,7 +371,7 @@ def passkey_options(request: HttpRequest) -> HttpResponse:
     known = request.user if request.user.is_authenticated else stage and stage.login.user
     if not known:
         client = client_ip.client_network(client_ip.client_address(request))
-        if rate_limits.is_over_limit("passkey", client, limit=CHALLENGES_MAX, seconds=CHALLENGES_SECONDS):
+        if rate_limits.count_and_check_limit("passkey", client, limit=CHALLENGES_MAX, seconds=CHALLENGES_SECONDS):
             return JsonResponse({"error": str(_("Too many attempts"))}, status=429)
         request.session.set_expiry(CHALLENGE_LIVES_SECONDS)
     return JsonResponse(passkeys.login_options(known))

@@ -59,7 +59,7 @@ class Job(models.Model):
     KEPT: timedelta  # its files, after its end
     LEASE: timedelta
     SUBDIR: str  # below DATA_DIR
-    MOVES: tuple[str, ...]  # columns that a step may change
+    PROGRESS_FIELDS: tuple[str, ...]  # columns that a step may change
 
     state = models.CharField(max_length=8)
     folder = models.CharField(max_length=40, blank=True, help_text="where its files are; empty once they are gone")
@@ -101,7 +101,7 @@ class Job(models.Model):
         """Stop it before its worker's next step; committed steps stay."""
         return self.move(self.ACTIVE_STATES, state="stopped", ended_at=now, lease_until=None, worker="")
 
-    def hold(self, now: datetime, **values: Any) -> None:
+    def renew_lease(self, now: datetime, **values: Any) -> None:
         """Renew the lease and store the progress. Raises JobLost."""
         mine = type(self).objects.filter(pk=self.pk, state=self.state, worker=self.worker)
         if not mine.update(lease_until=now + self.LEASE, **values):
@@ -138,7 +138,7 @@ class Errand(Job):
 
     ACTIVE_STATES = (State.TRYING, State.RUNNING)
     KEPT, LEASE, SUBDIR = FILES_LIFETIME, timedelta(minutes=1), "readers"
-    MOVES = ("cursor", "position", "counts", "problems", "size")
+    PROGRESS_FIELDS = ("cursor", "position", "counts", "problems", "size")
 
     kind = models.CharField(max_length=12, choices=Kind)
     state = models.CharField(max_length=8, choices=State, default=State.RUNNING)
@@ -208,7 +208,7 @@ class PostImport(Job):
     ACTIVE_STATES = (State.WORKING,)
     KEPT, SUBDIR = EXPORTS_LIFETIME, "imports"
     LEASE = timedelta(minutes=3)  # fetching many pictures for one post takes long
-    MOVES = ("stage", "cursor", "total", "program", "site", "counts", "totals", "links", "issues")
+    PROGRESS_FIELDS = ("stage", "cursor", "total", "program", "site", "counts", "totals", "links", "issues")
 
     class Stage(models.TextChoices):
         """`cursor` and `total` count within the current stage."""

@@ -99,13 +99,13 @@ class NavLink:
 def section_links(request: HttpRequest, site: AdminSite) -> list[NavLink]:
     """The sections that the user may open; each links to its first allowed page."""
     current = section_of(request.path, site)
-    found = ((name, _address(name, request, site)) for name in SECTION_LABELS)
+    found = ((name, _url(name, request, site)) for name in SECTION_LABELS)
     return [NavLink(name, SECTION_LABELS[name], url, name == current) for name, url in found if url]
 
 
-def page_links(word: str, request: HttpRequest, site: AdminSite) -> list[NavLink]:
+def page_links(section: str, request: HttpRequest, site: AdminSite) -> list[NavLink]:
     here = {request.path, *(reverse(key) for tab, (key, _label) in PAGE_TABS.items() if reverse(tab) == request.path)}
-    return [NavLink(key, label, url, url in here) for key, label, url in _pages_under(word, request, site)]
+    return [NavLink(key, label, url, url in here) for key, label, url in _pages_under(section, request, site)]
 
 
 def sibling_links(request: HttpRequest, site: AdminSite) -> list[NavLink]:
@@ -124,16 +124,16 @@ def split_rare(links: list[NavLink]) -> tuple[list[NavLink], list[NavLink]]:
 
 def overview_link(request: HttpRequest, site: AdminSite) -> NavLink | None:
     """The section's own overview page; None where it has few pages, or no overview."""
-    word = section_of(request.path, site) or ""
-    if word not in SECTION_VIEWS or len(sibling_links(request, site)) <= FEW_PAGES:
+    section = section_of(request.path, site) or ""
+    if section not in SECTION_VIEWS or len(sibling_links(request, site)) <= FEW_PAGES:
         return None
-    return NavLink(word, SECTION_LABELS[word], _address(word, request, site), is_current=False)
+    return NavLink(section, SECTION_LABELS[section], _url(section, request, site), is_current=False)
 
 
 def parent_link(request: HttpRequest, site: AdminSite) -> NavLink | None:
     current = section_of(request.path, site)
     pages = page_links(current or "", request, site)
-    if current is None or request.path in {_address(current, request, site), *(page.url for page in pages)}:
+    if current is None or request.path in {_url(current, request, site), *(page.url for page in pages)}:
         return None
     for tab, (page, label) in PAGE_TABS.items():
         if request.path == reverse(tab) and page in {one.name for one in pages}:
@@ -142,7 +142,7 @@ def parent_link(request: HttpRequest, site: AdminSite) -> NavLink | None:
             return NavLink(tab, label, reverse(tab), is_current=False)
     if list_above := next((page for page in pages if request.path.startswith(page.url)), None):
         return list_above
-    return NavLink(current, SECTION_LABELS[current], _address(current, request, site), is_current=False)
+    return NavLink(current, SECTION_LABELS[current], _url(current, request, site), is_current=False)
 
 
 def section_of(path: str, site: AdminSite) -> str | None:
@@ -151,8 +151,8 @@ def section_of(path: str, site: AdminSite) -> str | None:
     if not path.startswith(root):
         return None
     part, _slash, rest = path.removeprefix(root).partition("/")
-    room = f"{part}/{rest.partition('/')[0]}"
-    return part if part in SECTION_LABELS else SECTION_OF_PATH.get(room) or SECTION_OF_PATH.get(part)
+    app_and_model = f"{part}/{rest.partition('/')[0]}"
+    return part if part in SECTION_LABELS else SECTION_OF_PATH.get(app_and_model) or SECTION_OF_PATH.get(part)
 
 
 def may_open(request: HttpRequest, name: str) -> bool:
@@ -168,17 +168,17 @@ def model_admin_of(key: str, site: AdminSite) -> Any:
     return site.get_model_admin(model) if site.is_registered(model) else None
 
 
-def _address(word: str, request: HttpRequest, site: AdminSite) -> str:
-    if word not in SECTION_VIEWS:
-        return next((url for _key, _label, url in _pages_under(word, request, site)), "")
+def _url(section: str, request: HttpRequest, site: AdminSite) -> str:
+    if section not in SECTION_VIEWS:
+        return next((url for _key, _label, url in _pages_under(section, request, site)), "")
     try:
-        return reverse(SECTION_VIEWS[word]) if may_open(request, SECTION_VIEWS[word]) else ""
+        return reverse(SECTION_VIEWS[section]) if may_open(request, SECTION_VIEWS[section]) else ""
     except NoReverseMatch:  # not registered
         return ""
 
 
-def _pages_under(word: str, request: HttpRequest, site: AdminSite) -> Iterator[tuple[str, Promise, str]]:
-    for key, label in SECTION_PAGES.get(word, ()):
+def _pages_under(section: str, request: HttpRequest, site: AdminSite) -> Iterator[tuple[str, Promise, str]]:
+    for key, label in SECTION_PAGES.get(section, ()):
         if options := model_admin_of(key, site):
             if options.has_view_or_change_permission(request):
                 yield key, label, reverse(f"{site.name}:{key.replace('.', '_')}_changelist")

@@ -185,7 +185,7 @@ def held(facts: DeskFacts, now: datetime) -> StepText:
     if mailing.send_at <= now:
         sentence = _("%(what)s begins within seconds: its time has come.")
     else:
-        sentence = _("%(what)s begins at %(time)s. Until then a cancel reaches nobody.")
+        sentence = _("%(what)s begins at %(time)s. Cancel before then and nobody gets it.")
     time = clock(mailing.send_at, facts.zone)
     return sentence % {"what": mailing_title(mailing), "time": time}, _("Watch or cancel")
 

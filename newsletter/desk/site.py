@@ -164,7 +164,7 @@ class DeskSite(admin.AdminSite):
             path("login/passkey/options/", login.passkey_options, name="passkey_options"),
             *(path(f"account/{route}", self.admin_view(view), name=name) for route, view, name in ACCOUNT_SCREENS),
             *self._screens("settings/move-in/", MOVE_IN_SCREENS),
-            *self._screens_of_rooms_above(),
+            *self._screens_of_other_apps(),
             *self._screens("settings/", SETTINGS_SCREENS),
             path("setup/", self.admin_view(CHANGE_SETTINGS(setup.setup)), name="setup"),
             path("setup/<str:kind>/", self.admin_view(CHANGE_SETTINGS(setup.preview)), name="setup_preview"),
@@ -180,8 +180,8 @@ class DeskSite(admin.AdminSite):
         ]
         return [*ours, *(one for one in super().get_urls() if getattr(one, "name", None) not in REPLACED)]
 
-    def _screens_of_rooms_above(self) -> Iterator[URLPattern]:
-        """Screens of apps above the desk: `desk_screens` of their AppConfig names a prefix with screens."""
+    def _screens_of_other_apps(self) -> Iterator[URLPattern]:
+        """Screens of apps that import the desk: `desk_screens` of their AppConfig names a prefix with screens."""
         for config in apps.get_app_configs():
             for named in getattr(config, "desk_screens", ()):
                 yield from self._screens(*import_string(named))

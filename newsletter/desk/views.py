@@ -1,4 +1,4 @@
-"""Pages outside of the admin: the first start, too many attempts, 404, health and metrics."""
+"""Pages that are no model's admin: the account by a one-time link, too many attempts, 404, health and metrics."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -54,7 +54,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The 404 page: with the desk's navigation for staff; for others, redirects of old URLs."""
+    """For staff under /admin/ with the desk's navigation; otherwise redirects of old URLs, then the public 404."""
     user = getattr(request, "user", None)
     if not request.path.startswith("/admin/") or user is None or not user.is_staff:
         return redirects.page_not_found_or_moved(request, exception)
@@ -92,16 +92,16 @@ def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
         addresses = ",".join(filter(None, dict.fromkeys([former, chosen["email"]])))
         login.report_event(request, SecurityEvent.ONE_TIME_LINK_USED, user, addresses=addresses)
     start_session(request, user)
-    login.mark_proven(request)  # the link comes from an owner or the server's operator
+    login.mark_proven(request)  # a fresh proof of identity: the link comes from an owner or the server's operator
     if Publication.objects.current().is_set_up:
         messages.success(request, _("Welcome, %(name)s. This is your desk.") % {"name": user.username})
     return redirect("admin:index")
 
 
 def with_attempt_limit[R: HttpResponseBase](
-    request: HttpRequest, name: str, view: Callable[[HttpRequest], R]
+    request: HttpRequest, username: str, view: Callable[[HttpRequest], R]
 ) -> R | HttpResponse:
-    seconds = login_attempts.locked_seconds(request, name) if request.method == "POST" else 0
+    seconds = login_attempts.locked_seconds(request, username) if request.method == "POST" else 0
     return too_many_attempts(request, seconds=seconds) if seconds else view(request)
 
 

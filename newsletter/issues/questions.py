@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from newsletter.issues.models import LINE_MAX, QUESTION_OPEN_FOR, Issue, Vote
 from newsletter.limits import client_ip
 from newsletter.limits.public_views import private_form, too_many_requests
-from newsletter.limits.rate_limits import is_over_limit
+from newsletter.limits.rate_limits import count_and_check_limit
 from newsletter.mail.characters import nfc, single_line
 
 VOTE_COOKIE = "vote"  # a random name of the browser, so that it counts once; sent to this page alone
@@ -24,7 +24,7 @@ def vote(request: HttpRequest, number: int) -> HttpResponse:
     if request.method != "POST":
         return voting_page(request, issue, "")
     network = client_ip.client_network(client_ip.client_address(request))
-    if is_over_limit("vote", network, limit=VOTES_PER_HOUR, seconds=3600):
+    if count_and_check_limit("vote", network, limit=VOTES_PER_HOUR, seconds=3600):
         return too_many_requests(request, seconds=3600)
     browser = request.get_signed_cookie(VOTE_COOKIE, "", salt=str(number)) or secrets.token_urlsafe(12)
     response = voting_page(request, issue, f"browser {browser}")

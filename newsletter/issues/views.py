@@ -101,7 +101,7 @@ def share_redirect(request: HttpRequest, number: int, service: str) -> HttpRespo
 
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
     found = get_object_or_404(Issue.objects.archived(), number=number)
-    return sharing.card_response(found.card, asked=digest, address=found.card_url)
+    return sharing.card_response(found.card, asked=digest, url=found.card_url)
 
 
 @cached_page()

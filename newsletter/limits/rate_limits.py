@@ -25,7 +25,7 @@ def has_reached_limit(scope: str, who: str, *, limit: int) -> bool:
     return (shared or 0) + _local(name) >= limit
 
 
-def is_over_limit(scope: str, who: str, *, limit: int, seconds: int) -> bool:
+def count_and_check_limit(scope: str, who: str, *, limit: int, seconds: int) -> bool:
     """Count a request of `who` for `scope`; True if it exceeds `limit` in `seconds`.
 
     who: an IP address, an e-mail address or "" for everybody; only its digest is stored.
@@ -67,10 +67,10 @@ def _count(counters: "BaseCache | ConnectionProxy[BaseCache]", name: str, second
 def retry_after_seconds(scope: str, who: str, *, limit: int, seconds: int, now: datetime) -> int:
     """Count a request; return 0 if it is allowed, else the seconds until the next window.
 
-    Arguments as in `is_over_limit`, but windows start by the clock: one of 600 seconds ends at 14:20:00, the next at
-    14:30:00. So a page can name the time without storing it.
+    Arguments as in `count_and_check_limit`, but windows start by the clock: one of 600 seconds ends at 14:20:00, the
+    next at 14:30:00. So a page can name the time without storing it.
     """
-    over = is_over_limit(scope, _windowed(who, seconds, now), limit=limit, seconds=seconds)
+    over = count_and_check_limit(scope, _windowed(who, seconds, now), limit=limit, seconds=seconds)
     return math.ceil(seconds - now.timestamp() % seconds) if over else 0
 
 

@@ -69,7 +69,7 @@ def page(request: HttpRequest, words: str) -> HttpResponse:
 
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
     found = get_object_or_404(Post.objects.published(timezone.now()), pk=number)
-    return sharing.card_response(found.card, asked=digest, address=found.card_url)
+    return sharing.card_response(found.card, asked=digest, url=found.card_url)
 
 
 @cached_page(Post.objects.next_change, parameters=["page"])

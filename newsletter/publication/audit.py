@@ -35,15 +35,15 @@ class PlainDeleteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         nested, counts, lacking, protected = super().get_deleted_objects(objs, request)
         joining = [model._meta for model in apps.get_models(include_auto_created=True) if model._meta.auto_created]
         plurals = {str(options.verbose_name_plural) for options in joining}
-        starts = tuple(f"{capfirst(options.verbose_name)}: " for options in joining)
+        prefixes = tuple(f"{capfirst(options.verbose_name)}: " for options in joining)
         shown = {name: count for name, count in counts.items() if str(name) not in plurals}
-        return _without(nested, starts), shown, lacking, protected
+        return _without(nested, prefixes), shown, lacking, protected
 
 
-def _without(nested: Iterable[Any], starts: tuple[str, ...]) -> list[Any]:
+def _without(nested: Iterable[Any], prefixes: tuple[str, ...]) -> list[Any]:
     """Remove lines with these prefixes from nested lists, and lists that are empty then."""
-    kept = [_without(one, starts) if isinstance(one, list) else one for one in nested]
-    return [one for one in kept if one != [] and not str(one).startswith(starts)]
+    kept = [_without(one, prefixes) if isinstance(one, list) else one for one in nested]
+    return [one for one in kept if one != [] and not str(one).startswith(prefixes)]
 
 
 PER_PAGE = 50

@@ -82,7 +82,7 @@ class Change(models.Model):
         DELETED = "deleted", _("deleted")
         RESTORED = "restored", _("taken out of the trash")
 
-    about = models.CharField(max_length=60, help_text="of which kind it is, as room.model")
+    about = models.CharField(max_length=60, help_text="the kind of object, as app.model")
     key = models.BigIntegerField(help_text="its primary key; no foreign key, for it may be gone")
     title = models.CharField(max_length=TITLE_MAX, help_text="what it was called")
     at = models.DateTimeField()

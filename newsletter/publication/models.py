@@ -24,7 +24,7 @@ from newsletter.publication.changes import Change as Change  # noqa: PLC0414
 from newsletter.publication.mail_server import MailServer as MailServer  # noqa: PLC0414
 from newsletter.publication.rhythm import rhythm_text, validate_rule
 
-CACHE_KEY = "publication"
+PUBLICATION_CACHE_KEY = "publication"
 VERSION_SECONDS = 3600
 CACHE_SECONDS = 2  # outside of requests a change may be seen this late
 
@@ -62,18 +62,18 @@ _used: "ContextVar[Publication | None]" = ContextVar("publication", default=None
 class PublicationManager(models.Manager["Publication"]):
     def current(self) -> "Publication":
         """The request's Publication, else one at most CACHE_SECONDS old."""
-        publication: Publication | None = _used.get() or caches["pages"].get(CACHE_KEY)
+        publication: Publication | None = _used.get() or caches["pages"].get(PUBLICATION_CACHE_KEY)
         return publication or self.fresh()
 
     def fresh(self) -> "Publication":
         """From the database; created with defaults the first time."""
         publication = self.filter(pk=1).first() or self.get_or_create(pk=1)[0]
-        caches["pages"].set(CACHE_KEY, publication, CACHE_SECONDS)
+        caches["pages"].set(PUBLICATION_CACHE_KEY, publication, CACHE_SECONDS)
         return publication
 
     def at(self, version: int) -> "Publication":
         """As of this site version or later."""
-        key = f"{CACHE_KEY}:{version}"
+        key = f"{PUBLICATION_CACHE_KEY}:{version}"
         publication: Publication | None = caches["pages"].get(key)
         if publication is None:
             publication = self.fresh()
@@ -283,7 +283,7 @@ class Publication(models.Model):
     hold_minutes = models.PositiveSmallIntegerField(
         _("hold in minutes"),
         default=3,
-        help_text=_("Between “send” and the first mail. Cancelling then reaches nobody."),
+        help_text=_("Between “send” and the first mail. Cancel before then and nobody gets it."),
     )
     number_typed_above = models.PositiveIntegerField(
         _("ask for the issue number above this many readers"),

@@ -1,8 +1,8 @@
-"""Rhythms beside “every so many days”: the recurrence rules that the settings offer, and the sentence of each.
+"""Rhythms other than “every so many days”: the recurrence rules that the settings offer, and the words for each.
 
-A rule is an RRULE of RFC 5545, section 3.3.10, without COUNT, UNTIL and INTERVAL, so that it goes on for ever and
-counts from no day. Not offered are dates and weekdays that some months lack, and issues on all seven days: letters to
-single readers leave on days without an issue.
+A rule is an RRULE of RFC 5545, section 3.3.10, without COUNT, UNTIL and INTERVAL, so that it never ends and needs
+no start date. Not offered: dates and weekdays that some months lack, and issues on all seven days, because
+mails to single readers are sent only on days without an issue.
 """
 
 import re

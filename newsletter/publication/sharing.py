@@ -48,15 +48,15 @@ def icon_url(publication: Publication, name: str) -> str:
     return f"/{name}?v={icon_version(publication)}"
 
 
-def card_response(card: Card, *, asked: str, address: str) -> HttpResponseBase:
-    """Serve a card, immutable; redirect a former digest to `address`, and to the icon if the font is missing.
+def card_response(card: Card, *, asked: str, url: str) -> HttpResponseBase:
+    """Serve a card, immutable; redirect a former digest to `url`, and to the icon if the font is missing.
 
     asked: the digest in the requested URL.
     """
     if asked != card.digest:
-        return temporary_redirect(address)
+        return temporary_redirect(url)
     try:
-        file = draw_once(address.removeprefix("/"), card.png)
+        file = draw_once(url.removeprefix("/"), card.png)
     except FontUnusable as error:
         logger.error("The picture beside a link cannot be drawn: %s", error)  # noqa: TRY400 - `doctor` reports the rest
         return temporary_redirect(icon_url(Publication.objects.current(), "icon-512.png"))
@@ -65,8 +65,8 @@ def card_response(card: Card, *, asked: str, address: str) -> HttpResponseBase:
     return shown
 
 
-def temporary_redirect(address: str) -> HttpResponseRedirect:
-    response = HttpResponseRedirect(address)
+def temporary_redirect(url: str) -> HttpResponseRedirect:
+    response = HttpResponseRedirect(url)
     patch_cache_control(response, public=True, max_age=60)
     return response
 

@@ -102,7 +102,7 @@ def css_version(accent: str, theme: str = DEFAULT_THEME) -> str:
 
 
 def used_css(css: str, names: AbstractSet[str]) -> str:
-    """Those rules of a minified sheet that can match in a page with these `names_in` it."""
+    """The rules of a minified sheet that can match in a page with these names, as of `names_in`."""
     return "".join(_used_rule(found, names) for found in RULE.findall(css))
 
 

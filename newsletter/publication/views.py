@@ -57,8 +57,8 @@ def look(request: HttpRequest) -> HttpResponse:
 def card(request: HttpRequest, digest: str) -> HttpResponseBase:
     """The sharing picture (og:image) of pages without their own."""
     publication = Publication.objects.current()
-    address = sharing.publication_card_url(publication)
-    return sharing.card_response(sharing.publication_card(publication), asked=digest, address=address)
+    url = sharing.publication_card_url(publication)
+    return sharing.card_response(sharing.publication_card(publication), asked=digest, url=url)
 
 
 def _icon(request: HttpRequest, content_type: str, draw: Callable[[bytes], bytes]) -> HttpResponse:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from subscribers import exporting
 from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, ColumnMapping, column_key
-from subscribers.importers.rows import InvalidRow, ReaderRow, Rejected, RowReader
+from subscribers.importers.rows import InvalidRow, ReaderRow, Rejected, RowParser
 
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 UTF16_BOMS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
@@ -195,7 +195,7 @@ class Table:
         self._width, self._first = len(heading), list[str]()  # the first line, when it is a row already
         if "email" not in self.columns.positions:
             self._do_without_heading(heading, reason)
-        self._reader = RowReader(self.columns, self._width)
+        self._parser = RowParser(self.columns, self._width)
 
     @property
     def has_heading(self) -> bool:
@@ -211,7 +211,7 @@ class Table:
     def rows_and_cells(self, skipped: int = 0) -> Iterator[tuple[ReaderRow | InvalidRow, list[str]]]:
         """Yield each row with its cells as they stand in the file, but for the first ones. Blank lines are none."""
         for line, cells in islice(self._lines(), skipped, None):
-            yield self._reader.read_row(line, cells), cells
+            yield self._parser.read_row(line, cells), cells
 
     def samples(self, count: int) -> list[list[str]]:
         """The cells of the first rows; raise TableError where there is nothing at all."""

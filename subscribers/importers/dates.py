@@ -23,7 +23,7 @@ _NAMED = re.compile(
 )
 
 
-def read_date(text: str, zone: tzinfo) -> datetime | None:
+def parse_datetime(text: str, zone: tzinfo) -> datetime | None:
     """The moment that a text names, in `zone` unless it says otherwise; None if it names none."""
     for read in (_iso, _in_numbers, _with_name, parsedate_to_datetime):
         try:

@@ -202,7 +202,7 @@ class Merge:
             barred.append(Suppression(address_hash=digest, email=email, reason=row.state, note="import"))
         Suppression.objects.bulk_create(barred, ignore_conflicts=True)
         gone = [make_departure(DepartureKind(one.reason), one.address_hash) for one in barred]
-        departures.write_departures([*gone, *(make_departure(DepartureKind.LEFT, digest) for digest in self.left)])
+        departures.append_to_file([*gone, *(make_departure(DepartureKind.LEFT, digest) for digest in self.left)])
 
 
 def _apply(reader: Subscriber, row: ReaderRow, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""The cells of one line as a reader with a state and times, in the words of any program. Pure."""
+"""Turns the cells of one line into a reader with a state and times; knows the words of all export programs. Pure."""
 
 import re
 from collections.abc import Callable
@@ -14,18 +14,18 @@ from django.utils.translation import gettext as _
 from newsletter.mail.characters import without_control_characters
 from subscribers.addresses import AddressError, normalise, one_line
 from subscribers.importers.columns import COLUMN_NAMES, ColumnMapping, ExportFormat, column_key
-from subscribers.importers.dates import read_date
+from subscribers.importers.dates import parse_datetime
 from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
 NULL_DATES: Final = ("0000-00-00", "0001-01-01", "0001/", "01.01.0001")  # what programs write for no time at all
 
 
 def parse_time(text: str) -> datetime | None:
-    """Raises ValueError. Without a zone it is UTC, as programs write it, or a spreadsheet's local time."""
+    """Raises ValueError. Without a zone, a time is UTC; one like 31/1/2027 comes from a spreadsheet and is local."""
     if not text or text.startswith(NULL_DATES):
         return None
     is_of_a_sheet = re.match(r"\d{1,4}[/.]", text)
-    at = read_date(text, timezone.get_default_timezone() if is_of_a_sheet else UTC)
+    at = parse_datetime(text, timezone.get_default_timezone() if is_of_a_sheet else UTC)
     if at is None:
         raise ValueError(text)
     return at.astimezone(UTC)
@@ -66,7 +66,7 @@ NO: Final = frozenset({"false", "no", "n", "f", "0", "off", "否", "無", "未",
 SEVERITY: Final = ("active", "pending", "paused", "unsubscribed", "manual", "bounced", "complained", "erased")
 MUST_NOT_BE_MAILED: Final = frozenset({"bounced", "complained", "manual", "erased"})
 
-# Further words of suppression lists; “soft” and the like may be mailed.
+# Further words of suppression lists; a "soft" bounce gives "pending", which LISTED_AS makes "active".
 REASONS: Final = {
     "bounced": _words(
         "bounce, bounces, hard, hardbounce, permanent, general, noemail, onaccountsuppressionlist, badmailbox",
@@ -77,19 +77,19 @@ REASONS: Final = {
     "pending": _words("soft, softbounce, softbounced, transient, temporary, deferred, undetermined"),
 }
 REASON_OF: Final = {word: reason for reason, words in REASONS.items() for word in words}
-# What another state makes of an address in a suppression list.
+# In a suppression list these states become:
 LISTED_AS: Final = {"unsubscribed": "manual", "erased": "manual", "pending": "active", "paused": "active"}
 
-type ReadState = Callable[[str], str | None]  # from a cell that is not empty to a state, None if it says none
+type StateParser = Callable[[str], str | None]  # from a cell that is not empty to a state, None if it says none
 
 
 class RowError(ValueError):
     """One row cannot be read; the message says why."""
 
 
-def readers_of(columns: ColumnMapping) -> dict[str, ReadState]:
-    """Functions from a cell to a state. They raise RowError for an unknown word, but in a suppression list."""
-    found: dict[str, ReadState] = {
+def state_parsers_of(columns: ColumnMapping) -> dict[str, StateParser]:
+    """Functions from a cell to a state. An unknown word raises RowError; in a suppression list it gives None."""
+    found: dict[str, StateParser] = {
         "state": partial(_known_state, columns.export_format, columns.is_suppression_list),
         "left_at": lambda word: None if word.startswith(NULL_DATES) else "unsubscribed",
         "cleaned_at": lambda word: None if word.startswith(NULL_DATES) else "bounced",
@@ -97,7 +97,7 @@ def readers_of(columns: ColumnMapping) -> dict[str, ReadState]:
         "wants_mail": partial(_state_by_wish, False),
         "refuses_mail": partial(_state_by_wish, True),
     }
-    return {field: partial(_lenient, read) for field, read in found.items()} if columns.is_suppression_list else found
+    return {field: partial(_lenient, parse) for field, parse in found.items()} if columns.is_suppression_list else found
 
 
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
@@ -119,9 +119,9 @@ def _state_by_wish(refusal: bool, word: str) -> str:
     return "unsubscribed" if wish is refusal else "active"
 
 
-def _lenient(read: ReadState, word: str) -> str | None:
+def _lenient(parse: StateParser, word: str) -> str | None:
     try:
-        return read(word)
+        return parse(word)
     except RowError:
         return None
 
@@ -129,7 +129,7 @@ def _lenient(read: ReadState, word: str) -> str | None:
 FORMULA_ESCAPES = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet from computing a cell
 NAME_LENGTH_MAX = 80  # characters; the field of Subscriber
 CELL_LENGTH_MAX = 500  # characters of a cell that are read; the longest that means anything is an address
-SHORTEST_TIME = 5  # characters; a shorter word is a yes or a no
+YES_NO_LENGTH_MAX = 5  # characters; only a longer word is read as a time
 EMPTY_CELLS = ("", "{}", "[]", "null")  # how programs write that there is nothing in a column of many things
 
 type Rejected = Callable[[int, str], None]  # called with the line and the reason of each row that was not taken
@@ -157,13 +157,13 @@ class ReaderRow:
     note: str = ""
 
 
-class RowReader:
+class RowParser:
     """Reads the lines of one table. width: how many columns the heading names."""
 
     def __init__(self, columns: ColumnMapping, width: int) -> None:
         self._width, self._columns = width, columns
-        readers = readers_of(columns)
-        self._states = [(place, readers[field]) for field in readers for place in columns.positions.get(field, ())]
+        parsers = state_parsers_of(columns)
+        self._state_columns = [(at, parsers[field]) for field in parsers for at in columns.positions.get(field, ())]
         self._kept = [(place, one_line(name)) for place, name in columns.note_columns.items()]
         self._get = {field: _getter(columns.positions.get(field, [])) for field in COLUMN_NAMES}
 
@@ -200,7 +200,7 @@ class RowReader:
 
     def _state(self, cells: list[str]) -> str:
         """The state that keeps the most mail away, of all that the columns of a row say about it."""
-        found = [read(word) for place, read in self._states if cells[place] and (word := _cell(cells[place]))]
+        found = [parse(word) for place, parse in self._state_columns if cells[place] and (word := _cell(cells[place]))]
         states, columns = [state for state in found if state], self._columns
         if columns.is_suppression_list:
             gravest = max(states, key=SEVERITY.index, default=columns.default_state)
@@ -217,22 +217,22 @@ class RowReader:
         return one_line(name)[:NAME_LENGTH_MAX] if name else ""
 
     def _note(self, cells: list[str]) -> str:
-        """The note of a row, and the cells that are kept to be read, each behind the name of its column."""
+        """The note of a row, then the cells of the columns kept as notes, each as "column: cell"."""
         kept = ((name, _cell(cells[place])) for place, name in self._kept)
         parts = [f"{name}: {cell}" if name else cell for name, cell in kept if cell not in EMPTY_CELLS]
         parts.insert(0, self._get["note"](cells))
         return without_control_characters("\n".join(filter(None, parts)))
 
-    def _time(self, cells: list[str], at: str, wish: str, *, is_needed: bool) -> datetime | None:
-        """The time that a row says, or the one that stands where a yes could."""
+    def _time(self, cells: list[str], time_field: str, wish_field: str, *, is_needed: bool) -> datetime | None:
+        """The time in the column `time_field`, or else the time in the yes-or-no column `wish_field`."""
         try:
-            if text := self._get[at](cells):
+            if text := self._get[time_field](cells):
                 return _moment_or_error(text)
         except RowError:
             if is_needed:
                 raise
         with suppress(ValueError):
-            if len(word := self._get[wish](cells)) > SHORTEST_TIME:
+            if len(word := self._get[wish_field](cells)) > YES_NO_LENGTH_MAX:
                 return parse_time(word)
         return None
 

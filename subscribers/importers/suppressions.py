@@ -34,7 +34,7 @@ def suppress(
         counts["readers"] = Subscriber.objects.filter(address_hash__in=hashes, state__in=READING).count()
         if not dry_run:
             gone = [make_departure(DepartureKind(one.reason), one.address_hash, at=now) for one in new]
-            departures.write_departures(gone)
+            departures.append_to_file(gone)
             Suppression.objects.bulk_create(new, ignore_conflicts=True)
     return counts + Counter(known=len(known), suppressed=len(new))
 

@@ -88,7 +88,7 @@ def _set_email(subscriber: Subscriber, email: str, now: datetime, how: ConsentDe
     if known_as != subscriber.address_hash:
         Consent.objects.add(subscriber, Consent.Kind.MOVED, how, now)
         moved = make_departure(DepartureKind.MOVED, subscriber.address_hash, at=now, heir=known_as)
-        departures.write_departures([moved, make_departure(DepartureKind.RETURNED, known_as, at=now)])
+        departures.append_to_file([moved, make_departure(DepartureKind.RETURNED, known_as, at=now)])
     if other:  # pending or unsubscribed: this confirmation is newer
         Consent.objects.take_over(subscriber, other)
         other.notes.update(subscriber=subscriber)

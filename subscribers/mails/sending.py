@@ -105,9 +105,9 @@ class ReaderMailQueue[Row: Model](QueuedMail[Row]):
         return asked_at or now
 
     def retry(self, row: Row, failure: SendFailure, now: datetime) -> Retry:
-        """If the server is unreachable, wait as long as the mail has waited so far; that is no try.
+        """If the server is unreachable, wait as long again as the mail has waited, between BACKOFF_MIN and BACKOFF_MAX.
 
-        A temporarily refused address is retried with exponential backoff.
+        That does not count as a try. A temporarily refused address is retried with exponential backoff.
         """
         tries, waited = getattr(row, self.tries_column), now - self.requested_at(row, now)
         match failure:
@@ -142,7 +142,7 @@ REQUESTS_PER_RUN = 500
 
 
 def queue_requested_links(now: datetime) -> None:
-    """Queue links for the requested addresses of readers; drop the other requests."""
+    """Queue a link for each request whose address is a reader's; delete all the requests."""
     for request in LinkWish.objects.order_by("pk")[:REQUESTS_PER_RUN]:
         with transaction.atomic():
             if not LinkWish.objects.filter(pk=request.pk).delete()[0]:

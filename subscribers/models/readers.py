@@ -61,9 +61,9 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         return self.filter(_awake(now), ~Exists(suppressed))
 
     def with_suppressions(self) -> "SubscriberQuerySet":
-        """Annotate `barred`: why the address is suppressed, or None."""
+        """Annotate `suppression_reason`: why the address is suppressed, or None."""
         suppressions = Suppression.objects.filter(address_hash=OuterRef("address_hash")).order_by()
-        return self.annotate(barred=Subquery(suppressions.values("reason")))
+        return self.annotate(suppression_reason=Subquery(suppressions.values("reason")))
 
     def for_listing(self) -> "SubscriberQuerySet":
         """`with_suppressions`, with prefetched tags in their order."""
@@ -107,7 +107,7 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         )
         self.delete_pending(left)
         Consent.objects.add_all(rows, Consent.Kind.WITHDREW, how, at)
-        departures.write_departures(make_departure(DepartureKind.LEFT, known_as, at=at) for _pk, known_as in rows)
+        departures.append_to_file(make_departure(DepartureKind.LEFT, known_as, at=at) for _pk, known_as in rows)
         return left
 
     def delete_pending(self, left: Collection[int]) -> None:
@@ -280,7 +280,7 @@ class Subscriber(ReaderLinks):
                 self._record(Consent.Kind.CONFIRMED, how, now)
                 lifted, _models = Suppression.objects.ended_by_consent().filter(address_hash=self.address_hash).delete()
                 if lifted:
-                    departures.write_departures([make_departure(DepartureKind.LIFTED, self.address_hash, at=now)])
+                    departures.append_to_file([make_departure(DepartureKind.LIFTED, self.address_hash, at=now)])
                 Invitation.objects.settle(self.pk, is_new=not was_reader and not lifted)
         return confirmed
 
@@ -319,7 +319,7 @@ class Subscriber(ReaderLinks):
     def suppress(self, reason: str, note: str = "") -> bool:
         """Suppress the address; an earlier reason stays."""
         with transaction.atomic():
-            departures.write_departures([make_departure(DepartureKind(reason), self.address_hash)])
+            departures.append_to_file([make_departure(DepartureKind(reason), self.address_hash)])
             _barred, is_new = Suppression.objects.get_or_create(
                 address_hash=self.address_hash, defaults={"email": self.email, "reason": reason, "note": note}
             )
@@ -333,7 +333,7 @@ class Subscriber(ReaderLinks):
     def erase(self) -> None:
         """Delete the reader with all records; a suppression by hash stays, so that no import brings them back."""
         with transaction.atomic():
-            departures.write_departures([make_departure(DepartureKind.ERASED, self.address_hash)])
+            departures.append_to_file([make_departure(DepartureKind.ERASED, self.address_hash)])
             Suppression.objects.update_or_create(
                 address_hash=self.address_hash, defaults={"email": "", "note": "", "reason": Suppression.Reason.ERASED}
             )
@@ -356,4 +356,4 @@ class Subscriber(ReaderLinks):
         """Append to the consent record, and before the commit to the departures file."""
         Consent.objects.add(self, kind, how, now)
         if kind in {Consent.Kind.CONFIRMED, Consent.Kind.CAME_BACK}:
-            departures.write_departures([make_departure(DepartureKind.RETURNED, self.address_hash, at=now)])
+            departures.append_to_file([make_departure(DepartureKind.RETURNED, self.address_hash, at=now)])

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from newsletter.limits.public_views import private_form, private_post, private_view, too_many_requests
-from newsletter.limits.rate_limits import is_over_limit
+from newsletter.limits.rate_limits import count_and_check_limit
 from newsletter.page_cache.pages import cached_page
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
@@ -112,7 +112,7 @@ def _preferences_page(
     return render(request, "subscribers/preferences.html", context, status=422 if pause_form else 200)
 
 
-SHOWN_MAX = 30  # lines of a chapter; downloads have all
+SHOWN_MAX = 30  # lines shown of each chapter of the reader's data; downloads have all
 ADDRESS_CHANGES_PER_DAY = 5  # change mails per reader, and per new address
 
 
@@ -132,7 +132,7 @@ def own_data_page(request: HttpRequest, subscriber: Subscriber, token: str) -> H
 @private_post
 @by_fresh_token
 def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
-    """Request a change of address; the response does not depend on the new address."""
+    """Request a change of address; the response does not reveal whether a mail is sent to the new address."""
     if not subscriber.is_reader:
         return closed_page(request, "spent", status=410)
     form = AddressForm(request.POST, subscriber=subscriber)
@@ -142,7 +142,7 @@ def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> 
         return ask_about_address(request, form)
     email = form.cleaned_data["email"]
     for whom in (str(subscriber.pk), address_hash(email)):
-        if is_over_limit("address-change", whom, limit=ADDRESS_CHANGES_PER_DAY, seconds=DAY):
+        if count_and_check_limit("address-change", whom, limit=ADDRESS_CHANGES_PER_DAY, seconds=DAY):
             return too_many_requests(request, seconds=DAY)
     if address_change.request_change(subscriber, email, timezone.now()):
         enqueue_on_commit(tasks.send_confirmations)
@@ -155,7 +155,7 @@ def how_heard(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpR
     """Store the optional answer to how a new reader heard of the newsletter."""
     if not subscriber.is_reader or not Publication.objects.current().asks_heard:
         return invalid_link(request, token, "mine")
-    if is_over_limit("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
+    if count_and_check_limit("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
         return too_many_requests(request, seconds=DAY)
     Sentence.objects.store(subscriber, Sentence.Kind.HEARD, request.POST.get("sentence", ""), timezone.now())
     return confirmed_page(request, subscriber, is_said=True)
@@ -183,7 +183,7 @@ def _mine_page(
         "address_form": address_form or AddressForm(subscriber=subscriber),
         "chapters": own_data.all_chapters(subscriber, token),
         "shown_max": SHOWN_MAX,
-        "has_name": _shows_name(subscriber),
+        "shows_name": _shows_name(subscriber),
         "invites": Publication.objects.current().invites,
         "invited": own_data.invited_count(subscriber),
         "waits_for": subscriber.address_changes.waiting(timezone.now()).first(),
@@ -255,13 +255,13 @@ def erase(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
     if is_ticked:
         reader.erase()
         return closed_page(request, "erased now", status=200)
-    context = {"subscriber": reader, "token": token, "is_asked": request.method == "POST"}
+    context = {"subscriber": reader, "token": token, "is_tick_missing": request.method == "POST"}
     return render(request, "subscribers/erase.html", context, status=422 if request.method == "POST" else 200)
 
 
 @cached_page()
 @require_safe
 def privacy_page(request: HttpRequest) -> HttpResponse:
-    notices = privacy.privacy_notice(privacy.NoticeFacts.now())
-    context = {"notices": notices, "version": privacy.notice_version(privacy.notice_text())}
+    sections = privacy.notice_sections(privacy.NoticeFacts.now())
+    context = {"sections": sections, "version": privacy.notice_version(privacy.notice_text())}
     return render(request, "subscribers/privacy.html", context)

@@ -28,7 +28,7 @@ from newsletter.limits.public_views import (
     same_origin,
     too_many_requests,
 )
-from newsletter.limits.rate_limits import is_over_limit, retry_after_seconds
+from newsletter.limits.rate_limits import count_and_check_limit, retry_after_seconds
 from newsletter.mail import tokens
 from newsletter.mail.views import is_trial_user
 from newsletter.page_cache.pages import cached_page
@@ -278,7 +278,7 @@ def leaving_reason(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.for_token(token, "unsubscribe")
     if subscriber is None or subscriber.state != Subscriber.State.UNSUBSCRIBED:
         return invalid_link(request, token, "unsubscribe")
-    if is_over_limit("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
+    if count_and_check_limit("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
         return too_many_requests(request, seconds=DAY)
     is_said = Sentence.objects.store(subscriber, Sentence.Kind.LEFT, request.POST.get("sentence", ""), timezone.now())
     return left_page(request, subscriber, is_said=is_said, undo=request.POST.get("undo", ""))

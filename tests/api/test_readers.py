@@ -401,7 +401,7 @@ def test_what_a_server_or_a_reader_said_no_program_takes_back(owner, reason):
 
     assert (answer.status_code, answer.json()["detail"]) == (
         409,
-        "This ends by a new confirmation of the reader alone.",
+        "Only a new confirmation by the reader ends this.",
     )
     assert Suppression.objects.exists()
 

@@ -14,8 +14,8 @@ from newsletter.limits.circuit_breaker import OPEN_SECONDS
 from newsletter.limits.client_ip import client_address, client_network
 from newsletter.limits.rate_limits import (
     CIRCUIT,
+    count_and_check_limit,
     has_reached_limit,
-    is_over_limit,
     retry_after_seconds,
     window_has_reached,
 )
@@ -73,26 +73,26 @@ def test_a_household_counts_as_one(given, counted):
 
 
 def test_the_knock_after_the_last_is_over():
-    knocks = [is_over_limit("door", "10.0.0.1", limit=3, seconds=60) for _knock in range(5)]
+    knocks = [count_and_check_limit("door", "10.0.0.1", limit=3, seconds=60) for _knock in range(5)]
 
     assert knocks == [False, False, False, True, True]
 
 
 def test_doors_and_visitors_are_counted_apart():
-    is_over_limit("door", "10.0.0.1", limit=1, seconds=60)
+    count_and_check_limit("door", "10.0.0.1", limit=1, seconds=60)
 
-    assert not is_over_limit("door", "10.0.0.2", limit=1, seconds=60)
-    assert not is_over_limit("other", "10.0.0.1", limit=1, seconds=60)
-    assert is_over_limit("door", "10.0.0.1", limit=1, seconds=60)
+    assert not count_and_check_limit("door", "10.0.0.2", limit=1, seconds=60)
+    assert not count_and_check_limit("other", "10.0.0.1", limit=1, seconds=60)
+    assert count_and_check_limit("door", "10.0.0.1", limit=1, seconds=60)
 
 
 def test_the_window_opens_with_the_first_knock_and_closes():
     with time_machine.travel("2026-11-24T08:00:00Z", tick=False) as clock:
-        is_over_limit("door", "", limit=1, seconds=60)
+        count_and_check_limit("door", "", limit=1, seconds=60)
         clock.shift(timedelta(seconds=59))
-        inside = is_over_limit("door", "", limit=1, seconds=60)
+        inside = count_and_check_limit("door", "", limit=1, seconds=60)
         clock.shift(timedelta(seconds=2))
-        after = is_over_limit("door", "", limit=1, seconds=60)
+        after = count_and_check_limit("door", "", limit=1, seconds=60)
 
     assert (inside, after) == (True, False)
 
@@ -101,7 +101,7 @@ def test_no_address_stands_in_the_cache(monkeypatch):
     names = []
     monkeypatch.setattr(cache, "add", lambda name, value, seconds: names.append(name) or True)
 
-    is_over_limit("door", "reader@example.org", limit=1, seconds=60)
+    count_and_check_limit("door", "reader@example.org", limit=1, seconds=60)
 
     assert names[0].startswith("limit:door:")
     assert "reader" not in names[0]
@@ -141,12 +141,12 @@ FAULTS = [full, read_only, silent, away]
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", FAULTS)
 def test_while_redis_fails_each_process_counts_for_itself(counted_in_redis, fault, caplog):
-    assert not is_over_limit("door", "10.0.0.1", limit=2, seconds=60)
+    assert not count_and_check_limit("door", "10.0.0.1", limit=2, seconds=60)
     fault(counted_in_redis)
     began = time.monotonic()
 
-    knocks = [is_over_limit("door", "10.0.0.2", limit=3, seconds=60) for _knock in range(5)]
-    others = [is_over_limit("door", f"10.0.1.{number}", limit=1, seconds=60) for number in range(50)]
+    knocks = [count_and_check_limit("door", "10.0.0.2", limit=3, seconds=60) for _knock in range(5)]
+    others = [count_and_check_limit("door", f"10.0.1.{number}", limit=1, seconds=60) for number in range(50)]
 
     assert knocks == [False, False, False, True, True]
     assert others == [False] * 50
@@ -163,20 +163,20 @@ def test_while_redis_fails_each_process_counts_for_itself(counted_in_redis, faul
 def test_what_a_process_counted_by_itself_counts_on_when_redis_is_back(counted_in_redis):
     counted_in_redis.fill()
     for _knock in range(3):
-        is_over_limit("door", "10.0.0.1", limit=3, seconds=60)
+        count_and_check_limit("door", "10.0.0.1", limit=3, seconds=60)
     counted_in_redis.mend()
     caches["spare"].delete(f"away:{CIRCUIT}")
 
     assert has_reached_limit("door", "10.0.0.1", limit=3)
-    assert is_over_limit("door", "10.0.0.1", limit=3, seconds=60)
-    assert not is_over_limit("door", "10.0.0.1", limit=5, seconds=60), "two of Redis, three of its own"
-    assert is_over_limit("door", "10.0.0.1", limit=5, seconds=60), "three of Redis, three of its own"
+    assert count_and_check_limit("door", "10.0.0.1", limit=3, seconds=60)
+    assert not count_and_check_limit("door", "10.0.0.1", limit=5, seconds=60), "two of Redis, three of its own"
+    assert count_and_check_limit("door", "10.0.0.1", limit=5, seconds=60), "three of Redis, three of its own"
 
 
 @pytest.mark.servers
 @pytest.mark.exhaustive
 def test_processes_count_together_in_redis(counted_in_redis):
-    is_over_limit("door", "10.0.0.1", limit=2, seconds=60)
+    count_and_check_limit("door", "10.0.0.1", limit=2, seconds=60)
     caches["spare"].clear()
 
     assert has_reached_limit("door", "10.0.0.1", limit=1)
@@ -191,14 +191,14 @@ def test_what_a_process_counts_by_itself_is_bounded(settings, monkeypatch):
         raise RedisGone
 
     monkeypatch.setattr(cache, "add", gone)
-    is_over_limit("busy", "", limit=9, seconds=60)
+    count_and_check_limit("busy", "", limit=9, seconds=60)
     for number in range(11_000):
-        is_over_limit("door", str(number), limit=1, seconds=60)
+        count_and_check_limit("door", str(number), limit=1, seconds=60)
         if number % 1000 == 0:
-            is_over_limit("busy", "", limit=9, seconds=60)
+            count_and_check_limit("busy", "", limit=9, seconds=60)
 
     assert len(caches["spare"]._cache) <= 10_000
-    assert is_over_limit("busy", "", limit=9, seconds=60), "what is knocked at often is not what is forgotten"
+    assert count_and_check_limit("busy", "", limit=9, seconds=60), "what is knocked at often is not what is forgotten"
 
 
 def test_redis_is_asked_again_after_some_seconds_and_the_log_says_so_once_a_minute(monkeypatch, caplog):
@@ -211,8 +211,8 @@ def test_redis_is_asked_again_after_some_seconds_and_the_log_says_so_once_a_minu
     monkeypatch.setattr(cache, "add", gone)
     with time_machine.travel("2026-11-24T08:00:00Z", tick=False) as clock:
         for _second in range(70):
-            is_over_limit("door", "", limit=1000, seconds=600)
-            is_over_limit("door", "", limit=1000, seconds=600)
+            count_and_check_limit("door", "", limit=1000, seconds=600)
+            count_and_check_limit("door", "", limit=1000, seconds=600)
             clock.shift(timedelta(seconds=1))
 
     assert len(asked) == 70 // OPEN_SECONDS

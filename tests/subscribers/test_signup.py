@@ -89,7 +89,7 @@ def test_who_has_left_invites_nobody_any_more():
     reader = make_subscriber()
     reader.unsubscribe(NOW)
 
-    sign_up("friend@example.org", FORM, NOW, who=SignupDetails(by=reader))
+    sign_up("friend@example.org", FORM, NOW, who=SignupDetails(inviter=reader))
 
     assert not Invitation.objects.exists()
 

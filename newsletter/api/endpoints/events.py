@@ -21,10 +21,10 @@ Kind = Literal[
 
 
 class EventOut(Schema):
-    """kind: in Anymail's names. verdict: what one that came back says of its address: hard, soft or policy.
+    """kind: in Anymail's names. verdict: of a bounce, what it means for the address: hard, soft or policy; else empty.
 
-    reader: their number, if they are known still. words: the server's own, without addresses. at: when it happened;
-    told_at: when we were told.
+    reader: the reader's id, if not erased. words: the server's reply, without addresses. source: "mail" or the
+    provider. domain: the receiver's, for bounces only. at: when it happened; told_at: when it was reported.
     """
 
     id: int
@@ -40,7 +40,7 @@ class EventOut(Schema):
 
 
 class EventQuery(PageQuery):
-    """since: what we were told from then on. A page that has fewer than `limit` may be followed by others."""
+    """since: reported then or later. A page with fewer than `limit` events may be followed by others."""
 
     kind: Kind | None = None
     since: AwareTime | None = None
@@ -50,7 +50,7 @@ class EventQuery(PageQuery):
     "/events", scope="events:read", permissions=(*VIEW_PERMISSIONS, "delivery.view_mailing"), returns=PageOf[EventOut]
 )
 def list_events(request: ApiRequest, wanted: Query[EventQuery]) -> ApiResponse:
-    """A page of events, those that we were told last first."""
+    """A page of events, the most recently reported first."""
     rows, following = _page(wanted)
     return page_response(_to_json(rows), following)
 

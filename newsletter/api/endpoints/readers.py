@@ -80,8 +80,8 @@ def _to_json(reader: Any) -> dict[str, Any]:
     return to_dict(
         ReaderOut,
         reader,
-        state="suppressed" if reader.barred else reader.state,
-        suppressed=reader.barred,
+        state="suppressed" if reader.suppression_reason else reader.state,
+        suppressed=reader.suppression_reason,
         tags=[one.tag.name for one in reader.taggings.all()],
         paused_until=reader.paused_until if is_paused else None,
     )

@@ -1,4 +1,4 @@
-"""Addresses that must not be mailed: those that came by themselves, and those put in by hand."""
+"""Addresses that must not be mailed: bounced, complained or erased, and those suppressed by hand."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -90,11 +90,11 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> ApiResponse:
     status=204,
 )
 def lift_suppression(request: ApiRequest, number: PathId) -> HttpResponse:
-    """Let an address be mailed again that was suppressed by hand. What it says of its reader's options stands."""
+    """Let an address be mailed again that was suppressed by hand. Its reader's state stays as it is."""
     found = get_object_or_404(Suppression, pk=number)
     check_if_match(request, etag_of(_to_json(found)))
     if not author_actions.can_lift(found):
-        raise Problem("conflict", _("This ends by a new confirmation of the reader alone."))
+        raise Problem("conflict", _("Only a new confirmation by the reader ends this."))
     author_actions.record_lifting([found])
     found.delete()
     return HttpResponse(status=204)

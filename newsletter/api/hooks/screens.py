@@ -64,7 +64,7 @@ class HookForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]  # gen
 
 
 CALLS_SHOWN = 50
-NEW_HOOK_SESSION_KEY = "webhook_secret"  # the hook whose secret is shown once
+SHOWN_HOOK_SESSION_KEY = "webhook_secret"  # the hook whose secret its page shows, once
 DOT_CLASSES = {Call.State.SENT: "good", Call.State.FAILED: "bad", Call.State.HELD: "warn"}
 
 
@@ -120,7 +120,7 @@ def _hook_form(request: HttpRequest, hook: Hook, now: datetime) -> HttpResponse:
         action = Change.Action.ADDED if is_new else Change.Action.CHANGED
         Change.objects.log(action, [hook], {"fields": [] if is_new else form.changed_data})
         if is_new:
-            request.session[NEW_HOOK_SESSION_KEY] = hook.pk
+            request.session[SHOWN_HOOK_SESSION_KEY] = hook.pk
         return redirect("admin:webhook", hook.pk)
     title = gettext("New webhook") if is_new else gettext("Change %s") % hook.host
     context = {"form": form, "hook": None if is_new else hook}
@@ -132,16 +132,16 @@ def webhook(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
     now = timezone.now()
     calls = sorted(_newest_calls(hook, CALLS_SHOWN), key=lambda call: call.pk, reverse=True)[:CALLS_SHOWN]
-    is_new = request.session.get(NEW_HOOK_SESSION_KEY) == hook.pk
-    if is_new:
-        del request.session[NEW_HOOK_SESSION_KEY]
+    shows_secret = request.session.get(SHOWN_HOOK_SESSION_KEY) == hook.pk
+    if shows_secret:
+        del request.session[SHOWN_HOOK_SESSION_KEY]
     context = {
         "hook": hook,
         "state": hook_state(hook),
         "events": [event.get_event_display() for event in hook.events.all()],
         "calls": [(call, DOT_CLASSES.get(Call.State(call.state), "warn")) for call in calls],
         "waiting": hook.calls.waiting().count(),
-        "secret": hook.secret if is_new else "",
+        "secret": hook.secret if shows_secret else "",
         "is_replaced": len(hook.keys(now)) > 1,
         "old_for": OLD_SECRET_FOR.days * 24,
         "since": f"{timezone.localtime(now - timedelta(days=1), _zone()):%Y-%m-%dT%H:%M}",
@@ -161,7 +161,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
         return _page(request, "delete", gettext("Delete %s?") % hook.host, {"hook": hook})
     Change.objects.log(Change.Action.DELETED, [hook])
     hook.delete()
-    messages.success(request, gettext("%s is told nothing any more.") % hook.host)
+    messages.success(request, gettext("Nothing is sent to %s any more.") % hook.host)
     return redirect("admin:webhooks")
 
 
@@ -170,7 +170,7 @@ def rotate(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
     permissions.require_fresh_proof(request)
     hook.rotate(timezone.now())
-    request.session[NEW_HOOK_SESSION_KEY] = hook.pk
+    request.session[SHOWN_HOOK_SESSION_KEY] = hook.pk
     return redirect("admin:webhook", pk)
 
 
@@ -194,7 +194,7 @@ def _send_test(request: HttpRequest, hook: Hook, now: datetime) -> None:
 
 def _switch_on(request: HttpRequest, hook: Hook, now: datetime) -> None:
     hook.switch_on(now)
-    messages.success(request, gettext("It is on: what waits is sent now. What happened while it was off is not told."))
+    messages.success(request, gettext("It is on: what waits is sent now. What happened while it was off is not sent."))
 
 
 def _switch_off(request: HttpRequest, hook: Hook, now: datetime) -> None:

@@ -37,7 +37,7 @@ FUNCTION_PREFIX = "hooks_record"
 
 @dataclass(frozen=True)
 class FactTable:
-    """A table with a trigger. Its fields are SQL about the new row `n`; event: "NULL" for none.
+    """A table with a trigger. Its fields are SQL about the new row `n`; event: NULL for rows without one.
 
     verb: INSERT, or UPDATE of `column`, compared with the old row `o`.
     """
@@ -69,7 +69,7 @@ def fact_tables(vendor: str) -> list[FactTable]:
     barred = FactTable(
         suppressions, f"'{HookEventType.SUPPRESSED.value}'", reader, at="n.created_at", detail="n.reason"
     )
-    # When two readers are merged, copied consents are older than the MOVED line before them: no new events.
+    # Merging two readers first adds a MOVED consent, then copies the other's older ones: those are no new events.
     is_new = (
         f"NOT EXISTS (SELECT 1 FROM {consents} m WHERE m.subscriber_id = n.subscriber_id"  # noqa: S608  # nosec B608  # the same
         f" AND m.kind = '{Consent.Kind.MOVED.value}' AND m.at > n.at)"
@@ -138,7 +138,7 @@ def _create_postgresql_trigger(cursor: CursorWrapper, source: FactTable) -> None
 
 
 def _insert_statement(source: FactTable, rows: str, message_id: str) -> str:
-    """The statement that writes a call for each subscribed hook. `rows` are called n."""
+    """SQL that writes a call for each subscribed hook. rows: start of FROM, with the new rows as n; "" in SQLite."""
     calls, hooks, subscriptions = (model._meta.db_table for model in (Call, Hook, HookEvent))
     return (
         f"INSERT INTO {calls} (hook_id, event, about, detail, at, message_id)"  # noqa: S608  # nosec B608  # our own names

@@ -18,7 +18,7 @@ from newsletter.issues import schedule
 from newsletter.issues.models import Shift
 from newsletter.mail import tokens
 from newsletter.publication.changes import Change
-from newsletter.publication.models import CACHE_KEY, Publication
+from newsletter.publication.models import PUBLICATION_CACHE_KEY, Publication
 
 LINE_BYTES_MAX = 75  # section 3.1
 EVENT_DURATION = timedelta(minutes=30)  # for display, not how long sending takes
@@ -96,7 +96,7 @@ def renew_calendar_url(publication: Publication, now: datetime) -> None:
     with transaction.atomic():
         publication.save(update_fields=["calendar_salt", "updated_at"])
         Change.objects.log(Change.Action.CHANGED, [publication], {"fields": ["calendar_salt"]}, at=now)
-    caches["pages"].delete(CACHE_KEY)
+    caches["pages"].delete(PUBLICATION_CACHE_KEY)
 
 
 def calendar_bytes(publication: Publication, now: datetime) -> bytes:

@@ -328,5 +328,5 @@ def _lift_suppressions(readers: list[Subscriber]) -> None:
     hashes = [reader.address_hash for reader in readers]
     lifted = Suppression.objects.filter(reason=Suppression.Reason.BOUNCED, address_hash__in=hashes)
     lifted_hashes = lifted.values_list("address_hash", flat=True)
-    departures.write_departures([make_departure(DepartureKind.LIFTED, one) for one in lifted_hashes])
+    departures.append_to_file([make_departure(DepartureKind.LIFTED, one) for one in lifted_hashes])
     lifted.delete()

@@ -165,7 +165,7 @@ def tracking(request: HttpRequest, provider: str) -> HttpResponse:
 def _reject(request: HttpRequest, provider: str, status: int, missing: str) -> HttpResponse:
     """Reject an unauthenticated request. 401 includes the challenge that Amazon needs before it sends a password."""
     network = client_ip.client_network(client_ip.client_address(request))
-    if rate_limits.is_over_limit("webhooks", network, limit=REFUSED_MAX, seconds=REFUSED_SECONDS):
+    if rate_limits.count_and_check_limit("webhooks", network, limit=REFUSED_MAX, seconds=REFUSED_SECONDS):
         status = 429
     else:
         log.warning("A request to the webhook of %s did not have %s.", provider, missing)

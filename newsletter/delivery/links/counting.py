@@ -115,7 +115,7 @@ def count_visit(link_id: int, request: HttpRequest, now: datetime) -> None:
     try:
         if not Publication.objects.current().counts_links:
             return
-        if rate_limits.is_over_limit("followed", network, limit=CLICK_LIMIT, seconds=CLICK_WINDOW_SECONDS):
+        if rate_limits.count_and_check_limit("followed", network, limit=CLICK_LIMIT, seconds=CLICK_WINDOW_SECONDS):
             return
         day = _local_day(now)
         who, network_hash = (_salted_hash(day, text) for text in (f"{network} {program}", network))
@@ -179,7 +179,7 @@ def _aggregate_day(mailing: Mailing, day: date) -> None:
 
 
 ENCODED_CHAR_BYTES_MAX = 12  # bytes of a percent-encoded character at most
-INVALID_TOKEN_LIMIT, INVALID_TOKEN_SECONDS = 60, 600  # from one network
+INVALID_TOKENS_MAX, INVALID_TOKEN_SECONDS = 60, 600  # from one network
 
 
 @private_view
@@ -214,6 +214,6 @@ def _find_link(token: str) -> tuple[int, str] | None:
 def _not_found_page(request: HttpRequest) -> HttpResponse:
     network, publication = client_ip.client_network(client_ip.client_address(request)), Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        if rate_limits.is_over_limit("links", network, limit=INVALID_TOKEN_LIMIT, seconds=INVALID_TOKEN_SECONDS):
+        if rate_limits.count_and_check_limit("links", network, limit=INVALID_TOKENS_MAX, seconds=INVALID_TOKEN_SECONDS):
             return too_many_requests(request, seconds=INVALID_TOKEN_SECONDS)
         return render(request, "404.html", status=404)

@@ -19,7 +19,7 @@ from newsletter.delivery.readers.changes import versions
 from newsletter.issues.models import NUMBER_MAX, Issue
 from newsletter.issues.questions import voting_page
 from newsletter.limits.public_views import private_view, same_origin, too_many_requests
-from newsletter.limits.rate_limits import is_over_limit
+from newsletter.limits.rate_limits import count_and_check_limit
 from newsletter.page_cache.pages import cached_page
 from newsletter.publication import gifts
 from newsletter.publication.models import Publication
@@ -81,15 +81,15 @@ def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "
     issue = _issue_of_reader(reader, asked.get("issue", number)) if reader else None
     if reader is None or issue is None:
         return invalid_link(request, token, "feedback")
+    who = str(reader.pk)
     if answer.startswith(VOTE_PREFIX):
-        if request.method == "POST" and is_over_limit("vote", str(reader.pk), limit=ANSWERS_PER_DAY, seconds=DAY):
+        if request.method == "POST" and count_and_check_limit("vote", who, limit=ANSWERS_PER_DAY, seconds=DAY):
             return too_many_requests(request, seconds=DAY)
         return voting_page(request, issue, f"reader {reader.pk} {reader.token_salt}", answer.removeprefix(VOTE_PREFIX))
     answer = asked.get("answer", answer)
-    is_given = request.method == "POST" and answer in Feedback.Rating.values
-    is_said = False
+    is_given, is_said = request.method == "POST" and answer in Feedback.Rating.values, False
     if is_given:
-        if is_over_limit("sentence", str(reader.pk), limit=ANSWERS_PER_DAY, seconds=DAY):
+        if count_and_check_limit("sentence", who, limit=ANSWERS_PER_DAY, seconds=DAY):
             return too_many_requests(request, seconds=DAY)
         issue.feedback.give(reader, issue, answer, timezone.now())
         text = request.POST.get("sentence", "")
@@ -106,14 +106,14 @@ def gift(request: HttpRequest, token: str) -> HttpResponseBase:
     reader, publication = Subscriber.objects.for_token(token, "gift"), Publication.objects.current()
     if reader is None or not publication.gift:
         return invalid_link(request, token, "gift")
-    if is_over_limit("gift", str(reader.pk), limit=GIFTS_PER_DAY, seconds=DAY):
+    if count_and_check_limit("gift", str(reader.pk), limit=GIFTS_PER_DAY, seconds=DAY):
         return too_many_requests(request, seconds=DAY)
     name = str(publication.gift.name)
     try:
         file = media.open(name)
     except FileNotFoundError:
         raise Http404 from None
-    if request.method == "GET" and not is_over_limit("gift-counted", str(reader.pk), limit=1, seconds=DAY):
+    if request.method == "GET" and not count_and_check_limit("gift-counted", str(reader.pk), limit=1, seconds=DAY):
         Publication.objects.update(gift_count=F("gift_count") + 1)
     content_type = gifts.GIFT_TYPES[PurePath(name).suffix]
     return FileResponse(file, as_attachment=True, filename=publication.gift_name, content_type=content_type)

@@ -89,60 +89,59 @@ def fold_name(name: str) -> str:
     return nfkc(nfkc(name[:NAME_LENGTH_MAX]).casefold()).strip()
 
 
-def locked_seconds(request: HttpRequest | None, name: str | None) -> int:
+def locked_seconds(request: HttpRequest | None, username: str | None) -> int:
     """Seconds until another attempt is allowed, 0 if it is allowed now. Logs a refusal.
 
-    name: as typed; None where no name is asked for: such failures are counted by network alone.
+    username: as typed; None where no name is asked for: such failures are counted by network alone.
     """
     now = timezone.now()
-    shut = FailureCount.objects.filter(
-        who__in=_keys_to_count(request, name), failures__gte=FAILURES_MAX, closes_at__gt=now
-    )
+    keys = _keys_to_count(request, username)
+    shut = FailureCount.objects.filter(who__in=keys, failures__gte=FAILURES_MAX, closes_at__gt=now)
     closes_at = max(shut.values_list("closes_at", flat=True), default=now)
     if closes_at > now:
-        _log("refused", request, name, "limit")
+        _log("refused", request, username, "limit")
     return ceil((closes_at - now).total_seconds())
 
 
-def record_failure(request: HttpRequest | None, name: str | None, door: str) -> None:
-    """Count and log a failure. name: see `locked_seconds`. door: a fixed word for the log, such as "code"."""
-    for who in _keys_to_count(request, name):
+def record_failure(request: HttpRequest | None, username: str | None, door: str) -> None:
+    """Count and log a failure. username: see `locked_seconds`. door: a fixed word for the log, such as "code"."""
+    for who in _keys_to_count(request, username):
         _count(who, timezone.now())
-    _log("failed", request, name, door)
+    _log("failed", request, username, door)
 
 
 def check_limited[T](
-    request: HttpRequest | None, name: str | None, door: str, check: Callable[[], T | None]
+    request: HttpRequest | None, username: str | None, door: str, check: Callable[[], T | None]
 ) -> T | None:
     """Call `check` and return its result; None, without calling it, once the limit is reached.
 
-    A falsy result counts as a failure and is logged. name, door: see `record_failure`.
+    A falsy result counts as a failure and is logged. username, door: see `record_failure`.
     """
-    keys = _keys_to_count(request, name)
+    keys = _keys_to_count(request, username)
     if not _count_all(keys, timezone.now()):
-        _log("refused", request, name, door)
+        _log("refused", request, username, door)
         return None
     found = check()
     if found:
         _uncount(keys)
     else:
-        _log("failed", request, name, door)
+        _log("failed", request, username, door)
     return found
 
 
-def _keys_to_count(request: HttpRequest | None, name: str | None) -> list[str]:
+def _keys_to_count(request: HttpRequest | None, username: str | None) -> list[str]:
     """Keys to count under: a known browser of this name alone, else name and network."""
     network = client_ip.client_network(client_ip.client_address(request)) if request else ""
-    if name is None:
+    if username is None:
         return [keyed_digest("attempts", f"nameless {network}")]
     browser = known_browser(request) if request else None
-    if browser and fold_name(browser.username) == fold_name(name):
+    if browser and fold_name(browser.username) == fold_name(username):
         return [keyed_digest("attempts", f"browser {browser.id}")]
-    return [keyed_digest("attempts", f"network {network}"), _name_digest(name)]
+    return [keyed_digest("attempts", f"network {network}"), _name_digest(username)]
 
 
-def _name_digest(name: str) -> str:
-    return keyed_digest("attempts", f"name {fold_name(name)}")
+def _name_digest(username: str) -> str:
+    return keyed_digest("attempts", f"name {fold_name(username)}")
 
 
 def _count_all(keys: list[str], now: datetime) -> bool:
@@ -169,7 +168,8 @@ def _uncount(keys: list[str]) -> None:
     FailureCount.objects.filter(who__in=keys, failures__gt=0).update(failures=F("failures") - 1)
 
 
-def _log(what: str, request: HttpRequest | None, name: str | None, door: str) -> None:
+def _log(what: str, request: HttpRequest | None, username: str | None, door: str) -> None:
     """The line that fail2ban parses (docs/deploy.md). Contains nothing that a client typed."""
     address = (client_ip.client_address(request) if request else "") or "unknown"
-    log.warning("login %s from %s at %s, name %s", what, address, door, _name_digest(name)[:8] if name else "none")
+    who = _name_digest(username)[:8] if username else "none"
+    log.warning("login %s from %s at %s, name %s", what, address, door, who)

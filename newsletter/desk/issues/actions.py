@@ -104,7 +104,7 @@ def _reschedule(request: HttpRequest, found: Mailing, send_at: datetime) -> None
     moved = approving.reschedule(found, send_at=send_at, now=now, hold=_hold())
     found.refresh_from_db()
     if moved:
-        text = _("Moved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
+        text = _("Moved. The first mail leaves on %(time)s; cancel before then and nobody gets it.")
         messages.success(request, text % {"time": long_moment(found.send_at)})
     else:
         messages.warning(request, _too_late(found))
@@ -191,7 +191,7 @@ ACTIONS = {  # in button order; "cancel" always comes first
     "refreeze": Action(
         gettext_lazy("Use the current text"),
         (_State.SCHEDULED, _State.PAUSED),
-        lambda found, now, typed: approving.refreeze(found, now=now, acknowledged=typed.get("unshown", "")),
+        lambda found, now, typed: approving.refreeze(found, now=now, acknowledged=typed.get("acknowledged_digest", "")),
         lambda _found: _("The mailing carries the current text now."),
     ),
     "switch": Action(

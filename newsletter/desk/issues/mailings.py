@@ -49,7 +49,7 @@ RARE_ACTIONS = {"refreeze", "switch"}  # actions behind "More"
 
 @dataclass(frozen=True)
 class MailingFigure:
-    """name: the field of Counts. listed: the state under which its copies are listed."""
+    """name: the field of MailingCounts. listed: the state under which its copies are listed."""
 
     name: str
     label: Any
@@ -184,7 +184,7 @@ def _scheduled(mailing: Mailing, what: str, now: datetime, readers: int) -> Safe
         return format_html("{}", _("Its time has come: a worker begins within seconds."))
     wait = format_html('<span role="timer" data-countdown>{}</span>', wait_until(mailing.send_at, now))
     if not readers:
-        return format_html(_("{what} leaves in {wait}. A cancel now reaches nobody."), what=what, wait=wait)
+        return format_html(_("{what} leaves in {wait}. Cancel now and nobody gets it."), what=what, wait=wait)
     text = ngettext(
         "{what} leaves in {wait} to {readers} reader, and can still be cancelled.",
         "{what} leaves in {wait} to {readers} readers, and can still be cancelled.",

@@ -128,7 +128,7 @@ def _attempt(form: AcknowledgeLossesForm, approve: Callable[..., Mailing], now: 
     """If it fails, add an error to the form and return None."""
     hold = approving.hold_duration(Publication.objects.current())
     try:
-        return approve(now=now, hold=hold, acknowledged=form.cleaned_data["unshown"])
+        return approve(now=now, hold=hold, acknowledged=form.cleaned_data["acknowledged_digest"])
     except PlanningError as problem:
         form.add_error(None, str(problem))
         return None
@@ -139,7 +139,7 @@ def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResp
     facts = {"issue": mailing.issue, "time": long_moment(mailing.send_at)}
     if mailing.approved_at == now:
         wake_workers()
-        text = _("%(issue)s is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
+        text = _("%(issue)s is approved. The first mail leaves on %(time)s; cancel before then and nobody gets it.")
         messages.success(request, text % facts)
     elif request.method == "POST":
         text = _("%(issue)s was approved before, for %(time)s. Nothing was changed now.")
@@ -170,7 +170,7 @@ def _what_will_happen(
         "hold_minutes": publication.hold_minutes,
         "audience": audience,
         "number_typed_above": publication.number_typed_above,
-        "spread": warm_up_plan(publication, audience.readers, at),
+        "warm_up_plan": warm_up_plan(publication, audience.readers, at),
         "segments": segment_choices(),
         "segment": form.segment,
         "segment_in_words": segment_label(form.segment),
@@ -200,7 +200,7 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         "subject": subject_line(issue, Publication.objects.current(), is_correction=True),
         "count": count_copies(issue),
         "hold_minutes": Publication.objects.current().hold_minutes,
-        "obstacles": correction_obstacles(issue, "a note"),
+        "obstacles": correction_obstacles(issue, "a note"),  # a stand-in: one not typed yet is no obstacle
         **losses_context(lost),
     }
     return issue_page(request, "desk/correction.html", issue, context)
@@ -215,7 +215,7 @@ def _correction_approved(request: HttpRequest, mailing: Mailing, now: datetime) 
     """Go to the mailing's page; say whether it was this request that approved it."""
     if mailing.approved_at == now:
         wake_workers()
-        text = _("The correction is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
+        text = _("The correction is approved. It begins on %(time)s; cancel before then and nobody gets it.")
         messages.success(request, text % {"time": long_moment(mailing.send_at)})
     elif request.method == "POST":
         messages.warning(request, _("A mailing of this issue was approved before. Nothing was changed now."))

@@ -102,7 +102,7 @@ def _convert(found: PostImport, place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
 
     def progress(done: int, of: int) -> None:
-        found.hold(timezone.now(), cursor=done, total=of)
+        found.renew_lease(timezone.now(), cursor=done, total=of)
 
     zone = Publication.objects.current().zone
     converter_process.run_converter(path, place, zone=zone, site=found.site, fetch=found.fetches, progress=progress)

@@ -27,13 +27,13 @@ type BulkAction = Callable[[Collection[int], dict[str, Any], ActionContext], Res
 type Step = Callable[[datetime], bool]
 
 BULK_ACTIONS: dict[str, BulkAction] = {
-    Kind.TAG: lambda readers, options, occasion: author_actions.tag(readers, options["tag"], occasion),
-    Kind.UNTAG: lambda readers, options, occasion: author_actions.untag(readers, options["tag"], occasion),
-    Kind.PAUSE: lambda readers, options, occasion: author_actions.pause(
-        readers, datetime.fromisoformat(options["until"]), occasion
+    Kind.TAG: lambda readers, options, context: author_actions.tag(readers, options["tag"], context),
+    Kind.UNTAG: lambda readers, options, context: author_actions.untag(readers, options["tag"], context),
+    Kind.PAUSE: lambda readers, options, context: author_actions.pause(
+        readers, datetime.fromisoformat(options["until"]), context
     ),
-    Kind.UNSUBSCRIBE: lambda readers, _options, occasion: author_actions.unsubscribe(readers, occasion),
-    Kind.SUPPRESS: lambda readers, _options, occasion: author_actions.suppress(readers, occasion),
+    Kind.UNSUBSCRIBE: lambda readers, _options, context: author_actions.unsubscribe(readers, context),
+    Kind.SUPPRESS: lambda readers, _options, context: author_actions.suppress(readers, context),
 }
 
 
@@ -77,27 +77,27 @@ def _steps_of_readers(errand: Errand) -> Generator[Step]:
 
 
 def _act(errand: Errand, readers: list[int], now: datetime) -> bool:
-    occasion = ActionContext(now, by=errand.by, reason=errand.options.get("reason", ""))
+    context = ActionContext(now, by=errand.by, reason=errand.options.get("reason", ""))
     if readers:
-        _count(errand, BULK_ACTIONS[errand.kind](readers, errand.options, occasion))
-    return _move_on(errand, readers)
+        _count(errand, BULK_ACTIONS[errand.kind](readers, errand.options, context))
+    return _advance(errand, readers)
 
 
 def _export(errand: Errand, readers: list[int], _now: datetime) -> bool:
     rows = list(exporting.csv_body_lines(Subscriber.objects.filter(pk__in=readers)))
     files.add_rows(errand, files.READERS_FILE, exporting.HEADER_LINE, rows)
     _count(errand, Counter({ReaderActionResult.DONE: len(rows)}))
-    return _move_on(errand, readers)
+    return _advance(errand, readers)
 
 
-def _move_on(errand: Errand, readers: list[int]) -> bool:
+def _advance(errand: Errand, readers: list[int]) -> bool:
     errand.cursor = readers[-1] if readers else errand.cursor
     errand.position += len(readers)
     return len(readers) < BATCH_READERS
 
 
-def _count(errand: Errand, ends: ResultCounts) -> None:
-    errand.counts = dict(Counter(errand.counts) + Counter({str(end): number for end, number in ends.items()}))
+def _count(errand: Errand, results: ResultCounts) -> None:
+    errand.counts = dict(Counter(errand.counts) + Counter({str(result): number for result, number in results.items()}))
 
 
 def _steps_of_file(errand: Errand) -> Generator[Step]:
@@ -107,10 +107,10 @@ def _steps_of_file(errand: Errand) -> Generator[Step]:
         if errand.kind == Kind.IMPORT:
             write = partial(merging.merge, consent=errand.options["consent"], dry_run=errand.is_only_tried())
         for write_chunk in chunks(table, write, skipped=errand.cursor):
-            yield partial(_take, errand, table, write_chunk)
+            yield partial(_write_rows, errand, table, write_chunk)
 
 
-def _take(errand: Errand, table: Table, write_chunk: Callable[[datetime], Chunk], now: datetime) -> bool:
+def _write_rows(errand: Errand, table: Table, write_chunk: Callable[[datetime], Chunk], now: datetime) -> bool:
     """Try or write some rows; return whether these were the last."""
     chunk = write_chunk(errand.begun_at or now)
     errand.counts = dict(Counter(errand.counts) + chunk.counts)

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 TURN_SECONDS = 20.0  # after which a worker looks after other tasks
 TRIES_MAX = 5  # turns in a row without a committed step
-type Step = Callable[[datetime], bool]  # in a transaction, with the row that it changes; returns whether it is the last
+type Step = Callable[[datetime], bool]  # in the transaction that saves the job's row; returns whether it was the last
 
 
 def work(kind: type[Job], now: datetime, seconds: float = TURN_SECONDS) -> bool:
@@ -36,7 +36,7 @@ def work(kind: type[Job], now: datetime, seconds: float = TURN_SECONDS) -> bool:
     job = claim(kind, now)
     if job is None:
         return False
-    with translation.override(Publication.objects.current().language):  # of the reasons for which a line is refused
+    with translation.override(Publication.objects.current().language):  # of the stored reasons of refused lines
         try:
             _turn(job, time.monotonic() + seconds)
         except JobLost:
@@ -64,17 +64,17 @@ def claim[J: Job](kind: type[J], now: datetime) -> J | None:
 def steps_of(job: Job) -> Generator[Step]:
     if isinstance(job, PostImport):
         return posts.steps(job)
-    assert isinstance(job, Errand)  # noqa: S101 - there is no third kind
+    assert isinstance(job, Errand)  # noqa: S101 - Job's only other subclass
     return readers.steps(job)
 
 
 def commit(job: Job, step: Step, now: datetime) -> bool:
     """Do one step together with the row; return whether it was the last. Raises JobLost."""
     with transaction.atomic():
-        job.hold(now)
+        job.renew_lease(now)
         is_last = step(now)
         job.lease_until, job.tries = now + job.LEASE, 0
-        job.save(update_fields=[*job.MOVES, "lease_until", "tries"])
+        job.save(update_fields=[*job.PROGRESS_FIELDS, "lease_until", "tries"])
         if is_last:
             job.end(now)
     return is_last

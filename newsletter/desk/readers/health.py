@@ -44,7 +44,7 @@ def health(request: HttpRequest) -> HttpResponse:
         ],
         "may_bar": may_bar,
         "issues": list_health.stats_by_issue(mailings),
-        "came_back_columns": BOUNCE_LABELS,
+        "bounce_columns": BOUNCE_LABELS,
         "domains": [_domain_row(one) for one in list_health.stats_by_domain(mailings)],
         "domain_columns": DOMAIN_LABELS,
         "unproven": list_health.with_beginning(InboundMessage.objects.unproven()) if may_bar else [],
@@ -71,10 +71,10 @@ def dismiss(request: HttpRequest) -> HttpResponse:
     return redirect("admin:reader_health")
 
 
-def _domain_row(came: list_health.BounceStats) -> dict[str, Any]:
-    counts = zip(DOMAIN_LABELS, (came.sent, came.gone, came.full, came.refused), strict=True)
-    cells = [{"label": label, "count": count} for label, count in counts]
-    return {"name": came.name, "cells": cells}
+def _domain_row(stats: list_health.BounceStats) -> dict[str, Any]:
+    columns = zip(DOMAIN_LABELS, (stats.sent, stats.gone, stats.full, stats.refused), strict=True)
+    cells = [{"label": label, "count": count} for label, count in columns]
+    return {"name": stats.name, "cells": cells}
 
 
 CSV_COLUMNS = ("from", "kind", "source", "came", "came_a_quarter_ago", "still_read_after_a_quarter")
@@ -141,8 +141,8 @@ def _row(one: SourceGrowth, titles: dict[str, str]) -> GrowthRow:
     return GrowthRow(label, kind, url, one.in_all, bar_chart(one.came), one.settled, one.stayed)
 
 
-def _number(one: SourceGrowth, place: str) -> str:
-    """The number in a path such as /p/128/; "" of any other source."""
+def _number(one: SourceGrowth, folder: str) -> str:
+    """The number in a path such as /p/128/, whose folder is p; "" of any other source."""
     parts = one.name.split("/")
-    is_one = one.kind == "page" and parts[1:2] == [place] and len(parts) == 4 and not parts[3]
+    is_one = one.kind == "page" and parts[1:2] == [folder] and len(parts) == 4 and not parts[3]
     return parts[2] if is_one and parts[2].isdecimal() else ""

@@ -76,7 +76,7 @@ class ReadersAdmin(SubscriberAdmin):
         return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 
     def _story(self, request: HttpRequest, reader: Subscriber) -> dict[str, Any]:
-        before = timeline.TimelineCursor.read(request.GET.get("before", ""))
+        before = timeline.TimelineCursor.parse(request.GET.get("before", ""))
         sees_copies = request.user.has_perm("delivery.view_mailing")
         lines, following = timeline.timeline_page(reader, before, with_copies=sees_copies)
         is_first = before is None

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, Reply
 from subscribers.models import Act, Subscriber, Suppression
 
-COPIES_PER_PAGE = 20  # per page
+COPIES_PER_PAGE = 20
 SAME_MOMENT = timedelta(minutes=1)  # an action and the row that it made are closer
 LINES_MAX = 300  # of each other kind
 STATE_DOTS = {
@@ -47,13 +47,13 @@ STATE_TEXTS: dict[int, Promise] = {
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """dot: its colour in parts.css. note, reply: their keys."""
+    """dot: its colour in parts.css. note, reply: their ids."""
 
     at: datetime
     what: str
     details: tuple[str, ...] = ()
     dot: str = ""
-    url_of: int | None = None  # the mailing that it belongs to
+    mailing_id: int | None = None  # which the entry links to
     note: int | None = None
     reply: int | None = None
 
@@ -73,7 +73,7 @@ class TimelineCursor:
         return f"{self.mailing}-{self.at.timestamp():.6f}"
 
     @classmethod
-    def read(cls, text: str) -> "TimelineCursor | None":
+    def parse(cls, text: str) -> "TimelineCursor | None":
         """Parse what `str` returned; None for anything else, which means the first page."""
         mailing, _dash, at = text.partition("-")
         try:
@@ -95,9 +95,9 @@ def timeline_page(
     others = [
         line
         for line in (
-            *_record(reader),
+            *_consents(reader),
             *(_first_letters(reader) if with_copies else ()),
-            *_moves(reader),
+            *_address_changes(reader),
             *_notes(reader),
             *_sentences(reader),
             *_replies(reader),
@@ -132,10 +132,10 @@ def _line(mailing: Mailing, copy: Delivery) -> TimelineEntry:
     tries = ngettext("%d try", "%d tries", copy.attempts) % copy.attempts if copy.attempts > 1 else ""
     state, details = Delivery.State(copy.state), _only_filled(copy.reply, tries)
     what = str(STATE_TEXTS[state]) % {"issue": issue}
-    return TimelineEntry(at, what, details, STATE_DOTS.get(state, ""), url_of=mailing.pk)
+    return TimelineEntry(at, what, details, STATE_DOTS.get(state, ""), mailing_id=mailing.pk)
 
 
-def _record(reader: Subscriber) -> Iterator[TimelineEntry]:
+def _consents(reader: Subscriber) -> Iterator[TimelineEntry]:
     for line in reader.consents.select_related("text").order_by("-pk")[:LINES_MAX]:
         shown = _("Text shown: %s") % line.text.words if line.text else ""
         dot = "good" if line.kind in {"confirmed", "came back", "imported"} else ""
@@ -149,7 +149,7 @@ def _first_letters(reader: Subscriber) -> Iterator[TimelineEntry]:
             yield TimelineEntry(copy.sent_at, what, _only_filled(copy.reply), "good")
 
 
-def _moves(reader: Subscriber) -> Iterator[TimelineEntry]:
+def _address_changes(reader: Subscriber) -> Iterator[TimelineEntry]:
     for change in reader.address_changes.all()[:LINES_MAX]:
         yield TimelineEntry(change.asked_at, _("Asked to move to %s") % change.email)
         if change.confirmed_at:

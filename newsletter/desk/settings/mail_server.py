@@ -29,24 +29,24 @@ from newsletter.publication.changes import Change
 from newsletter.publication.forms import CleanTextForm
 from newsletter.publication.mail_server import UNREADABLE_URL, MailServer, may_connect, saved_url
 
-TRIAL = "mail_trial"  # in the session: the steps of the last successful trial
-SMTP, TLS, STARTTLS, OPEN = "smtp", "smtps", "smtp+tls", "smtp"
-PORTS = {TLS: 465, STARTTLS: 587, OPEN: 25}
+TRIAL_SESSION_KEY = "mail_trial"  # the steps of the last successful trial
+SMTP, TLS, STARTTLS, UNENCRYPTED = "smtp", "smtps", "smtp+tls", "smtp"
+PORTS = {TLS: 465, STARTTLS: 587, UNENCRYPTED: 25}
 # Of services with a second address, which is entered as an option or as the server.
 API_HOSTS = {"api.eu.mailgun.net", "api.eu.sparkpost.com", "go1.unisender.ru", "go2.unisender.ru"}
 DOTS = {messages.SUCCESS: "good", messages.WARNING: "warn", messages.ERROR: "bad"}
-# By what they need: a key alone, or more.
+# Services that need more than a key.
 WITH_USER = {"ses", *(name for name, one in PROVIDERS.items() if one.password_option)}
-MORE = WITH_USER | {name for name, one in PROVIDERS.items() if one.host_option or one.api_url}
+NEEDS_MORE = WITH_USER | {name for name, one in PROVIDERS.items() if one.host_option or one.api_url}
 KINDS = (
     (SMTP, gettext_lazy("An SMTP server")),
     (
         gettext_lazy("An e-mail service, by its key"),
-        [(name, one.name) for name, one in senders.SERVICES.items() if name not in MORE],
+        [(name, one.name) for name, one in senders.SERVICES.items() if name not in NEEDS_MORE],
     ),
     (
         gettext_lazy("An e-mail service that asks for more"),
-        [(name, one.name) for name, one in senders.SERVICES.items() if name in MORE],
+        [(name, one.name) for name, one in senders.SERVICES.items() if name in NEEDS_MORE],
     ),
 )
 
@@ -72,7 +72,7 @@ class MailServerForm(CleanTextForm, forms.Form):
         choices=(
             (STARTTLS, pgettext_lazy("encryption", "STARTTLS, port 587")),
             (TLS, pgettext_lazy("encryption", "TLS, port 465")),
-            (OPEN, pgettext_lazy("encryption", "none, port 25")),
+            (UNENCRYPTED, pgettext_lazy("encryption", "none, port 25")),
         ),
     )
     port = forms.IntegerField(label=gettext_lazy("Another port"), required=False, min_value=1, max_value=65535)
@@ -97,7 +97,7 @@ class MailServerForm(CleanTextForm, forms.Form):
         super().__init__(*args, **kwargs)
         self.saved = saved
         if saved:
-            self.fields["password"].help_text = _("Empty: the saved one, which is shown nobody.")
+            self.fields["password"].help_text = _("Empty: the saved one, which is never shown.")
 
     def clean(self) -> dict[str, Any]:
         typed: dict[str, Any] = super().clean() or {}
@@ -109,7 +109,7 @@ class MailServerForm(CleanTextForm, forms.Form):
         except ImproperlyConfigured as error:
             raise ValidationError(str(error).removeprefix("MAIL_URL: ")) from None
         if self.entry.get("WEBHOOKS"):
-            raise ValidationError(_("Keys of webhooks belong into MAIL_URL."))
+            raise ValidationError(_("Keys of webhooks belong in MAIL_URL."))
         check_address(self.entry)
         return typed
 
@@ -197,7 +197,7 @@ def mail_server(request: HttpRequest) -> HttpResponse:
     known = "" if is_lost else saved
     initial = {"address": getattr(request.user, "email", ""), **(initial_of(known) if known else {})}
     form = MailServerForm(request.POST or None, saved=known, initial=initial)
-    steps = [Step(*one) for one in request.session.pop(TRIAL, ())]
+    steps = [Step(*one) for one in request.session.pop(TRIAL_SESSION_KEY, ())]
     if request.method == "POST" and not settings.MAIL_URL and form.is_valid():
         steps = list(trial(form.entry, form.cleaned_data["address"]))
         if all(step.dot != "bad" for step in steps):
@@ -218,7 +218,7 @@ def mail_server(request: HttpRequest) -> HttpResponse:
 def _saved(request: HttpRequest, url: str, steps: list[Step]) -> HttpResponse:
     row = MailServer.objects.keep(url)
     Change.objects.log(Change.Action.CHANGED, [row])
-    request.session[TRIAL] = [*steps, *_dns_steps()]
+    request.session[TRIAL_SESSION_KEY] = [*steps, *_dns_steps()]
     messages.success(request, _("Saved. All mail leaves this way from now on."))
     return redirect("admin:settings_mail")
 

@@ -21,7 +21,7 @@ from newsletter.desk.forms import AuthenticatorAppForm, PasskeyForm
 from newsletter.desk.login import report_event
 from newsletter.operation.accounts import second_factors
 
-SECRET = "desk_app_secret"  # noqa: S105  # in the session, while an app is being added
+APP_SECRET_SESSION_KEY = "desk_app_secret"  # noqa: S105  # in the session, while an app is being added
 
 
 @require_safe
@@ -55,7 +55,7 @@ def add_app(request: HttpRequest) -> HttpResponse:
     user, form = cast("User", request.user), AuthenticatorAppForm(request.POST or None)
     if second_factors.factors_of(user).totp:
         return redirect("admin:account")
-    secret = request.session.setdefault(SECRET, generate_totp_secret())
+    secret = request.session.setdefault(APP_SECRET_SESSION_KEY, generate_totp_secret())
     if form.is_valid():
         step = second_factors.time_step_of(secret, form.cleaned_data["code"], timezone.now())
         if step is not None:
@@ -71,7 +71,7 @@ def add_app(request: HttpRequest) -> HttpResponse:
 
 def _add_app(request: HttpRequest, user: User, secret: str, step: int) -> HttpResponse:
     codes = second_factors.add_totp(user, secret, step)
-    del request.session[SECRET]
+    del request.session[APP_SECRET_SESSION_KEY]
     return _added(request, user, codes, _("The app is added. From now on a login asks for its code."))
 
 

@@ -46,7 +46,7 @@ from newsletter.publication.forms import (
     SignupSettingsForm,
     WritingForm,
 )
-from newsletter.publication.models import CACHE_KEY, Publication
+from newsletter.publication.models import PUBLICATION_CACHE_KEY, Publication
 from subscribers.mails import sending
 
 ISSUES_OFFERED = 60  # issues
@@ -267,7 +267,7 @@ class SectionAdmin(AuditedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Publication, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        transaction.on_commit(lambda: caches["pages"].delete(CACHE_KEY))
+        transaction.on_commit(lambda: caches["pages"].delete(PUBLICATION_CACHE_KEY))
 
     def response_change(self, request: HttpRequest, obj: Publication) -> HttpResponse:
         self.message_user(request, _("Saved."), messages.SUCCESS)

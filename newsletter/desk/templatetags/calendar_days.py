@@ -1,7 +1,7 @@
 """Two formats of days and times.
 
-Short, 12/8（二）08:00, where several stand together: tables, choices, the calendar, the next step. Long,
-2026年12月8日 08:00, in sentences and logs, by DATE_FORMAT and DATETIME_FORMAT.
+Short, 12/8（二）08:00, where several stand together: tables, choices, the calendar, the desk's next step
+(`newsletter.desk.next_step`). Long, 2026年12月8日 08:00, in sentences and logs, by DATE_FORMAT and DATETIME_FORMAT.
 """
 
 from collections.abc import Iterable

@@ -18,7 +18,7 @@ from newsletter.moving.converters.html.converting import Converted, convert_html
 from newsletter.moving.converters.markdown.marks import without_hidden_html
 from newsletter.moving.counting import Counts, count_html, count_markdown
 from newsletter.moving.folder.layout import Mailed, Remark
-from subscribers.importers.dates import read_date
+from subscribers.importers.dates import parse_datetime
 
 SENT = {"sent", "imported", "resending", ""}
 SCHEDULED = {"scheduled", "about_to_send"}  # at its date it is public here; it is not mailed
@@ -57,7 +57,7 @@ class Buttondown(Converter):
         slug, subject = str(row.get("slug") or ""), str(row.get("subject") or "")
         (body, remarks), original = self._text(row, slug)
         status, kind = (str(row.get(name) or "").lower() for name in ("status", "email_type"))
-        at = read_date(str(row.get("publish_date") or row.get("creation_date") or ""), UTC)
+        at = parse_datetime(str(row.get("publish_date") or row.get("creation_date") or ""), UTC)
         is_sent = status in SENT and kind != "draft"
         fields = dict.fromkeys(_TEMPLATE.findall(body))
         remarks += [Remark("a field of Buttondown stays as it was typed", one) for one in fields]

@@ -19,7 +19,7 @@ from newsletter.moving.converters.pictures import GHOST_URL
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Mailed, Remark, TagPage
 from newsletter.posts.text.measures import slug_from_title
-from subscribers.importers.dates import read_date
+from subscribers.importers.dates import parse_datetime
 
 type Row = dict[str, Any]
 
@@ -230,7 +230,7 @@ def _gated(found: re.Match[str]) -> str:
 
 def _date(value: Any) -> datetime | None:
     """In UTC if it says nothing; before 1.0 Ghost wrote milliseconds since 1970."""
-    return read_date(str(value or ""), UTC)
+    return parse_datetime(str(value or ""), UTC)
 
 
 _HOST = re.compile(

@@ -14,7 +14,7 @@ from newsletter.moving.converters.html.tree import Node, parse, serialised
 from newsletter.moving.counting import count_html, difference
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.text.measures import slug_from_title
-from subscribers.importers.dates import read_date
+from subscribers.importers.dates import parse_datetime
 
 _NUMBER = re.compile(r"-?([0-9a-f]{8,14})(?:\.html)?$")
 _TEXT = re.compile(r"<section\b[^<>]{0,200}\be-content\b.*(?=<footer\b)", re.DOTALL)
@@ -69,7 +69,7 @@ class Medium(Converter):
             slug=slug_from_title(title),
             summary=summary if summary != title else "",
             tags=tuple(tag.single_line_text for tag in page.walk() if "p-tag" in tag.classes),
-            date=read_date(published.attrs.get("datetime", ""), UTC) if published else None,
+            date=parse_datetime(published.attrs.get("datetime", ""), UTC) if published else None,
             is_unlisted=is_reply,
             addresses=tuple(dict.fromkeys(filter(None, (address, f"/p/{number[1]}" if number else "")))),
             links=links_of(body, self._source_of),

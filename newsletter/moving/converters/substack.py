@@ -16,7 +16,7 @@ from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Mailed, Remark
-from subscribers.importers.dates import read_date
+from subscribers.importers.dates import parse_datetime
 
 TABLE = "posts.csv"
 OPEN = {"everyone", ""}
@@ -59,7 +59,7 @@ class Substack(Converter):
         html = self.files.text(name)
         body, remarks = convert_html(html)
         kind, title = row.get("type", "newsletter"), unescape(row.get("title", ""))
-        sent = read_date(row.get("email_sent_at", ""), UTC)
+        sent = parse_datetime(row.get("email_sent_at", ""), UTC)
         is_published = row.get("is_published", "").lower() in YES
         is_open = row.get("audience", "") in OPEN
         if is_published and not is_open:
@@ -75,7 +75,7 @@ class Substack(Converter):
             body=body,
             slug=slugify(slug)[:60].strip("-"),
             summary=unescape(row.get("subtitle", "")),
-            date=read_date(row.get("post_date", ""), UTC) if is_published and is_open else None,
+            date=parse_datetime(row.get("post_date", ""), UTC) if is_published and is_open else None,
             is_unlisted=kind == "page",
             is_web_only=kind in {"page", "thread"},
             addresses=(f"/p/{slug}", f"/p/{number}") if slug else (),

@@ -19,7 +19,7 @@ from newsletter.moving.converters.wordpress_html import Attachment, as_html, wit
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Remark, TagPage
 from newsletter.posts.text.measures import slug_from_title
-from subscribers.importers.dates import read_date
+from subscribers.importers.dates import parse_datetime
 
 ITEM_MAX = 20_000_000  # characters of one text
 PROLOGUE_MAX = 1 << 20  # bytes before the first element
@@ -203,8 +203,8 @@ class WordPress(Converter):
             remarks.append(Remark("it was not for everybody, so it is a draft", status))
         if status not in PUBLISHED:
             return None
-        universal = read_date(item["wp:post_date_gmt"], UTC)
-        return universal or read_date(item["wp:post_date"], self.zone) or read_date(item["pubDate"], UTC)
+        universal = parse_datetime(item["wp:post_date_gmt"], UTC)
+        return universal or parse_datetime(item["wp:post_date"], self.zone) or parse_datetime(item["pubDate"], UTC)
 
 
 def _is_rss(head: bytes) -> bool:

@@ -21,7 +21,7 @@ from subscribers.departures import fsync_folder
 COPY_CHUNK_BYTES = 1024**2
 STDERR_MAX = 2000  # characters of a failed program's stderr
 ASIDE_PREFIX = "before_restore_"  # of schemas and files that a restore has put aside; never backed up
-# Tables backed up without rows: a day's salt would make hashes traceable to networks long after that night.
+# Backed up without rows: with the day's salt, hashes of visits could be traced to IP networks long after that night.
 TABLES_WITHOUT_ROWS = ("delivery_visit", "delivery_daysalt")
 
 
@@ -33,7 +33,7 @@ class DatabaseUnusable(Exception):
 class DatabaseDump:
     """A snapshot: row counts by table, and its bytes, which can be read once."""
 
-    rows: dict[str, int]
+    row_counts: dict[str, int]
     source: IO[bytes]
 
 
@@ -120,7 +120,7 @@ class PostgreSQLEngine:
         with self._cursor() as cursor:
             return _row_counts(cursor)
 
-    def other_users(self) -> list[str]:
+    def other_connections(self) -> list[str]:
         connections.close_all()
         with self._cursor() as cursor:
             cursor.execute(
@@ -136,9 +136,9 @@ class PostgreSQLEngine:
 
     @contextmanager
     def replacement(self, mark: str) -> Iterator[Self]:
-        """Yield an empty database that replaces the current one when the block ends.
+        """Put the current data aside at once, and yield the database, now empty.
 
-        The current one is kept under a name with `mark`. If the block raises, it is put back.
+        The data is kept in a schema with `mark` in its name. If the block raises, it is put back.
         """
         connections.close_all()
         is_empty, make = self.is_empty(), "CREATE SCHEMA public"
@@ -208,7 +208,7 @@ def _row_counts(cursor: Any) -> dict[str, int]:
     return rows
 
 
-WRITE_LOCK_SECONDS = 60  # for a writer, before the snapshot begins
+WRITE_LOCK_SECONDS = 60  # how long to wait for a writer's lock before the snapshot begins
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ class SQLiteEngine:
             tables = _sqlite_tables(database)
             return {name: database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}  # noqa: S608 - ours
 
-    def other_users(self) -> list[str]:
+    def other_connections(self) -> list[str]:
         return [f"process {pid}" for pid in _pids_with_open_file(self.path)]
 
     def is_empty(self) -> bool:
@@ -284,7 +284,7 @@ class SQLiteEngine:
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _keep_former_files(self, mark: str) -> None:
-        """Keep the current files under a name with `mark`; the database itself as a hard link, until it is replaced."""
+        """Keep the current files under names with `mark`; the database as a hard link, so that it stays here too."""
         database, *logs = self._files()
         for file in logs:
             if file.exists():
@@ -307,11 +307,11 @@ class SQLiteEngine:
                 with gzip.open(source) as plain:
                     shutil.copyfileobj(plain, target, COPY_CHUNK_BYTES)
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise DatabaseUnusable(f"the database in it is damaged: {error}") from None
+                raise DatabaseUnusable(f"the database in the backup is damaged: {error}") from None
             target.flush()
             os.fsync(descriptor)
         if (report := self._check()) != "ok":
-            raise DatabaseUnusable(f"the database in it is damaged: {report}")
+            raise DatabaseUnusable(f"the database in the backup is damaged: {report}")
 
     def _check(self) -> str:
         try:

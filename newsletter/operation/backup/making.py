@@ -146,7 +146,7 @@ class BackupResult:
     path: Path
     size: int
     duration_seconds: float
-    rows: dict[str, int]
+    row_counts: dict[str, int]
 
 
 def make_backup(path: Path, now: datetime, *, key: str | None = None) -> BackupResult:
@@ -166,21 +166,21 @@ def make_backup(path: Path, now: datetime, *, key: str | None = None) -> BackupR
         )
     began = time.monotonic()
     with _atomic_file(path) as file, encrypting(file, key) if key else nullcontext(file) as stream:
-        rows = _write_members(stream, path.parent, now)
-    return BackupResult(path, path.stat().st_size, time.monotonic() - began, rows)
+        row_counts = _write_members(stream, path.parent, now)
+    return BackupResult(path, path.stat().st_size, time.monotonic() - began, row_counts)
 
 
 def _write_members(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str, int]:
     engine = databases.current_engine()
     with BackupWriter(stream) as archive:
         with engine.snapshot(scratch) as dump:
-            archive.add_json(MANIFEST_NAME, _manifest(engine, dump.rows, now))
+            archive.add_json(MANIFEST_NAME, _manifest(engine, dump.row_counts, now))
             archive.add_dump(dump.source)
         # After the database, so that every picture it refers to and every departure made meanwhile is included.
         archive.add(f"{FILES_PREFIX}{SECRET_KEY_FILE_NAME}", settings.SECRET_KEY.encode())
         write_files(archive)
         archive.finish()
-    return dump.rows
+    return dump.row_counts
 
 
 def _manifest(engine: databases.Engine, rows: dict[str, int], now: datetime) -> dict[str, object]:

@@ -104,7 +104,7 @@ def store_departures() -> None:
     try:
         store.merge(f"{DEPARTURES_PREFIX}{socket.gethostname()}", source)
     except OSError as error:
-        log.warning("who has left is not kept beside the backups: %s", error)
+        log.warning("the departures file was not copied beside the backups: %s", error)
 
 
 def remove_old_backups(store: BackupStore) -> list[str]:

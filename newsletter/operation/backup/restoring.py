@@ -56,7 +56,7 @@ def restore_backup(path: Path, now: datetime, *, identity: Path | None = None, r
     """
     engine = databases.current_engine()
     check_compatible(verified_manifest(path, identity), engine)
-    if users := engine.other_users():
+    if users := engine.other_connections():
         raise RestoreRefused(f"the database is in use by {', '.join(users)}: stop web server, workers and clock first")
     is_empty = engine.is_empty()
     if not is_empty and not replace:

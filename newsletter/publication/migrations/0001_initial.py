@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             name='Change',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('about', models.CharField(help_text='of which kind it is, as room.model', max_length=60)),
+                ('about', models.CharField(help_text='the kind of object, as app.model', max_length=60)),
                 ('key', models.BigIntegerField(help_text='its primary key; no foreign key, for it may be gone')),
                 ('title', models.CharField(help_text='what it was called', max_length=200)),
                 ('at', models.DateTimeField()),
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 ('cadence_anchor_on', models.DateField(default=datetime.date(2025, 1, 7), help_text='None is before it, and days are counted from it.', verbose_name='first slot')),
                 ('cadence_at', models.TimeField(default=datetime.time(8, 0), verbose_name='time of day')),
                 ('cadence_days', models.PositiveSmallIntegerField(default=14, verbose_name='days between issues')),
-                ('hold_minutes', models.PositiveSmallIntegerField(default=3, help_text='Between “send” and the first mail. Cancelling then reaches nobody.', verbose_name='hold in minutes')),
+                ('hold_minutes', models.PositiveSmallIntegerField(default=3, help_text='Between “send” and the first mail. Cancel before then and nobody gets it.', verbose_name='hold in minutes')),
                 ('han_per_minute', models.PositiveSmallIntegerField(default=400, verbose_name='Chinese characters read in a minute')),
                 ('words_per_minute', models.PositiveSmallIntegerField(default=238, verbose_name='Latin words read in a minute')),
                 ('terms', models.TextField(blank=True, help_text='One a line: e-mail → email. What you do not write, and what you write instead.', verbose_name='terms')),

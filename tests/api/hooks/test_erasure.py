@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 
 
 def notice():
-    return {part.heading: part.body for part in privacy.privacy_notice(privacy.NoticeFacts.now())}[
+    return {part.heading: part.body for part in privacy.notice_sections(privacy.NoticeFacts.now())}[
         "Where, and who sees it"
     ]
 

@@ -135,7 +135,7 @@ def test_a_token_that_is_none_leads_nowhere(mailing, client):
 
 
 def test_who_tries_many_tokens_waits(client, mailing, monkeypatch, follow):
-    monkeypatch.setattr(counting, "INVALID_TOKEN_LIMIT", 2)
+    monkeypatch.setattr(counting, "INVALID_TOKENS_MAX", 2)
     statuses = [client.get("/r/1abcdefghijklmnop/").status_code for _time in range(3)]
 
     assert statuses == [404, 404, 429]

@@ -291,11 +291,11 @@ def test_replies_and_answers_are_told_to_who_wrote_them(reader):
 
 def test_the_privacy_notice_names_the_times_that_hold():
     facts = replace(privacy.NoticeFacts.now(), keeps_replies=True)
-    words = " ".join(part.body for part in privacy.privacy_notice(facts))
+    words = " ".join(part.body for part in privacy.notice_sections(facts))
 
     assert (REPLIES_KEPT_FOR.days, RAW_KEPT_FOR.days) == (2 * 365, 90)
     assert "is deleted after two years, files that you attach after 90 days" in words
     assert "what you write in answer to a letter" in words
     assert "in answer to a letter" not in " ".join(
-        part.body for part in privacy.privacy_notice(privacy.NoticeFacts.now())
+        part.body for part in privacy.notice_sections(privacy.NoticeFacts.now())
     )

@@ -73,12 +73,13 @@ def test_what_readers_are_not_shown_is_sent_only_when_the_author_says_so(desk):
     refused = desk.post(screen("send", issue), choice(issue))
 
     box = page.context["lost_digest"]
-    assert f'name="unshown" value="{box}"' in page.text
+    assert f'name="acknowledged_digest" value="{box}"' in page.text
     assert "let 乙 = 1" in page.text
     words = "Readers would not get everything as it was typed. Mend it, or tick the box below."
-    assert errors(refused) == errors(desk.post(screen("send", issue), choice(issue, unshown="on"))) == [words]
+    ticked = desk.post(screen("send", issue), choice(issue, acknowledged_digest="on"))
+    assert errors(refused) == errors(ticked) == [words]
     assert not Mailing.objects.exists()
-    assert desk.post(screen("send", issue), choice(issue, unshown=box)).status_code == 302
+    assert desk.post(screen("send", issue), choice(issue, acknowledged_digest=box)).status_code == 302
     assert Mailing.objects.count() == 1
 
 
@@ -278,7 +279,7 @@ def test_one_post_approves_the_next_slot(desk, issue):
     mailing = Mailing.objects.get()
     assert (mailing.state, mailing.send_at) == ("scheduled", SLOT)
     assert response.url == reverse("admin:mailing", args=[mailing.pk])
-    words = "The first mail leaves on Dec. 1, 2026, 08:00; until then a cancel reaches nobody."
+    words = "The first mail leaves on Dec. 1, 2026, 08:00; cancel before then and nobody gets it."
     assert told(response) == [f"#7 第七期 is approved. {words}"]
 
 

@@ -115,6 +115,6 @@ def test_what_a_correction_would_lose_is_shown_and_acknowledged_with_it(desk, se
     assert asked.context["form"]["note"].value() == "數字寫錯了。"
     assert not Mailing.objects.filter(kind="correction").exists()
     box = asked.context["lost_digest"]
-    assert f'name="unshown" value="{box}"' in asked.text
-    desk.post(screen(sent), {"note": "數字寫錯了。", "unshown": box})
+    assert f'name="acknowledged_digest" value="{box}"' in asked.text
+    desk.post(screen(sent), {"note": "數字寫錯了。", "acknowledged_digest": box})
     assert Mailing.objects.filter(kind="correction").exists()

@@ -421,9 +421,9 @@ def test_a_text_that_would_lose_something_replaces_the_approved_one_only_when_th
     scheduled.refresh_from_db()
     assert scheduled.content_hash == before
     assert "let 乙 = 1" in asked.text
-    assert f'name="unshown" value="{box}"' in asked.text
+    assert f'name="acknowledged_digest" value="{box}"' in asked.text
     assert "let 乙 = 1" in refused.text
-    assert desk.post(screen(scheduled, "refreeze"), {"unshown": box}).status_code == 302
+    assert desk.post(screen(scheduled, "refreeze"), {"acknowledged_digest": box}).status_code == 302
     scheduled.refresh_from_db()
     assert scheduled.content_hash != before
 
@@ -445,7 +445,7 @@ def test_a_scheduled_mailing_is_moved(desk, scheduled):
 
     scheduled.refresh_from_db()
     assert scheduled.send_at == later
-    words = "The first mail leaves on Dec. 15, 2026, 08:00; until then a cancel reaches nobody."
+    words = "The first mail leaves on Dec. 15, 2026, 08:00; cancel before then and nobody gets it."
     assert told(response) == [f"Moved. {words}"]
 
 

@@ -28,7 +28,7 @@ def pages_of(reader: Subscriber) -> list[list[str]]:
     before: Any = None
     while not pages or before:
         lines, before = timeline.timeline_page(
-            reader, before and timeline.TimelineCursor.read(str(before)), with_copies=True
+            reader, before and timeline.TimelineCursor.parse(str(before)), with_copies=True
         )
         pages.append([line.what for line in lines])
     return pages

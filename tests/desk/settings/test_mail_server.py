@@ -58,7 +58,7 @@ def test_a_server_that_takes_the_letter_is_saved_and_all_mail_leaves_by_it(owner
         ({"kind": "mailgun", "host": "mg.example.org"}, "mailgun:// needs api_key."),
         (
             {"kind": "resend", "password": "re_1", "options": "signing_secret=a"},
-            "Keys of webhooks belong into MAIL_URL.",
+            "Keys of webhooks belong in MAIL_URL.",
         ),
     ],
 )

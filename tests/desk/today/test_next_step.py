@@ -201,7 +201,7 @@ def test_a_correction_is_called_one_in_english_too():
     with translation.override("en"):
         step = choose_step(facts(mailing=make_mailing(send_at=IN_TWO_MINUTES, **CORRECTION)), NOW)
 
-    assert step.sentence == "The correction of issue 42 begins at 10:02. Until then a cancel reaches nobody."
+    assert step.sentence == "The correction of issue 42 begins at 10:02. Cancel before then and nobody gets it."
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from newsletter.moving.converters.files import Rejected
 from newsletter.moving.converters.markdown.front_matter import parse
-from subscribers.importers.dates import read_date
+from subscribers.importers.dates import parse_datetime
 from tests.moving.converters.support import TAIPEI, post_of
 
 
@@ -38,7 +38,7 @@ def post(head, text="文"):
     ],
 )
 def test_a_moment_is_read_in_many_forms(given, expected):
-    assert read_date(given, TAIPEI).isoformat() == expected
+    assert parse_datetime(given, TAIPEI).isoformat() == expected
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_moment_is_read_in_many_forms(given, expected):
     ["", "05/01/2024", "2024-13-01", "2024-01-05 25:00", "2024-01-05 08:03 CST", "2024-01-05 08:03 No/Where", "5"],
 )
 def test_what_may_be_several_moments_or_none_is_none(given):
-    assert read_date(given, TAIPEI) is None
+    assert parse_datetime(given, TAIPEI) is None
 
 
 @pytest.mark.parametrize(

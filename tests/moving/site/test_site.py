@@ -336,7 +336,7 @@ def test_who_left_or_must_not_be_mailed_stays_so(old, moved, export):
     Suppression.objects.create(address_hash=address_hash("bad@example.org"), email="bad@example.org", reason="bounced")
     salt = Publication.objects.get().salt
     # A line of somebody who has left since the database was read.
-    departures.write_departures([Departure(timezone.now(), DepartureKind.LEFT, late.address_hash, salt)])
+    departures.append_to_file([Departure(timezone.now(), DepartureKind.LEFT, late.address_hash, salt)])
     folder = export()
     new = moved()
 

@@ -15,7 +15,7 @@ from newsletter.moving.converters.markdown.front_matter import Value
 from newsletter.moving.folder.layout import Remark, TagPage
 from newsletter.posts.markdown.lines import without_closing_hashes
 from newsletter.posts.text.measures import slug_from_title
-from subscribers.importers.dates import read_date
+from subscribers.importers.dates import parse_datetime
 
 YES, NO = {"true", "yes", "on", "1", "y"}, {"false", "no", "off", "0", "n"}
 # Keys that say who may read: it is a draft if they are yes; if they are no; or if they have any other word than these.
@@ -156,7 +156,7 @@ class Fields:
         in_name = _DAY.match(self.stem)
         named = (self.text(key) for key in DATE_KEYS)
         given = next((one for one in named if one and one.lower() not in YES | NO), in_name["day"] if in_name else "")
-        at = read_date(given[:DATE_MAX], zone) if given else None
+        at = parse_datetime(given[:DATE_MAX], zone) if given else None
         if given and at is None:
             remarks.append(Remark("its date cannot be read, so it is a draft", given[:DATE_MAX]))
         return at

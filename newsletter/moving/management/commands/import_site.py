@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
 
 def _refuse_other_users() -> None:
-    if others := databases.current_engine().other_users():
+    if others := databases.current_engine().other_connections():
         what = f"the database is in use by {', '.join(others)}"
         raise site.ImportRefused(f"{what}: stop web server, workers and clock")
 

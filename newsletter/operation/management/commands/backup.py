@@ -40,5 +40,5 @@ class Command(BaseCommand):
             made = making.make_backup(path, timezone.now())
         except BACKUP_ERRORS as error:
             raise CommandError(f"No backup was made: {error}") from error
-        size, rows = filesizeformat(made.size), sum(made.rows.values())
+        size, rows = filesizeformat(made.size), sum(made.row_counts.values())
         self.stdout.write(f"{path}: {size}, {rows:,} rows, {made.duration_seconds:.0f} s")
