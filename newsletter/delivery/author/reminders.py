@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from newsletter.delivery.author import reminder_mails
-from newsletter.delivery.author.alerts import AuthorMail, insert_new, recipient_addresses
+from newsletter.delivery.author.alerts import AuthorMailQueue, insert_new, recipient_addresses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze_letter
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import MISSED_MAILED_FOR, Reminder
@@ -86,7 +86,7 @@ def _create_draft(reminder: Reminder, now: datetime) -> None:
     )
 
 
-class ReminderMail(AuthorMail[Reminder]):
+class ReminderMailQueue(AuthorMailQueue[Reminder]):
     model = Reminder
 
     def due_rows(self, now: datetime) -> QuerySet[Reminder]:
@@ -105,8 +105,8 @@ class ReminderMail(AuthorMail[Reminder]):
         return reminder_mails.build_reminder(row, recipient_addresses(), now, frozen=frozen), shown
 
 
-REMINDER_MAIL = ReminderMail()
-send_due = REMINDER_MAIL.send_due
+REMINDER_QUEUE = ReminderMailQueue()
+send_due = REMINDER_QUEUE.send_due
 
 
 def approve(reminder: Reminder, now: datetime) -> Mailing | None:

@@ -39,7 +39,7 @@ def count_next_mailing(now: datetime) -> bool:
     if mailing.counted_at and _is_unchanged(mailing, before):
         Mailing.objects.filter(pk=mailing.pk).update(counted_at=now)
         return True
-    counted, verdicts = _count_by_domain(mailing), _count_by_verdict(mailing)
+    counted, verdicts = _count_by_domain(mailing), _count_by_reason(mailing)
     with transaction.atomic():
         mailing.lock()
         mailing.refresh_from_db(fields=["state"])
@@ -51,7 +51,7 @@ def count_next_mailing(now: datetime) -> bool:
 
 
 def _is_unchanged(mailing: Mailing, counts: MailingCounts) -> bool:
-    """Whether the numbers of final states equal those of the last count: rows are read only if one has changed."""
+    """Whether the numbers of final states equal those of the last count; then the deliveries need not be read again."""
     found = Breakdown.objects.filter(pk=mailing.pk).first()
     if found is None:
         return False
@@ -68,7 +68,7 @@ def _count_by_domain(mailing: Mailing) -> DomainCounts:
     return found
 
 
-def _count_by_verdict(mailing: Mailing) -> dict[str, int]:
+def _count_by_reason(mailing: Mailing) -> dict[str, int]:
     failed = mailing.deliveries.filter(state=Delivery.State.FAILED).values_list("reply", flat=True)
     return dict(Counter(str(classify_refusal(reply)) for reply in failed.iterator()))
 

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.mail.queued_mail import CLOCK_SLACK
+from newsletter.mail.mail_queue import CLOCK_SLACK
 from newsletter.mail.smtp_replies import RECIPIENT_REASONS, RefusalReason, classify_refusal
 from subscribers.models import Subscriber
 

@@ -74,7 +74,7 @@ def issue_data(issue: Issue, corrections: Iterable[Correction]) -> SafeString:
         path=issue.get_absolute_url(),
         title=issue.subject,
         description=issue.preheader or Publication.objects.current().promise,
-        image=issue.card_url,
+        image=issue.preview_card_url,
         published_at=sent_at,
         changed_at=max([sent_at, *changes]),
         trail=[(reverse("issues:archive"), _("All issues"))],
