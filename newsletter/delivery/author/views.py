@@ -162,6 +162,6 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
         "issue": mailing.issue,
         "is_open": mailing.state in Mailing.OPEN_STATES,
         "is_cancelled": mailing.state == Mailing.State.CANCELLED,
-        "left": counts.sent + counts.uncertain + counts.sending,
+        "handed_over_count": counts.sent + counts.uncertain + counts.sending,
     }
     return render(request, "delivery/cancel.html", context, status=409 if is_late else 200)

@@ -4,7 +4,7 @@ A dead address or a complaint suppresses at once, any other refusal once a reade
 bounced. Two checks come first: whether at least REFUSED_MIN deliveries were refused, and they are more than
 REFUSED_SHARE_MAX of those with a result. If the server calls so many addresses dead, it may be broken: nobody is
 suppressed, the mailing is paused, and the author decides by `confirm_dead` or `retry_dead`. If a domain refuses so many
-by policy, no reader is to blame: it is paused if the domain has a real share of it, else the author gets an alert.
+by policy, no reader is to blame: the mailing is paused if the domain is a real share of it, else an alert is sent.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -39,13 +39,13 @@ def count_next_mailing(now: datetime) -> bool:
     if mailing.counted_at and _is_unchanged(mailing, before):
         Mailing.objects.filter(pk=mailing.pk).update(counted_at=now)
         return True
-    counted, verdicts = _count_by_domain(mailing), _count_by_reason(mailing)
+    counted, reasons = _count_by_domain(mailing), _count_by_reason(mailing)
     with transaction.atomic():
         mailing.lock()
         mailing.refresh_from_db(fields=["state"])
         if mailing.state in CLOSED_STATES and mailing.counts() != before:
             return True  # it changed meanwhile, and is counted again
-        _store_breakdown(mailing, counted, verdicts)
+        _store_breakdown(mailing, counted, reasons)
         Mailing.objects.filter(pk=mailing.pk).update(counted_at=now)
     return True
 
@@ -73,10 +73,10 @@ def _count_by_reason(mailing: Mailing) -> dict[str, int]:
     return dict(Counter(str(classify_refusal(reply)) for reply in failed.iterator()))
 
 
-def _store_breakdown(mailing: Mailing, counted: DomainCounts, verdicts: dict[str, int]) -> None:
+def _store_breakdown(mailing: Mailing, counted: DomainCounts, reasons: dict[str, int]) -> None:
     largest = sorted(counted.keys() - {OTHER_DOMAINS}, key=lambda name: (-sum(counted[name]), name))[:DOMAINS_COUNTED]
     others = [numbers for name, numbers in counted.items() if name not in largest]
     rest = [sum(numbers) for numbers in zip(*others, strict=True)] or [0] * len(Delivery.State)
     by_domain = {name: counted[name] for name in largest} | {OTHER_DOMAINS: rest}
-    values = {"domains": largest, "by_domain": by_domain, "by_verdict": verdicts}
+    values = {"domains": largest, "by_domain": by_domain, "by_verdict": reasons}
     Breakdown.objects.update_or_create(mailing=mailing, defaults=values)

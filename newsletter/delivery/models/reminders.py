@@ -116,7 +116,7 @@ class ResultLetterQuerySet(models.QuerySet["ResultLetter"]):
 
 
 class ResultLetter(models.Model):
-    """The mail with an issue's result. Without `due_at` none is sent: the issue is older, or the author wants none."""
+    """The mail with an issue's result. Without `due_at` none is sent: older than this feature, or switched off."""
 
     issue = models.OneToOneField(Issue, on_delete=models.CASCADE, primary_key=True, related_name="result_letter")
     mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="+")

@@ -72,7 +72,7 @@ def dismiss(request: HttpRequest) -> HttpResponse:
 
 
 def _domain_row(came: list_health.BounceStats) -> dict[str, Any]:
-    counts = zip(DOMAIN_LABELS, (came.sent, came.gone, came.full, came.refused), strict=True)
+    counts = zip(DOMAIN_LABELS, (came.sent, came.hard, came.soft, came.policy), strict=True)
     cells = [{"label": label, "count": count} for label, count in counts]
     return {"name": came.name, "cells": cells}
 

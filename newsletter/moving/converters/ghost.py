@@ -149,7 +149,7 @@ class Ghost(Converter):
         )
 
     def _with_site(self, row: Row) -> Row:
-        """A row with whole addresses. Links are paths where nobody has said where the site was."""
+        """A row with the site's URL in place of GHOST_URL; if it is unknown, links become paths."""
         site_url = self.site_url.rstrip("/")
         old = (GHOST_URL, site_url) if site_url else (f'href="{GHOST_URL}/', 'href="/')
         return {key: value.replace(*old) if isinstance(value, str) else value for key, value in row.items()}
@@ -229,7 +229,7 @@ def _gated(found: re.Match[str]) -> str:
 
 
 def _date(value: Any) -> datetime | None:
-    """In UTC if it says nothing; before 1.0 Ghost wrote milliseconds since 1970."""
+    """A time without a zone is UTC; before 1.0 Ghost wrote milliseconds since 1970."""
     return read_date(str(value or ""), UTC)
 
 
