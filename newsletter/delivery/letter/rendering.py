@@ -157,7 +157,10 @@ def preheader_line(issue: Issue, items: list[IssueItem] | None = None) -> str:
 
 
 def author_html(source: str, *, is_below_h1: bool = False) -> str:
-    """Markdown as HTML for the mail: pictures no wider than the column, headings below a title in h2 (or in h1)."""
+    """Markdown as HTML for the mail: pictures no wider than the column, headings one level below the title or lower.
+
+    The title is h2, or h1 with `is_below_h1`.
+    """
     if not source.strip():
         return ""
     pictures = Image.objects.filter(digest__in=MEDIA_DIGEST.findall(source))
