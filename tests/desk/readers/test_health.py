@@ -95,7 +95,7 @@ def test_each_domain_says_what_came_back_from_it_of_twelve_issues(carer):
 
     first, second = list_health.stats_by_domain(list_health.recent_issue_mailings())
 
-    assert (first.name, first.sent, first.refused) == ("hinet.net", None, 40)
+    assert (first.name, first.sent, first.policy) == ("hinet.net", None, 40)
     assert (second.name, second.sent, second.hard) == ("gmail.com", 4800, 24)
     assert "hinet.net" in carer.get(PAGE).text
 
