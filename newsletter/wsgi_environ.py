@@ -13,7 +13,7 @@ type Headers = list[tuple[str, str]]
 IN_MEMORY_BYTES = 256 * 1024  # larger files are sent by path
 UNPREFIXED_KEYS = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 NON_ASCII_VALUE = "?"
-ARRIVED_AT_KEY = "newsletter.arrived_at"  # by time.monotonic()
+ARRIVED_MONOTONIC_KEY = "newsletter.arrived_monotonic"  # by time.monotonic()
 
 
 class FileWrapper:
@@ -60,7 +60,7 @@ def environ_from_scope(scope: Any) -> Environ:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        ARRIVED_AT_KEY: time.monotonic(),
+        ARRIVED_MONOTONIC_KEY: time.monotonic(),
     }
     _add_headers(environ, scope.headers)
     return environ

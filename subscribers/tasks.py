@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from newsletter.mail.queued_mail import send_next_of
+from newsletter.mail.mail_queue import send_next_of
 from newsletter.publication.heartbeats import Component, beat
 from newsletter.publication.models import Publication
 from subscribers.mails import address_change, sending
@@ -11,7 +11,7 @@ from subscribers.models import FORGET_AFTER, Consent, DayCount, MailBudget, Orig
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.mail_queue import BUDGET_WINDOW
 
-MAIL_QUEUES = (sending.SIGN_UP_MAIL, address_change.MAIL, sending.LINK_MAIL, sending.REMINDER_MAIL)
+MAIL_QUEUES = (sending.SIGN_UP_QUEUE, address_change.QUEUE, sending.LINK_QUEUE, sending.REMINDER_QUEUE)
 MAILS_PER_RUN = 200  # beat starts the next run within ten seconds
 
 

@@ -36,7 +36,7 @@ from django.utils import timezone, translation
 from hypothesis import HealthCheck
 from hypothesis import settings as cases
 
-from newsletter.mail import queued_mail
+from newsletter.mail import mail_queue
 from newsletter.publication import heartbeats
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import uploads
@@ -49,7 +49,7 @@ project.CELERY_BROKER_URL = "memory://"
 project.SECURE_SSL_REDIRECT = False
 project.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ThreadedWSGIServer.process_request_thread = with_large_frame(ThreadedWSGIServer.process_request_thread)
-queued_mail.JITTER = 0  # mails that failed are tried again on the minute
+mail_queue.JITTER = 0  # mails that failed are tried again on the minute
 # Every test finds a newsletter that is set up, but for those of the setup itself.
 for name, value in {"name": "Gipi電子報", "author": "Gipi", "promise": "每兩週一封信，談管理、產品與 AI。"}.items():
     Publication._meta.get_field(name).default = value

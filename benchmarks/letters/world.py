@@ -27,8 +27,8 @@ from newsletter.delivery.readers import course, missed, welcome
 from newsletter.desk import demo
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
+from newsletter.mail.mail_queue import MAILER
 from newsletter.mail.message import Mail
-from newsletter.mail.queued_mail import MAILER
 from newsletter.publication.changes import Via, acting_as
 from newsletter.publication.models import Publication
 from subscribers.mails.sending import build_change_mail, fresh_link_mail, reminder_mail, signup_mail

@@ -1,7 +1,7 @@
 """The result of an issue, for the desk's page, the result letter and the JSON, and its texts.
 
-A constant number of queries. Earlier issues are counted over the same time since sending as this one, so that three
-days are compared with three days. Opens are not tracked.
+A constant number of queries. Earlier issues are counted over the same time since sending as this one, or until the
+next issue if that came earlier. Opens are not tracked.
 """
 
 from collections import Counter
@@ -50,7 +50,7 @@ class CopyStats:
 
     arrived: confirmed by the receivers through the provider; None if it does not report that.
     came_back: bounced after being sent. by_reason, by_domain: refused at once or bounced later, the most frequent
-    first; only the largest domains.
+    first. by_domain: the DOMAINS_SHOWN with the most; immediate refusals are known only for the largest domains.
     """
 
     total: int
@@ -96,7 +96,7 @@ def _count_copy_stats(mailing: Mailing) -> CopyStats:
 
 
 def _bounces(mailing: Mailing) -> QuerySet[Event]:
-    """Bounces of accepted deliveries; a bounce of an uncertain one has made it failed, and is not included."""
+    """Bounces of accepted deliveries. An uncertain delivery that bounced was set to failed, so it is not included."""
     reported = Event.objects.filter(mailing_id=mailing.pk, seq__isnull=False).exclude(verdict="")
     has_failed = Delivery.objects.filter(mailing_id=mailing.pk, seq=OuterRef("seq"), state=Delivery.State.FAILED)
     return reported.filter(~Exists(has_failed))
@@ -115,7 +115,7 @@ def _count_arrived(mailing: Mailing) -> int | None:
 
 
 def _count_thinned(mailing: Mailing) -> int:
-    """Arrivals among reduced events: approximate, as a delivery may have several."""
+    """Arrivals whose events were deleted and only counted (EventCount): approximate, as a delivery may have several."""
     counts = EventCount.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.DELIVERED, verdict="")
     count: int = counts.aggregate(all=Sum("count", default=0))["all"]
     return min(mailing.counts().sent, count)
@@ -196,8 +196,8 @@ class IssueStats:
 class IssueResult:
     """The result of an issue as of `at`.
 
-    before: the issues it is compared with, oldest first. is_over: the next issue was sent, so that sign-ups and
-    departures no longer count for this one. feedback_sentences, newest first; sentence_count: of all.
+    before: the issues it is compared with, oldest first. is_over: the next issue was sent; feedback, replies, sign-ups
+    and departures after that are not counted for this one. feedback_sentences: newest first; sentence_count: of all.
     followed_links: empty if links are not counted.
     """
 
@@ -239,7 +239,7 @@ def issue_result(mailing: Mailing, now: datetime) -> IssueResult | None:
 
 
 def _issue_stats(compared: Sequence[Mailing], until: datetime) -> list[IssueStats]:
-    """The numbers of each mailing, all counted for as long as the last one is out."""
+    """The numbers of each mailing, all counted for as long as the last one is out, or until the next issue."""
     times = [one.issue.sent_at or one.planned_at or until for one in compared]
     counted_for = max(timedelta(), until - times[-1])
     within = [(began, min(began + counted_for, ended)) for began, ended in pairwise([*times, until])]

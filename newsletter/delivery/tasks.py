@@ -15,11 +15,11 @@ from newsletter.delivery.links import counting
 from newsletter.delivery.models import InboundMessage, Mailing, Reply
 from newsletter.delivery.models.events import MESSAGES_KEPT_FOR
 from newsletter.delivery.planning import beginning
-from newsletter.delivery.readers.course import CourseMail
-from newsletter.delivery.readers.missed import MissedMail
+from newsletter.delivery.readers.course import CourseMailQueue
+from newsletter.delivery.readers.missed import MissedMailQueue
 from newsletter.delivery.readers.quoting import AnswerMailQueue, QuoteMailQueue
-from newsletter.delivery.readers.single_mails import OnceMoreMail, send_due
-from newsletter.delivery.readers.welcome import WelcomeMail
+from newsletter.delivery.readers.single_mails import OnceMoreMailQueue, send_due
+from newsletter.delivery.readers.welcome import WelcomeMailQueue
 from newsletter.issues.models import close_questions
 from newsletter.publication.heartbeats import Component, beat
 from subscribers import pending_unsubscribes
@@ -114,8 +114,8 @@ def thin_events() -> None:
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
     """Send mails to single readers: answers, questions about quotes, welcomes, repeated and missed issues, courses."""
-    for kind in (AnswerMailQueue, QuoteMailQueue, WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
-        send_due(kind, timezone.now())
+    for one in (AnswerMailQueue, QuoteMailQueue, WelcomeMailQueue, OnceMoreMailQueue, MissedMailQueue, CourseMailQueue):
+        send_due(one, timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -27,7 +27,7 @@ from newsletter.posts.proofreading.check import (
     house_terms,
 )
 from newsletter.posts.search.index import search
-from newsletter.posts.text import measures
+from newsletter.posts.text import prose
 from newsletter.publication.models import Publication
 
 
@@ -77,9 +77,9 @@ def _facts(body: str, publication: Publication) -> list[str]:
     if not body.strip():
         return []
     html = render_uncached(body)
-    counts = measures.han_count(html), measures.word_count(html)
-    minutes = _("%(minutes)s min read") % {"minutes": measures.minutes_to_read(*counts, publication)}
-    length = measures.length_text(*counts)
+    counts = prose.han_count(html), prose.word_count(html)
+    minutes = _("%(minutes)s min read") % {"minutes": prose.minutes_to_read(*counts, publication)}
+    length = prose.length_text(*counts)
     return [length, minutes, _("%(size)s in the mail") % {"size": size_text(weight_of_text(body))}]
 
 

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from newsletter.mail.queued_mail import CLOCK_SLACK
+from newsletter.mail.mail_queue import CLOCK_SLACK
 from newsletter.publication.changes import NAME_LENGTH, TITLE_MAX, Change
 
 FILES_LIFETIME = timedelta(days=1)  # files with addresses in them

@@ -10,7 +10,7 @@ from newsletter.mail.salutations import fill_name_slots_with_fallbacks
 from newsletter.posts.markdown import render
 from newsletter.posts.models import Post, attach_renderings
 from newsletter.posts.models.posts import post_path
-from newsletter.posts.text import measures
+from newsletter.posts.text import prose
 from newsletter.publication.models import Publication
 
 OPENING_LENGTH = 70  # characters: two lines
@@ -48,7 +48,7 @@ def _attach_reading_minutes(issues: list[Issue], posts: Mapping[int, Sequence[in
         own = [renderings[number] for number in posts[issue.pk] if number in renderings]
         issue.post_count = len(posts[issue.pk])
         han, words = sum(one.han_count for one in own), sum(one.word_count for one in own)
-        issue.reading_minutes = measures.minutes_to_read(han, words, publication)
+        issue.reading_minutes = prose.minutes_to_read(han, words, publication)
     return issues
 
 
@@ -80,7 +80,7 @@ def year_volume(year: int, now: datetime) -> Volume | None:
 def first_sentences(introduction: str) -> str:
     """The first complete sentences of the first paragraph."""
     html = render.render(introduction.strip().partition("\n\n")[0])
-    return measures.excerpt(fill_name_slots_with_fallbacks(html), OPENING_LENGTH)
+    return prose.excerpt(fill_name_slots_with_fallbacks(html), OPENING_LENGTH)
 
 
 def attach_openings(issues: Iterable[Issue]) -> list[Issue]:

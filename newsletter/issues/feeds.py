@@ -54,13 +54,13 @@ def feed_entry(issue: Issue) -> FeedEntry:
     )
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 @cache_control(public=True, max_age=MAX_AGE)
 def atom_feed(request: HttpRequest) -> HttpResponse:
     return syndication.atom_response(request, _newest(timezone.now()), subject=_("Issues"), link="/issues/")
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 @cache_control(public=True, max_age=MAX_AGE)
 def json_feed(request: HttpRequest) -> HttpResponse:
     return syndication.json_response(request, _newest(timezone.now()), subject=_("Issues"), link="/issues/")

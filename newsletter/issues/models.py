@@ -152,14 +152,14 @@ class Issue(models.Model):
         return [item.post.title for item in self.items.all()] == [self.subject]
 
     @property
-    def card(self) -> Card:
+    def preview_card(self) -> Card:
         publication = Publication.objects.current()
         day = date_format(timezone.localtime(self.sent_at)) if self.sent_at else ""
         return Card(self.subject, publication.name, day, publication.accent, number=str(self.number))
 
     @property
-    def card_url(self) -> str:
-        return reverse("issues:card", args=[self.number, self.card.digest])
+    def preview_card_url(self) -> str:
+        return reverse("issues:card", args=[self.number, self.preview_card.digest])
 
     @property
     def choices(self) -> list[str]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from newsletter.issues.cadence import DAY, Cadence, Shifts, Slot, SlotStatus, conflicting_slot
 
 SATURDAY = 5  # date.weekday
-LANGUAGES = {"zh-hant": "zh_TW", "en": "en_US"}  # ours, and the library's name of each
+LIBRARY_LANGUAGES = {"zh-hant": "zh_TW", "en": "en_US"}  # ours, and the library's name of each
 DAYS_TRIED = 13  # on both sides of a slot
 
 
@@ -25,7 +25,7 @@ def holidays_of_year(country: str, year: int, language: str) -> Mapping[date, st
         return {}
     library = import_module("holidays")  # lazy: takes 0.3 s and 50 MB
     supported = library.country_holidays(country).supported_languages
-    wanted = LANGUAGES.get(language, language)
+    wanted = LIBRARY_LANGUAGES.get(language, language)
     return dict(library.country_holidays(country, years=year, language=wanted if wanted in supported else None))
 
 
@@ -110,9 +110,8 @@ def holiday_questions(
     for holiday in group_days(days):
         is_answered = any(first <= holiday.last_on and last >= holiday.first_on for first, last in spans)
         if not is_answered and (on_it := tuple(slot for slot in kept if holiday.has(slot.day))):
-            yield HolidayQuestion(
-                holiday, on_it, _proposed_days(cadence, shifts, on_it, lambda day: day <= today or day in days)
-            )
+            proposed = _proposed_days(cadence, shifts, on_it, lambda day: day <= today or day in days)
+            yield HolidayQuestion(holiday, on_it, proposed)
 
 
 def _proposed_days(

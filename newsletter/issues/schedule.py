@@ -171,7 +171,7 @@ def slots_between(publication: Publication, first_on: date, last_on: date) -> li
 
 
 @dataclass(frozen=True)
-class Upcoming:
+class UpcomingSchedule:
     """The next slot and vacation as the site announces them. shifts: those that affect `now` or later."""
 
     publication: Publication
@@ -211,9 +211,9 @@ class Upcoming:
         return sorted(upcoming, key=lambda one: (one.days[0], one.pk))
 
 
-def upcoming(publication: Publication, now: datetime) -> Upcoming:
+def upcoming_schedule(publication: Publication, now: datetime) -> UpcomingSchedule:
     """One query, and one more a vacation within VACATION_LEAD_TIME."""
-    return Upcoming(publication, now, list(Shift.objects.from_day(_local_day(publication, now) - cadence.DAY)))
+    return UpcomingSchedule(publication, now, list(Shift.objects.from_day(_local_day(publication, now) - cadence.DAY)))
 
 
 def _has_slot(publication: Publication, vacation: Shift) -> bool:

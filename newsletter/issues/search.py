@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from newsletter.issues.models import Issue
 from newsletter.posts.models.renderings import render_cached
 from newsletter.posts.search.index import Document, index_document
-from newsletter.posts.text.measures import plain_text
+from newsletter.posts.text.prose import plain_text
 
 
 def search_document(issue: Issue) -> Document:

@@ -85,7 +85,7 @@ SITEMAPS: dict[str, type[_OurSitemap]] = {
 }
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 def sitemap_xml(request: HttpRequest) -> TemplateResponse:
     return sitemap(request, dict(SITEMAPS))
 
@@ -93,7 +93,7 @@ def sitemap_xml(request: HttpRequest) -> TemplateResponse:
 NEWEST_MAX = 100  # posts, and issues
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 def llms_txt(request: HttpRequest) -> HttpResponse:
     """The newest posts (URLs of their Markdown) and issues; 404 if robots.txt refuses all AI crawlers."""
     if Publication.objects.current().crawlers == Publication.Crawlers.NONE:

@@ -20,7 +20,7 @@ from newsletter.posts.responsive_images import responsive_pictures
 from newsletter.publication import sharing
 from newsletter.publication.models import Publication
 
-ISSUES_PER_PAGE = 26  # a year
+ISSUES_PER_PAGE = 26  # one year of an issue every 14 days
 NEWEST_POSTS_MAX = 6  # posts on the home page
 SHARE_URLS = {
     "line": "https://social-plugins.line.me/lineit/share?url=",
@@ -36,7 +36,7 @@ def _newest_posts(now: datetime, *, without: Issue | None = None) -> list[Post]:
     return attach_renderings(Post.objects.listed(now).exclude(pk__in=shown).prefetch_related("tags")[:NEWEST_POSTS_MAX])
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 def home(request: HttpRequest) -> HttpResponse:
     return render_home(request)
 
@@ -46,13 +46,13 @@ def render_home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     latest = next(iter(attach_reading_minutes(Issue.objects.archived().for_listing(now)[:1])), None)
     posts = _newest_posts(now, without=latest)
-    ahead = schedule.upcoming(Publication.objects.current(), now)
-    response = render(request, "issues/home.html", {"issue": latest, "posts": posts, "ahead": ahead})
-    response.changes_at = ahead.changes_at  # type: ignore[attr-defined]  # read by `cached_page`
+    upcoming = schedule.upcoming_schedule(Publication.objects.current(), now)
+    response = render(request, "issues/home.html", {"issue": latest, "posts": posts, "upcoming": upcoming})
+    response.changes_at = upcoming.changes_at  # type: ignore[attr-defined]  # read by `cached_page`
     return response
 
 
-@cached_page(Post.objects.next_change, parameters=["page"])
+@cached_page(until=Post.objects.next_change_at, parameters=["page"])
 def archive(request: HttpRequest) -> HttpResponse:
     archived, now = Issue.objects.archived(), timezone.now()
     page = requested_page(request, Paginator(archived.defer("closing"), ISSUES_PER_PAGE))
@@ -60,10 +60,10 @@ def archive(request: HttpRequest) -> HttpResponse:
     return render(request, "issues/archive.html", {"page": page, "years": archived.years()})
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 @responsive_pictures
 def issue(request: HttpRequest, number: int) -> HttpResponse:
-    """A sent issue; a number without one is taken as a year."""
+    """A sent issue; a number that no sent issue has is taken as a year."""
     older, found, newer = sent_with_neighbours(number)
     if found is None:
         return _year(request, number)
@@ -100,8 +100,9 @@ def share_redirect(request: HttpRequest, number: int, service: str) -> HttpRespo
 
 
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
+    """The preview picture of an issue's link on other sites."""
     found = get_object_or_404(Issue.objects.archived(), number=number)
-    return sharing.card_response(found.card, asked=digest, url=found.card_url)
+    return sharing.card_response(found.preview_card, asked=digest, url=found.preview_card_url)
 
 
 @cached_page()
@@ -110,7 +111,7 @@ def about(request: HttpRequest) -> HttpResponse:
     return render(request, "issues/about.html")
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 def start_here(request: HttpRequest) -> HttpResponse:
     """The author's recommendations for new readers; the newest posts if there are none."""
     now = timezone.now()

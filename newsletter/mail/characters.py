@@ -1,7 +1,7 @@
 """Unicode normalization in linear time, and removal of control and format characters. Pure.
 
 No other module normalizes a whole text: Python sorts a run of combining marks by insertion, in quadratic time with the
-GIL held (100 KB of two marks: five seconds).
+GIL held (100 KB of two alternating marks take five seconds).
 """
 
 import re
@@ -42,7 +42,7 @@ def nfkd(text: str) -> str:
 
 
 def without_hidden(text: str) -> str:
-    """Remove control and format characters, such as U+202E, which reverses a line (UAX #9).
+    """Remove control and format characters, such as U+202E (UAX #9), except tab, line feed and JOINERS.
 
     For names, which appear inside other people's sentences.
     """
@@ -54,13 +54,13 @@ def without_hidden(text: str) -> str:
 def without_control_characters(text: str) -> str:
     """Remove control characters but tab and line feed: they are invisible, and XML 1.0 forbids them.
 
-    U+2028 and U+2029 become line feeds; noncharacters and lone surrogates are removed.
+    Line breaks of every kind, such as CR and U+2028, become line feeds; noncharacters and lone surrogates are removed.
     """
     return text if text.isprintable() else _CONTROL_CHARACTER.sub("", _LINE_BREAK.sub("\n", text))
 
 
 def single_line(text: str) -> str:
-    """Remove control characters and line breaks: for titles, tags and names."""
+    """Replace line breaks and tabs by a space, and remove other control characters: for titles, tags and names."""
     return text if text.isprintable() else without_control_characters(_LINE_BREAKS_OR_TABS.sub(" ", text))
 
 

@@ -53,9 +53,8 @@ def run_converter(  # noqa: PLR0913 - an option of the program each
                 child.kill()
                 raise
         if child.returncode:
-            raise ConversionError(
-                error or _SIGNAL_ERRORS.get(child.returncode, "the program that converts it has failed")
-            )
+            default = "the program that converts it has failed"
+            raise ConversionError(error or _SIGNAL_ERRORS.get(child.returncode, default))
     finally:
         shutil.rmtree(temporary_path(folder), ignore_errors=True)  # of a process that was killed
 

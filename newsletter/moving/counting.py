@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from html import escape
 from html.parser import HTMLParser
 
-from newsletter.posts.text.measures import HAN
+from newsletter.posts.text.prose import HAN
 
 # In the order of the report.
 COUNT_NAMES = (

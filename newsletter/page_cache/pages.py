@@ -1,11 +1,11 @@
 """The page cache: a decorator for views and the middleware that serves from it.
 
-The cache key holds the site's version, which triggers raise in the transaction of each change, by any writer: the
-admin, a queryset's `update` or plain SQL. So nothing has to be invalidated. Changes by time alone end a page at a time
-that its view names. Pages are stored compressed, because nearly every client accepts gzip.
+The cache key holds the site's version, which database triggers increase in the transaction of each change, by any
+writer: the admin, a queryset's `update` or plain SQL. So nothing has to be invalidated. A page that time alone will
+change is cached until the time that its view names. Pages are stored compressed: nearly every client accepts gzip.
 
 Of the query string only the parameters count that the view declares; others lead to the same page, and the view does
-not see them. An app names the tables that readers see in its AppConfig: `tables_shown`.
+not see them. Each app lists in its AppConfig (`tables_shown`) the tables whose content readers see.
 """
 
 import gzip
@@ -27,8 +27,8 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, has_vary_header, patch_cache_control, patch_vary_headers
 from django.utils.http import http_date, parse_http_date, urlencode
 
-from newsletter.page_cache.site_version import site_version_since
-from newsletter.wsgi_environ import ARRIVED_AT_KEY
+from newsletter.page_cache.site_version import site_version
+from newsletter.wsgi_environ import ARRIVED_MONOTONIC_KEY
 
 LIFETIME_MAX = timedelta(hours=1)
 COMPRESSION = 6
@@ -131,13 +131,13 @@ def _key(request: HttpRequest) -> str:
     if request.method not in {"GET", "HEAD"} or request.path.startswith(NEVER_CACHED):
         return ""
     address = f"{request.path}?{_query(request)}"
-    version = site_version_since(request.META.get(ARRIVED_AT_KEY))
+    version = site_version(not_before=request.META.get(ARRIVED_MONOTONIC_KEY))
     request.site_version = version  # type: ignore[attr-defined]  # for PublicationMiddleware
     return f"{version}:{sha256(address.encode()).hexdigest()[:32]}"
 
 
 def _query(request: HttpRequest) -> str:
-    """The declared part of the query. Resolves the URL only if there is a query: it costs as much as a cached page."""
+    """The declared part of the query. Without one no URL is resolved, which takes as long as a cached page."""
     if not request.META.get("QUERY_STRING"):
         return ""
     try:

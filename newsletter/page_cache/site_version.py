@@ -1,4 +1,4 @@
-"""The site's version: a number that the database raises with each change of what readers see."""
+"""The site's version: a number that the database increases with each change of what readers see."""
 
 import math
 import time
@@ -35,15 +35,15 @@ class _Snapshot(NamedTuple):
 _snapshot = _Snapshot(-math.inf, 0)
 
 
-def site_version_since(arrived_at: float | None) -> int:
-    """The version at `arrived_at` (time.monotonic()) or later; the current one without it.
+def site_version(*, not_before: float | None = None) -> int:
+    """The version as of `not_before` (time.monotonic()) or later; the current one without it.
 
     Requests that queue for a thread together share one query, and nobody gets a page older than the request. Under load
     the query was a third of the cost of a cached page.
     """
     global _snapshot  # noqa: PLW0603 - one pair, put in place at once, whichever thread does it
     known = _snapshot
-    if arrived_at is None or known.at < arrived_at:
+    if not_before is None or known.at < not_before:
         at = time.monotonic()
         known = _snapshot = _Snapshot(at, SiteVersion.current())
     return known.number

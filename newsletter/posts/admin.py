@@ -360,7 +360,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         update_live = UPDATE in request.POST or (PUBLISH in request.POST and not form.was_published)
         write = partial(super().save_model, request, obj, form, change)
         store_text(obj, form, update_live=update_live, save_row=write, now=timezone.now())
-        Revision.objects.drop_refused(obj.pk, page=document_name(request))
+        Revision.objects.drop_refused(obj.pk, form_id=document_name(request))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -376,7 +376,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
     def store_refused(self, request: HttpRequest, form: Any) -> str:
         """Store the refused text as a version; the next refused save of the same form replaces it."""
         post = form.instance
-        version = Revision.objects.refuse(post.pk, post, page=document_name(request), at=timezone.now())
+        version = Revision.objects.refuse(post.pk, post, form_id=document_name(request), at=timezone.now())
         return reverse("admin:posts_post_version", args=[post.pk, version.pk], query={"with": "now"})
 
     def seen(self, saved: Post) -> dict[str, str]:

@@ -40,13 +40,13 @@ def feed_entry(post: Post) -> FeedEntry:
     )
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 @cache_control(public=True, max_age=MAX_AGE)
 def atom_feed(request: HttpRequest) -> HttpResponse:
     return syndication.atom_response(request, _newest(Post.objects.listed(timezone.now())))
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 @cache_control(public=True, max_age=MAX_AGE)
 def tag_atom_feed(request: HttpRequest, slug: str) -> HttpResponse:
     now = timezone.now()
@@ -55,13 +55,13 @@ def tag_atom_feed(request: HttpRequest, slug: str) -> HttpResponse:
     return syndication.atom_response(request, _newest(posts), subject=tag.name, link=tag.get_absolute_url())
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 @cache_control(public=True, max_age=MAX_AGE)
 def json_feed(request: HttpRequest) -> HttpResponse:
     return syndication.json_response(request, _newest(Post.objects.listed(timezone.now())))
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 def markdown_source(request: HttpRequest, number: int) -> HttpResponse:
     """Serve the Markdown of a post with front matter; search engines are referred to its page.
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.mail.characters import nfc
 from newsletter.posts.json_saves import AUTOSAVE_FIELD, CHANGED_ELSEWHERE, PUBLISH, UPDATE
 from newsletter.posts.models import BODY_MAX, SERIES_TITLE_MAX, TAG_NAME_MAX, Image, Post, Series, parse_tag_names
-from newsletter.posts.text.measures import slug_from_title
+from newsletter.posts.text.prose import slug_from_title
 from newsletter.publication.forms import ONE_LINE_ATTRIBUTE, CleanTextForm
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import unavailable_message

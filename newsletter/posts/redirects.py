@@ -30,11 +30,8 @@ def find_redirect(request: HttpRequest) -> HttpResponse | None:
     row = Redirect.objects.matching(request.path, query)
     if row is None or (row.post and not row.post.is_published(timezone.now())):
         return None
-    if (
-        normalise_path(row.end) == normalise_path(request.path)
-        and not row.path.endswith("*")
-        and not urlsplit(row.end).netloc
-    ):
+    is_same_page = normalise_path(row.end) == normalise_path(request.path) and not urlsplit(row.end).netloc
+    if is_same_page and not row.path.endswith("*"):
         return None
     # Keep the query, such as campaign parameters.
     keeps_query = query and "?" not in row.path

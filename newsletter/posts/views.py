@@ -33,7 +33,7 @@ def _page(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
     return page
 
 
-@cached_page(Post.objects.next_change, parameters=["page"])
+@cached_page(until=Post.objects.next_change_at, parameters=["page"])
 def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     posts = _page(request, Post.objects.listed(now))
@@ -41,7 +41,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "posts/index.html", context)
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 @responsive_pictures
 def post(request: HttpRequest, number: int) -> HttpResponse:
     """Show a post at its canonical URL; other slugs redirect to it."""
@@ -60,7 +60,7 @@ def post(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "posts/post.html", context)
 
 
-@cached_page(Post.objects.next_change)
+@cached_page(until=Post.objects.next_change_at)
 @responsive_pictures
 def page(request: HttpRequest, words: str) -> HttpResponse:
     found = get_object_or_404(Post.objects.published(timezone.now()).pages(), words=words)
@@ -69,10 +69,10 @@ def page(request: HttpRequest, words: str) -> HttpResponse:
 
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
     found = get_object_or_404(Post.objects.published(timezone.now()), pk=number)
-    return sharing.card_response(found.card, asked=digest, url=found.card_url)
+    return sharing.card_response(found.preview_card, asked=digest, url=found.preview_card_url)
 
 
-@cached_page(Post.objects.next_change, parameters=["page"])
+@cached_page(until=Post.objects.next_change_at, parameters=["page"])
 def tag(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the posts of a tag; one without listed posts is a 404."""
     now = timezone.now()
@@ -81,7 +81,7 @@ def tag(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "posts/tag.html", {"tag": found, "page": posts})
 
 
-@cached_page(Post.objects.next_change, parameters=["page"])
+@cached_page(until=Post.objects.next_change_at, parameters=["page"])
 def series(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the posts of a series by their numbers; one without listed posts is a 404."""
     now = timezone.now()

@@ -111,4 +111,4 @@ class AddressChangeMailQueue(ReaderMailQueue[AddressChange]):
         return row.confirmed_at or row.asked_at
 
 
-MAIL = AddressChangeMailQueue()
+QUEUE = AddressChangeMailQueue()

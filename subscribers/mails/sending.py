@@ -10,8 +10,8 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail import headers, letters
+from newsletter.mail.mail_queue import BACKOFF_MAX, BACKOFF_MIN, AtMostOnceMailQueue, MailQueue, Retry, backoff
 from newsletter.mail.message import Mail, build_mail
-from newsletter.mail.queued_mail import BACKOFF_MAX, BACKOFF_MIN, AtMostOnceMail, QueuedMail, Retry, backoff
 from newsletter.mail.smtp_replies import SendFailure, classify_error, error_summary
 from newsletter.publication.models import Publication
 from subscribers.links import DATA_LINK_MINUTES
@@ -95,7 +95,7 @@ TRIES_MAX = 8  # at a temporarily refused address; the last about two hours afte
 OUTAGE_RETRY_MAX = timedelta(days=3)  # retries of an unreachable server, from when the mail was requested
 
 
-class ReaderMailQueue[Row: Model](QueuedMail[Row]):
+class ReaderMailQueue[Row: Model](MailQueue[Row]):
     """A requested mail. The author sees failures, except for addresses that do not exist: people mistype."""
 
     mail_kind: Unsent.MailKind
@@ -124,7 +124,7 @@ class ReaderMailQueue[Row: Model](QueuedMail[Row]):
         return is_over
 
 
-class SignUpMail(ReaderMailQueue[Subscriber]):
+class SignUpMailQueue(ReaderMailQueue[Subscriber]):
     """The answer to a sign-up: a confirmation link, or a notice that the address is subscribed."""
 
     model, mail_kind = Subscriber, Unsent.MailKind.SIGN_UP
@@ -135,7 +135,7 @@ class SignUpMail(ReaderMailQueue[Subscriber]):
         return signup_mail(row), {"confirmation_sent_at": now}
 
 
-SIGN_UP_MAIL = SignUpMail()
+SIGN_UP_QUEUE = SignUpMailQueue()
 
 
 REQUESTS_PER_RUN = 500
@@ -165,7 +165,7 @@ def queue_link(subscriber: Subscriber, now: datetime) -> bool:
     return is_free
 
 
-class LinkMail(ReaderMailQueue[FreshLink]):
+class LinkMailQueue(ReaderMailQueue[FreshLink]):
     """Each try signs a new link, because it expires so soon."""
 
     model, mail_kind = FreshLink, Unsent.MailKind.LINK
@@ -177,7 +177,7 @@ class LinkMail(ReaderMailQueue[FreshLink]):
         return bool(self.unchanged(row).delete()[0])
 
 
-LINK_MAIL = LinkMail()
+LINK_QUEUE = LinkMailQueue()
 
 
 REMIND_AFTER = timedelta(days=2)
@@ -206,7 +206,7 @@ def _unconfirmed(now: datetime) -> SubscriberQuerySet:
     return Subscriber.objects.filter(~Exists(barred), state=Subscriber.State.PENDING, **opens)
 
 
-class ConfirmationReminderMail(AtMostOnceMail[ConfirmationReminder], ReaderMailQueue[ConfirmationReminder]):
+class ConfirmationReminderMailQueue(AtMostOnceMailQueue[ConfirmationReminder], ReaderMailQueue[ConfirmationReminder]):
     model, sent_column, mail_kind = ConfirmationReminder, "sent_at", Unsent.MailKind.SIGN_UP
 
     def due_rows(self, now: datetime) -> QuerySet[ConfirmationReminder]:
@@ -221,4 +221,4 @@ class ConfirmationReminderMail(AtMostOnceMail[ConfirmationReminder], ReaderMailQ
         return row.made_at
 
 
-REMINDER_MAIL = ConfirmationReminderMail()
+REMINDER_QUEUE = ConfirmationReminderMailQueue()

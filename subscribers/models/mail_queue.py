@@ -6,7 +6,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.mail.queued_mail import CLOCK_SLACK
+from newsletter.mail.mail_queue import CLOCK_SLACK
 from newsletter.mail.tokens import keyed_digest
 from subscribers.addresses import canonical_mailbox
 from subscribers.models.suppressions import address_hash

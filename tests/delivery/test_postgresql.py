@@ -40,7 +40,7 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "api/hooks/test_triggers",
         "api/hooks/test_worker",
         "desk/accounts/test_login_attempts",
-        "mail/test_queued_mail",
+        "mail/test_mail_queue",
         "moving/site/test_site",
         "subscribers/models/test_consents",
         "subscribers/models/test_mail_budget",

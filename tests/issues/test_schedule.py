@@ -110,7 +110,7 @@ def test_readers_are_told_of_a_vacation_from_two_weeks_before_until_its_end(publ
     told = [
         day
         for day in (date(2026, 12, 27), date(2026, 12, 28), date(2027, 1, 15), date(2027, 1, 20), date(2027, 1, 21))
-        if schedule.upcoming(publication, datetime(day.year, day.month, day.day, 4, tzinfo=UTC)).vacation
+        if schedule.upcoming_schedule(publication, datetime(day.year, day.month, day.day, 4, tzinfo=UTC)).vacation
     ]
 
     assert told == [date(2026, 12, 28), date(2027, 1, 15), date(2027, 1, 20)]

@@ -68,7 +68,7 @@ def mailbox(settings):
 
 def test_without_a_mailbox_nothing_is_said(settings):
     settings.MAILBOX_URL = ""
-    MailFetch.failed("ConnectionRefusedError", LONG_AGO)
+    MailFetch.record_failure("ConnectionRefusedError", LONG_AGO)
 
     assert found(undelivered.mailbox_findings) == []
     assert undelivered.mailbox_findings in ALL_CHECKS
@@ -76,14 +76,14 @@ def test_without_a_mailbox_nothing_is_said(settings):
 
 
 def test_a_mailbox_that_cannot_be_read_for_minutes_is_told_until_it_can(mailbox):
-    MailFetch.failed("ConnectionRefusedError", NOW - timedelta(minutes=1))
+    MailFetch.record_failure("ConnectionRefusedError", NOW - timedelta(minutes=1))
     assert found(undelivered.mailbox_findings) == []
 
     MailFetch.objects.update(failing_since=LONG_AGO)
     words = "The mailbox for returned mail cannot be read: ConnectionRefusedError."
     assert found(undelivered.mailbox_findings) == [("warning", "mailbox.away", words)]
 
-    MailFetch.succeeded(NOW)
+    MailFetch.record_success(NOW)
     assert found(undelivered.mailbox_findings) == []
 
 

@@ -20,7 +20,7 @@ from newsletter.page_cache.site_version import SiteVersion
 from newsletter.page_cache.triggers import tables_shown
 from newsletter.posts.models import Post, Tag
 from newsletter.settings import REDIS_CACHE
-from newsletter.wsgi_environ import ARRIVED_AT_KEY
+from newsletter.wsgi_environ import ARRIVED_MONOTONIC_KEY
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -99,7 +99,7 @@ def test_a_page_that_was_shown_before_costs_one_query(client):
 def asked(client, path, *, arrived_at):
     """Return an answer, and how many queries it took, of a request that came in at this monotonic time."""
     with CaptureQueriesContext(connection) as context:
-        response = client.get(path, **{ARRIVED_AT_KEY: arrived_at})
+        response = client.get(path, **{ARRIVED_MONOTONIC_KEY: arrived_at})
     return response, len(context)
 
 

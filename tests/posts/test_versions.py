@@ -140,7 +140,7 @@ def test_what_is_typed_after_somebody_else_has_saved_is_kept_as_a_version_of_its
 
 def test_bringing_a_refused_version_back_makes_it_the_text_and_keeps_the_other(author, draft):
     Revision.objects.record(draft.pk, draft, at=NOW)
-    refused = Revision.objects.refuse(draft.pk, Post(title="槓桿", body="這裡的。"), page="ab12", at=NOW)
+    refused = Revision.objects.refuse(draft.pk, Post(title="槓桿", body="這裡的。"), form_id="ab12", at=NOW)
 
     author.post(address(draft, refused.pk, "restore"))
 
@@ -152,7 +152,7 @@ def test_bringing_a_refused_version_back_makes_it_the_text_and_keeps_the_other(a
 def test_refused_versions_are_never_thinned(author, draft):
     times = [NOW - timedelta(days=800, minutes=minutes) for minutes in range(3)]
     for page, at in zip("abc", times, strict=True):
-        Revision.objects.refuse(draft.pk, Post(title=page, body=page), page=page, at=at)
+        Revision.objects.refuse(draft.pk, Post(title=page, body=page), form_id=page, at=at)
 
     assert Revision.objects.thin(draft.pk, NOW) == 0
     assert Revision.objects.with_refused(draft.pk).count() == 3

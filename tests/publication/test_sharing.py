@@ -76,7 +76,7 @@ def test_a_cover_is_shown_instead_of_a_card(client):
 
 
 def test_a_card_is_drawn_once(client, media):
-    address = make_post().card_url
+    address = make_post().preview_card_url
     first = picture(client.get(address)).tobytes()
     before = drawings(media)
 
@@ -91,7 +91,7 @@ def test_without_a_font_the_icon_stands_in_for_the_picture_and_the_log_says_why(
     post, issue = make_post("沒畫過的題目"), make_issue(number=7, sent_at=PUBLISHED_AT)
     others = path(tags(client.get("/about/"))["og:image"])
 
-    for address in (post.card_url, issue.card_url, others):
+    for address in (post.preview_card_url, issue.preview_card_url, others):
         response = client.get(address)
         icon = client.get(response.headers["Location"])
 

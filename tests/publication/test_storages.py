@@ -93,7 +93,7 @@ def test_a_card_is_drawn_once_and_its_former_one_goes(either_media, client):
     post = make_post("題目")
     for accent in ("#0b4f9c", "#14532d"):
         make_publication(accent=accent, language="zh-hant")
-        address = Post.objects.get(pk=post.pk).card_url
+        address = Post.objects.get(pk=post.pk).preview_card_url
         drawn = client.get(address).getvalue()
         assert drawn.startswith(b"\x89PNG")
         assert drawn == client.get(address).getvalue() == either_media.read(address.removeprefix("/"))

@@ -46,7 +46,7 @@ def test_a_post_says_which_issue_carried_it(client):
 
     assert (said["@type"], said["headline"], said["keywords"]) == ("NewsArticle", "管理槓桿", ["ai"])
     assert [carrier["issueNumber"] for carrier in said["isPartOf"]] == [7], "one that was not sent is nobody's business"
-    assert said["image"] == [SITE + post.card_url]
+    assert said["image"] == [SITE + post.preview_card_url]
 
 
 def test_an_issue_says_its_number_and_when_it_was_corrected(client):

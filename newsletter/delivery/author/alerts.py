@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 from newsletter.delivery.events import rules
 from newsletter.delivery.models import Alert, Mailing, Reminder, ResultLetter
 from newsletter.mail import letters, tokens
+from newsletter.mail.mail_queue import BACKOFF_MAX, MailQueue, Retry, backoff
 from newsletter.mail.message import Mail, build_automatic_mail
-from newsletter.mail.queued_mail import BACKOFF_MAX, QueuedMail, Retry, backoff
 from newsletter.mail.smtp_replies import SendFailure
 from newsletter.publication.changes import Via
 from newsletter.publication.models import Publication
@@ -29,7 +29,7 @@ def recipient_addresses() -> list[str]:
     return list(users.filter(is_staff=True).exclude(email="").order_by("pk").values_list("email", flat=True))
 
 
-class AuthorMail[Row: (Alert, Reminder, ResultLetter)](QueuedMail[Row]):
+class AuthorMailQueue[Row: (Alert, Reminder, ResultLetter)](MailQueue[Row]):
     """One mail to everybody who may send issues, retried whatever the server replies.
 
     Addresses are queried at each try: a mistyped one may have been corrected.
@@ -125,7 +125,7 @@ def _current_alerts(mailing: Mailing) -> Iterator[tuple[Kind, str]]:
             yield Kind.FAILING, ""
 
 
-class AlertMail(AuthorMail[Alert]):
+class AlertMailQueue(AuthorMailQueue[Alert]):
     model = Alert
 
     def due_rows(self, now: datetime) -> QuerySet[Alert]:
@@ -139,8 +139,8 @@ class AlertMail(AuthorMail[Alert]):
         return build_alert_mail(row, recipient_addresses()), {"notified_at": now}
 
 
-ALERT_MAIL = AlertMail()
-send_due = ALERT_MAIL.send_due
+ALERT_QUEUE = AlertMailQueue()
+send_due = ALERT_QUEUE.send_due
 
 
 def build_alert_mail(alert: Alert, addresses: list[str]) -> Mail:

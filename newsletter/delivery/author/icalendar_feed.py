@@ -100,7 +100,7 @@ def renew_calendar_url(publication: Publication, now: datetime) -> None:
 
 
 def calendar_bytes(publication: Publication, now: datetime) -> bytes:
-    """A year of slots from now on, with the titles of scheduled issues. No holidays."""
+    """A year of slots from now on, with the titles of scheduled issues. Holidays are not events in it."""
     with translation.override(publication.language):
         events = _slot_events(publication, now)
     domain = punycode(publication.sender_email.rpartition("@")[2])

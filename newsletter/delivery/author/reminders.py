@@ -1,4 +1,4 @@
-"""Reminders before a slot: of a draft, and a day before the letter itself, to be approved by a link.
+"""Reminders of a slot: that a draft is due, the letter to approve by a link a day before, and that it was missed.
 
 `record_due` records due reminders, `send_due` mails them, `send_unanswered` schedules issues that need no answer, and
 `record_missed` records missed slots. All are idempotent and may run late. The author's answers are `approve`, `move`
@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from newsletter.delivery.author import reminder_mails
-from newsletter.delivery.author.alerts import AuthorMail, insert_new, recipient_addresses
+from newsletter.delivery.author.alerts import AuthorMailQueue, insert_new, recipient_addresses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze_letter
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import MISSED_MAILED_FOR, Reminder
@@ -81,12 +81,11 @@ def _create_draft(reminder: Reminder, now: datetime) -> None:
         return
     reminder.issue = issue
     reminder.save(update_fields=["issue"])
-    Change.objects.log(
-        Change.Action.ADDED, [issue], {"put_in": [str(item) for item in issue.items.select_related("post")]}, at=now
-    )
+    titles = [str(item) for item in issue.items.select_related("post")]
+    Change.objects.log(Change.Action.ADDED, [issue], {"put_in": titles}, at=now)
 
 
-class ReminderMail(AuthorMail[Reminder]):
+class ReminderMailQueue(AuthorMailQueue[Reminder]):
     model = Reminder
 
     def due_rows(self, now: datetime) -> QuerySet[Reminder]:
@@ -105,8 +104,8 @@ class ReminderMail(AuthorMail[Reminder]):
         return reminder_mails.build_reminder(row, recipient_addresses(), now, frozen=frozen), shown
 
 
-REMINDER_MAIL = ReminderMail()
-send_due = REMINDER_MAIL.send_due
+REMINDER_QUEUE = ReminderMailQueue()
+send_due = REMINDER_QUEUE.send_due
 
 
 def approve(reminder: Reminder, now: datetime) -> Mailing | None:
@@ -191,7 +190,7 @@ def _send_unanswered_letter(reminder: Reminder, now: datetime) -> bool:
 
 Reason = Reminder.Reason
 SLOTS_CHECKED = 5  # ahead or back: a rule or a move may have them close together
-SLOTS_CHECKED_BACK = timedelta(days=3)  # for slots without a reminder, because nothing was running
+UNREMINDED_WITHIN = timedelta(days=3)  # for slots without a reminder, because nothing was running
 RHYTHM_FIXED_BEFORE = timedelta(hours=24)  # a later change of the rhythm creates slots that nobody could meet
 
 
@@ -211,7 +210,7 @@ def proposed_issue() -> Issue | None:
 
 
 def was_approved_since(reminder: Reminder) -> bool:
-    """Whether the author has approved the issue after the letter, even if it was cancelled again."""
+    """Whether the issue has a mailing: one not cancelled, or one approved after the letter, even if cancelled again."""
     assert reminder.issue is not None  # noqa: S101 - letters always have an issue
     mailings = reminder.issue.mailings.filter(kind=Mailing.Kind.ISSUE)
     alive = ~Q(state=Mailing.State.CANCELLED)
@@ -279,11 +278,11 @@ def _missed_row(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reas
 
 def _unreminded_slot(publication: Publication, now: datetime) -> datetime | None:
     """The last slot, if it is without a letter and without an issue."""
-    recent = schedule.next_slots(publication, after=now - SLOTS_CHECKED_BACK, count=SLOTS_CHECKED)
+    recent = schedule.next_slots(publication, after=now - UNREMINDED_WITHIN, count=SLOTS_CHECKED)
     slot_at = max((at for at in recent if at <= now), default=None)
     if slot_at is None:
         return None
     reminded = Reminder.objects.filter(slot_at=slot_at)
-    was_real = publication.updated_at <= slot_at - RHYTHM_FIXED_BEFORE or reminded.exists()
+    could_be_met = publication.updated_at <= slot_at - RHYTHM_FIXED_BEFORE or reminded.exists()
     has_letter = reminded.exclude(kind=Kind.DRAFT).exists()
-    return None if not was_real or has_letter or has_mailing_on_day(slot_at) else slot_at
+    return None if not could_be_met or has_letter or has_mailing_on_day(slot_at) else slot_at

@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery import results
-from newsletter.delivery.author.alerts import AuthorMail, insert_new, recipient_addresses
+from newsletter.delivery.author.alerts import AuthorMailQueue, insert_new, recipient_addresses
 from newsletter.delivery.models import Mailing, ResultLetter
 from newsletter.delivery.models.reminders import RESULT_EXPIRES_AFTER
 from newsletter.delivery.results import IssueResult
@@ -34,7 +34,7 @@ def record_due(now: datetime) -> int:
     return insert_new([ResultLetter(issue_id=issue, mailing_id=pk, at=now, due_at=due_at) for issue, pk in new])
 
 
-class ResultMail(AuthorMail[ResultLetter]):
+class ResultMailQueue(AuthorMailQueue[ResultLetter]):
     model = ResultLetter
 
     def due_rows(self, now: datetime) -> QuerySet[ResultLetter]:
@@ -52,8 +52,8 @@ class ResultMail(AuthorMail[ResultLetter]):
         return build_result_letter(found, recipient_addresses()), {"notified_at": now}
 
 
-RESULT_MAIL = ResultMail()
-send_due = RESULT_MAIL.send_due
+RESULT_QUEUE = ResultMailQueue()
+send_due = RESULT_QUEUE.send_due
 
 
 def build_result_letter(found: IssueResult, addresses: list[str]) -> Mail:

@@ -59,7 +59,7 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
     typed = request.POST.get("number", "").strip()
     if action is reminders.approve and asks_number and typed != str(reminder.issue.number):
         problem = _("Type %(number)s, the number of this issue.") % {"number": reminder.issue.number}
-    elif action and state in {"open", "unshown", "changed"}:
+    elif action and state in {"open", "has_losses", "changed"}:
         problem = _apply_answer(request, action, reminder, now)
         letter = freeze_letter(reminder.issue)  # a concurrent edit may be the reason
         state = _reminder_state(reminder, letter, now)
@@ -74,7 +74,7 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
         "week_later": reminders.week_later(reminder.slot_at),
         "next_slot": schedule.next_slot(Publication.objects.current(), now),
         "changes": _diff_lines(reminder.text, letter.text) if state == "changed" else [],
-        "losses": losses(reminder.issue, letter)[:LOSSES_SHOWN] if state == "unshown" else [],
+        "losses": losses(reminder.issue, letter)[:LOSSES_SHOWN] if state == "has_losses" else [],
     }
     return render(request, "delivery/approve.html", context, status=409 if action and not reminder.answer else 200)
 
@@ -107,9 +107,9 @@ def _apply_answer(
 
 
 def _reminder_state(reminder: Reminder, letter: FrozenLetter, now: datetime) -> str:
-    """One of "answered", "passed", "settled", "off_rhythm", "changed", "unshown" or "open".
+    """One of "answered", "passed", "settled", "off_rhythm", "changed", "has_losses" or "open".
 
-    letter: of the issue as it is now. unshown: it has losses, which must be acknowledged at the desk.
+    letter: of the issue as it is now; its losses must be acknowledged at the desk.
     """
     assert reminder.issue is not None  # noqa: S101 - letters always have an issue
     if reminder.answer:
@@ -122,7 +122,7 @@ def _reminder_state(reminder: Reminder, letter: FrozenLetter, now: datetime) -> 
         return "off_rhythm"
     if letter.content_hash != reminder.content_hash:
         return "changed"
-    return "unshown" if losses(reminder.issue, letter) else "open"
+    return "has_losses" if losses(reminder.issue, letter) else "open"
 
 
 def _diff_lines(before: str, after: str) -> list[tuple[str, str]]:
@@ -162,6 +162,6 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
         "issue": mailing.issue,
         "is_open": mailing.state in Mailing.OPEN_STATES,
         "is_cancelled": mailing.state == Mailing.State.CANCELLED,
-        "left": counts.sent + counts.uncertain + counts.sending,
+        "handed_over_count": counts.sent + counts.uncertain + counts.sending,
     }
     return render(request, "delivery/cancel.html", context, status=409 if is_late else 200)

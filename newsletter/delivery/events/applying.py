@@ -63,7 +63,7 @@ def apply_waiting(now: datetime, seconds: float) -> int:
 
 
 def _next_keys(last: int, newest: int) -> list[int]:
-    """The keys of the next slice: a request may contain thousands of events.
+    """The keys of the next slice, whose bytes are limited, because a request may contain thousands of events.
 
     A message that has crashed a worker gets a slice of its own.
     """
@@ -186,9 +186,8 @@ def _new_events(matches: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch
             known = Event.objects.filter(source=source, source_id__in=some).values_list("source_id", flat=True)
             for source_id in known:
                 del new_events[source, source_id]
-    Event.objects.bulk_create(
-        [one.event for one in new_events.values()], batch_size=EVENTS_PER_STATEMENT, ignore_conflicts=True
-    )
+    events = [one.event for one in new_events.values()]
+    Event.objects.bulk_create(events, batch_size=EVENTS_PER_STATEMENT, ignore_conflicts=True)
     return list(new_events.values())
 
 

@@ -25,13 +25,13 @@ COMPLAINTS_MANY, COMPLAINTS_TOO_MANY = 0.001, 0.003
 
 @dataclass(frozen=True)
 class BounceStats:
-    """Bounces and complaints of an issue or a domain. sent: deliveries, None where that is not counted."""
+    """Bounces by type, and complaints, of an issue or a domain. sent: deliveries, None where they are not counted."""
 
     name: str
     sent: int | None
-    gone: int = 0
-    full: int = 0
-    refused: int = 0
+    hard: int = 0
+    soft: int = 0
+    policy: int = 0
     complained: int = 0
     mailing: Mailing | None = None
 
@@ -56,7 +56,7 @@ class AddressStats:
     suppressed: dict[str, int]
 
     @property
-    def suppressed_in_all(self) -> int:
+    def suppressed_total(self) -> int:
         return sum(self.suppressed.values())
 
 
@@ -90,9 +90,9 @@ def stats_by_issue(mailings: Iterable[Mailing]) -> list[BounceStats]:
         BounceStats(
             str(one.issue),
             sent.get(one.pk, 0),
-            gone=counts[one.pk, BounceType.HARD],
-            full=counts[one.pk, BounceType.SOFT],
-            refused=counts[one.pk, BounceType.POLICY],
+            hard=counts[one.pk, BounceType.HARD],
+            soft=counts[one.pk, BounceType.SOFT],
+            policy=counts[one.pk, BounceType.POLICY],
             complained=complaints.get(one.pk, 0),
             mailing=one,
         )

@@ -78,9 +78,9 @@ def fetch_mails(now: datetime) -> int:
         new = sum(_store_and_move(config, now))
     except MAILBOX_ERRORS as problem:
         why = f"{type(problem).__name__}: {problem}".replace(config.password or "\0", "•••")
-        MailFetch.failed(why, now)
+        MailFetch.record_failure(why, now)
         raise MailboxUnavailable(why) from problem
-    MailFetch.succeeded(now)
+    MailFetch.record_success(now)
     return new
 
 

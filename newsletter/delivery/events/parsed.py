@@ -20,7 +20,7 @@ class TryLater(Exception):
 class DeliveryReference:
     """What identifies the delivery that a report is about; nothing is verified yet.
 
-    tokens: possible tokens of ours, from the addresses it was sent to or quotes, or from the metadata that the
+    tokens: possible tokens of ours, from addresses that it was sent to or that it quotes, or from the metadata that the
         provider got with the message.
     message_ids: possible Message-IDs of ours. recipient: the reader's address.
     """

@@ -1,10 +1,10 @@
 """Consequences of refusals and events: settles deliveries, suppresses addresses, and pauses mailings.
 
 A dead address or a complaint suppresses at once, any other refusal once a reader's last BOUNCES_IN_A_ROW issues all
-bounced. Two checks come first, each with at least DELIVERIES_MIN deliveries and more than REFUSED_SHARE_MAX of them. If
-the server calls too many addresses dead, it may be broken: nobody is suppressed, the mailing is paused, and the author
-decides by `confirm_dead` or `retry_dead`. If a domain refuses too much by policy, no reader is to blame: the mailing is
-paused if the domain has a real share of it, otherwise the author gets an alert.
+bounced. Two checks come first: whether at least REFUSED_MIN deliveries were refused, and they are more than
+REFUSED_SHARE_MAX of those with a result. If the server calls so many addresses dead, it may be broken: nobody is
+suppressed, the mailing is paused, and the author decides by `confirm_dead` or `retry_dead`. If a domain refuses so many
+by policy, no reader is to blame: the mailing is paused if the domain is a real share of it, else an alert is sent.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -33,8 +33,8 @@ from subscribers.models import Subscriber, Suppression
 from subscribers.models.consents import ConsentDetails
 from subscribers.models.suppressions import make_departure
 
-# Deliveries, and the share of those with a result: large providers stop at 10 % dead addresses.
-DELIVERIES_MIN, REFUSED_SHARE_MAX = 20, 0.1
+# Refused deliveries, and their share of those with a result: large providers stop at 10 % dead addresses.
+REFUSED_MIN, REFUSED_SHARE_MAX = 20, 0.1
 # A domain's share of all deliveries: anybody can have twenty mailboxes at a domain of their own.
 DOMAIN_SHARE_MIN = 0.05
 BOUNCES_IN_A_ROW = 3  # in BOUNCE_WINDOW: then an address is suppressed though no server called it dead
@@ -79,14 +79,14 @@ def refusing_domains(mailing: Mailing, domains: Collection[str] = ()) -> Iterato
     reported = reported.filter(created_at__gt=since) if since else reported
     reported = reported.filter(domain__in=domains) if domains else reported
     counted = reported.order_by("domain").values_list("domain").annotate(count=Count("seq", distinct=True))
-    for domain, count in counted.filter(count__gte=DELIVERIES_MIN):
+    for domain, count in counted.filter(count__gte=REFUSED_MIN):
         if count > REFUSED_SHARE_MAX * _count_sent_to(mailing, domain):
             replies = reported.filter(domain=domain).order_by("pk").values_list("words", flat=True)
             yield RefusingDomain(domain, count, replies.last() or "")
 
 
 def _count_sent_to(mailing: Mailing, domain: str) -> int:
-    """Deliveries sent to a domain; an upper bound if the domain is not counted separately."""
+    """Deliveries sent to a domain, or the smallest number of those counted separately if it is not: it has no more."""
     breakdown = Breakdown.objects.filter(pk=mailing.pk).first()
     largest = {name: breakdown.by_domain.get(name) for name in breakdown.domains} if breakdown else {}
     sent = {name: int(numbers[Delivery.State.SENT]) for name, numbers in largest.items() if numbers}
@@ -106,7 +106,7 @@ SUPPRESSION_REASON_OF_EVENT = {
 
 @dataclass(frozen=True)
 class NewEvent:
-    """A new event and its match. reply: with addresses, which `event.words` lacks."""
+    """reply: the server's reply with its e-mail addresses; they are removed in `event.words`."""
 
     event: Event
     match: CopyMatch
@@ -204,8 +204,8 @@ def _judge_mailing(mailing: Mailing, now: datetime) -> int:
     batches = list(_with_refusals(mailing))
     if mailing.believes_refusals:
         return sum(_judge_batch(batch, now) for batch in batches)
-    dead = {batch: _count_doubtful(batch) for batch in batches}
-    if any(count >= DELIVERIES_MIN for count in dead.values()):
+    dead = {batch: _count_dead_if_doubtful(batch) for batch in batches}
+    if any(count >= REFUSED_MIN for count in dead.values()):
         if mailing.batches.exclude(state=Batch.State.DONE).exists():
             with translation.override(Publication.objects.current().language):
                 text = _(
@@ -216,8 +216,8 @@ def _judge_mailing(mailing: Mailing, now: datetime) -> int:
         return 0
     if not mailing.counts().sent:
         return 0
-    over = [batch for batch in batches if batch.state == Batch.State.DONE or batch.pass_no > 1]
-    return sum(_judge_batch(batch, now) for batch in batches if not dead[batch] or batch in over)
+    tried_once = [batch for batch in batches if batch.state == Batch.State.DONE or batch.pass_no > 1]
+    return sum(_judge_batch(batch, now) for batch in batches if not dead[batch] or batch in tried_once)
 
 
 def _with_refusals(mailing: Mailing) -> Iterator[Batch]:
@@ -227,15 +227,15 @@ def _with_refusals(mailing: Mailing) -> Iterator[Batch]:
             yield batch
 
 
-def _count_doubtful(batch: Batch) -> int:
-    """How many of a batch's last refusals call an address dead; 0 if that is at most REFUSED_SHARE_MAX.
+def _count_dead_if_doubtful(batch: Batch) -> int:
+    """Count the batch's last waiting refusals that call an address dead, up to REFUSED_MIN.
 
-    Counts DELIVERIES_MIN refusals at most, against the deliveries with a result since the first of them.
+    0 if they are at most REFUSED_SHARE_MAX of the deliveries with a result from the first of them on.
     """
     dead = Refusal.objects.of_batch(batch).waiting().dead().order_by("-seq")
-    last = list(dead.values_list("seq", flat=True)[:DELIVERIES_MIN])
-    since = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=min(last, default=batch.hi), seq__lt=batch.hi)
-    return len(last) if len(last) > REFUSED_SHARE_MAX * since.filter(state__in=[SENT, FAILED]).count() else 0
+    last = list(dead.values_list("seq", flat=True)[:REFUSED_MIN])
+    deliveries_since = batch.mailing.deliveries.filter(seq__gte=min(last, default=batch.hi), seq__lt=batch.hi)
+    return len(last) if len(last) > REFUSED_SHARE_MAX * deliveries_since.filter(state__in=[SENT, FAILED]).count() else 0
 
 
 def _judge_batch(batch: Batch, now: datetime) -> int:
@@ -260,7 +260,7 @@ def _judge_batch(batch: Batch, now: datetime) -> int:
 def _suppress_if_due(refusal: Refusal, batch: Batch, reply: str, now: datetime) -> bool:
     """Suppress the address of a refusal if the rules say so; return whether this call did."""
     reader, planned_at = refusal.subscriber, batch.mailing.planned_at
-    if planned_at is None or planned_at < _counts_since(reader, now):  # it was about the former address
+    if planned_at is None or planned_at < _counts_since(reader, now):  # too old, or about the former address
         return False
     is_dead = refusal.verdict == smtp_replies.RefusalReason.DEAD
     if not is_dead and (_refuses_everybody(reader, batch) or not has_bounced_repeatedly(reader, batch.mailing_id, now)):
@@ -282,7 +282,7 @@ def count_undecided_dead(mailing: Mailing) -> int:
     if not waiting or mailing.state == Mailing.State.SENDING or mailing.believes_refusals:
         return 0
     is_held = not mailing.counts().sent or any(
-        _count_doubtful(batch) >= DELIVERIES_MIN for batch in _with_refusals(mailing)
+        _count_dead_if_doubtful(batch) >= REFUSED_MIN for batch in _with_refusals(mailing)
     )
     return waiting if is_held else 0
 
@@ -305,10 +305,10 @@ def confirm_dead(mailing: Mailing, now: datetime) -> int:
 
 
 def retry_dead(mailing: Mailing, now: datetime) -> int:
-    """The author disagrees: lift these suppressions and retry the deliveries; return how many.
+    """The author disagrees: lift the suppressions of addresses called dead and retry their deliveries.
 
-    They were refused, so nobody gets two. Nothing is retried if the mailing ended long ago, was cancelled or has a
-    successor.
+    Return the number of those refusals, even if nothing is retried: the mailing ended long ago, was cancelled or has a
+    successor. The first copies were refused, so nobody gets a second one.
     """
     with transaction.atomic():
         mailing.lock()

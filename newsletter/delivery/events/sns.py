@@ -52,14 +52,14 @@ class _NoRedirects(HTTPRedirectHandler):
 
 def _fetch(url: str) -> bytes:
     """Raises OSError or HTTPException."""
-    with build_opener(_NoRedirects).open(url, timeout=TIMEOUT_SECONDS) as answer:
-        return cast("bytes", answer.read(BYTES_MAX))
+    with build_opener(_NoRedirects).open(url, timeout=TIMEOUT_SECONDS) as response:
+        return cast("bytes", response.read(BYTES_MAX))
 
 
 def parse_sns_request(inbound: InboundMessage, fetch: Fetch = _fetch) -> ParsedMessage:
     """Parse a request with a valid signature; confirm a subscription to a topic of ours.
 
-    Raises ParseError, or TryLater if the certificate cannot be fetched or the subscription not be confirmed now.
+    Raises ParseError, or TryLater if the certificate cannot be fetched, or the subscription cannot be confirmed now.
     """
     message = _parse_message(bytes(inbound.body))
     check_signature(message, inbound.received_at, fetch)

@@ -39,19 +39,19 @@ def count_next_mailing(now: datetime) -> bool:
     if mailing.counted_at and _is_unchanged(mailing, before):
         Mailing.objects.filter(pk=mailing.pk).update(counted_at=now)
         return True
-    counted, verdicts = _count_by_domain(mailing), _count_by_verdict(mailing)
+    counted, reasons = _count_by_domain(mailing), _count_by_reason(mailing)
     with transaction.atomic():
         mailing.lock()
         mailing.refresh_from_db(fields=["state"])
         if mailing.state in CLOSED_STATES and mailing.counts() != before:
             return True  # it changed meanwhile, and is counted again
-        _store_breakdown(mailing, counted, verdicts)
+        _store_breakdown(mailing, counted, reasons)
         Mailing.objects.filter(pk=mailing.pk).update(counted_at=now)
     return True
 
 
 def _is_unchanged(mailing: Mailing, counts: MailingCounts) -> bool:
-    """Whether the numbers of final states equal those of the last count: rows are read only if one has changed."""
+    """Whether the numbers of final states equal those of the last count; then the deliveries need not be read again."""
     found = Breakdown.objects.filter(pk=mailing.pk).first()
     if found is None:
         return False
@@ -68,15 +68,15 @@ def _count_by_domain(mailing: Mailing) -> DomainCounts:
     return found
 
 
-def _count_by_verdict(mailing: Mailing) -> dict[str, int]:
+def _count_by_reason(mailing: Mailing) -> dict[str, int]:
     failed = mailing.deliveries.filter(state=Delivery.State.FAILED).values_list("reply", flat=True)
     return dict(Counter(str(classify_refusal(reply)) for reply in failed.iterator()))
 
 
-def _store_breakdown(mailing: Mailing, counted: DomainCounts, verdicts: dict[str, int]) -> None:
+def _store_breakdown(mailing: Mailing, counted: DomainCounts, reasons: dict[str, int]) -> None:
     largest = sorted(counted.keys() - {OTHER_DOMAINS}, key=lambda name: (-sum(counted[name]), name))[:DOMAINS_COUNTED]
     others = [numbers for name, numbers in counted.items() if name not in largest]
     rest = [sum(numbers) for numbers in zip(*others, strict=True)] or [0] * len(Delivery.State)
     by_domain = {name: counted[name] for name in largest} | {OTHER_DOMAINS: rest}
-    values = {"domains": largest, "by_domain": by_domain, "by_verdict": verdicts}
+    values = {"domains": largest, "by_domain": by_domain, "by_verdict": reasons}
     Breakdown.objects.update_or_create(mailing=mailing, defaults=values)

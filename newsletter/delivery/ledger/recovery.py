@@ -32,7 +32,7 @@ from newsletter.delivery.ledger.uncertain import RESOLUTION_OF_STATE, DeliveryRe
 from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet, Restoration
 from newsletter.delivery.models.deliveries import IS_REQUEUED
 from newsletter.delivery.models.mailing import MailingStep
-from newsletter.mail.queued_mail import CLOCK_SLACK
+from newsletter.mail.mail_queue import CLOCK_SLACK
 from newsletter.mail.tokens import load_or_create_secret
 
 log = logging.getLogger(__name__)

@@ -46,7 +46,7 @@ def detect_restore(now: datetime) -> bool:
         forgotten = replay_departures.replay()
         proofs = _newer_records(flight_recorder.all_records(settings.LOCK_DIR))
         with transaction.atomic():
-            if not _has_moved() and not forgotten and not proofs:
+            if not _store_place() and not forgotten and not proofs:
                 return False
             records = [record.packed() for record in proofs]
             Restoration.objects.create(noticed_at=now, departures=forgotten, records=records)
@@ -56,7 +56,7 @@ def detect_restore(now: datetime) -> bool:
 
 def block_sending(made_at: datetime, now: datetime) -> None:
     """Block sending after `manage.py restore`. made_at: of the backup."""
-    _has_moved()  # stores the place: this restoration is recorded below
+    _store_place()  # or `detect_restore` would record this restore again
     Restoration.objects.create(noticed_at=now, made_at=made_at)
 
 
@@ -68,7 +68,7 @@ def _exclusive_lock() -> Iterator[None]:
         yield
 
 
-def _has_moved() -> bool:
+def _store_place() -> bool:
     """Store in which PostgreSQL database the ledger is; return whether it was in another one before.
 
     Server, database and table: a dump that is loaded anywhere makes a new table at least, a copied database keeps its

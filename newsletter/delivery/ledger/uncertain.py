@@ -83,6 +83,7 @@ class SeenRow(NamedTuple):
 
 
 def resolve(delivery: Delivery, report: DeliveryReport) -> bool:
+    """Return whether its state changed."""
     with transaction.atomic():
         delivery.mailing.lock()
         own = delivery.mailing.batches.filter(lo__lte=delivery.seq, hi__gt=delivery.seq)

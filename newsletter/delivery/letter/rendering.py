@@ -29,7 +29,7 @@ from newsletter.mail.salutations import fill_name_slots_with_fallbacks
 from newsletter.mail.spacing import autospace_text
 from newsletter.posts.markdown import code_highlighting, render
 from newsletter.posts.models.images import Image
-from newsletter.posts.text import measures
+from newsletter.posts.text import prose
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
@@ -38,7 +38,7 @@ PLACEHOLDER = re.compile("\x02([a-z_]+)\x03")
 
 MEDIA_DIGEST = re.compile("/media/([0-9a-f]{16})/")
 BRIEF_LENGTH = 800  # characters: a shorter letter shows its URLs
-DIGEST_LENGTH = 60  # characters
+DIGEST_TEASER_LENGTH = 60  # characters
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
 
 PLACEHOLDER_NAMES = ("email", "unsubscribe_url", "preferences_url", "feedback_url", "invite_url", "day")
@@ -49,7 +49,7 @@ PLACEHOLDERS = {name: f"\x02{name}\x03" for name in PLACEHOLDER_NAMES}
 class FrozenLetter:
     """A rendered issue with placeholders for the reader's own fields.
 
-    quotes: keys of the quotes in it, which their readers may withdraw until the letter is saved.
+    quote_ids: of the quotes in it, which their readers may withdraw until the letter is saved.
     """
 
     sender_name: str
@@ -58,11 +58,11 @@ class FrozenLetter:
     subject: str
     html: str
     text: str
-    quotes: tuple[int, ...] = ()
+    quote_ids: tuple[int, ...] = ()
 
     @property
     def content_hash(self) -> str:
-        """The SHA-256 of everything but `quotes`."""
+        """The SHA-256 of everything but `quote_ids`."""
         return sha256("\x00".join(self._shown().values()).encode()).hexdigest()
 
     def columns(self) -> dict[str, str]:
@@ -70,7 +70,7 @@ class FrozenLetter:
         return self._shown() | {"content_hash": self.content_hash}
 
     def _shown(self) -> dict[str, str]:
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "quotes"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "quote_ids"}
 
 
 def issue_context(issue: Issue, publication: Publication, items: list[IssueItem] | None = None) -> dict[str, object]:
@@ -96,14 +96,15 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "signature": author_html(publication.signature),
         "site_url": settings.SITE_URL,
         "web_url": settings.SITE_URL + issue.get_absolute_url(),
-        "code_colours": code_highlighting.mail_dark_colours(),
+        "code_colours": code_highlighting.dark_by_light_colour(),
         "reader": format_html('<span class="reader">{}</span>', PLACEHOLDERS["email"]),
         **PLACEHOLDERS,
     }
 
 
 def _item_context(item: IssueItem, publication: Publication, *, is_below_h1: bool) -> dict[str, object]:
-    post, cover, is_full = item.post, item.post.cover, item.form == IssueItem.Form.FULL  # loaded for this letter alone
+    # They may be changed below: they were loaded for this letter alone.
+    post, cover, is_full = item.post, item.post.cover, item.form == IssueItem.Form.FULL
     post.title = single_line(post.title)
     if cover:
         cover.alt = single_line(cover.alt)
@@ -113,8 +114,8 @@ def _item_context(item: IssueItem, publication: Publication, *, is_below_h1: boo
         "url": settings.SITE_URL + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(publication.zone).date() if post.published_at else None,
         "html": fill_name_slots_with_fallbacks(author_html(post.body, is_below_h1=is_below_h1)) if is_full else "",
-        "cover": mail_html.size_attributes(cover.width, cover.height) if cover else "",
-        "lines": _teaser(item, is_digest=publication.look == Publication.MailLook.DIGEST),
+        "cover_size_attributes": mail_html.size_attributes(cover.width, cover.height) if cover else "",
+        "teaser": _teaser(item, is_digest=publication.look == Publication.MailLook.DIGEST),
         "thumbnail": settings.SITE_URL + cover.url_for("fallback", cover.widths("fallback")[0]) if cover else "",
     }
 
@@ -122,9 +123,9 @@ def _item_context(item: IssueItem, publication: Publication, *, is_below_h1: boo
 def _teaser(item: IssueItem, *, is_digest: bool) -> str:
     """The text of a post that is not shown in full. A summary by the author is never cut."""
     if item.form == IssueItem.Form.LINK:
-        return measures.first_sentence(item.post.excerpt)
+        return prose.first_sentence(item.post.excerpt)
     if is_digest and not item.post.summary:
-        return measures.first_sentences(item.post.excerpt, DIGEST_LENGTH)
+        return prose.first_sentences(item.post.excerpt, DIGEST_TEASER_LENGTH)
     return item.post.excerpt
 
 
@@ -140,11 +141,11 @@ def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
 
 
 def preheader_line(issue: Issue, items: list[IssueItem] | None = None) -> str:
-    """The author's preheader or the beginning; a short one is extended by titles, so that no masthead follows."""
+    """The author's preheader or the beginning; titles extend a short one, or inboxes would add the masthead."""
     items = list(issue.items.select_related("post")) if items is None else items
     found = issue.preheader
     if not found and issue.introduction.strip():
-        found = measures.excerpt(fill_name_slots_with_fallbacks(render.render(issue.introduction)), PREHEADER_LENGTH)
+        found = prose.excerpt(fill_name_slots_with_fallbacks(render.render(issue.introduction)), PREHEADER_LENGTH)
     elif not found and items:
         found = items[0].post.excerpt[:PREHEADER_LENGTH]
     with translation.override(Publication.objects.current().language):
@@ -156,7 +157,10 @@ def preheader_line(issue: Issue, items: list[IssueItem] | None = None) -> str:
 
 
 def author_html(source: str, *, is_below_h1: bool = False) -> str:
-    """Markdown as HTML for the mail: headings below a title in h2 or h1, pictures no wider than the column."""
+    """Markdown as HTML for the mail: pictures no wider than the column, headings one level below the title or lower.
+
+    The title is h2, or h1 with `is_below_h1`.
+    """
     if not source.strip():
         return ""
     pictures = Image.objects.filter(digest__in=MEDIA_DIGEST.findall(source))
@@ -191,7 +195,7 @@ def freeze_letter(issue: Issue, note: str = "") -> FrozenLetter:
         subject=letter.subject,
         html=letter.html,
         text=letter.text,
-        quotes=tuple(quote.pk for quote in cast("list[Quote]", context["quotes"])),
+        quote_ids=tuple(quote.pk for quote in cast("list[Quote]", context["quotes"])),
     )
 
 

@@ -31,14 +31,14 @@ def countable_links(part: str, *, site_url: str, own_pages: Collection[str]) -> 
     Also not counted: a reader's own links, links with a token, and links whose text is a URL of another site, because
     mail programs warn if a link leads elsewhere than its text says.
     """
-    found, shown = dict[str, str](), set[str]()
+    found, urls_as_text = dict[str, str](), set[str]()
     for url, text in links(part):
         is_own = f"{url}/".startswith(f"{site_url}/")
         if URL_TEXT.fullmatch(text) and not is_own:
-            shown.add(url)
+            urls_as_text.add(url)
         if _is_countable(url) and url.partition("#")[0] not in own_pages and not (is_own and TOKEN.search(url)):
             found[url] = found.get(url) or text
-    return {url: text for url, text in found.items() if url not in shown}
+    return {url: text for url, text in found.items() if url not in urls_as_text}
 
 
 def rewrite_links(html_part: str, text_part: str, redirects_by_url: Mapping[str, str]) -> tuple[str, str]:

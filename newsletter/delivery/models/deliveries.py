@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.mail.queued_mail import CLOCK_SLACK
+from newsletter.mail.mail_queue import CLOCK_SLACK
 from newsletter.mail.smtp_replies import RECIPIENT_REASONS, RefusalReason, classify_refusal
 from subscribers.models import Subscriber
 
@@ -249,7 +249,7 @@ class Restoration(models.Model):
 
 
 class LedgerPlace(models.Model):
-    """The database that holds this ledger: a single row, which a dump carries along, so that a copy is known by it."""
+    """The database that holds this ledger: a single row, which is part of a dump, so that a copy is recognised."""
 
     identity = models.CharField(max_length=80)
 
@@ -258,6 +258,6 @@ class LedgerPlace(models.Model):
 
     @classmethod
     def move(cls, identity: str) -> bool:
-        """Store the identity; return whether it was another one before: to one caller only."""
+        """Store the identity; return whether it was another one before: True for one of several callers."""
         cls.objects.get_or_create(pk=1, defaults={"identity": identity})
         return bool(cls.objects.filter(pk=1).exclude(identity=identity).update(identity=identity))

@@ -227,11 +227,11 @@ class MailFetch(models.Model):
         return self.problem or "ok"
 
     @classmethod
-    def succeeded(cls, now: datetime) -> None:
+    def record_success(cls, now: datetime) -> None:
         cls.objects.update_or_create(pk=1, defaults={"looked_at": now, "failing_since": None, "problem": ""})
 
     @classmethod
-    def failed(cls, problem: str, now: datetime) -> None:
+    def record_failure(cls, problem: str, now: datetime) -> None:
         """Store the problem, and the time of the first failure in a row."""
         row, _is_new = cls.objects.get_or_create(pk=1)
         row.failing_since, row.problem = row.failing_since or now, problem[:200]

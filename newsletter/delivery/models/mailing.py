@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.delivery.models.deliveries import Batch
 from newsletter.issues.models import Issue
 from newsletter.mail import tokens
-from newsletter.mail.queued_mail import CLOCK_SLACK
+from newsletter.mail.mail_queue import CLOCK_SLACK
 from newsletter.publication import changes
 
 

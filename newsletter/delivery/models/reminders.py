@@ -1,4 +1,4 @@
-"""Reminders to the author before a slot, with the author's answer, and result letters. author/ sends the mails."""
+"""Reminders to the author about a slot, with the author's answer, and result letters. author/ sends the mails."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ def keep_drafts(collector: Any, field: Any, reminders: "ReminderQuerySet", using
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
     def worth_mailing(self, now: datetime) -> "ReminderQuerySet":
-        """Those still worth mailing: before their slot, or up to MISSED_FOR after a missed one."""
+        """Those still worth mailing: before their slot, or up to MISSED_MAILED_FOR after a missed one."""
         return self.filter(Q(slot_at__gt=now) | Q(kind=Reminder.Kind.MISSED, slot_at__gt=now - MISSED_MAILED_FOR))
 
     def unanswered(self) -> "ReminderQuerySet":
@@ -116,7 +116,7 @@ class ResultLetterQuerySet(models.QuerySet["ResultLetter"]):
 
 
 class ResultLetter(models.Model):
-    """The mail with an issue's result. Without `due_at` none is sent: it is older than this feature, or it is off."""
+    """The mail with an issue's result. Without `due_at` none is sent: older than this feature, or switched off."""
 
     issue = models.OneToOneField(Issue, on_delete=models.CASCADE, primary_key=True, related_name="result_letter")
     mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="+")

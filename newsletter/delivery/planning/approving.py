@@ -25,12 +25,12 @@ RECEIVED_STATES = [Delivery.State.SENT, Delivery.State.UNCERTAIN]  # or may have
 
 def count_copies(issue: Issue) -> int:
     """Deliveries of `issue` that were sent or are uncertain, by the counters of its batches."""
-    batches = Batch.objects.filter(mailing__in=planned_mailings(issue))
+    batches = Batch.objects.filter(mailing__in=planned_mailing_ids(issue))
     count: int = batches.aggregate(sum=Sum(F("sent") + F("uncertain"), default=0))["sum"]
     return count
 
 
-def planned_mailings(issue: Issue) -> list[int]:
+def planned_mailing_ids(issue: Issue) -> list[int]:
     """The keys of the issue's planned mailings, without corrections."""
     planned = issue.mailings.filter(kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
     return list(planned.order_by("pk").values_list("pk", flat=True))
@@ -50,18 +50,18 @@ def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
     readers = Subscriber.objects.mailable(now)
     of_reader = Q(subscriber=OuterRef("pk"))
     if mailing.kind == Mailing.Kind.CORRECTION:
-        had_it = _deliveries_of(planned_mailings(mailing.issue)).filter(state__in=RECEIVED_STATES)
+        had_it = _deliveries_of(planned_mailing_ids(mailing.issue)).filter(state__in=RECEIVED_STATES)
         return readers.filter(Exists(had_it.filter(of_reader)))
     if mailing.segment:
         tag = mailing.segment[1:]
         readers = readers.tagged(tag) if mailing.segment.startswith("+") else readers.untagged(tag)
-    if not (former := [pk for pk in planned_mailings(mailing.issue) if pk != mailing.pk]):
+    if not (former := [pk for pk in planned_mailing_ids(mailing.issue) if pk != mailing.pk]):
         return readers
     return readers.filter(~Exists(_deliveries_of(former).filter(of_reader).exclude(state=Delivery.State.SKIPPED)))
 
 
 def reassign_copies(reader: Subscriber, other: Subscriber) -> None:
-    """Reassign the deliveries of `other` to `reader`, who takes over their address: its mailbox has those issues.
+    """Give `reader`, who takes over the address of `other`, their deliveries: the mailbox already has those issues.
 
     A delivery of the same issue that `reader` never got is detached: if it waits, it is skipped.
     """
@@ -75,8 +75,8 @@ def reassign_copies(reader: Subscriber, other: Subscriber) -> None:
 
 
 def are_copies_deleted(issue: Issue) -> bool:
-    """Whether deliveries of `issue` were deleted; locks its mailings, so that none are until the transaction ends."""
-    former = Mailing.objects.select_for_update(no_key=True).filter(pk__in=planned_mailings(issue)).order_by("pk")
+    """Whether deliveries of `issue` were deleted. Locks its mailings: none are deleted until the transaction ends."""
+    former = Mailing.objects.select_for_update(no_key=True).filter(pk__in=planned_mailing_ids(issue)).order_by("pk")
     return any(former.values_list("copies_deleted_at", flat=True))
 
 
@@ -264,9 +264,9 @@ def schedule_correction(
 
 
 def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
-    """Number the mailing, add its content and save it; return the one of another click, if that was first.
+    """Number the mailing, add its content and save it. If another click was first, return its mailing.
 
-    Also if the other one was cancelled since this click: it cancels both.
+    Even if it was cancelled after this click: the cancellation counts for both clicks.
     """
     if mailing.issue.imported_at:  # the last of several checks
         raise PlanningError(imported_obstacle(mailing.issue))
@@ -279,7 +279,7 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
         if former and former.was_open_at(mailing.approved_at):
             return former
         mailing.number = former.number + 1 if former else 1
-        # A reader who withdraws a quote waits for this lock and then sees the mailing; an earlier withdrawal is seen.
+        # A withdrawal of a quote waits for this lock, then sees the mailing; after an earlier one this check fails.
         _check_quotes(mailing.issue, letter, Quote.objects.select_for_update().order_by("pk"))
         mailing.save(force_insert=True)
         rewriting.store_links(mailing)
@@ -290,7 +290,7 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
 
 
 def _check_quotes(issue: Issue, letter: FrozenLetter, among: QuoteQuerySet) -> None:
-    if len(among.filter(pk__in=letter.quotes, issue=issue).values_list("pk")) < len(letter.quotes):
+    if len(among.filter(pk__in=letter.quote_ids, issue=issue).values_list("pk")) < len(letter.quote_ids):
         raise PlanningError(_("A quote in this letter has just been taken back. Look at the letter again."))
 
 
@@ -308,7 +308,7 @@ def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool
         raise PlanningError(" ".join(reasons))
     check_acknowledged(mailing.issue, letter, acknowledged, mailing.note)
     with transaction.atomic():
-        mailing.lock()  # a reader who withdraws a quote waits, and freezes it again
+        mailing.lock()  # a withdrawal of a quote waits here, then freezes the letter again without the quote
         _check_quotes(mailing.issue, letter, Quote.objects.all())
         replaced = stopped.update(**letter.columns(), counts_links=Publication.objects.current().counts_links)
         if replaced:

@@ -67,9 +67,9 @@ def _reason_to_pause(mailing: Mailing, now: datetime) -> str:
         text = _("It was due at %(time)s, but nothing was running then. Send it now, or choose another time.")
         return text % {"time": was_due}
     midnight = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=midnight).exclude(issue=mailing.issue)
+    others = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=midnight).exclude(issue=mailing.issue)
     is_issue = mailing.kind == Mailing.Kind.ISSUE
-    if is_issue and late > timedelta(minutes=10) and today.exists():
+    if is_issue and late > timedelta(minutes=10) and others.exists():
         return _("It was due at %(time)s, and another issue went out today already.") % {"time": was_due}
     return ""
 

@@ -16,7 +16,7 @@ SMALL_STEP = 0.25  # of the connections, once doubling no longer pays
 FAILURES_MAX = 2  # failed doublings in a row before smaller steps: during one the machine may have stalled
 FIRST_HOLD_SECONDS, HOLD_SECONDS = 2.0, 30.0  # between trials: doubled by each failed one, up to the second
 REFUSED_SECONDS = 60.0  # until a server that refused a connection is asked for another one
-THROTTLING_REPLIES, THROTTLING_SECONDS = 3, 10.0  # so many replies within this time: one may be about one reader
+THROTTLING_REPLIES, THROTTLING_SECONDS = 3, 10.0  # so many within this time: a single one may be about one reader
 IGNORE_SECONDS = 1.0  # replies within this time are about the same number of connections
 
 
@@ -34,41 +34,39 @@ class ConnectionScaler:
         self.is_upwards, self.failures, self.hold_seconds = True, 0, FIRST_HOLD_SECONDS
         self.hold_until = self.ignore_throttling_until = -math.inf
         self.throttling_replies: deque[float] = deque(maxlen=THROTTLING_REPLIES)
-        self.begin()
+        self.begin_measuring()
 
-    def begin(self) -> None:
+    def begin_measuring(self) -> None:
         self.since, self.replies = 0.0, -self.wanted  # ignores the first reply on each connection
 
-    def answered(self, now: float, opened: int) -> None:
+    def on_reply(self, now: float, opened: int) -> None:
         """Count a reply. opened: connections at the moment."""
         if opened != self.wanted and self.is_measured:
-            self.begin()
+            self.begin_measuring()
             return
         self.replies += 1
         if self.replies <= 0:
             self.since = now
         elif self.replies >= MESSAGES_EACH * self.wanted and now - self.since >= SECONDS_MIN:
             rate = self.replies / (now - self.since)
-            self.begin()
+            self.begin_measuring()
             self._learn(rate, now)
 
-    def asked_to_slow_down(self, now: float) -> None:
+    def on_throttling_reply(self, now: float) -> None:
         """Count a throttling reply; THROTTLING_REPLIES of them halve the connections."""
-        self.throttling_replies.append(now)
-        if (
-            len(self.throttling_replies) == THROTTLING_REPLIES
-            and now - self.throttling_replies[0] <= THROTTLING_SECONDS
-        ):
-            self.throttling_replies.clear()
-            self.throttled(now)
+        replies = self.throttling_replies
+        replies.append(now)
+        if len(replies) == THROTTLING_REPLIES and now - replies[0] <= THROTTLING_SECONDS:
+            replies.clear()
+            self.on_throttled(now)
 
-    def throttled(self, now: float) -> None:
+    def on_throttled(self, now: float) -> None:
         """Halve the connections: the server has ended one because of throttling."""
         if now >= self.ignore_throttling_until:
             self.ignore_throttling_until = now + IGNORE_SECONDS
             self._shrink(max(1, self.wanted // 2), now + HOLD_SECONDS)
 
-    def refused(self, now: float, opened: int) -> None:
+    def on_refused(self, now: float, opened: int) -> None:
         """Use fewer connections than are open: the server refused a new one, and other workers need some too."""
         self._shrink(max(1, min(self.wanted, opened - opened // 8)), now + REFUSED_SECONDS)
 
@@ -79,10 +77,10 @@ class ConnectionScaler:
 
     def _settle(self, wanted: int, hold_until: float) -> None:
         self.before_trial, self.wanted, self.hold_until = None, wanted, hold_until
-        self.begin()
+        self.begin_measuring()
 
     def _learn(self, rate: float, now: float) -> None:
-        if self.before_trial and not self._is_worth(rate, *self.before_trial):
+        if self.before_trial and not self._is_worthwhile(rate, *self.before_trial):
             self._fail(self.before_trial[0], now)
         elif self.before_trial and not self._is_doubling:
             self._settle(self.wanted, now + self.hold_seconds)
@@ -99,7 +97,7 @@ class ConnectionScaler:
     def _is_doubling(self) -> bool:
         return self.failures < FAILURES_MAX
 
-    def _is_worth(self, rate: float, connections: int, before: float) -> bool:
+    def _is_worthwhile(self, rate: float, connections: int, before: float) -> bool:
         if self.wanted < connections:
             return rate >= before * (1 - LOSS_MAX)
         return not self.is_measured or rate >= before * (1 + GAIN_MIN * (self.wanted / connections - 1))
@@ -114,7 +112,7 @@ class ConnectionScaler:
         if self.before_trial:
             self.failures = 0
         self.before_trial, self.wanted = (self.wanted, rate), wanted
-        self.begin()
+        self.begin_measuring()
 
     def _more(self) -> int:
         return min(self.most, self.wanted * 2 if self._is_doubling else math.ceil(self.wanted * (1 + SMALL_STEP)))

@@ -144,7 +144,7 @@ class ConnectionPool:
     def _not_opened(self, reason: str) -> None:
         """Continue with the open connections; without any the provider is unavailable."""
         if self.connections:
-            self.scaler.refused(time.monotonic(), len(self.connections))
+            self.scaler.on_refused(time.monotonic(), len(self.connections))
         elif not self.opening:
             self.problem = ProviderUnavailable(reason)
 
@@ -227,7 +227,7 @@ class SmtpSender:
         Raises ProviderUnavailable, ProviderRejection, HandOverForbidden, or what `envelopes` raised: each after the
         last outcome.
         """
-        self.pool.scaler.begin()
+        self.pool.scaler.begin_measuring()
         self.has_answered = False
         while True:
             goes_on = self._drain() if self.stop_deadline.is_stopping() else self._fill_connections(envelopes)
@@ -367,12 +367,12 @@ class SmtpSender:
         """Measure seconds per message, and scale the connections."""
         pool, now = self.pool, connection.begun_at  # the time of the reply
         pool.seconds += (connection.lasted_seconds - pool.seconds) * (0.2 if pool.seconds else 1)
-        pool.scaler.answered(now, len(pool.connections))
+        pool.scaler.on_reply(now, len(pool.connections))
         if outcome.status is SendStatus.DEFERRED and is_overloaded(outcome.reply):
-            pool.scaler.asked_to_slow_down(now)
+            pool.scaler.on_throttling_reply(now)
 
     def on_throttling(self, reply: str) -> None:
-        self.pool.scaler.throttled(time.monotonic())
+        self.pool.scaler.on_throttled(time.monotonic())
         self.report_throttling(reply)
 
     def _drop(self, connection: SmtpConnection, lost: ConnectionLost) -> None:

@@ -16,7 +16,7 @@ from newsletter.issues.models import Issue
 from newsletter.mail.salutations import without_name_slots
 from newsletter.posts.models import Post
 from newsletter.posts.text.diff import DiffPart, PartKind, diff
-from newsletter.posts.text.measures import BLOCK, VOID_TAGS, WIDE
+from newsletter.posts.text.prose import BLOCK, VOID_TAGS, WIDE
 
 POST_PATH: Final = re.compile(r"/p/([0-9]{1,18})(?:-[^/]*)?/$")
 # CSS classes in templates/email/issue.html for what is not the author's text, or repeats it.

@@ -11,8 +11,8 @@ from newsletter.delivery.letter.rendering import build_copy
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.readers.single_mails import ResponseRecordingQueue
+from newsletter.mail.mail_queue import SendResult, is_due
 from newsletter.mail.message import Mail
-from newsletter.mail.queued_mail import SendResult, is_due
 from newsletter.publication.models import Publication
 from subscribers.models import Pause, Subscriber
 from subscribers.models.consents import Consent
@@ -34,7 +34,7 @@ def begin_course(reader: Subscriber, now: datetime) -> None:
         CourseCopy.objects.begin(reader, course_mailings(publication), every, now)
 
 
-class CourseMail(ResponseRecordingQueue[CourseCopy]):
+class CourseMailQueue(ResponseRecordingQueue[CourseCopy]):
     """A letter of the course: the issue as it was sent, with a prefix of its subject."""
 
     model = CourseCopy

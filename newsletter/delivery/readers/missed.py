@@ -9,13 +9,13 @@ from django.utils import timezone, translation
 from newsletter.delivery import sending_days
 from newsletter.delivery.letter.rendering import reader_values
 from newsletter.delivery.models import CourseCopy, Delivery
-from newsletter.delivery.readers.single_mails import SingleMail, build_reader_mail
+from newsletter.delivery.readers.single_mails import SingleMailQueue, build_reader_mail
 from newsletter.issues.annotations import attach_openings
 from newsletter.issues.models import Issue
 from newsletter.mail import letters
+from newsletter.mail.mail_queue import AtMostOnceMailQueue, SendResult, is_due
 from newsletter.mail.message import Mail
-from newsletter.mail.queued_mail import AtMostOnceMail, SendResult, is_due
-from newsletter.posts.text import measures
+from newsletter.posts.text import prose
 from newsletter.publication.models import Publication
 from subscribers.models import Pause, Subscriber, is_mailable
 
@@ -24,7 +24,7 @@ MAILING_DURATION = timedelta(days=3)  # a pause may begin while an issue is sent
 SENT_STATES = {Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.DEFERRED, Delivery.State.UNCERTAIN}
 
 
-class MissedMail(AtMostOnceMail[Pause], SingleMail[Pause]):
+class MissedMailQueue(AtMostOnceMailQueue[Pause], SingleMailQueue[Pause]):
     """The mail of a pause that has ended, by date or by the reader."""
 
     model, sent_column = Pause, "settled_at"
@@ -74,7 +74,7 @@ def build_missed_mail(reader: Subscriber, issues: list[Issue], pause: Pause) -> 
             "number": issue.number,
             "subject": issue.subject,
             "url": settings.SITE_URL + issue.get_absolute_url(),
-            "sentence": issue.preheader or measures.first_sentence(issue.opening),
+            "sentence": issue.preheader or prose.first_sentence(issue.opening),
             "sent_at": issue.sent_at,
         }
         for issue in attach_openings(issues)

@@ -1,4 +1,4 @@
-"""Base class of queued mails to single readers, sent one by one by the bulk mailer."""
+"""Queues of mails to single readers, sent one by one by the bulk mailer."""
 
 import logging
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from newsletter.delivery.models.course import OnceMore
 from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendStatus
 from newsletter.delivery.provider.transports import MailTransport, transport_for
 from newsletter.mail import headers
+from newsletter.mail.mail_queue import MAILER, AtMostOnceMailQueue, MailQueue, Retry
 from newsletter.mail.message import Mail, MailContent, build_mail
-from newsletter.mail.queued_mail import MAILER, AtMostOnceMail, QueuedMail, Retry
 from newsletter.mail.smtp_replies import NotSent, SendFailure, is_unreachable
 from newsletter.publication.models import Publication
 from subscribers.addresses import mask_addresses
@@ -23,7 +23,7 @@ RETRY_AFTER = timedelta(minutes=10)  # after a temporary refusal: greylisting ne
 TRIES_MAX = 8
 
 
-class SingleMail[Row: Model](QueuedMail[Row]):
+class SingleMailQueue[Row: Model](MailQueue[Row]):
     """A mail to one reader. If a connection breaks, the transport knows whether it was handed over."""
 
     def __init__(self, transport: MailTransport) -> None:
@@ -49,7 +49,7 @@ class SingleMail[Row: Model](QueuedMail[Row]):
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
         if is_unreachable(error) or retry.due_at is None:
             log = logging.getLogger(type(self).__module__)
-            log.warning("%s %s was not sent: %s", type(self).__name__, row.pk, mask_addresses(str(error)))
+            log.warning("%s: row %s was not sent: %s", type(self).__name__, row.pk, mask_addresses(str(error)))
 
 
 def build_reader_mail(letter: MailContent, reader: Subscriber, kind: str, number: int) -> Mail:
@@ -67,7 +67,7 @@ def build_single_mail(letter: MailContent, to: tuple[str, str], own_headers: dic
     return build_mail(letter, sender=publication.sender, to=to, reply_to=publication.reply_to, headers=own_headers)
 
 
-def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
+def send_due(kind: type[SingleMailQueue[Any]], now: datetime) -> int:
     """Send due mails of a kind over one connection, opened on demand; return how many."""
     transport = transport_for(MAILER)
     try:
@@ -76,7 +76,7 @@ def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
         transport.close()
 
 
-class ResponseRecordingQueue[Row: Model](AtMostOnceMail[Row], SingleMail[Row]):
+class ResponseRecordingQueue[Row: Model](AtMostOnceMailQueue[Row], SingleMailQueue[Row]):
     sent_column, reply_column = "sent_at", "reply"
 
     def dequeue(self, row: Row, values: dict[str, object]) -> bool:
@@ -86,7 +86,7 @@ class ResponseRecordingQueue[Row: Model](AtMostOnceMail[Row], SingleMail[Row]):
         return self.dequeue(row, {self.reply_column: str(error)[:200], self.sent_column: None})
 
 
-class OnceMoreMail(ResponseRecordingQueue[OnceMore]):
+class OnceMoreMailQueue(ResponseRecordingQueue[OnceMore]):
     """One more copy, with a new Message-ID: mailboxes hide a second mail with the same one."""
 
     model, label = OnceMore, "issues that are asked for once more"

@@ -12,12 +12,12 @@ from django.utils.formats import date_format
 from newsletter.delivery.letter.losses import Loss, losses_in_mail
 from newsletter.delivery.letter.rendering import fill, greeting_html, issue_context, reader_values
 from newsletter.delivery.readers import course
-from newsletter.delivery.readers.single_mails import RETRY_AFTER, SingleMail, build_reader_mail
+from newsletter.delivery.readers.single_mails import RETRY_AFTER, SingleMailQueue, build_reader_mail
 from newsletter.issues import schedule
 from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import letters
+from newsletter.mail.mail_queue import Retry, is_due
 from newsletter.mail.message import Mail, MailContent
-from newsletter.mail.queued_mail import Retry, is_due
 from newsletter.mail.smtp_replies import SendFailure
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -28,7 +28,7 @@ STARTING_POINTS_SHOWN = 3
 GIVE_UP_AFTER = timedelta(days=3)  # from the confirmation
 
 
-class WelcomeMail(SingleMail[Subscriber]):
+class WelcomeMailQueue(SingleMailQueue[Subscriber]):
     """The welcome mail after confirmation, sent at most once.
 
     The claim marks the reader as welcomed. A temporary refusal resets the mark, within GIVE_UP_AFTER, and so does an

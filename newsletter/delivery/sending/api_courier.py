@@ -309,7 +309,7 @@ class ApiCourier:
     def deliver(
         self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
     ) -> Iterator[tuple[int, SendOutcome]]:
-        self.scaler.begin()
+        self.scaler.begin_measuring()
         calls = group_rows(rows, self.window)
         while True:
             self._begin(calls, on_hand_over)
@@ -424,12 +424,12 @@ class ApiCourier:
         except Exception as problem:  # noqa: BLE001 - raised after the other replies
             self.problem = self.problem or problem
             if is_throttling(str(problem)):
-                self.scaler.throttled(now)
+                self.scaler.on_throttled(now)
             return
         if isinstance(reply, SendOutcome) and reply.status is SendStatus.FAILED and len(part.rows) > 1:
             self._halve(part, reply)
         else:
-            self.scaler.answered(now, len(self.running) + 1)
+            self.scaler.on_reply(now, len(self.running) + 1)
             part.call.is_taken = part.call.is_taken or not isinstance(reply, SendOutcome)
             self._record(part, reply)
 

@@ -72,7 +72,7 @@ def dismiss(request: HttpRequest) -> HttpResponse:
 
 
 def _domain_row(stats: list_health.BounceStats) -> dict[str, Any]:
-    columns = zip(DOMAIN_LABELS, (stats.sent, stats.gone, stats.full, stats.refused), strict=True)
+    columns = zip(DOMAIN_LABELS, (stats.sent, stats.hard, stats.soft, stats.policy), strict=True)
     cells = [{"label": label, "count": count} for label, count in columns]
     return {"name": stats.name, "cells": cells}
 

@@ -52,8 +52,8 @@ def issue_byline(issue: Issue, *, shows_number: bool = False) -> SafeString:
     """Date, number of posts and reading time. issue: from `attach_contents`."""
     number = _spans([as_issue(issue.number)] if shows_number else [])
     sent = format_html("{}\n", day(timezone.localtime(issue.sent_at))) if issue.sent_at else ""
-    held = [as_posts(issue.post_count), as_minutes(issue.reading_minutes)] if issue.post_count else [as_posts(0)]
-    return format_html('<p class="byline">\n{}{}{}</p>', number, sent, _spans(held))
+    counts = [as_posts(issue.post_count), as_minutes(issue.reading_minutes)] if issue.post_count else [as_posts(0)]
+    return format_html('<p class="byline">\n{}{}{}</p>', number, sent, _spans(counts))
 
 
 def _spans(words: Iterable[str]) -> SafeString:
@@ -74,7 +74,7 @@ def issue_data(issue: Issue, corrections: Iterable[Correction]) -> SafeString:
         path=issue.get_absolute_url(),
         title=issue.subject,
         description=issue.preheader or Publication.objects.current().promise,
-        image=issue.card_url,
+        image=issue.preview_card_url,
         published_at=sent_at,
         changed_at=max([sent_at, *changes]),
         trail=[(reverse("issues:archive"), _("All issues"))],

@@ -218,32 +218,32 @@ def _chapters(contents: YearContents, pictures: BookPictures) -> Iterator[BookCh
         # Few reading devices know `text-wrap: pretty`.
         return keep_endings(to_xhtml(html, link=link, picture=pictures.show, absent=_("picture"), film=_("film")))
 
-    for bound in contents.issues():
-        issue = bound.issue
-        sources = [bound.introduction, bound.closing, *(one.html for one in bound.posts)]
-        pictures.load(*sources, covers=[one.cover for one in bound.posts])
+    for volume_issue in contents.issues():
+        issue = volume_issue.issue
+        sources = [volume_issue.introduction, volume_issue.closing, *(one.html for one in volume_issue.posts)]
+        pictures.load(*sources, covers=[one.cover for one in volume_issue.posts])
         context = {
             "issue": issue,
             "sent_at": issue.sent_at and localtime(issue.sent_at),
-            "introduction": xhtml(bound.introduction),
-            "closing": xhtml(bound.closing),
-            "posts": [_post(one, pictures, xhtml) for one in bound.posts],
+            "introduction": xhtml(volume_issue.introduction),
+            "closing": xhtml(volume_issue.closing),
+            "posts": [_post(one, pictures, xhtml) for one in volume_issue.posts],
         }
         name = chapter_name(issue.number)
-        entries = tuple(TocEntry(one.post.title, f"{name}#post-{one.post.pk}") for one in bound.posts)
+        entries = tuple(TocEntry(one.post.title, f"{name}#post-{one.post.pk}") for one in volume_issue.posts)
         title = _("Issue %(number)s: %(subject)s") % {"number": issue.number, "subject": issue.subject}
         yield BookChapter(name, title, render_to_string("issues/book/issue.xhtml", context), entries)
 
 
-def _post(bound: VolumePost, pictures: BookPictures, xhtml: Callable[[str], str]) -> dict[str, object]:
+def _post(volume_post: VolumePost, pictures: BookPictures, xhtml: Callable[[str], str]) -> dict[str, object]:
     """Template context of a post: its text, or a link to its earlier chapter."""
-    earlier_issue = bound.earlier_issue
+    earlier_issue = volume_post.earlier_issue
     return {
-        "post": bound.post,
-        "html": xhtml(bound.html),
-        "cover": bound.cover and pictures.show(bound.cover.get_absolute_url()),
+        "post": volume_post.post,
+        "html": xhtml(volume_post.html),
+        "cover": volume_post.cover and pictures.show(volume_post.cover.get_absolute_url()),
         "earlier_issue": earlier_issue,
-        "before": f"{chapter_name(earlier_issue)}#post-{bound.post.pk}" if earlier_issue is not None else "",
+        "before": f"{chapter_name(earlier_issue)}#post-{volume_post.post.pk}" if earlier_issue is not None else "",
     }
 
 

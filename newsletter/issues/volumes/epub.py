@@ -109,7 +109,7 @@ LIST_TAGS = {"ul", "ol"}
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _COUNT = re.compile(r"[1-9][0-9]{0,2}")
-_VALUES: dict[str, re.Pattern[str]] = {
+_ALLOWED: dict[str, re.Pattern[str]] = {
     "class": re.compile(r"[^\x00-\x1f]+"),
     "title": re.compile(r".+", re.DOTALL),
     "dir": re.compile("ltr|rtl|auto"),
@@ -123,7 +123,7 @@ _VALUES: dict[str, re.Pattern[str]] = {
     "scope": re.compile("row|col|rowgroup|colgroup"),
 }
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
-_WITHIN = re.compile(r' href="#([^"]*)"')
+_INTERNAL_LINK = re.compile(r' href="#([^"]*)"')
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def to_xhtml(
     converter.feed(html)
     converter.close()
     ids = converter.ids
-    return _WITHIN.sub(lambda found: found[0] if found[1] in ids else "", "".join(converter.parts))
+    return _INTERNAL_LINK.sub(lambda found: found[0] if found[1] in ids else "", "".join(converter.parts))
 
 
 def xml_text(typed: str) -> str:
@@ -220,7 +220,7 @@ class _XhtmlConverter(HTMLParser):
         self.parts.append(f'<a href="{xml_text(target)}">{words}</a>' if target else f"<span>{words}</span>")
 
     def _attributes(self, tag: str, values: dict[str, str]) -> str:
-        kept = {name: value for name, value in values.items() if name in _VALUES and _VALUES[name].fullmatch(value)}
+        kept = {name: value for name, value in values.items() if name in _ALLOWED and _ALLOWED[name].fullmatch(value)}
         if tag != "li":
             kept.pop("value", None)
         if "reversed" in kept:

@@ -17,7 +17,7 @@ from newsletter.issues.volumes import book
 from newsletter.issues.volumes.book import YearContents
 from newsletter.limits import client_ip, public_views
 from newsletter.limits.rate_limits import retry_after_seconds
-from newsletter.page_cache.site_version import site_version_since
+from newsletter.page_cache.site_version import site_version
 from newsletter.posts.markdown import RENDERER_VERSION
 from newsletter.posts.models import Image
 from newsletter.posts.responsive_images import IMG_PATTERN, add_picture_sizes
@@ -43,7 +43,7 @@ def epub(request: HttpRequest, year: int) -> HttpResponseBase:
 def printable(request: HttpRequest, year: int) -> HttpResponseBase:
     contents = _contents(year)
     publication = Publication.objects.current()
-    # For the CSP header, also of a 304: it replaces the cached one.
+    # PolicyMiddleware puts its hash into the CSP header, also of a 304, whose header replaces the cached one.
     request.sheet = stylesheet.full_css(publication.accent, publication.theme)  # type: ignore[attr-defined]  # our own attribute
     response = _volume_response(
         request, contents, f"{year}-page", ".html", lambda file: write_page(file, contents, request)
@@ -92,10 +92,10 @@ def _with_cache_headers[R: HttpResponseBase](response: R, etag: str) -> R:
 
 def _version(request: HttpRequest, contents: YearContents) -> str:
     """20 hex characters that change whenever visible content does."""
-    site = getattr(request, "site_version", None) or site_version_since(None)
+    site = getattr(request, "site_version", None) or site_version()
     publication = Publication.objects.current()
-    sheets = (stylesheet.css_version(publication.accent, publication.theme), static("volume.css"), static("site.js"))
-    facts = (FORMAT_VERSION, RENDERER_VERSION, settings.SITE_URL, site, sheets, publication.language, contents.digest)
+    assets = (stylesheet.css_version(publication.accent, publication.theme), static("volume.css"), static("site.js"))
+    facts = (FORMAT_VERSION, RENDERER_VERSION, settings.SITE_URL, site, assets, publication.language, contents.digest)
     return sha256(repr(facts).encode()).hexdigest()[:20]
 
 
@@ -106,8 +106,8 @@ def write_page(file: IO[bytes], contents: YearContents, request: HttpRequest) ->
     page = render_to_string("issues/year_print.html", {"contents": contents}, request)
     before, after = page.split(ISSUES_PLACEHOLDER)
     file.write(before.rstrip(" ").encode())
-    for bound in contents.issues():
-        html = render_to_string("issues/_bound.html", {"bound": bound, "issue": bound.issue}, request)
+    for volume_issue in contents.issues():
+        html = render_to_string("issues/_volume_issue.html", {"volume_issue": volume_issue}, request)
         eager = html.replace(' loading="lazy"', "")  # it leaves pictures blank in print
         images = Image.objects.filter(digest__in={digest for _url, digest in IMG_PATTERN.findall(eager)})
         file.write(add_picture_sizes(eager, {image.get_absolute_url(): image for image in images}).encode())

@@ -36,17 +36,17 @@ class Buttondown(Converter):
 
     program = "Buttondown"
 
-    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, rows: list[Row]) -> None:
-        super().__init__(files, zone, site)
+    def __init__(self, files: Files, zone: tzinfo, site_url: str = "", *, rows: list[Row]) -> None:
+        super().__init__(files, zone, site_url)
         self.sources = {str(row.get("slug")): _source(row) for row in rows}
         self.rows = rows
 
     @classmethod
-    def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
+    def open(cls, files: Files, zone: tzinfo, site_url: str = "") -> Self | None:
         tables = files.names if files.is_one else (files.ending_in("emails.json"), files.ending_in("emails.csv"))
         for name in filter(None, tables):
             if b"subject" in files.head(name, 100_000) and (rows := rows_of(files.text(name))):
-                return cls(files, zone, site, rows=rows)
+                return cls(files, zone, site_url, rows=rows)
         return None
 
     def posts(self) -> Iterator[tuple[str, Callable[[], ConvertedPost]]]:
@@ -55,7 +55,7 @@ class Buttondown(Converter):
 
     def read_post(self, row: Row) -> ConvertedPost:
         slug, subject = str(row.get("slug") or ""), str(row.get("subject") or "")
-        (body, remarks), original = self._text(row, slug)
+        (body, remarks), original_counts = self._text(row, slug)
         status, kind = (str(row.get(name) or "").lower() for name in ("status", "email_type"))
         at = parse_datetime(str(row.get("publish_date") or row.get("creation_date") or ""), UTC)
         is_sent = status in SENT and kind != "draft"
@@ -77,7 +77,7 @@ class Buttondown(Converter):
             addresses=(f"/archive/{slug}/",) if slug else (),
             links=links_of(body, self._source_of),
             mailed=Mailed(subject, at) if at and is_sent else None,
-            original=original,
+            original_counts=original_counts,
             remarks=tuple(remarks),
         )
 
@@ -95,7 +95,7 @@ class Buttondown(Converter):
 
     def _source_of(self, url: str) -> str:
         found = _POST.match(url)
-        return self.sources.get(found[1], "") if found and not self.site else ""
+        return self.sources.get(found[1], "") if found and not self.site_url else ""
 
 
 def _source(row: Row) -> str:

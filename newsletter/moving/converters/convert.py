@@ -57,12 +57,12 @@ def convert(
         return
     converter = detected(path, zone, site)
     finders: list[Finder] = [*converter.finders, *(FileFinder(InFolder(one)) for one in pictures)]
-    finders += [WebFinder(converter.site)] if fetch else []
+    finders += [WebFinder(converter.site_url)] if fetch else []
     count = sum(1 for _post in converter.posts())
     if not count:
         raise Rejected("there is no post in it")
     with new_folder(folder) as part:
-        account = ConversionReport(converter.name, converter.site)
+        account = ConversionReport(converter.name, converter.site_url)
         writer = _PostWriter(part, account, PictureCopier(finders, part, account))
         for number, (name, read) in enumerate(converter.posts(), 1):
             writer.write(number, name, read)
@@ -101,7 +101,7 @@ class _PostWriter:
         cover = post.cover and (self.pictures.place(post.cover, post.folder, remarks) or post.cover)
         given = {one: getattr(post, one) for one in _FIELDS} | {"body": body, "cover": cover}
         layout.write_post(self.folder, number, PostFile(**given))
-        self.account.posts[post.source] = LossReport(name, post.original.numbers, tuple(remarks), lost)
+        self.account.posts[post.source] = LossReport(name, post.original_counts.numbers, tuple(remarks), lost)
 
     def _named_once(self, post: ConvertedPost) -> ConvertedPost:
         """Number a source that stands twice in the export: these are two posts."""
@@ -124,7 +124,7 @@ def _checked(post: ConvertedPost) -> ConvertedPost:
 
 def lost_words(post: ConvertedPost) -> tuple[str, ...]:
     """Words, repeated as often as the new page lacks them, that no remark about the text names."""
-    lost = Counter(post.original.words)
+    lost = Counter(post.original_counts.words)
     lost.subtract(count_rendered(post.body).words)
     for remark in post.remarks:
         lost.subtract(count_words(remark.detail) if remark.is_loss or remark.effect else {})

@@ -18,28 +18,28 @@ BODY_MAX = 500_000  # characters, as a post has at most
 class ConvertedPost(PostFile):
     """One post as the export has it: `body` is Markdown, with pictures and links at their old addresses.
 
-    original: what is in its text as the export has it, counted before anything was converted.
+    original_counts: of its text as the export has it, before anything was converted.
     folder: what relative addresses in it count from, below the root of the export.
     remarks: what is not as it was.
     """
 
-    original: Counts = field(default_factory=Counts)
+    original_counts: Counts = field(default_factory=Counts)
     folder: str = ""
     remarks: tuple[Remark, ...] = ()
 
 
 class Converter(ABC):
-    """An export of one program. zone: of times that have none; site: where the posts were read until now, or ""."""
+    """An export of one program. zone: of times without one; site_url: of the old site, "" if unknown."""
 
     program: ClassVar[str]
 
-    def __init__(self, files: Files, zone: tzinfo, site: str = "") -> None:
-        self.files, self.zone, self.site = files, zone, site
+    def __init__(self, files: Files, zone: tzinfo, site_url: str = "") -> None:
+        self.files, self.zone, self.site_url = files, zone, site_url
 
     @classmethod
-    def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
+    def open(cls, files: Files, zone: tzinfo, site_url: str = "") -> Self | None:
         """A converter of these files; None if they are of another program. Raises Rejected."""
-        return cls(files, zone, site) if cls.recognises(files) else None
+        return cls(files, zone, site_url) if cls.recognises(files) else None
 
     @classmethod
     def recognises(cls, files: Files) -> bool:

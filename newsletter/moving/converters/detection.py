@@ -43,11 +43,11 @@ def _head(path: Path) -> bytes:
         return opened.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
 
 
-def detected(path: Path, zone: tzinfo, site: str = "") -> Converter:
+def detected(path: Path, zone: tzinfo, site_url: str = "") -> Converter:
     """The converter of what lies at `path`. Raises Rejected with what it is not."""
     files = files_at(path)
     for converter in CONVERTERS:
-        if found := converter.open(files, zone, site):
+        if found := converter.open(files, zone, site_url):
             return found
     what = _describe_file(_head(path)) if files.is_one else _describe_files(files)
     raise Rejected(what or "no program is known that writes such a file")

@@ -18,7 +18,7 @@ from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.pictures import GHOST_URL
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Mailed, Remark, TagPage
-from newsletter.posts.text.measures import slug_from_title
+from newsletter.posts.text.prose import slug_from_title
 from subscribers.importers.dates import parse_datetime
 
 type Row = dict[str, Any]
@@ -90,12 +90,12 @@ def read_ghost_json(text: str) -> GhostExport:
 class Ghost(Converter):
     program = "Ghost"
 
-    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, export: GhostExport) -> None:
-        super().__init__(files, zone, site or _site_of(export))
+    def __init__(self, files: Files, zone: tzinfo, site_url: str = "", *, export: GhostExport) -> None:
+        super().__init__(files, zone, site_url or _site_of(export))
         self.export = export
 
     @classmethod
-    def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
+    def open(cls, files: Files, zone: tzinfo, site_url: str = "") -> Self | None:
         """Look into JSON files, the largest first: themes have JSON files too."""
         if files.is_one and files.head(files.names[0], 1_000).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"["}:
             return None
@@ -108,7 +108,7 @@ class Ghost(Converter):
                     raise
                 continue
             if any(TEXT_COLUMNS & set(row) for row in export.posts) or (files.is_one and not export.posts):
-                return cls(files, zone, site, export=export)
+                return cls(files, zone, site_url, export=export)
             if files.is_one:  # other programs' exports have a list called posts too
                 raise Rejected("it has no posts of Ghost in it")
         return None
@@ -144,14 +144,14 @@ class Ghost(Converter):
             cover_alt=str(meta.get("feature_image_alt") or row.get("feature_image_alt") or ""),
             addresses=self._addresses(row, at),
             mailed=self._mailed(row, meta, at),
-            original=count_html(page),
+            original_counts=count_html(page),
             remarks=(*remarks, *self._unsupported_fields(row, meta)),
         )
 
     def _with_site(self, row: Row) -> Row:
-        """A row with whole addresses. Links are paths where nobody has said where the site was."""
-        site = self.site.rstrip("/")
-        old = (GHOST_URL, site) if site else (f'href="{GHOST_URL}/', 'href="/')
+        """A row with the site's URL in place of GHOST_URL; if it is unknown, links become paths."""
+        site_url = self.site_url.rstrip("/")
+        old = (GHOST_URL, site_url) if site_url else (f'href="{GHOST_URL}/', 'href="/')
         return {key: value.replace(*old) if isinstance(value, str) else value for key, value in row.items()}
 
     def _published_at(self, row: Row, remarks: list[Remark]) -> datetime | None:
@@ -229,7 +229,7 @@ def _gated(found: re.Match[str]) -> str:
 
 
 def _date(value: Any) -> datetime | None:
-    """In UTC if it says nothing; before 1.0 Ghost wrote milliseconds since 1970."""
+    """A time without a zone is UTC; before 1.0 Ghost wrote milliseconds since 1970."""
     return parse_datetime(str(value or ""), UTC)
 
 

@@ -113,7 +113,7 @@ class MarkdownFolder(Converter):
             folder=self._folder(name),
             addresses=fields.addresses(at),
             links=links_of(body, partial(self._source_of, name.parent)),
-            original=count_markdown(text),
+            original_counts=count_markdown(text),
             remarks=(*remarks, *fields.remarks()),
         )
 

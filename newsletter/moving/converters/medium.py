@@ -13,7 +13,7 @@ from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.html.tree import Node, parse, serialised
 from newsletter.moving.counting import count_html, difference
 from newsletter.moving.folder.layout import Remark
-from newsletter.posts.text.measures import slug_from_title
+from newsletter.posts.text.prose import slug_from_title
 from subscribers.importers.dates import parse_datetime
 
 _NUMBER = re.compile(r"-?([0-9a-f]{8,14})(?:\.html)?$")
@@ -50,7 +50,7 @@ class Medium(Converter):
         title, summary = _words_of(page, "p-name"), _words_of(page, "p-summary")
         published = page.first_with_class("dt-published")
         is_reply = published is not None and _is_reply(content, title)
-        original = count_html(found[0] if (found := _TEXT.search(text)) else serialised(content))
+        original_counts = count_html(found[0] if (found := _TEXT.search(text)) else serialised(content))
         before = count_html(serialised(content))
         _drop_head(content, {"graf--title": title, "graf--subtitle": summary})
         body, remarks = convert_html(serialised(content))
@@ -73,7 +73,7 @@ class Medium(Converter):
             is_unlisted=is_reply,
             addresses=tuple(dict.fromkeys(filter(None, (address, f"/p/{number[1]}" if number else "")))),
             links=links_of(body, self._source_of),
-            original=original,
+            original_counts=original_counts,
             remarks=tuple(remarks),
         )
 

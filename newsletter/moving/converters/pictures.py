@@ -71,13 +71,13 @@ def _beside(address: str, folder: str) -> list[str]:
 
 @dataclass(frozen=True)
 class WebFinder:
-    """Fetches pictures from the web. site: base of relative addresses; "" if unknown."""
+    """Fetches pictures from the web. site_url: base of relative addresses; "" if unknown."""
 
-    site: str
+    site_url: str
 
     def find(self, address: str, folder: str) -> FoundPicture | None:
-        site = self.site.rstrip("/")
-        url = urljoin(f"{site}/{folder}/" if folder else f"{site}/", address.replace(GHOST_URL, site))
+        site_url = self.site_url.rstrip("/")
+        url = urljoin(f"{site_url}/{folder}/" if folder else f"{site_url}/", address.replace(GHOST_URL, site_url))
         if not url.startswith(("http://", "https://")):
             return None
         name = unquote(urlsplit(url).path).rpartition("/")[2] or "picture"

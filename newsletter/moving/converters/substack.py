@@ -41,7 +41,7 @@ class Substack(Converter):
         return {row["post_id"]: row for row in rows if row.get("post_id")}
 
     @cached_property
-    def texts(self) -> dict[str, str]:
+    def html_paths(self) -> dict[str, str]:
         return {name.rpartition("/")[2].lower(): name for name in self.files.with_suffix(".html", ".htm")}
 
     @cached_property
@@ -53,7 +53,7 @@ class Substack(Converter):
 
     def read_post(self, row: Row) -> ConvertedPost:
         number, _dot, slug = row["post_id"].partition(".")
-        name = self.texts.get(f"{row['post_id']}.html".lower())
+        name = self.html_paths.get(f"{row['post_id']}.html".lower())
         if name is None:
             raise Rejected("its text is not in the archive")
         html = self.files.text(name)
@@ -81,11 +81,11 @@ class Substack(Converter):
             addresses=(f"/p/{slug}", f"/p/{number}") if slug else (),
             links=links_of(body, self._source_of),
             mailed=Mailed(title, sent) if sent and is_published and kind != "page" else None,
-            original=count_html(html),
+            original_counts=count_html(html),
             remarks=tuple(remarks),
         )
 
     def _source_of(self, url: str) -> str:
-        """The post that a link means: on Substack all have `/p/` in their address."""
+        """The source of a linked post, or "". With `site_url`, links are matched by the posts' `addresses` instead."""
         found = re.match(r"https://[\w-]{1,63}\.substack\.com/p/([\w-]{1,200})", url)
-        return self.sources.get(found[1], "") if found and not self.site else ""
+        return self.sources.get(found[1], "") if found and not self.site_url else ""

@@ -18,7 +18,7 @@ from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.wordpress_html import Attachment, as_html, with_galleries
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Remark, TagPage
-from newsletter.posts.text.measures import slug_from_title
+from newsletter.posts.text.prose import slug_from_title
 from subscribers.importers.dates import parse_datetime
 
 ITEM_MAX = 20_000_000  # characters of one text
@@ -117,8 +117,8 @@ def _item(element: ElementTree.Element, prefixes: dict[str, str]) -> WxrItem:
 class WordPress(Converter):
     program = "WordPress"
 
-    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, names: Sequence[str]) -> None:
-        super().__init__(files, zone, site)
+    def __init__(self, files: Files, zone: tzinfo, site_url: str = "", *, names: Sequence[str]) -> None:
+        super().__init__(files, zone, site_url)
         self.names = names
         for name in names:
             with files.open(name) as opened:
@@ -137,14 +137,14 @@ class WordPress(Converter):
                 self.attachments[item["wp:post_id"]] = file
             elif item["wp:post_type"] == "wp_block":  # what many texts share
                 self.blocks[item["wp:post_id"]] = item["content:encoded"]
-        self.site = site or channel.get("wp:base_blog_url") or channel.get("link", "")
+        self.site_url = site_url or channel.get("wp:base_blog_url") or channel.get("link", "")
 
     @classmethod
-    def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
+    def open(cls, files: Files, zone: tzinfo, site_url: str = "") -> Self | None:
         """Take all files of WordPress's XML: a large export is several, in a ZIP."""
         candidates = files.names if files.is_one else files.with_suffix(".xml")
         names = [name for name in candidates if _is_rss(files.head(name, 4_096))]
-        made = cls(files, zone, site, names=names) if names else None
+        made = cls(files, zone, site_url, names=names) if names else None
         if made and any(made.kinds):
             return made
         if made and made.kinds and files.is_one:
@@ -177,7 +177,7 @@ class WordPress(Converter):
             remarks.append(Remark("a page is a post that no list shows", item["wp:post_type"], is_loss=False))
         title, pages = unescape(item["title"]), [page for page in map(_term_page, item.terms) if page]
         return ConvertedPost(
-            source=f"wordpress:{urlsplit(self.site).netloc}:{item['wp:post_id'] or item['wp:post_name']}",
+            source=f"wordpress:{urlsplit(self.site_url).netloc}:{item['wp:post_id'] or item['wp:post_name']}",
             title=title,
             body=body,
             slug=_slug(item["wp:post_name"], title),
@@ -190,7 +190,7 @@ class WordPress(Converter):
             cover=cover.url,
             cover_alt=cover.alt,
             addresses=_addresses(item),
-            original=count_html(item["content:encoded"]),
+            original_counts=count_html(item["content:encoded"]),
             remarks=(*remarks, *lost),
         )
 

@@ -94,8 +94,8 @@ class Exported:
 
 
 def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
-    """Write everything into a new folder. Raises OSError, also if one is there and not empty; then there is none."""
-    Publication.objects.fresh()  # there is one, from now on
+    """Write everything into a new folder. Raises OSError, also if it exists and is not empty; then nothing is left."""
+    Publication.objects.fresh()  # creates it, if there is none
     with new_folder(place) as root:
         folder = ExportWriter(root)
         with snapshot() as connection:

@@ -13,7 +13,7 @@ from newsletter.operation.backup.making import SECRET_KEY_FILE_NAME, merge_lines
 from newsletter.publication.pictures.storages import media
 
 PICTURES, KEYS = "pictures", "keys"
-LOGS = ("departures", "wishes")  # lines for themselves, in any order: decision 0045
+LOGS = ("departures", "wishes")  # independent lines, in any order: decision 0045
 PICTURE = re.compile(r"pictures/[0-9a-f]{16}/[^/]+")
 DKIM_KEY = re.compile(r"keys/dkim/[\w.-]+")
 LINES_BYTES, KEY_BYTES = 1024**3, 64 * 1024

@@ -15,7 +15,7 @@ WORDS_SHOWN = 20  # of those that are missing
 
 
 def translated(sentence: str) -> str:
-    """“what: detail” in the active language; the detail stays."""
+    """Translate “what: detail” into the active language; the detail is not translated."""
     what, colon, detail = sentence.partition(": ")
     known = str(LABELS.get(what) or (what and gettext(what)))
     return gettext("%(what)s: %(detail)s") % {"what": known, "detail": detail} if colon else known
@@ -45,30 +45,30 @@ class PostReport:
     outcome: str  # created, updated, unchanged or rejected
     title: str = ""
     reason: str = ""  # of a rejection
-    pk: int | None = None
+    post_id: int | None = None
     before: Mapping[str, int] = field(default_factory=dict)
     after: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
     unexplained: tuple[str, ...] = ()
-    lost_words: int = 0  # how many words of the old page the new one does not show, and no remark names
+    lost_word_count: int = 0  # words of the old page that the new one does not show, and no remark names
 
     @classmethod
-    def from_json(cls, name: str, outcome: str, title: str, pk: int | None, kept: dict[str, Any]) -> Self:
+    def from_json(cls, name: str, outcome: str, title: str, post_id: int | None, kept: dict[str, Any]) -> Self:
         """kept: as `to_json` writes it; an older version left some of it out."""
         remarks = tuple(Remark(what, detail, is_loss=is_loss) for what, detail, is_loss in kept.get("remarks", ()))
         before, after = kept.get("before", {}), kept.get("after", {})
         rest = tuple(kept.get("unnamed", ())), kept.get("lost", 0)
-        return cls(name, outcome, title, kept.get("reason", ""), pk, before, after, remarks, *rest)
+        return cls(name, outcome, title, kept.get("reason", ""), post_id, before, after, remarks, *rest)
 
     def to_json(self) -> dict[str, Any]:
-        """All fields but name, outcome, title and post, which have columns."""
+        """All fields but name, outcome, title and post_id, which have columns."""
         return {
             "reason": self.reason,
             "before": self.before,
             "after": self.after,
             "remarks": [[one.what, one.detail[:500], one.is_loss] for one in self.remarks],
             "unnamed": list(self.unexplained),
-            "lost": self.lost_words,
+            "lost": self.lost_word_count,
         }
 
     @property
@@ -110,8 +110,8 @@ class MoveReport:
     is_dry_run: bool = False
     entries: list[PostReport] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # about the whole
-    links: int = 0  # between posts that lead to the new place now
-    issues: int = 0  # of the archive, made of what was mailed
+    links: int = 0  # from one post to another that now lead to the new site
+    issues: int = 0  # created in the archive from posts that the old program had mailed
 
     def totals(self) -> list[CountChange]:
         before, after = Counter[str](), Counter[str]()
@@ -144,11 +144,11 @@ LABELS = {
 }
 
 
-def render_html(account: MoveReport) -> str:
-    """The account as a page that stands for itself: no script, nothing from elsewhere."""
-    entries = sorted((entry for entry in account.entries if entry.differs), key=lambda entry: -entry.lost_words)
+def render_html(report: MoveReport) -> str:
+    """The report as a self-contained page."""
+    entries = sorted((entry for entry in report.entries if entry.differs), key=lambda entry: -entry.lost_word_count)
     different = [(entry, explain(entry)) for entry in entries]
-    context = {"account": account, "different": different, "summary": account.summary()}
+    context = {"report": report, "different": different, "summary": report.summary()}
     return render_to_string("moving/account.html", context)
 
 

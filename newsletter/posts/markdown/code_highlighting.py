@@ -104,7 +104,7 @@ def allowed_styles() -> frozenset[str]:
     return frozenset({MAIL_PRE_STYLE, *re.findall(r"^\.code \..*{ (.*) }", css, re.MULTILINE)})
 
 
-def mail_dark_colours() -> dict[str, str]:
+def dark_by_light_colour() -> dict[str, str]:
     """Dark colour by light colour of code in mails, both as rrggbb."""
     return {day[1:]: night[1:] for day, night in DARK_COLOURS.items()}
 

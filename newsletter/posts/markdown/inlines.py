@@ -27,7 +27,7 @@ from markdown.treeprocessors import Treeprocessor
 from markdown.util import ETX, HTML_PLACEHOLDER, INLINE_PLACEHOLDER_RE, STX, AtomicString
 
 from newsletter.posts.markdown.typed_tags import is_inline
-from newsletter.posts.text.measures import HAN, SHARED, WIDE
+from newsletter.posts.text.prose import HAN, SHARED, WIDE
 
 URL = (
     r"(?<![A-Za-z0-9_/@])(https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"

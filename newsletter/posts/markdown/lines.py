@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from newsletter.posts.text.measures import WIDE
+from newsletter.posts.text.prose import WIDE
 
 FENCE = re.compile(r"^ *(?P<fence>`{3,}(?=[^`]*$)|~{3,})[ ]*(?P<info>.*)$")
 HEADING = re.compile(r"^ {0,3}(?:(?P<one>#{1,6})(?:[ \u3000]+|$)|(?P<glued>#{2,6})(?![#!]))(?P<text>.*)$")

@@ -18,7 +18,7 @@ from newsletter.posts.markdown import inlines, sanitise, typed_tags
 from newsletter.posts.markdown.blocks import split_segments
 from newsletter.posts.markdown.elements import StructureParser, VideoProcessor
 from newsletter.posts.markdown.figures import Figures, PictureSizes, wrap_tables
-from newsletter.posts.text.measures import WIDE
+from newsletter.posts.text.prose import WIDE
 
 LINES_MAX = 20_000  # of a post; more take a second, and are shown as typed
 BRACKETS_MAX = 4_000  # of a post; with more, links stay as typed

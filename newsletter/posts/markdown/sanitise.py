@@ -40,7 +40,7 @@ URL_SCHEMES: Final = {"http", "https", "mailto", "tel"}
 WEB_ATTRIBUTES: Final = {"img": {"loading": "lazy"}, "iframe": {"loading": "lazy"}}
 WEB_ONLY_TAGS: Final = {"iframe", "input", "label"}
 _CELL: Final = re.compile(r'(<t[dh]\b[^>]*?) align="(left|center|right)"([^>]*)')
-_BOOLEAN_ATTRIBUTE: Final = re.compile(r'<(?:input|details|iframe|ol)\b[^>]*=""[^>]*>')  # boolean attributes
+_TAG_WITH_EMPTY_ATTRIBUTE: Final = re.compile(r'<(?:input|details|iframe|ol)\b[^>]*=""[^>]*>')  # a boolean one
 SAFE_IN_URL: Final = "%/:?#[]@!$&'()*+,;=~-._"
 
 AttributeFilter = Callable[[str, str, str], str | None]
@@ -52,7 +52,7 @@ def for_web(html: str) -> str:
     Removes control characters after parsing, which decodes `&#2;`.
     """
     html = _CELL.sub(_aligned_by_class, without_control_characters(_WEB.clean(html)))
-    return _BOOLEAN_ATTRIBUTE.sub(lambda tag: tag[0].replace('=""', ""), html)
+    return _TAG_WITH_EMPTY_ATTRIBUTE.sub(lambda tag: tag[0].replace('=""', ""), html)
 
 
 def _aligned_by_class(cell: re.Match[str]) -> str:
@@ -100,7 +100,7 @@ def _web_filter(tag: str, name: str, value: str) -> str | None:
 
 
 def _resolve_url(base: str, value: str) -> str | None:
-    """The absolute, quoted URL; None if malformed, such as half an IPv6 address."""
+    """The quoted URL, absolute if `base` is not empty; None if malformed, such as half an IPv6 address."""
     try:
         address = quote(value.strip(), safe=SAFE_IN_URL)
         urlsplit(address)

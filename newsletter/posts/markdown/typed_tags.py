@@ -109,14 +109,12 @@ class IneffectiveTag(NamedTuple):
 
 def ineffective_tags(source: str) -> list[IneffectiveTag]:
     """Tags whose outcome may surprise the author, in order. source: Markdown with its code masked."""
-    words = {
-        tag.start: tag.end for tag in unpaired_tags(source) if tag.end - tag.start > 1 and _is_of_html(source, tag)
-    }
-    found = [IneffectiveTag(start, end, TagOutcome.TYPED) for start, end in words.items()]
-    others = (match for match in DROPPED_START_TAG.finditer(source) if match.start() not in words)
-    found += [
-        IneffectiveTag(match.start(), match.end(), outcome) for match in others if (outcome := _outcome(source, match))
-    ]
+    typed = [tag for tag in unpaired_tags(source) if tag.end - tag.start > 1 and _is_of_html(source, tag)]
+    found = [IneffectiveTag(tag.start, tag.end, TagOutcome.TYPED) for tag in typed]
+    starts = {tag.start for tag in typed}
+    others = (match for match in DROPPED_START_TAG.finditer(source) if match.start() not in starts)
+    outcomes = ((match, _outcome(source, match)) for match in others)
+    found += [IneffectiveTag(match.start(), match.end(), outcome) for match, outcome in outcomes if outcome]
     return sorted(found, key=lambda one: one.start)
 
 

@@ -23,7 +23,7 @@ from newsletter.posts.models.images import Image
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.proofreading import check
 from newsletter.posts.proofreading.check import HINTS
-from newsletter.posts.text import measures
+from newsletter.posts.text import prose
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
 from newsletter.publication.trash import OutOfTrash
@@ -188,7 +188,7 @@ class PostQuerySet(models.QuerySet["Post"]):
         """All posts for staff who may publish, otherwise their own."""
         return self if user.has_perm("posts.publish_post") else self.filter(created_by=user.pk)
 
-    def next_change(self, now: datetime) -> datetime | None:
+    def next_change_at(self, now: datetime) -> datetime | None:
         """When the next scheduled post becomes public; None without one."""
         return self.scheduled(now).values_list("published_at", flat=True).first()
 
@@ -305,15 +305,15 @@ class Post(models.Model):
         return post_path(self.pk, self.words)
 
     @property
-    def card(self) -> Card:
+    def preview_card(self) -> Card:
         """The preview picture of links on other sites."""
         publication = Publication.objects.current()
         day = date_format(timezone.localtime(self.published_at)) if self.published_at and not self.is_page else ""
         return Card(self.title, publication.name, detail=day, accent=publication.accent)
 
     @property
-    def card_url(self) -> str:
-        return reverse("posts:card", args=[self.pk, self.card.digest])
+    def preview_card_url(self) -> str:
+        return reverse("posts:card", args=[self.pk, self.preview_card.digest])
 
     @property
     def was_mailed(self) -> bool:
@@ -360,7 +360,7 @@ class Post(models.Model):
         return self.summary or self.rendering.excerpt
 
     def reading_minutes(self, publication: Publication) -> int:
-        return measures.minutes_to_read(self.rendering.han_count, self.rendering.word_count, publication)
+        return prose.minutes_to_read(self.rendering.han_count, self.rendering.word_count, publication)
 
     def findings(self, publication: Publication) -> "list[ProofFinding]":
         """Run the format check with the publication's rules; takes some milliseconds."""

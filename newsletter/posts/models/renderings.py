@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.mail.salutations import fill_name_slots_with_fallbacks
 from newsletter.posts.markdown import RENDERER_VERSION, render
 from newsletter.posts.models.images import Image
-from newsletter.posts.text import measures
+from newsletter.posts.text import prose
 from newsletter.publication.models import Publication
 
 CACHED_SECONDS = 24 * 3600  # in memory; the table keeps it
@@ -69,7 +69,7 @@ class Rendering(models.Model):
 
     @property
     def length_text(self) -> str:
-        return measures.length_text(self.han_count, self.word_count)
+        return prose.length_text(self.han_count, self.word_count)
 
     @classmethod
     def make(cls, key: str, source: str) -> "Rendering":
@@ -78,9 +78,9 @@ class Rendering(models.Model):
             key=key,
             renderer=RENDERER_VERSION,
             html=html,
-            excerpt=measures.excerpt(html),
-            han_count=measures.han_count(html),
-            word_count=measures.word_count(html),
+            excerpt=prose.excerpt(html),
+            han_count=prose.han_count(html),
+            word_count=prose.word_count(html),
         )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 # (age, strftime format): from this age on, only the last version of each period is kept.
-# Each period contains the next one whole, so thinning often keeps the same as thinning once.
+# Each period contains the next one whole, so repeated thinning keeps the same versions as thinning once.
 THINNING_STEPS: Final = (
     (timedelta(days=365), "%Y-%m"),
     (timedelta(days=7), "%Y-%m-%d"),
@@ -29,8 +29,8 @@ THINNING_STEPS: Final = (
 
 
 def times_to_keep(times: Iterable[datetime], now: datetime) -> set[datetime]:
-    """Which of the aware `times` to keep: everything of the last hour, then the last of each minute for a day, hour for
-    a week, day for a year, and month after that, in UTC. Always the newest.
+    """Which of the aware `times` to keep: up to an hour old all, up to a day the last per minute, to a week per hour,
+    to a year per day, older ones per month, in UTC. Always the newest.
     """
     known = set(times)
     last = {format_: _last_of_each_period(known, format_) for _age, format_ in THINNING_STEPS}
@@ -83,19 +83,19 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
             return last
         return self._add(post, text, last, at=at, **changes.current_actor()._asdict())
 
-    def refuse(self, post: int, text: PostText, *, page: str, at: datetime) -> "Revision":
-        """Keep a text that lost against another save: one per form, the last. page: the form's id."""
-        made = Revision.build(post, text, self.saved_for(post).first(), saved_at=at, refused_page=page or NO_FORM_ID)
+    def refuse(self, post: int, text: PostText, *, form_id: str, at: datetime) -> "Revision":
+        """Keep a text that lost against another save: one per form, the last."""
+        made = Revision.build(post, text, self.saved_for(post).first(), saved_at=at, refused_page=form_id or NO_FORM_ID)
         made.by, made.via = changes.current_actor()
-        if page:
-            made.pk = self.with_refused(post).filter(refused_page=page).values_list("pk", flat=True).first()
+        if form_id:
+            made.pk = self.with_refused(post).filter(refused_page=form_id).values_list("pk", flat=True).first()
         made.save()
         return made
 
-    def drop_refused(self, post: int, *, page: str) -> None:
+    def drop_refused(self, post: int, *, form_id: str) -> None:
         """Delete the refused text of a form that was saved after all."""
-        if page:
-            self.filter(post=post, refused_page=page).delete()
+        if form_id:
+            self.filter(post=post, refused_page=form_id).delete()
 
     def ensure_recorded(self, post: int, text: PostText, *, saved_at: datetime) -> None:
         """Record a stored text that has no version yet; its author is unknown."""

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.posts.markdown import render, typed_tags
 from newsletter.posts.proofreading import masking
 from newsletter.posts.proofreading.terms import AMBIGUOUS, TermHit
-from newsletter.posts.text.measures import HAN
+from newsletter.posts.text.prose import HAN
 
 PAIRS: Final = {"「": "」", "『": "』", "（": "）", "《": "》", "〈": "〉", "【": "】"}
 OPENERS: Final = {closer: opener for opener, closer in PAIRS.items()}

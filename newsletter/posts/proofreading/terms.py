@@ -8,7 +8,6 @@ from typing import Final
 
 ARROW: Final = re.compile(r"\s*(?:→|⇒|->|=>)\s*")
 
-# A correct word that contains a wrong one is its own replacement.
 WORDS: Final = (
     "人工智能→人工智慧 互聯網→網際網路 內存→記憶體 分布式→分散式 分佈式→分散式 操作系統→作業系統 文件夾→資料夾 "
     "服務器→伺服器 服務器端→伺服器端 源代碼→原始碼 激活→啟用 數據→資料 數據庫→資料庫 硬件→硬體 硬盤→硬碟 "
@@ -21,6 +20,7 @@ NAMES: Final = (
     "ChatGPT DeepSeek Django Docker Facebook GitHub GitLab iOS iPad iPhone JavaScript Kubernetes LinkedIn macOS MySQL "
     "NVIDIA OpenAI PostgreSQL PowerPoint TypeScript WordPress YouTube"
 )
+# Correct words that contain a wrong one; each is its own replacement.
 KEPT: Final = (
     # Here 數據 means figures, as in Taiwan too.
     "大數據 數據機 數據中心 數據分析 測試數據 統計數據 實驗數據 數據顯示 數據化 數據指標 數據驅動 監控數據 "

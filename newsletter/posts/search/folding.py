@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from newsletter.mail.characters import nfc
-from newsletter.posts.text.measures import BOPOMOFO, HAN, KANA
+from newsletter.posts.text.prose import BOPOMOFO, HAN, KANA
 
 CJK: Final = f"{HAN}{KANA}{BOPOMOFO}\uac00-\ud7af"
 LATIN: Final = f"[^\\W_{CJK}]"

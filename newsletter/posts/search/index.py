@@ -18,7 +18,7 @@ from newsletter.posts.models import DATES_INDEX_HINT, LISTED_SQL, Post, SearchDo
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.folding import QueryTerm, fold, parse_query, tokenize
 from newsletter.posts.search.snippets import SnippetPart, mark_hits, snippet
-from newsletter.posts.text.measures import plain_text
+from newsletter.posts.text.prose import plain_text
 
 FIELD_WEIGHTS = {"folded_title": 6, "folded_tags": 2, "folded_summary": 1}  # per term found in the column
 LATIN_WORD, SIMILARITY_MIN = re.compile(r"[A-Za-z][A-Za-z0-9+#-]{2,}"), 0.75

@@ -8,10 +8,10 @@ from itertools import takewhile
 
 from newsletter.mail.characters import nfc
 from newsletter.posts.search.folding import FoldedText, QueryTerm
-from newsletter.posts.text.measures import ENDS_SENTENCE, SENTENCE
+from newsletter.posts.text.prose import ENDS_SENTENCE, SENTENCE
 
 SNIPPET_LENGTH = 110  # characters
-LEAD_LENGTH = 24  # characters before the first hit, when its sentence alone is longer
+LEAD_LENGTH = 24  # characters kept before the first hit when its sentence is longer than the snippet
 CLAUSE = re.compile(r"[，、；：,;:\s]\s*")
 PARAGRAPH_END = re.compile(r"(?<=[。！？」』）…])\s*\n\s*")
 HALF_WORD = re.compile(r"[A-Za-z0-9\u00c0-\u024f]{1,30}\Z")  # the start of a Latin word that a cut would split
@@ -25,7 +25,7 @@ class SnippetPart:
     is_hit: bool = False
 
 
-Span = tuple[int, int, int]
+Span = tuple[int, int, int]  # start, end, number of the term
 
 
 def mark_hits(text: str, terms: list[QueryTerm]) -> list[SnippetPart]:
@@ -36,7 +36,10 @@ def mark_hits(text: str, terms: list[QueryTerm]) -> list[SnippetPart]:
 def snippet(
     text: str, terms: list[QueryTerm], *, title: str = "", summary: str = "", length: int = SNIPPET_LENGTH
 ) -> list[SnippetPart]:
-    """The sentences with most of the terms; else `summary`, else the first sentences. Skips lines equal to `title`."""
+    """The sentence with the most different terms, and those after it that fit. Skips lines equal to `title`.
+
+    Without a hit: `summary`, else the first sentences.
+    """
     text = nfc(text)
     spans = FoldedText(text).spans(terms)
     sentences = [one for one in _sentences(text) if text[slice(*one)] != title]
@@ -56,7 +59,7 @@ def snippet(
 
 
 def _best_sentence(text: str, sentences: list[tuple[int, int]], spans: list[Span]) -> tuple[int, int] | None:
-    """The first sentence with most of the terms, whole sentences before headings and list items; None without a hit."""
+    """The first sentence with the most different terms, a whole one before headings and list items; None without."""
     found, most = None, (0, False)
     for start, end in sentences:
         numbers = {number for _from, _to, number in _within(spans, start, end)}

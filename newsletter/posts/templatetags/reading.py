@@ -21,8 +21,8 @@ from newsletter.posts.models import Post, Tag
 from newsletter.posts.models.renderings import render_cached
 from newsletter.posts.search.index import SearchResult
 from newsletter.posts.search.snippets import SnippetPart
-from newsletter.posts.text import measures
-from newsletter.posts.text.measures import PUNCTUATION, SHARED, WIDE
+from newsletter.posts.text import prose
+from newsletter.posts.text.prose import PUNCTUATION, SHARED, WIDE
 from newsletter.publication.linked_data import Article
 from newsletter.publication.models import Publication
 from newsletter.publication.templatetags.structured_data import day, script, site
@@ -52,7 +52,7 @@ def phrases(title: str) -> str:
 
 @register.filter
 def first_sentence(excerpt: str) -> str:
-    return measures.first_sentence(excerpt)
+    return prose.first_sentence(excerpt)
 
 
 @register.filter
@@ -154,7 +154,7 @@ def post_data(post: Post) -> SafeString:
         path=post.get_absolute_url(),
         title=post.title,
         description=post.excerpt,
-        image=post.cover.get_absolute_url() if post.cover else post.card_url,
+        image=post.cover.get_absolute_url() if post.cover else post.preview_card_url,
         published_at=published_at,
         changed_at=max(post.updated_at, published_at),
         trail=[(reverse("posts:index"), _("Posts"))],

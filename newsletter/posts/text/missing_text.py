@@ -21,12 +21,12 @@ TAGS: Final = (
     "object|ol|p|param|picture|pre|q|rp|rt|ruby|s|samp|script|section|small|source|span|strike|strong|style|sub|"
     "summary|sup|svg|table|tbody|td|template|tfoot|th|thead|time|tr|track|tt|u|ul|var|video|wbr"
 )
-# A link's URL. One with Chinese and a character that no URL has may be a sentence that the renderer took for a URL.
-_ADDRESS: Final = r"[^\s()\[<]{0,5000}+(?:\([^\s()\[<]{0,5000}+\)[^\s()\[<]{0,5000}+)?+"
-_ASCII_ADDRESS: Final = r"[!-'*-~]{0,5000}+(?:\([!-'*-~]{0,5000}+\)[!-'*-~]{0,5000}+)?+"
+# The URL of a link. A non-ASCII one with `[` or `<` may be a sentence that the renderer took for it: it is compared.
+_URL: Final = r"[^\s()\[<]{0,5000}+(?:\([^\s()\[<]{0,5000}+\)[^\s()\[<]{0,5000}+)?+"
+_ASCII_URL: Final = r"[!-'*-~]{0,5000}+(?:\([!-'*-~]{0,5000}+\)[!-'*-~]{0,5000}+)?+"
 MARKUP: Final = re.compile(
     r"!?\[(?!\^)|\[\^[^\]\n]{0,200}\]:?|\]\[[^\]\n]{0,200}\]|&#?\w{1,32};|\||"
-    rf"\]\([ ]*(?:<[^<>\n]{{0,5000}}>|{_ADDRESS}(?=[\s)]|$)|{_ASCII_ADDRESS}(?=[\s)]|$)|)|"
+    rf"\]\([ ]*(?:<[^<>\n]{{0,5000}}>|{_URL}(?=[\s)]|$)|{_ASCII_URL}(?=[\s)]|$)|)|"
     r"[\"'][ ]*\)|"  # the end of a title
     rf"</?(?:{TAGS})(?=[\s/>])(?:[^<>\"'\u2e80-\U0010ffff]|\"[^\"<]{{0,2000}}\"|'[^'<]{{0,2000}}')*+>",
     re.IGNORECASE,
@@ -34,7 +34,7 @@ MARKUP: Final = re.compile(
 LINE_MARKS: Final = re.compile(
     r"^[ \t>]*(?:"
     r"(?:`{3,}|~{3,})[!-~ ]*$|\[toc\][ ]*$|"
-    # The URL of a link definition, not its title; anything else there is text.
+    # The URL of a link definition. Its title, and anything that is no URL, stays and is compared.
     r"\[[^\]\n]{1,200}\]:[ ]*<?(?:[a-z][a-z0-9+.-]*:|[/#?.]|[\w-]+\.[\w.-]+|[!-~]+$)[^\s<>]*>?|"
     r"(?:[-*+][ \t]+)?<?https?://[^\s<>]*(?:youtu|vimeo)[^\s<>]*>?[ ]*$|"
     r"\[!\w+\](?!\()[+-]?|(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)+(?:\[[ xX]\])?)",
@@ -109,7 +109,7 @@ def _words(line: str) -> Iterator[str]:
     position = 0
     for mark in MARKUP.finditer(line):
         yield line[position : mark.start()]
-        if mark[0].startswith("<") and not mark[0].lower().startswith("<iframe"):  # its title is the host's
+        if mark[0].startswith("<") and not mark[0].lower().startswith("<iframe"):  # a video service wrote its title
             yield from (unescape(said.strip("\"'")) for said in TYPED_ATTRIBUTE_TEXT.findall(mark[0]))
         position = mark.end()
     yield line[position:]

@@ -136,7 +136,7 @@ def test_many_failures_are_an_alarm_and_one_bad_address_is_none(box, make_mailin
 
 
 def test_what_was_given_up_long_ago_is_in_nobodys_way(box, make_mailing, monkeypatch):
-    monkeypatch.setattr("newsletter.mail.queued_mail.ROWS_PER_RUN", 2)
+    monkeypatch.setattr("newsletter.mail.mail_queue.ROWS_PER_RUN", 2)
     mailing, then = make_mailing("ab"), NOW - timedelta(days=4)
     for kind in ("late", "uncertain", "failing"):
         Alert.objects.create(mailing=mailing, kind=kind, at=then, due_at=then)

@@ -7,7 +7,7 @@ import pytest
 from newsletter.delivery.author import alerts
 from newsletter.delivery.events import rules
 from newsletter.delivery.events.matching import NO_MATCH
-from newsletter.delivery.events.rules import DELIVERIES_MIN, NewEvent
+from newsletter.delivery.events.rules import REFUSED_MIN, NewEvent
 from newsletter.delivery.models import Alert, Breakdown, Event, Mailing
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
@@ -52,7 +52,7 @@ def said(mail):
 
 
 def test_a_receiver_that_refuses_many_copies_stops_the_mailing_with_its_words(mailing):
-    told(mailing, DELIVERIES_MIN)
+    told(mailing, REFUSED_MIN)
 
     assert (mailing.state, mailing.paused_by) == ("paused", "receiver")
     assert mailing.reason == (
@@ -63,8 +63,8 @@ def test_a_receiver_that_refuses_many_copies_stops_the_mailing_with_its_words(ma
 
 
 def test_a_delay_for_policy_counts_and_a_copy_that_is_told_of_twice_counts_once(mailing):
-    told(mailing, DELIVERIES_MIN - 1, kind="deferred")
-    told(mailing, DELIVERIES_MIN - 1, kind="bounced")
+    told(mailing, REFUSED_MIN - 1, kind="deferred")
+    told(mailing, REFUSED_MIN - 1, kind="bounced")
     assert mailing.state == "sending"
 
     told(mailing, 1, kind="deferred", first=100)
@@ -74,23 +74,23 @@ def test_a_delay_for_policy_counts_and_a_copy_that_is_told_of_twice_counts_once(
 
 @pytest.mark.parametrize("values", [{"verdict": "soft"}, {"verdict": "hard"}, {"domain": ""}])
 def test_what_is_no_policy_stops_nothing(mailing, values):
-    told(mailing, DELIVERIES_MIN, **values)
+    told(mailing, REFUSED_MIN, **values)
 
     assert mailing.state == "sending"
 
 
 def test_receivers_are_counted_apart(mailing):
-    told(mailing, DELIVERIES_MIN - 1)
-    told(mailing, DELIVERIES_MIN - 1, domain="example.net", first=100)
+    told(mailing, REFUSED_MIN - 1)
+    told(mailing, REFUSED_MIN - 1, domain="example.net", first=100)
 
     assert mailing.state == "sending"
 
 
-@pytest.mark.parametrize(("sent", "state"), [(DELIVERIES_MIN * 10, "sending"), (DELIVERIES_MIN * 10 - 1, "paused")])
+@pytest.mark.parametrize(("sent", "state"), [(REFUSED_MIN * 10, "sending"), (REFUSED_MIN * 10 - 1, "paused")])
 def test_one_copy_in_ten_of_a_large_receiver_may_be_refused(mailing, sent, state):
     Breakdown.objects.create(mailing=mailing, domains=["example.org"], by_domain={"example.org": [0, sent, 0, 0, 0, 0]})
 
-    assert told(mailing, DELIVERIES_MIN).state == state
+    assert told(mailing, REFUSED_MIN).state == state
 
 
 def test_a_receiver_of_few_readers_stops_nothing_and_the_author_is_told(mailing):
@@ -98,7 +98,7 @@ def test_a_receiver_of_few_readers_stops_nothing_and_the_author_is_told(mailing)
     Subscriber.objects.filter(pk=small.pk).update(email="a@small.example")
     Mailing.objects.update(total=21)  # of whom one is at this domain: less than five in a hundred
 
-    told(mailing, DELIVERIES_MIN, domain="small.example")
+    told(mailing, REFUSED_MIN, domain="small.example")
     alerts.record_alerts(NOW)
 
     assert mailing.state == "sending"
@@ -107,10 +107,10 @@ def test_a_receiver_of_few_readers_stops_nothing_and_the_author_is_told(mailing)
 
 
 def test_after_the_author_has_resumed_only_what_comes_later_counts(mailing):
-    told(mailing, DELIVERIES_MIN)
+    told(mailing, REFUSED_MIN)
     mailing.resume(NOW, timedelta())
 
-    told(mailing, DELIVERIES_MIN - 1, first=100)
+    told(mailing, REFUSED_MIN - 1, first=100)
     assert mailing.state == "sending"
 
     told(mailing, 1, first=300)
@@ -118,7 +118,7 @@ def test_after_the_author_has_resumed_only_what_comes_later_counts(mailing):
 
 
 def test_the_author_is_mailed_why_it_stopped(mailing):
-    told(mailing, DELIVERIES_MIN)
+    told(mailing, REFUSED_MIN)
     alerts.record_alerts(NOW)
 
     mail = alerts.build_alert_mail(Alert.objects.get(kind="stopped"), ["author@example.org"])
@@ -133,7 +133,7 @@ def test_the_author_is_told_once_of_a_mailing_that_is_over(mailing):
     finish_batches(mailing)
     assert mailing.finish(NOW)
 
-    told(mailing, DELIVERIES_MIN)
+    told(mailing, REFUSED_MIN)
     alerts.record_alerts(NOW)
     alerts.record_alerts(NOW)
 
@@ -142,4 +142,4 @@ def test_the_author_is_told_once_of_a_mailing_that_is_over(mailing):
     mail = alerts.build_alert_mail(row, ["author@example.org"])
     assert mail.subject == "A receiver refuses #7 第七期"
     assert "No reader is to blame" in said(mail)
-    assert next(rules.refusing_domains(mailing)).count == DELIVERIES_MIN
+    assert next(rules.refusing_domains(mailing)).count == REFUSED_MIN

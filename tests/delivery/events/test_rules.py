@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery.events import rules
-from newsletter.delivery.events.rules import BOUNCES_IN_A_ROW, DELIVERIES_MIN
+from newsletter.delivery.events.rules import BOUNCES_IN_A_ROW, REFUSED_MIN
 from newsletter.delivery.ledger import claims, uncertain
 from newsletter.delivery.ledger.claims import DeliveryResult, write_results
 from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution
@@ -213,7 +213,7 @@ def test_where_nobody_was_accepted_nobody_is_suppressed(make_mailing, run):
 def test_a_server_that_calls_too_many_dead_pauses_the_mailing_and_suppresses_nobody(make_mailing):
     audience(100)
     mailing = make_mailing("")
-    record(mailing, [GONE] * DELIVERIES_MIN, sent=50)
+    record(mailing, [GONE] * REFUSED_MIN, sent=50)
 
     rules.judge_refusals(NOW)
 
@@ -222,7 +222,7 @@ def test_a_server_that_calls_too_many_dead_pauses_the_mailing_and_suppresses_nob
     assert mailing.reason == (
         "The mail server says of 20 addresses that they do not exist. Decide whether it is right."
     )
-    assert rules.count_undecided_dead(mailing) == DELIVERIES_MIN
+    assert rules.count_undecided_dead(mailing) == REFUSED_MIN
 
 
 def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):
@@ -230,9 +230,7 @@ def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):
     audience(225)
     mailing = make_mailing("")
     write_results(mailing.batches.get(), [DeliveryResult(seq, SENT) for seq in range(200)])
-    write_results(
-        mailing.batches.get(), [DeliveryResult(200 + number, FAILED, GONE) for number in range(DELIVERIES_MIN)]
-    )
+    write_results(mailing.batches.get(), [DeliveryResult(200 + number, FAILED, GONE) for number in range(REFUSED_MIN)])
 
     rules.judge_refusals(NOW)
 

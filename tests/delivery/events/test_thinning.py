@@ -85,7 +85,7 @@ def test_what_came_back_is_kept_for_two_years_and_then_a_number_on_the_page(mail
 
     assert kinds() == []
     assert list_health.stats_by_issue([mailing]) == before
-    assert (before[0].gone, before[0].complained) == (1, 1)
+    assert (before[0].hard, before[0].complained) == (1, 1)
 
 
 def test_why_an_address_is_suppressed_stays(mailing):

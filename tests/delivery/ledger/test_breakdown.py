@@ -99,7 +99,7 @@ def test_one_that_changes_while_it_is_counted_is_counted_again(mailing, run, mon
     run(mailing, Provider(d=SendOutcome(SendStatus.UNCERTAIN, "no answer")))
     mailing.finish(NOW)
     row = mailing.deliveries.get(state=State.UNCERTAIN)
-    count = breakdown._count_by_verdict
+    count = breakdown._count_by_reason
 
     def decided_meanwhile(mailing):
         seen, evidence = (
@@ -110,7 +110,7 @@ def test_one_that_changes_while_it_is_counted_is_counted_again(mailing, run, mon
         return count(mailing)
 
     with monkeypatch.context() as patch:
-        patch.setattr(breakdown, "_count_by_verdict", decided_meanwhile)
+        patch.setattr(breakdown, "_count_by_reason", decided_meanwhile)
         assert breakdown.count_next_mailing(LATER)
     is_due = breakdown.mailings_to_count(LATER).exists()
     found = counted()

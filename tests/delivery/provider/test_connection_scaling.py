@@ -32,7 +32,7 @@ class Server:
             factor = 1 + self.jitter * (2 * self.random.random() - 1)
             self.now += self.seconds(opened) / opened * factor
             self.answered += 1
-            self.connections.answered(self.now, opened)
+            self.connections.on_reply(self.now, opened)
         return (self.answered - before) / seconds
 
 
@@ -110,7 +110,7 @@ def test_a_server_that_throttles_gets_half_and_then_slowly_more_again():
     before = connections.wanted
 
     for _ in range(before):  # it ends all of them in one moment, which is one complaint
-        connections.throttled(server.now)
+        connections.on_throttled(server.now)
     assert connections.wanted == before // 2
 
     server.run(HOLD_SECONDS - 1)
@@ -123,7 +123,7 @@ def test_a_server_that_throttles_again_and_again_keeps_one():
     connections = ConnectionScaler(4, 128)
 
     for second in range(20):
-        connections.throttled(10.0 * second)
+        connections.on_throttled(10.0 * second)
 
     assert connections.wanted == 1
 
@@ -135,7 +135,7 @@ def test_a_limit_that_is_found_by_being_throttled_is_not_run_into_all_the_time()
     for _ in range(600):
         server.run(1)
         if connections.wanted > 20:
-            connections.throttled(server.now)
+            connections.on_throttled(server.now)
             complaints += 1
 
     assert 1 <= complaints <= 600 / HOLD_SECONDS / 2
@@ -146,12 +146,12 @@ def test_one_reply_may_be_about_one_reader_three_within_ten_seconds_are_heard():
     connections = ConnectionScaler(8, 128)
 
     for _ in range(THROTTLING_REPLIES - 1):
-        connections.asked_to_slow_down(0.0)
-    connections.asked_to_slow_down(11.0)
+        connections.on_throttling_reply(0.0)
+    connections.on_throttling_reply(11.0)
     assert connections.wanted == 8
 
-    connections.asked_to_slow_down(12.0)
-    connections.asked_to_slow_down(13.0)
+    connections.on_throttling_reply(12.0)
+    connections.on_throttling_reply(13.0)
     assert connections.wanted == 4
 
 
@@ -162,7 +162,7 @@ def test_a_server_that_refuses_a_connection_keeps_some_for_others_and_is_asked_a
     for _ in range(300):
         server.run(1)
         if connections.wanted > 50:
-            connections.refused(server.now, 50)
+            connections.on_refused(server.now, 50)
             refusals.append(server.now)
 
     assert connections.wanted in (44, 50)
@@ -175,7 +175,7 @@ def test_a_rate_teaches_nothing_and_what_was_throttled_comes_back_without_being_
     server.run(200)
     assert connections.wanted == 64
 
-    connections.throttled(server.now)
+    connections.on_throttled(server.now)
     server.run(1)
     assert connections.wanted == 32
     server.run(10 * HOLD_SECONDS)

@@ -832,7 +832,7 @@ def test_lines_that_are_one_too_many_are_closed_when_they_are_idle(make_board, t
     board = make_board(server.url, lines=4)
 
     answers(board, envelopes(*names(40)))
-    board.pool.scaler.throttled(time.monotonic())
+    board.pool.scaler.on_throttled(time.monotonic())
     told = answers(board, envelopes(*names(40)))
 
     assert told == dict.fromkeys(range(40), SendStatus.SENT)

@@ -7,10 +7,10 @@ import pytest
 from newsletter.delivery.letter.rendering import freeze_letter
 from newsletter.delivery.models import CourseCopy, Mailing
 from newsletter.delivery.readers import own_letters
-from newsletter.delivery.readers.course import CourseMail
+from newsletter.delivery.readers.course import CourseMailQueue
 from newsletter.delivery.readers.missed import missed_issues
 from newsletter.delivery.readers.single_mails import send_due
-from newsletter.delivery.readers.welcome import WelcomeMail
+from newsletter.delivery.readers.welcome import WelcomeMailQueue
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Pause, Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -47,12 +47,12 @@ def chosen(*numbers, days=3):
 @pytest.fixture
 def reader():
     reader = make_subscriber("new@example.org", confirmed_at=NOW)
-    assert send_due(WelcomeMail, NOW) == 1
+    assert send_due(WelcomeMailQueue, NOW) == 1
     return reader
 
 
 def letters(now):
-    return send_due(CourseMail, now)
+    return send_due(CourseMailQueue, now)
 
 
 def subjects(smtp):
@@ -71,7 +71,7 @@ def test_a_new_reader_gets_three_issues_three_days_apart_and_each_once(reader, s
 def test_as_it_comes_there_is_the_welcome_alone(smtp_default):
     chosen()
     make_subscriber("new@example.org", confirmed_at=NOW)
-    send_due(WelcomeMail, NOW)
+    send_due(WelcomeMailQueue, NOW)
 
     assert not CourseCopy.objects.exists()
     assert "earlier issue" not in smtp_default.received()[0].text
@@ -85,7 +85,7 @@ def test_an_author_who_turns_it_off_stops_those_that_are_under_way(reader):
 
 def test_on_the_day_of_an_issue_none_comes_and_the_next_one_keeps_its_distance(smtp_default):
     make_subscriber("new@example.org", confirmed_at=NOW + 10 * DAY)
-    send_due(WelcomeMail, NOW + 10 * DAY)
+    send_due(WelcomeMailQueue, NOW + 10 * DAY)
 
     assert [letters(NOW + day * DAY) for day in range(13, 22)] == [0, 1, 0, 0, 1, 0, 0, 1, 0]  # the 17th is a slot
 
@@ -113,7 +113,7 @@ def test_who_comes_back_and_confirms_anew_does_not_get_it_again(reader, smtp_def
         letters(NOW + day * DAY)
     reader.unsubscribe(NOW + 15 * DAY)
     Subscriber.objects.get(pk=reader.pk).confirm(NOW + 20 * DAY)
-    send_due(WelcomeMail, NOW + 20 * DAY)
+    send_due(WelcomeMailQueue, NOW + 20 * DAY)
 
     assert [letters(NOW + day * DAY) for day in (23, 26, 29)] == [0, 0, 0]
 

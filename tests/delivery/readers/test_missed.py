@@ -7,10 +7,10 @@ import pytest
 from newsletter.delivery import sending_days
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.provider.transports import DjangoTransport
-from newsletter.delivery.readers.missed import MissedMail
+from newsletter.delivery.readers.missed import MissedMailQueue
 from newsletter.delivery.readers.single_mails import send_due
+from newsletter.mail.mail_queue import SendResult
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.mail.queued_mail import SendResult
 from newsletter.publication.models import Publication
 from subscribers.models import Pause
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -50,7 +50,7 @@ def copy_of(issue, reader, state):
 
 
 def tell(now):
-    return send_due(MissedMail, now)
+    return send_due(MissedMailQueue, now)
 
 
 def test_who_comes_back_gets_one_mail_with_a_sentence_of_each_issue(reader, smtp_default):
@@ -153,7 +153,7 @@ def test_who_has_left_or_is_not_to_be_mailed_is_not_told(reader, smtp_default, h
 def test_who_pauses_anew_while_a_worker_has_the_row_is_not_mailed(reader, smtp_default):
     sent(4, BEGAN + 13 * DAY)
     reader.pause(BACK, BEGAN)
-    kind = MissedMail(DjangoTransport(None))
+    kind = MissedMailQueue(DjangoTransport(None))
     row = kind.due_rows(BACK).get()
     reader.pause(BACK + 30 * DAY, BACK)
 

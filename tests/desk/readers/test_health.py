@@ -81,7 +81,7 @@ def test_each_issue_says_what_came_back(carer):
 
     (row,) = list_health.stats_by_issue(list_health.recent_issue_mailings())
 
-    assert (row.sent, row.gone, row.full, row.refused, row.complained) == (2000, 7, 5, 3, 1)
+    assert (row.sent, row.hard, row.soft, row.policy, row.complained) == (2000, 7, 5, 3, 1)
     assert "管理槓桿" in carer.get(PAGE).text
 
 
@@ -95,8 +95,8 @@ def test_each_domain_says_what_came_back_from_it_of_twelve_issues(carer):
 
     first, second = list_health.stats_by_domain(list_health.recent_issue_mailings())
 
-    assert (first.name, first.sent, first.refused) == ("hinet.net", None, 40)
-    assert (second.name, second.sent, second.gone) == ("gmail.com", 4800, 24)
+    assert (first.name, first.sent, first.policy) == ("hinet.net", None, 40)
+    assert (second.name, second.sent, second.hard) == ("gmail.com", 4800, 24)
     assert "hinet.net" in carer.get(PAGE).text
 
 

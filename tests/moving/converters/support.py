@@ -47,7 +47,7 @@ def folder_of(path, folder, **options):
 
 def unnamed(post):
     """Return which words the page here lacks, and how many things, that no remark names."""
-    rest = Counter(difference(post.original, count_html(render(post.body))))
+    rest = Counter(difference(post.original_counts, count_html(render(post.body))))
     for remark in post.remarks:
         rest.subtract(remark.effect)
     return lost_words(post), {name: change for name, change in rest.items() if change and name not in {"words", "han"}}
@@ -60,7 +60,7 @@ def losses_of(post):
 def markdown(html):
     """Return HTML as Markdown; nothing of it may be lost or added without a word."""
     made = convert_html(html)
-    post = ConvertedPost(source="x", body=made.markdown, original=count_html(html), remarks=tuple(made.remarks))
+    post = ConvertedPost(source="x", body=made.markdown, original_counts=count_html(html), remarks=tuple(made.remarks))
     assert unnamed(post) == ((), {})
     return made.markdown
 

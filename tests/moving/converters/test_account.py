@@ -11,7 +11,9 @@ from tests.moving.converters.support import folder_of, laid_out
 
 
 def lost(html, body, *remarks):
-    return lost_words(ConvertedPost(source="x", title="題", body=body, original=count_html(html), remarks=remarks))
+    return lost_words(
+        ConvertedPost(source="x", title="題", body=body, original_counts=count_html(html), remarks=remarks)
+    )
 
 
 def test_words_that_the_page_does_not_show_are_lost_each_as_often_as_it_is_missing():

@@ -164,7 +164,7 @@ def test_a_mail_that_was_sent_is_known_with_its_subject_and_time():
     ],
 )
 def test_where_the_blog_was_is_told_by_its_own_links(html, site):
-    assert source({"id": 1, "slug": "a", "html": html}).site == site
+    assert source({"id": 1, "slug": "a", "html": html}).site_url == site
 
 
 # --- As a folder ---

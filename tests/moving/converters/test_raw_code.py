@@ -24,7 +24,7 @@ def test_code_of_wordpress_that_nobody_escaped_is_code_and_the_article_goes_on(l
     made = convert_html(as_html(typed, "", []))
 
     assert made.markdown == f"前文\n\n```php\n{CODE}\n```\n\n後文![](a.png) [連](https://e.org/)\n\n## 題"
-    post = ConvertedPost(source="x", body=made.markdown, original=count_html(typed), remarks=tuple(made.remarks))
+    post = ConvertedPost(source="x", body=made.markdown, original_counts=count_html(typed), remarks=tuple(made.remarks))
     assert unnamed(post) == ((), {})
 
 

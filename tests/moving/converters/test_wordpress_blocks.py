@@ -20,7 +20,9 @@ TWO = '![甲](https://e.org/a.jpg "說明")\n\n![](https://e.org/b.png)'
 def converted_from(text, number="9"):
     remarks = []
     body = convert_html(as_html(with_galleries(text, number, PICTURES, {"7": "<p>共用</p>"}), "", remarks))
-    post = ConvertedPost(source="x", body=body.markdown, original=count_html(text), remarks=(*remarks, *body.remarks))
+    post = ConvertedPost(
+        source="x", body=body.markdown, original_counts=count_html(text), remarks=(*remarks, *body.remarks)
+    )
     return post.body, [one.what for one in post.remarks], unnamed(post)[0]
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 
-from newsletter.mail.queued_mail import send_next_of
+from newsletter.mail.mail_queue import send_next_of
 from subscribers import tasks
 from subscribers.mails import address_change, sending
 from subscribers.mails.sending import build_change_mail
@@ -82,7 +82,7 @@ def send_until_over(provider, stranger):
     """Send whenever the mail is due; return the minutes between the tries."""
     waits, now = [], NOW
     while stranger.confirmation_due_at and not provider.accepted:
-        send_next_of([sending.SIGN_UP_MAIL], now)
+        send_next_of([sending.SIGN_UP_QUEUE], now)
         stranger.refresh_from_db()
         due_at = stranger.confirmation_due_at or now
         waits.append((due_at - now).total_seconds() / 60)
@@ -110,8 +110,8 @@ def test_every_try_carries_the_same_message_id(provider, stranger):
     provider.answers = [SMTPServerDisconnected("gone")]
     ids = [sending.signup_mail(stranger).message()["Message-ID"]]
 
-    send_next_of([sending.SIGN_UP_MAIL], NOW)
-    send_next_of([sending.SIGN_UP_MAIL], NOW + timedelta(minutes=1))
+    send_next_of([sending.SIGN_UP_QUEUE], NOW)
+    send_next_of([sending.SIGN_UP_QUEUE], NOW + timedelta(minutes=1))
 
     assert [message.message()["Message-ID"] for message in provider.accepted] == ids
 
@@ -120,18 +120,18 @@ def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, str
     provider.answers = [SMTPRecipientsRefused({"reader@example.org": (550, b"no reader@example.org here")})]
 
     with caplog.at_level(logging.WARNING):
-        send_next_of([sending.SIGN_UP_MAIL], NOW)
+        send_next_of([sending.SIGN_UP_QUEUE], NOW)
 
     stranger.refresh_from_db()
     assert (stranger.confirmation_due_at, stranger.confirmation_sent_at) == (None, None)
-    assert caplog.messages == [f"SignUpMail {stranger.pk} was not sent: recipient refused with 550"]
+    assert caplog.messages == [f"SignUpMailQueue: row {stranger.pk} was not sent: recipient refused with 550"]
     assert not Unsent.objects.exists()  # people mistype
 
 
 def test_the_log_names_no_address(provider, stranger, caplog):
     provider.answers = [SMTPDataError(554, b"<reader@example.org> is not liked")]
 
-    send_next_of([sending.SIGN_UP_MAIL], NOW)
+    send_next_of([sending.SIGN_UP_QUEUE], NOW)
 
     assert "SMTPDataError 554" in caplog.text
     assert "reader@example.org" not in caplog.text
@@ -150,10 +150,10 @@ def test_an_address_that_can_be_in_no_letter_is_let_go(provider, stranger, caplo
     Subscriber.objects.update(email="two words@example.org")
 
     with caplog.at_level(logging.WARNING):
-        assert send_next_of([sending.SIGN_UP_MAIL], NOW)
+        assert send_next_of([sending.SIGN_UP_QUEUE], NOW)
 
     assert Subscriber.objects.get().confirmation_due_at is None
-    assert caplog.messages == [f"SignUpMail {stranger.pk} was not sent: ValueError"]
+    assert caplog.messages == [f"SignUpMailQueue: row {stranger.pk} was not sent: ValueError"]
 
 
 def test_who_leaves_before_the_letter_gets_none(letters, stranger):

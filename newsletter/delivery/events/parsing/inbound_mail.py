@@ -131,34 +131,34 @@ def _parse_delivery_report(inspected: InspectedMail) -> ParsedMessage | None:
     failed = [status for status in statuses if status.has_failed]
     listed = (failed or statuses)[:RECIPIENTS_MAX]
     addresses = [status.address for status in listed]
-    events = tuple(_reported_event(inspected, number, status, addresses) for number, status in enumerate(listed))
+    events = tuple(_event_of_status(inspected, number, status, addresses) for number, status in enumerate(listed))
     if failed:
         return ParsedMessage(MessageKind.BOUNCE, events, inspected.reference)
     return ParsedMessage(MessageKind.NOTICE, events, inspected.reference, f"a report: {statuses[0].action}")
 
 
-def _reported_event(
+def _event_of_status(
     inspected: InspectedMail, number: int, status: bounces.RecipientStatus, addresses: list[str]
 ) -> ReportedEvent:
     texts = [status.diagnostic, *bounces.texts_about(status.address, inspected.reply_text, addresses)]
     around = [bounces.text_above_original(inspected.reply_text)]
     if status.has_failed:
         bounce_type = bounces.classify_bounce(texts, status.status, around)
-        return _bounce_event(inspected, number, status.address, [*texts, status.status, *around], bounce_type)
+        return _build_event(inspected, number, status.address, [*texts, status.status, *around], bounce_type)
     if status.action == "delivered":
-        return _bounce_event(inspected, number, status.address, [status.diagnostic], None, EventKind.DELIVERED)
+        return _build_event(inspected, number, status.address, [status.diagnostic], None, EventKind.DELIVERED)
     if status.action == "delayed":
         bounce_type = _as_temporary(bounces.classify_bounce(texts, status.status, around))
-        return _bounce_event(inspected, number, status.address, [*texts, *around], bounce_type, EventKind.DEFERRED)
+        return _build_event(inspected, number, status.address, [*texts, *around], bounce_type, EventKind.DEFERRED)
     kind = EventKind.DEFERRED if status.action == "relayed" else EventKind.UNKNOWN
-    return _bounce_event(inspected, number, status.address, [*texts, *around], None, kind)
+    return _build_event(inspected, number, status.address, [*texts, *around], None, kind)
 
 
 def _as_temporary(bounce_type: Event.BounceType) -> Event.BounceType:
     return BounceType.SOFT if bounce_type == BounceType.HARD else bounce_type
 
 
-def _bounce_event(
+def _build_event(
     inspected: InspectedMail,
     number: int,
     recipient: str,
@@ -177,15 +177,14 @@ def _parse_nonstandard_bounce(inspected: InspectedMail) -> ParsedMessage | None:
     if not bounces.is_bounce(inspected.mail, inspected.text, lambda: inspected.scanned_addresses):
         return None
     if bounces.is_success_report(inspected.mail, inspected.text):
-        return ParsedMessage(
-            MessageKind.NOTICE, reference=inspected.reference, note="a mail server, about a mail that arrived"
-        )
-    is_late = bounces.is_delay_report(inspected.mail, inspected.text)
+        note = "a mail server, about a mail that arrived"
+        return ParsedMessage(MessageKind.NOTICE, reference=inspected.reference, note=note)
+    is_delay = bounces.is_delay_report(inspected.mail, inspected.text)
     named = bounces.failed_addresses(inspected.mail, inspected.text, inspected.to, inspected.scanned_addresses)
     named = named[:RECIPIENTS_MAX]
     if not named and inspected.reference == DeliveryReference():  # such as a quota warning of our own mailbox
         return ParsedMessage(MessageKind.NOTICE, note="a mail server, about something else")
-    event_kind = EventKind.DEFERRED if is_late else EventKind.BOUNCED
+    event_kind = EventKind.DEFERRED if is_delay else EventKind.BOUNCED
     reported_events = []
     for number, recipient in enumerate(named or [""]):
         texts = [text for text in bounces.texts_about(recipient, inspected.text, named) if text]
@@ -193,10 +192,10 @@ def _parse_nonstandard_bounce(inspected: InspectedMail) -> ParsedMessage | None:
         # For a group Google does not disclose whether it exists or refuses us.
         is_group = recipient.endswith("@googlegroups.com")
         bounce_type = BounceType.POLICY if is_group else bounces.classify_bounce(texts, "", around)
-        bounce_type = _as_temporary(bounce_type) if is_late else bounce_type
-        event = _bounce_event(inspected, number, recipient, [*texts, *around], bounce_type, event_kind)
+        bounce_type = _as_temporary(bounce_type) if is_delay else bounce_type
+        event = _build_event(inspected, number, recipient, [*texts, *around], bounce_type, event_kind)
         reported_events.append(event)
-    note, kind = ("a mail server is still trying", MessageKind.NOTICE) if is_late else ("", MessageKind.BOUNCE)
+    note, kind = ("a mail server is still trying", MessageKind.NOTICE) if is_delay else ("", MessageKind.BOUNCE)
     return ParsedMessage(kind, tuple(reported_events), inspected.reference, note)
 
 

@@ -15,13 +15,14 @@ from email.policy import Compat32, Policy
 from email.utils import getaddresses, parseaddr, parsedate_to_datetime
 from itertools import islice
 
-READ_MAX = 1024 * 1024  # bytes parsed; reports precede the returned mail
+READ_MAX = 1024 * 1024  # bytes parsed; enough, because the report comes before the returned mail
 TEXT_MAX = 64 * 1024  # characters of one text
 # Characters per header field. The standard library parses parameters in quadratic time.
 FIELD_MAX, PARAMETERS_MAX = 16 * 1024, 2 * 1024
-# Per mail. Each line is compared with the boundaries of all enclosing parts; files are sent in lines of 76.
-LINES_MAX, LINE_LENGTH_MIN = 50_000, 64
-FIELDS_MAX, PARTS_MAX, MULTIPARTS_MAX = 1_000, 1_000, 50
+# Each line is compared with the boundaries of all enclosing parts. Attached files have lines of 76 bytes, so a mail may
+# have LINES_MAX lines, and one more per MEAN_LINE_BYTES_MIN bytes.
+LINES_MAX, MEAN_LINE_BYTES_MIN = 50_000, 64
+HEADER_LINES_MAX, PARTS_MAX, MULTIPARTS_MAX, BLOCKS_MAX = 1_000, 1_000, 50, 1_000  # per mail; blocks: of a report
 VALUES_MAX = 20  # tokens and Message-IDs per mail, and fields per name
 ADDRESSES_MAX = 16 * 1024  # characters of all address fields together
 # Python codecs that are no character sets of mails. punycode takes quadratic time: three seconds for 256 KB.
@@ -69,14 +70,14 @@ class _LimitedFactory:
 
 
 def parse_message(body: bytes, at_most: int | None = READ_MAX) -> Message:
-    """Parse a mail. Never raises: anything else is a mail without fields. at_most: bytes parsed.
+    """Parse a mail. Never raises: bytes that are no mail give a message without header fields.
 
-    With too many or too deeply nested parts the body is one text.
+    With too many or too deeply nested parts the body is one text. at_most: bytes parsed.
     """
     octets = body[:at_most].lstrip(b"\r\n")
     if octets.startswith(b"From "):  # the separator of an mbox
         octets = octets.partition(b"\n")[2]
-    if octets.count(b"\n") + octets.count(b"\r") > LINES_MAX + len(octets) // LINE_LENGTH_MIN:  # too many for its size
+    if octets.count(b"\n") + octets.count(b"\r") > LINES_MAX + len(octets) // MEAN_LINE_BYTES_MIN:
         octets = first_lines(octets, LINES_MAX)
     octets = _with_few_fields(octets)
     try:
@@ -88,9 +89,9 @@ def parse_message(body: bytes, at_most: int | None = READ_MAX) -> Message:
 def _with_few_fields(octets: bytes) -> bytes:
     found = (octets.find(blank) for blank in (b"\n\n", b"\n\r\n"))
     ends = min((at for at in found if at >= 0), default=len(octets))
-    if octets.count(b"\n", 0, ends) <= FIELDS_MAX:
+    if octets.count(b"\n", 0, ends) <= HEADER_LINES_MAX:
         return octets
-    return first_lines(octets[:ends], FIELDS_MAX) + octets[ends:]
+    return first_lines(octets[:ends], HEADER_LINES_MAX) + octets[ends:]
 
 
 def first_lines(octets: bytes, lines: int) -> bytes:
@@ -99,7 +100,7 @@ def first_lines(octets: bytes, lines: int) -> bytes:
 
 
 def header(message: Message, name: str) -> str:
-    """A decoded header field on one line; "" if missing. Raw bytes are taken for UTF-8."""
+    """A decoded header field on one line; "" if missing. Raw bytes are UTF-8, or ISO-2022-JP by its escapes."""
     value = next((str(found) for known, found in message.raw_items() if known.lower() == name.lower()), "")
     octets = value.encode("utf-8", "surrogateescape")
     value = octets.decode("iso2022_jp" if b"\x1b$" in octets else "utf-8", "replace")
@@ -171,7 +172,7 @@ def leaf_parts(message: Message) -> Iterator[Message]:
 
 
 def content_type(part: Message) -> str:
-    """ "text/plain"; some servers forget the semicolon behind it."""
+    """The type alone, such as "text/plain", also if the semicolon after it is missing."""
     return part.get_content_type().split()[0]
 
 
@@ -192,7 +193,7 @@ def field_blocks(part: Message) -> list[Message]:
     payload = part.get_payload()
     if isinstance(payload, list):
         return [block for block in payload if isinstance(block, Message)]
-    some = re.split(r"\n\s*\n", part_text(part), maxsplit=FIELDS_MAX)[:FIELDS_MAX]
+    some = re.split(r"\n\s*\n", part_text(part), maxsplit=BLOCKS_MAX)[:BLOCKS_MAX]
     return [message_from_string(block, policy=LIMITED_POLICY) for block in some if block.strip()]
 
 

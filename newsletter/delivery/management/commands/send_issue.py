@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("number", type=int, nargs="?", help="the issue's number")
         parser.add_argument("--wait", action="store_true", help="show progress until it is finished")
-        parser.add_argument("--no-hold", action="store_true", help="skip the minutes in which it can be called back")
+        parser.add_argument("--no-hold", action="store_true", help="skip the hold, in which it can be cancelled")
 
     def handle(self, *, number: int | None, **options: Any) -> None:
         issue = _issue(number)
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if mailing.send_at > now + hold:
             approving.reschedule(mailing, send_at=now, now=now, hold=hold)
-        enqueue(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES_SECONDS)  # if it is lost, the clock enqueues another
+        enqueue(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES_SECONDS)  # if it is lost, beat enqueues another
         mailing.refresh_from_db()
         return mailing
 

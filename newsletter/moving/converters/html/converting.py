@@ -1,4 +1,4 @@
-"""HTML to Markdown that our renderer shows as the HTML was: what differs is written with more care. Pure."""
+"""HTML to Markdown that our renderer shows as the HTML was: what would differ is escaped more. Pure."""
 
 import re
 from collections import Counter
@@ -51,11 +51,11 @@ def _markdown(root: Node, notes: list[Footnote]) -> str:
     light = _joined(write_blocks(root.children, InlineContext()), notes)
     if count_rendered(light) == _counts(root.children, notes):
         return light
-    blocks = [_careful(source, block) for source, block in blocks_with_sources(root.children, InlineContext())]
+    blocks = [_lightest_form(source, block) for source, block in blocks_with_sources(root.children, InlineContext())]
     return _joined(blocks, notes)
 
 
-def _careful(source: list[Node | str], block: str) -> str:
+def _lightest_form(source: list[Node | str], block: str) -> str:
     """The lightest form of a block that our renderer shows as it was."""
     wanted = _counts(_without_marks(Node("", children=source)).children, [])
     for care in Escaping:
@@ -106,31 +106,31 @@ def lead_anchors(markdown: str, given: Mapping[str, str]) -> tuple[str, list[Rem
     if not re.search(r"\]\(<?#|href=[\"']#|\]:[ \t]*<?#", markdown):
         return markdown, []
     html = render(markdown)
-    ids, ends, lost = set(_ID.findall(html)), _ends(html), list[str]()
+    ids, heading_ids, lost = set(_ID.findall(html)), _heading_ids(html), list[str]()
 
     def lead(address: str, _is_picture: bool) -> str:
         if not address.startswith("#") or address == "#":
             return ""
         name = unquote(address[1:])
-        end = ends.get(heading_key(given[name]), "") if name in given else ""
-        end = end or (name if name in ids else ends.get(heading_key(name), ""))
-        if not end and name.lower() not in _TOPS:
+        target = heading_ids.get(heading_key(given[name]), "") if name in given else ""
+        target = target or (name if name in ids else heading_ids.get(heading_key(name), ""))
+        if not target and name.lower() not in _TOPS:
             lost.append(f"#{name}")
-        return f"#{end}" if end else ""
+        return f"#{target}" if target else ""
 
     text = with_addresses(markdown, lead)
     return text, [Remark(NOWHERE, ", ".join(dict.fromkeys(lost))[:200])] if lost else []
 
 
-def _ends(html: str) -> dict[str, str]:
-    """The id of each heading here by its key; of several with the same words each has its number too."""
-    ends: dict[str, str] = {}
+def _heading_ids(html: str) -> dict[str, str]:
+    """The ids of the rendered headings by key; repeated keys are numbered."""
+    ids: dict[str, str] = {}
     seen = Counter[str]()
     for heading in _HEADING.finditer(html):
         key = heading_key(heading["words"])
-        ends.setdefault(f"{key}{seen[key] or ''}", heading["id"])
+        ids.setdefault(f"{key}{seen[key] or ''}", heading["id"])
         seen[key] += 1
-    return ends
+    return ids
 
 
 def _names_of_headings(root: Node) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Footnotes, found by what all programs have in common: a link to a note, and in the note a link back. Pure."""
+"""Footnotes, found by what all programs have in common: a link to a note and one back. Changes the tree; no I/O."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -65,7 +65,7 @@ def _is_within(node: Node, other: Node, parents: dict[int, Node]) -> bool:
 
 
 def _note_around(target: Node, link: Node, parents: dict[int, Node]) -> Node | None:
-    """The note that `target` names, or stands in: one that leads back to `link`; None if it is no note."""
+    """The note: `target` or one of its next three ancestors, if a link in it leads back to `link`; else None."""
     back = {name for node in _nearby(link, parents) for name in _names(node)}
     here: Node | None = target
     for _step in range(4):

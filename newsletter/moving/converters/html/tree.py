@@ -10,7 +10,7 @@ import nh3
 
 from newsletter.mail.characters import without_control_characters
 
-DEPTH_MAX = 60  # elements inside each other; nesting limit; deeper elements are dropped, their text is kept
+DEPTH_MAX = 60  # nested elements; deeper ones are dropped, their text is kept
 # Elements that html5ever writes without an end tag, those of old HTML too (HTML, section 13.3).
 VOID = {
     *("area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img", "input", "keygen", "link"),

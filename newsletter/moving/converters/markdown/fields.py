@@ -14,7 +14,7 @@ from newsletter.mail.characters import single_line
 from newsletter.moving.converters.markdown.front_matter import Value
 from newsletter.moving.folder.layout import Remark, TagPage
 from newsletter.posts.markdown.lines import without_closing_hashes
-from newsletter.posts.text.measures import slug_from_title
+from newsletter.posts.text.prose import slug_from_title
 from subscribers.importers.dates import parse_datetime
 
 YES, NO = {"true", "yes", "on", "1", "y"}, {"false", "no", "off", "0", "n"}

@@ -72,7 +72,7 @@ def _loaded(failed: str, load: Callable[[str], Any], head: str, most: int = HEAD
 
 
 class _Loader(yaml.BaseLoader):
-    """Builds texts, lists and mappings; what is nothing (`null`, `~`) is the empty text. Aliases are refused."""
+    """Builds texts, lists and mappings; `null` and `~` are the empty text. Aliases are refused."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):  # some lines of them could mean gigabytes
@@ -109,7 +109,7 @@ def _value(value: object, *, is_by_name: bool) -> Value:
 
 
 def _items(item: Any, *, is_by_name: bool) -> list[str]:
-    """An item of a list as texts: a list in it is more of them, a mapping its name, or all that it says."""
+    """An item of a list as texts: a nested list as its items, a mapping as its name, or as all its pairs."""
     if isinstance(item, list):
         return [str(one).strip() for one in item if not isinstance(one, dict | list)]
     if not isinstance(item, dict):

@@ -3,7 +3,7 @@
 import pytest
 
 from newsletter.posts.markdown.render import render
-from newsletter.posts.text.measures import excerpt, han_count, minutes_to_read, slug_from_title, word_count
+from newsletter.posts.text.prose import excerpt, han_count, minutes_to_read, slug_from_title, word_count
 from newsletter.publication.models import Publication
 
 

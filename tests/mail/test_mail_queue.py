@@ -17,12 +17,12 @@ from django.db import connection
 from newsletter.delivery.author import alerts, reminders
 from newsletter.delivery.models import Alert, CourseCopy, Mailing, Reminder
 from newsletter.delivery.provider.transports import transport_for
-from newsletter.delivery.readers.course import CourseMail
-from newsletter.delivery.readers.missed import MissedMail
-from newsletter.delivery.readers.welcome import WelcomeMail
-from newsletter.mail import queued_mail
+from newsletter.delivery.readers.course import CourseMailQueue
+from newsletter.delivery.readers.missed import MissedMailQueue
+from newsletter.delivery.readers.welcome import WelcomeMailQueue
+from newsletter.mail import mail_queue
+from newsletter.mail.mail_queue import CLAIM_DURATION, MailQueue, SendResult, send_next_of
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.mail.queued_mail import CLAIM_DURATION, QueuedMail, SendResult, send_next_of
 from subscribers.mails import address_change, sending
 from subscribers.models import AddressChange, ConfirmationReminder, FreshLink, Pause, Subscriber, Unsent
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -41,7 +41,7 @@ class Killed(BaseException):
 class Case(NamedTuple):
     """A kind, and what makes a row of it whose mail is due."""
 
-    kind: Callable[[], QueuedMail[Any]]
+    kind: Callable[[], MailQueue[Any]]
     make: Callable[[], Any]
 
 
@@ -95,20 +95,20 @@ def _reminder():
 
 
 READERS = {
-    "sign-up": Case(lambda: sending.SIGN_UP_MAIL, _sign_up),
-    "change": Case(lambda: address_change.MAIL, _change),
-    "link": Case(lambda: sending.LINK_MAIL, _link),
+    "sign-up": Case(lambda: sending.SIGN_UP_QUEUE, _sign_up),
+    "change": Case(lambda: address_change.QUEUE, _change),
+    "link": Case(lambda: sending.LINK_QUEUE, _link),
 }
 LEASED = READERS | {
-    "alert": Case(lambda: alerts.ALERT_MAIL, _alert),
-    "reminder": Case(lambda: reminders.REMINDER_MAIL, _reminder),
+    "alert": Case(lambda: alerts.ALERT_QUEUE, _alert),
+    "reminder": Case(lambda: reminders.REMINDER_QUEUE, _reminder),
 }
 MARKED = {
-    "first letter": Case(lambda: CourseMail(transport_for("default")), _first_letter),
-    "missed": Case(lambda: MissedMail(transport_for("default")), _missed),
-    "reminder to confirm": Case(lambda: sending.REMINDER_MAIL, _reminder_to_confirm),
+    "first letter": Case(lambda: CourseMailQueue(transport_for("default")), _first_letter),
+    "missed": Case(lambda: MissedMailQueue(transport_for("default")), _missed),
+    "reminder to confirm": Case(lambda: sending.REMINDER_QUEUE, _reminder_to_confirm),
 }
-ALL = LEASED | MARKED | {"welcome": Case(lambda: WelcomeMail(transport_for("default")), _welcome)}
+ALL = LEASED | MARKED | {"welcome": Case(lambda: WelcomeMailQueue(transport_for("default")), _welcome)}
 
 
 @pytest.fixture
@@ -203,26 +203,26 @@ def test_a_confirmation_whose_worker_was_killed_leaves_within_a_minute(publicati
     _sign_up()
     provider.answers = [Killed()]
     with pytest.raises(Killed):
-        sending.SIGN_UP_MAIL.send_due(NOW)
+        sending.SIGN_UP_QUEUE.send_due(NOW)
     interval = settings.CELERY_BEAT_SCHEDULE["send confirmations that are due"]["schedule"]
 
-    assert sending.SIGN_UP_MAIL.send_due(NOW + timedelta(seconds=60 - interval)) == 1
+    assert sending.SIGN_UP_QUEUE.send_due(NOW + timedelta(seconds=60 - interval)) == 1
 
 
 def test_a_server_that_falls_silent_is_hung_up_before_another_worker_sends(publication, provider, settings, stalling):
     """Else a mail that its server takes at last would be there twice."""
-    assert CLAIM_DURATION.total_seconds() > queued_mail.HAND_OVER_SECONDS
+    assert CLAIM_DURATION.total_seconds() > mail_queue.HAND_OVER_SECONDS
     _sign_up()
     server = stalling(".")
     settings.MAILERS = {"default": mailer_from_url(server.url, outbox=Path())}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(queued_mail, "HAND_OVER_SECONDS", 0.2)
-        assert sending.SIGN_UP_MAIL.send_due(NOW) == 0
+        patch.setattr(mail_queue, "HAND_OVER_SECONDS", 0.2)
+        assert sending.SIGN_UP_QUEUE.send_due(NOW) == 0
 
     assert server.is_stalling.is_set()
     settings.MAILERS = {"default": {"BACKEND": f"{Provider.__module__}.Provider"}}
-    assert [sending.SIGN_UP_MAIL.send_due(NOW + SECOND), sending.SIGN_UP_MAIL.send_due(NOW + MINUTE)] == [0, 1]
+    assert [sending.SIGN_UP_QUEUE.send_due(NOW + SECOND), sending.SIGN_UP_QUEUE.send_due(NOW + MINUTE)] == [0, 1]
 
 
 class Stalling:
@@ -330,8 +330,8 @@ def test_whoever_asks_again_while_the_mail_is_on_its_way_is_not_overruled(public
     def ask_again(_message, _before_leaving):
         Subscriber.objects.update(confirmation_due_at=later, asked_times=2)
 
-    monkeypatch.setattr(sending.SIGN_UP_MAIL, "hand_over", ask_again)
-    send_next_of([sending.SIGN_UP_MAIL], NOW)
+    monkeypatch.setattr(sending.SIGN_UP_QUEUE, "hand_over", ask_again)
+    send_next_of([sending.SIGN_UP_QUEUE], NOW)
 
     reader.refresh_from_db()
     assert (reader.confirmation_due_at, reader.confirmation_sent_at) == (later, None)
@@ -341,7 +341,7 @@ def test_the_mail_is_written_of_the_row_as_it_is_when_it_is_claimed(publication,
     reader = _sign_up()
     Subscriber.objects.update(email="mended@example.org")
 
-    sending.SIGN_UP_MAIL.send(reader, NOW)
+    sending.SIGN_UP_QUEUE.send(reader, NOW)
 
     assert [one.to for one in provider.accepted] == [["mended@example.org"]]
 
@@ -378,14 +378,14 @@ def test_where_no_server_is_the_next_mails_do_not_wait_for_it(publication, provi
 
 
 def test_the_wait_doubles_and_is_bounded_however_often_a_mail_was_tried():
-    assert [queued_mail.backoff(tries) / MINUTE for tries in (1, 2, 3, 8, 9, 32_767)] == [1, 2, 4, 128, 240, 240]
-    assert queued_mail.backoff(32_767, timedelta(hours=1)) == timedelta(hours=1)
+    assert [mail_queue.backoff(tries) / MINUTE for tries in (1, 2, 3, 8, 9, 32_767)] == [1, 2, 4, 128, 240, 240]
+    assert mail_queue.backoff(32_767, timedelta(hours=1)) == timedelta(hours=1)
 
 
 def test_no_mail_is_put_off_further_than_the_clock_is_trusted(monkeypatch):
-    monkeypatch.setattr(queued_mail, "JITTER", 0.1)
+    monkeypatch.setattr(mail_queue, "JITTER", 0.1)
 
-    assert queued_mail.with_jitter(NOW + queued_mail.DELAY_MAX, NOW) == NOW + queued_mail.DELAY_MAX
+    assert mail_queue.with_jitter(NOW + mail_queue.DELAY_MAX, NOW) == NOW + mail_queue.DELAY_MAX
 
 
 # --- A clock that jumps ---
@@ -468,8 +468,8 @@ def test_a_mail_that_was_taken_over_is_not_given_up(publication, provider, monke
         Subscriber.objects.update(confirmation_due_at=NOW + 2 * CLAIM_DURATION)
         raise SMTPDataError(450, b"busy")
 
-    monkeypatch.setattr(sending.SIGN_UP_MAIL, "hand_over", slow)
-    send_next_of([sending.SIGN_UP_MAIL], NOW)
+    monkeypatch.setattr(sending.SIGN_UP_QUEUE, "hand_over", slow)
+    send_next_of([sending.SIGN_UP_QUEUE], NOW)
 
     reader.refresh_from_db()
     assert reader.confirmation_due_at == NOW + 2 * CLAIM_DURATION

@@ -1,6 +1,6 @@
 """A mail queue in the database: claim a row, send, record the result.
 
-Each kind of mail is a subclass of QueuedMail: it names the columns, builds the mail, and says what is stored when it
+Each kind of mail is a subclass of MailQueue: it names the columns, builds the mail, and says what is stored when it
 was sent or given up (docs/decisions/0057).
 """
 
@@ -50,7 +50,7 @@ def is_due(column: str, now: datetime) -> Q:
     return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + DELAY_MAX + CLOCK_SLACK})
 
 
-class QueuedMail[Row: Model](ABC):
+class MailQueue[Row: Model](ABC):
     """One kind of mail, sent from the rows of one model.
 
     A row is due when the time in its `due_column` has passed; NULL means nothing to send. A worker claims it by one
@@ -85,7 +85,7 @@ class QueuedMail[Row: Model](ABC):
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
         """Log a failure, without addresses."""
         log = logging.getLogger(type(self).__module__)
-        log.warning("%s %s was not sent: %s", type(self).__name__, row.pk, error_summary(error))
+        log.warning("%s: row %s was not sent: %s", type(self).__name__, row.pk, error_summary(error))
 
     def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
         """Send a message; raises the mailer's errors, or NotSent.
@@ -177,7 +177,7 @@ class QueuedMail[Row: Model](ABC):
         return bool(self.unchanged(row).update(**values))
 
 
-class AtMostOnceMail[Row: Model](QueuedMail[Row]):
+class AtMostOnceMailQueue[Row: Model](MailQueue[Row]):
     """A mail that is never sent twice: `sent_column` is set before it leaves.
 
     If a worker dies after that, or the server's reply is lost, the mail may be lost. A definite refusal clears the
@@ -205,7 +205,7 @@ class AtMostOnceMail[Row: Model](QueuedMail[Row]):
             self.give_up(row, error, now)
 
 
-def send_next_of(kinds: Iterable[QueuedMail[Any]], now: datetime) -> bool:
+def send_next_of(kinds: Iterable[MailQueue[Any]], now: datetime) -> bool:
     """Send one mail of the first kind that has one; False if none is due or the server is unreachable."""
     for kind in kinds:
         for row in kind.due_rows(now)[:ROWS_TRIED]:
