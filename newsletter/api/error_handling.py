@@ -120,12 +120,9 @@ def _error(one: dict[str, Any]) -> FieldError:
     if place == "body":  # followed by the argument's name
         parts = parts[1:]
     if place == "body" or place in FORM_LOCATIONS:
-        return FieldError(what, pointer="".join(f"/{_escaped(part)}" for part in parts))
+        escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)  # RFC 6901 section 3
+        return FieldError(what, pointer="".join(f"/{part}" for part in escaped))
     return FieldError(what, parameter=str(parts[-1]) if parts else "")
-
-
-def _escaped(part: Any) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
 
 
 def _unavailable(request: HttpRequest, error: Any) -> HttpResponse:

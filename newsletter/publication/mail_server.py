@@ -41,14 +41,11 @@ class MailServer(models.Model):
 def saved_url() -> str:
     """The URL of the desk, at most CACHE_SECONDS old; "" without one, UNREADABLE_URL if it cannot be read."""
     try:
-        sealed = caches["pages"].get_or_set(CACHE_KEY, _sealed, CACHE_SECONDS)
+        stored = MailServer.objects.filter(pk=1).values_list("sealed", flat=True)
+        sealed = caches["pages"].get_or_set(CACHE_KEY, lambda: stored.first() or "", CACHE_SECONDS)
         return _cipher().decrypt(sealed).decode() if sealed else ""
     except (InvalidToken, DatabaseError):  # another secret key; no connection, or no table yet
         return UNREADABLE_URL
-
-
-def _sealed() -> str:
-    return MailServer.objects.filter(pk=1).values_list("sealed", flat=True).first() or ""
 
 
 def mail_url() -> str:

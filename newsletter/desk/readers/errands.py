@@ -172,7 +172,8 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 
 def file_response(errand: Errand, name: str) -> HttpResponse:
     file = files.path_of(errand, name).open("rb")
-    response = FileResponse(file, as_attachment=True, filename=_download_name(errand, name), content_type=CSV_TYPE)
+    download = f"{name.removesuffix('.csv')}-{timezone.localtime(errand.created_at):%Y-%m-%d}-{errand.pk}.csv"
+    response = FileResponse(file, as_attachment=True, filename=download, content_type=CSV_TYPE)
     return cast("HttpResponse", response)  # middleware accepts both types
 
 
@@ -196,10 +197,6 @@ def file_names(errand: Errand) -> list[str]:
     if errand.kind == Errand.Kind.EXPORT:
         return [files.READERS_FILE] if errand.state == Errand.State.DONE else []
     return [] if errand.is_at_work else [files.REFUSED_FILE]
-
-
-def _download_name(errand: Errand, name: str) -> str:
-    return f"{name.removesuffix('.csv')}-{timezone.localtime(errand.created_at):%Y-%m-%d}-{errand.pk}.csv"
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

@@ -167,14 +167,12 @@ def _notes(reader: Subscriber) -> Iterator[TimelineEntry]:
 
 def _acts(reader: Subscriber) -> Iterator[TimelineEntry]:
     for act in reader.acts.order_by("-pk")[:LINES_MAX]:
-        detail = _day(act.detail) if act.what == Act.Action.PAUSED else act.detail
+        detail = act.detail
+        if act.what == Act.Action.PAUSED:
+            detail = date_format(timezone.localtime(datetime.fromisoformat(act.detail)), "DATE_FORMAT")
         words = act.get_what_display()
         words = _("%(what)s: %(detail)s") % {"what": words, "detail": detail} if detail else words
         yield TimelineEntry(act.at, words, _only_filled(act.reason, act.by), ACT_DOTS.get(act.what, ""))
-
-
-def _day(moment: str) -> str:
-    return date_format(timezone.localtime(datetime.fromisoformat(moment)), "DATE_FORMAT")
 
 
 def _sentences(reader: Subscriber) -> Iterator[TimelineEntry]:
