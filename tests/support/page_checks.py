@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}  # axe-core's rules that look at them
 # A colour on its way to another has no contrast yet; Django's own sheets send buttons on one.
-ARRIVED = "document.getAnimations().filter(one => one instanceof CSSTransition).forEach(one => one.finish())"
+FINISH_TRANSITIONS = "document.getAnimations().filter(one => one instanceof CSSTransition).forEach(one => one.finish())"
 
 
 def told(response: Any) -> list[str]:
@@ -36,6 +36,7 @@ def assert_accessible(page: "Page", *, only: Mapping[str, Any] | None = None) ->
     """Fail with axe-core's report of any violation (WCAG 2.2 A and AA, and best practices)."""
     from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 
+    page.evaluate(FINISH_TRANSITIONS)
     if not page.evaluate("'axe' in window"):  # half a megabyte; a page that is looked at again has it
         page.evaluate(AXE_SCRIPT)
     options = {"resultTypes": ["violations"]} | ({"runOnly": only} if only else {})
@@ -47,10 +48,8 @@ def assert_accessible(page: "Page", *, only: Mapping[str, Any] | None = None) ->
 def assert_accessible_in_both_schemes(page: "Page") -> None:
     """Run all rules on the light page, and those about colours on the dark one, which differs only in these."""
     page.emulate_media(color_scheme="light")
-    page.evaluate(ARRIVED)
     assert_accessible(page)
     page.emulate_media(color_scheme="dark")
-    page.evaluate(ARRIVED)
     assert_accessible(page, only=COLOURS)
 
 
@@ -59,7 +58,6 @@ def assert_accessible_wide_and_narrow(page: "Page") -> None:
     for scheme, width, height in (("light", 1280, 900), ("dark", 320, 640)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": height})
-        page.evaluate(ARRIVED)
         assert_accessible(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)
 
