@@ -46,7 +46,7 @@ class Cost:
 
     seconds: float
     memory_mb: float
-    told: str
+    output: str
 
 
 def run(made: Product, *words: str) -> Cost:
@@ -57,10 +57,10 @@ def run(made: Product, *words: str) -> Cost:
         _pid, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
-        told = out.read().strip()
+        output = out.read().strip()
     if process.returncode:
-        raise SystemExit(told)
-    return Cost(time.perf_counter() - began, usage.ru_maxrss / 1000, told)
+        raise SystemExit(output)
+    return Cost(time.perf_counter() - began, usage.ru_maxrss / 1000, output)
 
 
 def measure(made: Product, folder: Path) -> None:
@@ -76,7 +76,7 @@ def measure(made: Product, folder: Path) -> None:
     print(f"  a writer waited {waits[0] * 1000:.0f} ms at most in its first 5 s, {alone * 1000:.0f} ms alone")
     for words in (["check_backup", str(path)], ["restore", "--replace", str(path)]):
         cost = run(made, *words)
-        print(f"{words[0]:24} {cost.seconds:8.1f} {cost.memory_mb:6.0f}   {cost.told.splitlines()[0]}", flush=True)
+        print(f"{words[0]:24} {cost.seconds:8.1f} {cost.memory_mb:6.0f}   {cost.output.splitlines()[0]}", flush=True)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ FOLDER holds Markdown files, or JSON lists of objects with a `text` or `body`. A
     hrefs    a bare address whose link holds Chinese punctuation
     html     Han characters of the source that the page does not have (words, alternative texts, titles)
     text     the same for the text part of the mail
-    told     what the last comparison says of it, in any form: its author must know of it before it is sent
+    losses   what the last comparison says of it, in any form: its author must know of it before it is sent
 Of the generated posts (tests/support/typed.py) each sentence is known: `unnoticed` are those that a form lacks without
 a word of the comparison.
 """
@@ -31,7 +31,7 @@ from tests.support.typed import random_post as typed_post
 from tests.support.typed import visible
 
 FORMS = ("page", "mail", "text part", "feed")
-LOSSES = ("stars", "lists", "hrefs", "html", "text", "told")
+LOSSES = ("stars", "lists", "hrefs", "html", "text", "losses")
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 CODE = re.compile(r"<(pre|code)\b.*?</\1>", re.DOTALL)
 NEVER_SHOWN = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
@@ -65,7 +65,7 @@ def losses(source: str) -> dict[str, list[str]]:
     page = render.render(source)
     part = text_from_html(render.render_mail(source, base_url="https://news.example.org"))
     seen = html.unescape(re.sub("<[^>]*>", "", CODE.sub("", page)))
-    told = missing_text.find_missing_text(source, missing_text.visible_text(page)) + missing_text.find_missing_text(
+    output = missing_text.find_missing_text(source, missing_text.visible_text(page)) + missing_text.find_missing_text(
         source, part
     )
     source = NEVER_SHOWN.sub("", source)
@@ -78,7 +78,7 @@ def losses(source: str) -> dict[str, list[str]]:
         "hrefs": [m[1] for m in LINK.finditer(page) if PUNCTUATION.search(unquote(m[1])) and m[1] == m[2]],
         "html": [*(han - Counter(HAN.findall(everything)))],
         "text": [*(han - Counter(HAN.findall(part)))],
-        "told": [one.text for one in told],
+        "losses": [one.text for one in output],
     }
 
 

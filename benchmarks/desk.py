@@ -220,7 +220,7 @@ def look(connection: http.client.HTTPConnection, address: str, session: str) -> 
 
 
 def shape_of(connection: http.client.HTTPConnection, found: dict[str, Any]) -> str:
-    """Return what an open page says that it shows: it is told numbers alone while that is so."""
+    """Return what an open page says that it shows: it is sent numbers alone while that is so."""
     address = f"/admin/delivery/mailing/{found['mailing']}/moving/"
     connection.request("GET", address, headers={"Cookie": f"sessionid={found['session']}", "Accept-Encoding": "gzip"})
     answer = connection.getresponse()

@@ -180,8 +180,8 @@ def cpu_seconds(pids: list[int]) -> float:
 
 def memory_mb(made: Product) -> float:
     """Return the highest resident size that the process of the lane has had."""
-    told = [Path(f"/proc/{pid}/status").read_text() for pid in workers(made)]
-    sizes = [int(status.partition("VmHWM:")[2].split()[0]) / 1000 for status in told if "Name:\tlane-" in status]
+    output = [Path(f"/proc/{pid}/status").read_text() for pid in workers(made)]
+    sizes = [int(status.partition("VmHWM:")[2].split()[0]) / 1000 for status in output if "Name:\tlane-" in status]
     return max(sizes)
 
 

@@ -109,14 +109,14 @@ def play(options: argparse.Namespace, folder: Path) -> None:
                 made.shell(READERS.format(readers=options.readers))
             storm = Storm(options, made, site, folder)
             storm.prepare(1001)
-            told(storm, made, databases)
+            output(storm, made, databases)
             if options.readers:
                 beside(storm, made, databases, server)
     finally:
         server.stop()
 
 
-def told(storm: "Storm", made: Product, databases: Any) -> None:
+def output(storm: "Storm", made: Product, databases: Any) -> None:
     """Let a storm come, and say how it was taken and applied."""
     before = cpu_seconds(workers(made)), cpu_seconds(database(databases)), storm.site.cpu()
     storm.begin()
@@ -159,8 +159,8 @@ def beside(storm: "Storm", made: Product, databases: Any, server: Server) -> Non
     finally:
         empty.stop()
     middle = {name: median(some) for name, some in rates.items()}
-    told = ", ".join(f"{[round(rate) for rate in some]} {name}" for name, some in rates.items())
-    print(f"messages/s: {told}; each storm outlasted its mailing: {has_outlasted}")
+    output = ", ".join(f"{[round(rate) for rate in some]} {name}" for name, some in rates.items())
+    print(f"messages/s: {output}; each storm outlasted its mailing: {has_outlasted}")
     ratio = middle["beside the storm"] / middle["beside nothing"]
     whole = middle["beside the storm"] / middle["alone"]
     print(f"  the product's share: {ratio:.2f} of the rate beside nothing; with the maker of requests: {whole:.2f}")

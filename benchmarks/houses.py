@@ -40,7 +40,7 @@ class Cost:
     seconds: float
     cpu_seconds: float
     memory_mb: float
-    told: str
+    output: str
 
 
 def run(made: Product, *words: str) -> Cost:
@@ -51,15 +51,15 @@ def run(made: Product, *words: str) -> Cost:
         _pid, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
-        told = out.read().strip()
+        output = out.read().strip()
     if process.returncode:
-        raise SystemExit(told)
-    return Cost(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000, told)
+        raise SystemExit(output)
+    return Cost(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000, output)
 
 
 def tell(name: str, cost: Cost) -> None:
     figures = f"{cost.seconds:8.1f} {cost.cpu_seconds:8.1f} {cost.memory_mb:6.0f}"
-    print(f"{name:24} {figures}   {cost.told.splitlines()[0]}", flush=True)
+    print(f"{name:24} {figures}   {cost.output.splitlines()[0]}", flush=True)
 
 
 def measure(old: Product, new: Product, folder: Path) -> None:
@@ -67,9 +67,9 @@ def measure(old: Product, new: Product, folder: Path) -> None:
     print(f"{'command':24} {'seconds':>8} {'CPU s':>8} {'MB':>6}")
     tell("export_site", run(old, "export_site", str(folder / "export"), "--with-keys"))
     tell("import_site", run(new, "import_site", str(folder / "export")))
-    told = json.loads((folder / "export" / "manifest.json").read_text())["counts"]
+    output = json.loads((folder / "export" / "manifest.json").read_text())["counts"]
     found = new.shell(COUNTS)
-    print("equal" if found == {name: told[name] for name in found} else f"DIFFERENT: {found}, not {told}")
+    print("equal" if found == {name: output[name] for name in found} else f"DIFFERENT: {found}, not {output}")
     print(f"load {os.getloadavg()[0]:.1f}")
 
 

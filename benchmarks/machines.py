@@ -174,7 +174,7 @@ def verdict(by: str, count: int, run: Run, ratio: float) -> Iterator[str]:
 
 
 def alone(options: argparse.Namespace, folder: Path) -> list[str]:
-    """Measure one machine that nobody has told anything."""
+    """Measure one machine with default settings."""
     failures = []
     for what, ms in (("a reply", options.ms * REPLIES), ("a message", options.ms)):
         with ExitStack() as stack:

@@ -45,7 +45,7 @@ class Cost:
     seconds: float
     cpu_seconds: float
     memory_mb: float
-    told: str
+    output: str
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,10 @@ def run(command: list[str], env: dict[str, str]) -> Cost:
         _pid, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
-        told = out.read().strip()
-    assert process.returncode == 0, told[-3000:]
+        output = out.read().strip()
+    assert process.returncode == 0, output[-3000:]
     cpu = usage.ru_utime + usage.ru_stime
-    return Cost(time.perf_counter() - began, cpu, usage.ru_maxrss / 1000, told)
+    return Cost(time.perf_counter() - began, cpu, usage.ru_maxrss / 1000, output)
 
 
 def read_only(source: Path, kept: Path) -> tuple[float, float]:
@@ -191,8 +191,8 @@ def _once(name: str, folder: Path, posts: int, pictures: int, size: int) -> Cost
     source = folder / (f"{posts}.zip" if name == "ghost" else f"{posts}")
     {"ghost": write_ghost, "hugo": write_hugo}[name](source, posts, pictures, size)
     cost, there = move(source, folder / f"data-{name}-{posts}")
-    last = json.loads(cost.told.splitlines()[-1])
-    assert there.split()[:2] == [str(posts), str(pictures)], (there, cost.told[-2000:])
+    last = json.loads(cost.output.splitlines()[-1])
+    assert there.split()[:2] == [str(posts), str(pictures)], (there, cost.output[-2000:])
     assert (last["created"], last["rejected"], last["losses"]) == (posts, 0, 0), last
     peer, peer_cpu = read_only(source, folder / f"kept-{name}-{posts}")
     print(

@@ -129,8 +129,8 @@ def measure_silence(made: Product, name: str, post: str, connections: int) -> No
             if sent is not None:
                 stack.enter_context(open_connections(connections, one.port, sent, window_bytes=4096))
             waits = [one.wait_ms(path) for path in ("/healthz", post)]
-            told = "  ".join(f"{wait:6.1f} ms" if wait else "        -" for wait in waits)
-            print(f"{name:13}  {kind:15}  {told}  {one.memory_mb():4.0f} MB", flush=True)
+            output = "  ".join(f"{wait:6.1f} ms" if wait else "        -" for wait in waits)
+            print(f"{name:13}  {kind:15}  {output}  {one.memory_mb():4.0f} MB", flush=True)
         began = time.monotonic()
         end(made.running.pop(name))
         print(f"{name:13}  stopped after {time.monotonic() - began:.1f} s")

@@ -51,8 +51,8 @@ class Figure:
         others = f"{self.peer_name}: {_figure(median(_numbers(self.peer, said)))}" if self.peer else self.peer_name
         asked = "" if self.asked is None else f"{'≥' if self.at_least else '≤'} {_figure(self.asked)}{self.unit}"
         missed = self.asked is not None and (got < self.asked if self.at_least else got > self.asked)
-        told = f"{_figure(got)}{self.unit}"
-        return f"| {self.what} | {asked} | {f'**{told}**' if missed else told} | {others} |"
+        output = f"{_figure(got)}{self.unit}"
+        return f"| {self.what} | {asked} | {f'**{output}**' if missed else output} | {others} |"
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,9 @@ def endless_body(world: World) -> Outcome:
                 sent += len(piece)
         with suppress(OSError):
             one.settimeout(3)
-            told = one.recv(200)
-            is_refused = told[9:12] in {b"413", b"502"}  # Caddy 2.6 says 502 at its own limit
-            return held(is_refused, f"{sent / 1e6:.1f} MB taken, then {told[9:12].decode(errors='replace')}")
+            output = one.recv(200)
+            is_refused = output[9:12] in {b"413", b"502"}  # Caddy 2.6 says 502 at its own limit
+            return held(is_refused, f"{sent / 1e6:.1f} MB taken, then {output[9:12].decode(errors='replace')}")
     return held(sent < 20_000_000, f"{sent / 1e6:.1f} MB taken, then closed")
 
 

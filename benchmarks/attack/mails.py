@@ -94,7 +94,7 @@ def newlines(world: World) -> Outcome:
 
 
 def forged_reports(world: World) -> Outcome:
-    """A report, a complaint and a notice in Amazon's name, by whoever knows the addresses of three readers."""
+    """A report, a complaint and a notice in Amazon's name, by somebody who knows the addresses of three readers."""
     readers = [f"known{number}@known.example.org" for number in range(3)]
     mailing = manage(world, SENDING.format(readers=[*readers, "last@known.example.org"], number=7001))
     manage(world, ARRIVED.format(bodies=_forged(*readers)))
@@ -152,12 +152,12 @@ Original-Rcpt-To: {annoyed}
 --b--
 """
     at = "2026-11-03T00:00:09.000Z"
-    told = f'"bouncedRecipients": [{{"emailAddress": "{bounced}", "status": "5.1.1"}}], "timestamp": "{at}"'
+    output = f'"bouncedRecipients": [{{"emailAddress": "{bounced}", "status": "5.1.1"}}], "timestamp": "{at}"'
     notice = f"""From: AWS Notifications <no-reply@sns.amazonaws.com>
 Subject: AWS Notification Message
 Message-ID: <ses@evil.example>
 
 {{"notificationType": "Bounce", "bounce": {{"bounceType": "Permanent", "bounceSubType": "General", "feedbackId": "x",
-{told}}}, "mail": {{"timestamp": "{at}", "messageId": "m", "source": "a@b.example", "destination": ["{bounced}"]}}}}
+{output}}}, "mail": {{"timestamp": "{at}", "messageId": "m", "source": "a@b.example", "destination": ["{bounced}"]}}}}
 """
     return [one.encode() for one in (report, complaint, notice)]

@@ -104,10 +104,10 @@ def forwarded_letter(world: World) -> Outcome:
     for door in ("address/", "", "name/"):
         thief.post(preferences + door, {"email": "thief@thief.example.org", "name": "Thief"})
     world.settle()
-    told = world.mails_to("thief@thief.example.org")
+    output = world.mails_to("thief@thief.example.org")
     state, _leave, _preferences = manage(world, CONFIRMED.format(email=email)) or ("moved", "", "")
     return held(
-        not shown and not told and state == "active", f"address shown: {shown}, mails to the thief: {told}, {state}"
+        not shown and not output and state == "active", f"address shown: {shown}, mails to the thief: {output}, {state}"
     )
 
 

@@ -114,7 +114,7 @@ class Client:
     def log_in(self, name: str, password: str = PASSWORD, **headers: str) -> Answer:
         """Try to enter the desk, as a browser does."""
         page = self.get("/admin/login/?next=/admin/")
-        token = {"csrfmiddlewaretoken": self.cookies.get("csrftoken", "")}  # whoever is logged in is shown no form
+        token = {"csrfmiddlewaretoken": self.cookies.get("csrftoken", "")}  # users who are logged in get no form
         form = token | page.fields() | {"username": name, "password": password}
         return self.post("/admin/login/?next=/admin/", form, **self.own_page, **headers)
 
@@ -124,7 +124,7 @@ class Client:
 
 
 class World:
-    """The installation, the door that attackers knock at, and what can be seen of it from inside."""
+    """The installation, its public address, and what can be seen of it from inside."""
 
     def __init__(
         self, product: Product, smtp: Smtp, *, port: int = 0, redis: Redis | None = None, is_short: bool = False

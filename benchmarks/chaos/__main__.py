@@ -1,4 +1,4 @@
-"""Everything that can die or stand still does while a mailing is being sent; at the end all must be well, or told.
+"""Everything that can die or stand still does while a mailing is being sent; at the end all must be well, or reported.
 
     uv run --dev python -m benchmarks.chaos [--seed 7] [--faults 320] [--readers 0] [--engine …]
 

@@ -55,8 +55,8 @@ class Standstill:
         return self.seconds > still + SLACK_SECONDS and not in_time
 
     def __str__(self) -> str:
-        told = ", ".join(f"{word} after {seconds:.0f} s" for word, seconds in self.said.items())
-        return f"{self.seconds:.0f} s after {self.accepted} messages: {told or 'nothing was said'}"
+        output = ", ".join(f"{word} after {seconds:.0f} s" for word, seconds in self.said.items())
+        return f"{self.seconds:.0f} s after {self.accepted} messages: {output or 'nothing was said'}"
 
 
 def standstills(looks: Sequence[Look], least: float = SHORT_SECONDS) -> list[Standstill]:

@@ -46,7 +46,7 @@ KINDS = {
     "lease": Kind("SIGSTOP of the lane past its lease, SIGCONT", 3, uncertain=LINES, engines=SERVERS, takes_long=True),
     # Nobody there can read its recorder; the lane itself tells of its window when it wakes.
     "standstill": Kind("SIGSTOP of a whole machine for 80 s, SIGCONT", 3, uncertain=LINES, takes_long=True),
-    # It hangs, or dies of it; whoever looks after it notices within a minute.
+    # It hangs, or dies of it; its supervisor notices within a minute.
     "memory": Kind("not an octet more of memory for the lane", 2, uncertain=LINES, takes_long=True),
     "lock": Kind("the lock file of a lane deleted", 6),
     "disk": Kind("no byte more on the disk for two seconds", 4, uncertain=LINES, takes_long=True),

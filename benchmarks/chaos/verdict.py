@@ -43,7 +43,7 @@ class Verdict:
     uncertain: int = 0
     arrived: int = 0  # of the uncertain, those that the server has
     bound: int = 0  # how many may be
-    unrecorded: int = 0  # of the uncertain, those of which no flight recorder told
+    unrecorded: int = 0  # of the uncertain, those that no flight recorder names
     restored: int = 0  # of the uncertain, those that were on their way when a backup was made that was restored
     gone: int = 0  # readers who left or were erased between a backup and its restore
     looks: int = 0  # of somebody who watched
@@ -151,9 +151,9 @@ def _disagreements(
     counts = ledger["counts"]
     if sum(counts.values()) != ledger["total"] or len(ledger["rows"]) != ledger["total"]:
         yield f"the sums are not the audience: {counts}, {len(ledger['rows'])} rows, {ledger['total']} readers"
-    told = {name: counts[name] for name in ("sent", "failed", "uncertain", "skipped")}
-    if told != (real := {name: states[name.upper()] for name in told}):
-        yield f"the batches count {told}, the rows are {real}"
+    output = {name: counts[name] for name in ("sent", "failed", "uncertain", "skipped")}
+    if output != (real := {name: states[name.upper()] for name in output}):
+        yield f"the batches count {output}, the rows are {real}"
 
 
 def _stood(standstills: list[life.Standstill]) -> str:

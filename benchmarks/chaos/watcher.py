@@ -95,7 +95,7 @@ class Watcher:
         self.world.newcomers[address] = time.monotonic()
 
     def _doctor(self) -> tuple[bool, list[str]]:
-        """Ask what the doctor asks; whoever gets no answer knows that something is wrong, but not what."""
+        """Run the doctor's checks; no answer means that something is wrong, but not what."""
         assert self.world.doctor
         try:
             could, said = self.world.doctor.ask(LOOK, PATIENCE_SECONDS)

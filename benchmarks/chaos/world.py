@@ -41,7 +41,7 @@ for line in sys.stdin:
     try:
         exec(json.loads(line), scope)
         said = {"answer": scope.get("answer")}
-    except Exception as error:  # told to the run, which judges it
+    except Exception as error:  # for the run, which judges it
         said = {"error": f"{type(error).__name__}: {error}"}
     connection.close()
     print(json.dumps(said), flush=True)
@@ -78,7 +78,7 @@ class Author:
         """Run code inside Django; return its `answer`. Raises AuthorAway when it fails or takes too long."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        if self.process.poll() is not None:  # whoever killed a whole machine
+        if self.process.poll() is not None:  # killed with its whole machine
             self.leave()
             self.sit_down()
             raise AuthorAway("killed")

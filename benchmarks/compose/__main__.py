@@ -8,9 +8,9 @@ No registry is asked: machine.py says what stands in for Docker and for the imag
 
 Each profile is started by the lines of docs/deploy.md. In a browser an account is made and a post written; somebody
 signs up, confirms, gets the first issue and leaves. Then an issue goes to --readers at fifty a second; meanwhile
-containers are restarted, killed, added and stopped, and the image is built anew. It fails unless nobody has two copies
-and whoever has none is counted as uncertain; unless every container is confined as compose.yaml says; and unless backup
-and restore work as they are written.
+containers are restarted, killed, added and stopped, and the image is built anew. It fails unless nobody has two copies,
+everybody without one is counted as uncertain, every container is confined as compose.yaml says, and backup and restore
+work as they are written.
 """
 
 import argparse

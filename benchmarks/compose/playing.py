@@ -108,7 +108,7 @@ def first_issue(site: Site, tree: Tree, smtp: Smtp, mail_url: str) -> None:
 
 
 def look_into_the_outbox(site: Site, page: Any, stranger: Any) -> None:
-    """The outbox is for whoever is logged in."""
+    """The outbox is for users who are logged in."""
     shown = page.goto(f"{site.url}/outbox/")
     hidden = stranger.request.get(f"{site.url}/outbox/", max_redirects=0)
     assert (shown.status, hidden.status) == (200, 404), (shown.status, hidden.status)

@@ -27,7 +27,7 @@ AT_ONCE = 4000  # rows of a transaction, as in an import
 
 @dataclass(frozen=True)
 class Spent:
-    """What writing a file took. database: CPU seconds of the server; own: of whoever wrote. memory: MB at most."""
+    """What writing a file took. database: CPU seconds of the server; own: of the writer. memory: MB at most."""
 
     rows: int
     seconds: float
@@ -63,10 +63,10 @@ def _imported(path: Path, made: Product, databases: list[Postgres]) -> tuple[Spe
     command = [sys.executable, "manage.py", "import_subscribers", str(path)]
     process = subprocess.Popen(command, cwd=ROOT, env=made.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
-    told = process.stdout.read()
+    output = process.stdout.read()
     _pid, status, used = os.wait4(process.pid, 0)
-    assert status == 0, told
-    seconds, counts = time.perf_counter() - began, json.loads(told)
+    assert status == 0, output
+    seconds, counts = time.perf_counter() - began, json.loads(output)
     server = cpu_seconds(database(databases)) - before
     return Spent(counts["rows"], seconds, used.ru_utime + used.ru_stime, server, used.ru_maxrss / 1000), counts
 

@@ -48,8 +48,8 @@ class Desk:
     def post(self, address: str, body: bytes, kind: str) -> str:
         """Send a form; return where it leads."""
         headers = {"Content-Type": kind, "Origin": f"http://127.0.0.1:{self.connection.port}"}
-        status, told = self._ask("POST", address, body, headers)
-        assert status == 302, (status, re.sub(r"<[^>]+>|\s+", " ", told)[:2000])
+        status, output = self._ask("POST", address, body, headers)
+        assert status == 302, (status, re.sub(r"<[^>]+>|\s+", " ", output)[:2000])
         return self.leads_to
 
     def _ask(
@@ -58,12 +58,12 @@ class Desk:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         self.connection.request(method, address, body, {"Cookie": cookie, **(headers or {})})
         answer = self.connection.getresponse()
-        told = answer.read().decode()
+        output = answer.read().decode()
         for line in answer.headers.get_all("Set-Cookie") or []:
             name, _is, value = line.partition(";")[0].partition("=")
             self.cookies[name] = value
         self.leads_to = answer.headers.get("Location", "")
-        return answer.status, told
+        return answer.status, output
 
     def token(self, page: str) -> str:
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
@@ -104,7 +104,7 @@ def begin(desk: Desk, pk: int) -> None:
 
 
 class Beside(threading.Thread):
-    """Somebody who opens pages until told to end; keeps how long each took."""
+    """Opens pages until `is_over`, and keeps how long each took."""
 
     def __init__(self, port: int, session: str, pk: int) -> None:
         super().__init__()
@@ -194,6 +194,6 @@ def _cpu(made: Product, databases: list[Postgres]) -> tuple[float, float]:
 
 def _memory(made: Product) -> str:
     others = [pid for pid in pids_with_variable("DATA_DIR", str(made.data)) if pid not in workers(made)]
-    told = [Path(f"/proc/{pid}/status").read_text() for pid in others]
-    web = max(int(status.partition("VmHWM:")[2].split()[0]) / 1000 for status in told)
+    output = [Path(f"/proc/{pid}/status").read_text() for pid in others]
+    web = max(int(status.partition("VmHWM:")[2].split()[0]) / 1000 for status in output)
     return f"worker {memory_mb(made):.0f} MB, other processes at most {web:.0f} MB"

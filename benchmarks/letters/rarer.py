@@ -62,8 +62,8 @@ def result(scene: "Scene") -> Mail:
         raise ValueError("the demo has sent its issues")
     addresses = {"https://example.com/a/long/address/of/a/page": 12, "https://example.org/": 3}
     followed = tuple(LinkCount(url, "", people, 0, ()) for url, people in addresses.items())
-    told = replace(found, feedback_sentences=("第二篇可以再長一點。", "謝謝！"), followed_links=followed)
-    return result_letters.build_result_letter(told, [scene.to])
+    output = replace(found, feedback_sentences=("第二篇可以再長一點。", "謝謝！"), followed_links=followed)
+    return result_letters.build_result_letter(output, [scene.to])
 
 
 def backup(scene: "Scene") -> Mail:

@@ -215,7 +215,7 @@ def _announced(issue: Issue, now: datetime) -> None:
 
 def _notice(kind: Kind, happens: Callable[[Issue, datetime], None]) -> Callable[[Scene], Mail]:
     def build(scene: Scene) -> Mail:
-        """Let it happen once, and let it be told anew in each look."""
+        """Make it happen once, and render it anew in each look."""
         if not scene.issue.mailings.exists():
             happens(scene.issue, scene.now)
         Alert.objects.update(ended_at=scene.now)
