@@ -1,7 +1,7 @@
 """The embedded queue: a Kombu transport over a folder, one file a message.
 
-A message that equals a waiting one replaces it, so the folder never holds more than one file a task. A message is
-published by a rename and claimed by unlink, which are atomic. Idle workers poll every POLL_SECONDS.
+A message that equals a waiting one replaces it, so each call (task, arguments and queue) has at most one file in the
+folder. It is published by a rename and claimed by unlink, which are atomic. Idle workers poll every POLL_SECONDS.
 """
 
 from collections import deque
@@ -40,7 +40,7 @@ class FolderChannel(virtual.Channel):
         """Claim the oldest message; the folder is scanned again once the last scan is used up."""
         paths = self.scanned.setdefault(queue, deque())
         if not paths:
-            paths.extend(sorted(self._waiting(queue), key=_age))
+            paths.extend(sorted(self._waiting(queue), key=_modified_ns))
         while paths:
             if (text := _take(paths.popleft())) is not None:
                 return loads(text)
@@ -53,7 +53,7 @@ class FolderChannel(virtual.Channel):
         return (path for path in self.folder.iterdir() if path.name.partition(".")[2] == f"{queue}.msg")
 
 
-def _age(path: Path) -> int:
+def _modified_ns(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:  # another worker claimed it

@@ -19,7 +19,7 @@ from subscribers.models.consents import ConsentDetails
 log = logging.getLogger(__name__)
 
 TIMEOUT_MS = 1500  # for the database, before a request is stored in the file
-SIZE_MAX = 16 * 1024**2  # bytes, some 250,000 requests: tokens are not checked, so strangers can add lines
+SIZE_MAX = 16 * 1024**2  # bytes, some 250,000 requests: signatures of tokens are not verified here
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
@@ -61,7 +61,7 @@ def store_unsubscribe(token: str, now: datetime) -> bool:
                 return False
             departures.append_durably(requests_path(), f"\n{now.astimezone(UTC).isoformat()} {token}".encode())
     except OSError:
-        log.exception("A wish to leave cannot be kept; its sender is asked to come again.")
+        log.exception("An unsubscribe request cannot be stored; its sender is asked to retry.")
         return False
     return True
 
@@ -71,11 +71,11 @@ def process_pending() -> int:
         return 0
     with _locked() as file:
         data = file.read()
-    left = sum(_unsubscribe(line.split(" ")) for line in data.decode("ascii", "replace").splitlines())
+    unsubscribed_count = sum(_unsubscribe(line.split(" ")) for line in data.decode("ascii", "replace").splitlines())
     with _locked() as file:
         if len(file.read()) == len(data):  # else a line was added: process all again, which is idempotent
             file.truncate(0)
-    return left
+    return unsubscribed_count
 
 
 def _unsubscribe(words: list[str]) -> bool:
@@ -86,7 +86,7 @@ def _unsubscribe(words: list[str]) -> bool:
         return (
             reader is not None
             and not reader.has_joined_since(at)
-            and reader.unsubscribe(at, ConsentDetails("one click"))
+            and reader.unsubscribe(at, ConsentDetails(source="one click"))
         )
     return False
 

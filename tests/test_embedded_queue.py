@@ -75,8 +75,8 @@ def test_a_wake_up_that_waits_already_is_not_put_a_second_time(connection, name,
 
 def test_five_thousand_messages_are_taken_with_one_look(connection, options, name, monkeypatch):
     put_many(options, name, "old", 5_000)
-    looks, age = [], queue_of_files._age
-    monkeypatch.setattr(queue_of_files, "_age", lambda path: looks.append(path) or age(path))
+    looks, age = [], queue_of_files._modified_ns
+    monkeypatch.setattr(queue_of_files, "_modified_ns", lambda path: looks.append(path) or age(path))
 
     with connection.SimpleQueue(name) as queue:
         began = time.process_time()

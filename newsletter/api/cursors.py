@@ -36,10 +36,10 @@ class PageOf[T](Schema):
 
 @dataclass(frozen=True)
 class Page[M: Model]:
-    """next: the cursor of the next page; "" on the last."""
+    """next_cursor: "" on the last page."""
 
     rows: list[M]
-    next: str
+    next_cursor: str
 
 
 def paginate[M: Model](rows: QuerySet[M], *, by: str = "pk", limit: int = PAGE_LENGTH, cursor: str = "") -> Page[M]:

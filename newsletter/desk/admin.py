@@ -178,7 +178,7 @@ class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
             remove_document("issue", issue.pk)
             issue.reminders.exclude(kind=Reminder.Kind.DRAFT).delete()
 
-    def after_put_back(self, row: Issue) -> None:
+    def before_put_back(self, row: Issue) -> None:
         """Under the next number if its own was given to another, and without posts that are gone."""
         if Issue.objects.filter(number=row.number).exists():
             row.number = next_number()

@@ -39,7 +39,7 @@ LOOK_AT_ISSUES = permissions.requires("issues.view_issue")
 LOOK_AT_MAILINGS = permissions.requires("delivery.view_mailing")
 COMPOSE, SEND = permissions.requires("issues.change_issue"), permissions.requires("issues.send_issue")
 LOOK_AT_SETTINGS = permissions.requires("publication.view_publication")
-CHANGE_SETTINGS = permissions.requires("publication.change_publication")
+needs_settings_permission = permissions.requires("publication.change_publication")
 SEE_COPIES = permissions.requires("delivery.view_mailing", "subscribers.see_readers")
 TAKE_COPIES = permissions.requires("delivery.view_mailing", "subscribers.see_readers", permissions.EXPORT_READERS)
 ISSUE_SCREENS: tuple[Screen, ...] = (
@@ -125,7 +125,7 @@ SETTINGS_SCREENS: tuple[Screen, ...] = (
     *((route, LOOK_AT_SETTINGS(view), name) for route, view, name in publication.SECTION_ROUTES),
     ("look/preview/<str:kind>/", LOOK_AT_SETTINGS(publication.preview), "settings_look_preview"),
     ("sender/dns/", LOOK_AT_SETTINGS(sender_checks.dns_page), "settings_dns"),
-    ("sender/test/", CHANGE_SETTINGS(sender_checks.send_test_mail), "settings_test_mail"),
+    ("sender/test/", needs_settings_permission(sender_checks.send_test_mail), "settings_test_mail"),
     ("mail/", mail_server.mail_server, "settings_mail"),
     ("record/", LOOK_AT_SETTINGS(overview.record), "settings_record"),
     ("advanced/", overview.advanced, "settings_advanced"),
@@ -166,8 +166,8 @@ class DeskSite(admin.AdminSite):
             *self._screens("settings/move-in/", MOVE_IN_SCREENS),
             *self._screens_of_other_apps(),
             *self._screens("settings/", SETTINGS_SCREENS),
-            path("setup/", self.admin_view(CHANGE_SETTINGS(setup.setup)), name="setup"),
-            path("setup/<str:kind>/", self.admin_view(CHANGE_SETTINGS(setup.preview)), name="setup_preview"),
+            path("setup/", self.admin_view(needs_settings_permission(setup.setup)), name="setup"),
+            path("setup/<str:kind>/", self.admin_view(needs_settings_permission(setup.preview)), name="setup_preview"),
             path("writing/check/", self.admin_view(editor_api.check_text), name="writing_check"),
             path("writing/posts/", self.admin_view(editor_api.linkable_posts), name="writing_posts"),
             path("writing/texts/", self.admin_view(editor_api.kept_texts), name="writing_texts"),

@@ -59,7 +59,7 @@ def _saved_text_field(kind: KeptText.Kind) -> forms.ModelChoiceField:  # type: i
         KeptText.objects.filter(kind=kind),
         label=_("Put in a kept text"),
         required=False,
-        widget=SavedTextSelect({"data-by-press": "", "data-kept": kind.value}),
+        widget=SavedTextSelect({"data-by-press": "", "data-kept": kind.value}),  # counts only when a button is pressed
     )
 
 
@@ -116,7 +116,7 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         added.offer(self._unmailed().order_by("-published_at", "-pk"))
 
     def clean_number(self) -> int:
-        """The number of an issue in the trash is free again, which Django's own check of forms does not know."""
+        """Unique outside the trash. Forms skip this constraint: `trashed_at` in its condition is no field of theirs."""
         number: int = self.cleaned_data["number"]
         if Issue.objects.filter(number=number).exclude(pk=self.instance.pk).exists():
             raise self.instance.unique_error_message(Issue, ("number",))
@@ -146,7 +146,7 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         return _normalize_text(self.cleaned_data["closing"])
 
     def clean_question_choices(self) -> str:
-        """One answer a line; an autosave, or a letter that left without the question, may have fewer than two."""
+        """One answer a line; at least two if there is a question, except in an autosave or once it is scheduled."""
         lines = [nfc(single_line(line)).strip() for line in self.cleaned_data["question_choices"].splitlines()]
         lines = list(dict.fromkeys(filter(None, lines)))
         if max(map(len, lines), default=0) > CHOICE_LENGTH_MAX:

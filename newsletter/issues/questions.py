@@ -55,7 +55,7 @@ def voting_page(request: HttpRequest, issue: Issue, voter: str, choice: str = ""
     if request.method == "POST" and is_open and chosen:
         line = nfc(single_line(request.POST.get("sentence", ""))).strip()[:LINE_MAX]
         Vote.objects.put(issue, voter, chosen, line)
-        context |= {"is_given": True, "is_said": bool(line), "answer": issue.choices[chosen - 1]}
+        context |= {"is_given": True, "has_sentence": bool(line), "answer": issue.choices[chosen - 1]}
     return render(request, "issues/vote.html", context)
 
 

@@ -66,13 +66,13 @@ def _cross_site_response(request: HttpRequest) -> HttpResponse:
 
 def too_many_requests(request: HttpRequest, *, seconds: int) -> HttpResponse:
     text = _("There have been many attempts from your network or for this address. Please try again at %(time)s.")
-    text %= {"time": retry_time(seconds, timezone.now())}
+    text %= {"time": retry_time_text(seconds, timezone.now())}
     response = _refuse(request, _("One moment, please"), text, status=429)
     response.headers["Retry-After"] = str(seconds)
     return response
 
 
-def retry_time(seconds: int, now: datetime) -> str:
+def retry_time_text(seconds: int, now: datetime) -> str:
     """The local time in `seconds`, rounded up to the minute; with the day if it is not today."""
     at = timezone.localtime(now + timedelta(seconds=seconds + 59))
     return date_format(at, "H:i" if at.date() == timezone.localdate(now) else pgettext("format of a date", "F j, H:i"))

@@ -61,7 +61,7 @@ def parse_programs(text: str) -> tuple[Program, ...]:
     return tuple(program for program in ALL_PROGRAMS if program in names)
 
 
-def address(host: str, port: int) -> str:
+def local_url(host: str, port: int) -> str:
     """The URL by which this machine reaches a web server that listens on host and port."""
     name = "127.0.0.1" if host in WILDCARD_HOSTS else host
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
@@ -73,11 +73,11 @@ class LockInfo:
 
     process: int
     host: str
-    address: str = ""
+    address: str = ""  # the URL of its web server
 
     @classmethod
-    def for_this_process(cls, address: str = "") -> "LockInfo":
-        return cls(os.getpid(), socket.gethostname(), address)
+    def for_this_process(cls, url: str = "") -> "LockInfo":
+        return cls(os.getpid(), socket.gethostname(), url)
 
     def __str__(self) -> str:
         where = f", {self.address}" if self.address else ""

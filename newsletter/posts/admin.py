@@ -202,7 +202,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         for post in rows:
             remove_document("post", post.pk)
 
-    def after_put_back(self, row: Post) -> None:
+    def before_put_back(self, row: Post) -> None:
         index_post(row)
 
     @admin.display(description=_("title"), ordering="title")

@@ -19,7 +19,7 @@ from django.utils.translation import pgettext_lazy
 from newsletter.posts.models import Post, Series
 
 type Entry = dict[str, str]
-type Choice = tuple[Any, Any]  # of a select; of a group its name and its choices
+type Choice = tuple[Any, Any]  # of a select: (value, label), or (group name, its choices)
 
 ENTRIES_MAX = 7
 LABEL_MAX = 20  # characters: seven fit into two lines of a phone
@@ -36,7 +36,7 @@ DEFAULT_ENTRIES: list[Entry] = [{"to": to, "label": ""} for to in ("issues", "po
 
 @dataclass(frozen=True)
 class EntryKind:
-    """Rows that an entry may name. offered: on the desk; shown: on the site, of those."""
+    """offered: the rows to choose from in the admin. shown: those of them that readers may open."""
 
     label: Promise
     offered: Callable[[], QuerySet[Any]]

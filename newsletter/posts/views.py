@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from newsletter.limits import client_ip
-from newsletter.limits.public_views import private_view, retry_time
+from newsletter.limits.public_views import private_view, retry_time_text
 from newsletter.limits.rate_limits import retry_after_seconds
 from newsletter.page_cache.pages import cached_page, requested_page
 from newsletter.posts.models import Post, PostQuerySet, Series, Tag, attach_covers, attach_renderings
@@ -100,7 +100,7 @@ def search(request: HttpRequest) -> HttpResponse:
     """Show the documents that contain all words of `q`, best first."""
     query = request.GET.get("q", "").replace("\0", "").strip()[:QUERY_LENGTH]
     if query and (seconds := count_search(request)):
-        context = {"query": query, "opens_at": retry_time(seconds, timezone.now())}
+        context = {"query": query, "opens_at": retry_time_text(seconds, timezone.now())}
         response = render(request, "posts/search.html", context, status=429)
         response.headers["Retry-After"] = str(seconds)
         return response

@@ -79,7 +79,7 @@ class AuditedAdmin(PlainDeleteAdmin):
     def construct_change_message(  # type: ignore[override]
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> dict[str, Any]:
-        """Change.detail; empty if nothing was changed."""
+        """Change.detail: the changed visible fields; empty for an addition."""
         shown = [name for name in form.changed_data if not form.fields[name].widget.is_hidden]
         return {} if add or not shown else {"fields": shown}
 
@@ -90,7 +90,7 @@ class AuditedAdmin(PlainDeleteAdmin):
         if message:
             Change.objects.log(Action.CHANGED, [obj], message)
 
-    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]  # a list does as well
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]  # a list is accepted too
         Change.objects.log(Action.DELETED, queryset)
 
     def history_view(
@@ -113,7 +113,7 @@ class AuditedAdmin(PlainDeleteAdmin):
         return TemplateResponse(request, self.object_history_template or "admin/history.html", context)
 
     def history_of(self, request: HttpRequest, obj: Model) -> list[HistoryEntry]:
-        """Of entries at the same time, the later one comes first."""
+        """Newest first by pk: `history_view` sorts by time, and keeps this order among equal times."""
         return [self.entry_of(change) for change in Change.objects.of(obj).order_by("-pk")]
 
     def entry_of(self, change: Change) -> HistoryEntry:
@@ -147,14 +147,14 @@ class TrashAdmin(AuditedAdmin):
     def after_trash(self, rows: Iterable[Any]) -> None:
         """Hook: called with rows that were moved to the trash."""
 
-    def after_put_back(self, row: Any) -> None:
+    def before_put_back(self, row: Any) -> None:
         """Hook: called with a row before it is restored."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         rows = self.model.objects.filter(pk__in=[row.pk for row in objs])
         return [], {}, set(), list(self.in_use(rows))
 
-    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]  # a list does as well
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]  # a list is accepted too
         """Not here: `move_to_trash` logs those that were moved."""
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
@@ -204,7 +204,7 @@ class TrashAdmin(AuditedAdmin):
             raise PermissionDenied
         with transaction.atomic():
             row = get_object_or_404(trash.in_trash(self.model).select_for_update(), pk=pk)
-            self.after_put_back(row)
+            self.before_put_back(row)
             trash.put_back(row)
         self.message_user(request, _("“%(title)s” is back.") % {"title": row}, messages.SUCCESS)
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", pk)

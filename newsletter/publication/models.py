@@ -425,7 +425,7 @@ class Publication(models.Model):
         return zoneinfo.ZoneInfo(self.time_zone)
 
     @property
-    def rhythm(self) -> str:
+    def rhythm_text(self) -> str:
         """Such as "every 14 days", in the active language."""
         return rhythm_text(self.cadence_days, self.cadence_rule)
 

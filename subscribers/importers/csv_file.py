@@ -5,7 +5,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from subscribers import exporting
 from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, ColumnMapping, column_key
-from subscribers.importers.rows import InvalidRow, ReaderRow, Rejected, RowParser
+from subscribers.importers.rows import InvalidRow, ReaderRow, RejectCallback, RowParser, Rows
 
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 UTF16_BOMS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
@@ -159,13 +159,13 @@ def first_line(file: TextIO) -> tuple[str, str, int]:
 
 @contextmanager
 def open_table(
-    path: Path, choices: Mapping[str, str] = NO_CHOICES, *, reason: str = "", is_checked: bool = False
+    path: Path, choices: Mapping[str, str] = NO_CHOICES, *, reason: str = "", skip_check: bool = False
 ) -> Iterator["Table"]:
-    """Open a table, or with a `reason` a suppression list. is_checked: skip reading it all first. Raises TableError."""
+    """Open a table, or with a `reason` a suppression list. skip_check: do not read it all first. Raises TableError."""
     encoding = encoding_of(path)
     with path.open("rb") as file:
         table = Table(file, encoding, choices, reason)
-        if not is_checked:
+        if not skip_check:
             table.check()
         yield table
 
@@ -202,7 +202,7 @@ class Table:
         return not self._first
 
     @property
-    def dialect(self) -> str:
+    def format_text(self) -> str:
         return f"{self.encoding}, {DELIMITERS[self._delimiter]}"
 
     def bytes_read(self) -> int:
@@ -293,7 +293,7 @@ class Table:
 
 BATCH = 1000  # rows in one transaction: with SQLite nobody else writes meanwhile
 
-type WriteRows = Callable[[Collection[ReaderRow | InvalidRow], datetime, Rejected], Counter[str]]
+type WriteRows = Callable[[Rows, datetime, RejectCallback], Counter[str]]
 
 
 @dataclass(frozen=True)

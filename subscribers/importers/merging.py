@@ -14,7 +14,7 @@ from newsletter.publication.changes import NAME_LENGTH
 from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.departures import DepartureKind
-from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow, Rejected
+from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow, RejectCallback, Rows
 from subscribers.models import Note, Subscriber, Suppression, address_hash
 from subscribers.models.consents import Consent
 from subscribers.models.notes import LENGTH_MAX as NOTE_LENGTH_MAX
@@ -22,7 +22,7 @@ from subscribers.models.suppressions import make_departure
 from subscribers.models.tags import Tagging
 
 COUNTED: Final = ("rows", "created", "updated", "unchanged", "rejected")  # `rows` is the sum of the others
-SOURCE_LENGTH = 200  # characters of a line of the record
+SOURCE_LENGTH = 200  # characters of `Consent.source`
 # Fields of a reader that a row of a file can change.
 CHANGED: Final = (
     *("name", "state", "paused_until", "unsubscribed_at", "confirmed_at", "welcomed_at", "signup_round"),
@@ -32,9 +32,9 @@ PENDING, ACTIVE, PAUSED, UNSUBSCRIBED = Subscriber.State.values
 
 
 def merge(
-    rows: Collection[ReaderRow | InvalidRow],
+    rows: Rows,
     now: datetime,
-    rejected: Rejected,
+    on_reject: RejectCallback,
     *,
     consent: str = "",
     dry_run: bool = False,
@@ -46,7 +46,7 @@ def merge(
     has_notes = any(isinstance(row, ReaderRow) and row.note for row in rows)
     with transaction.atomic():
         existing = existing_rows({digest for digest, _row in hashed if digest}, has_notes=has_notes)
-        merged = Merge(existing, now, rejected)
+        merged = Merge(existing, now, on_reject)
         for digest, row in hashed:
             merged.take(digest, row)
         if not dry_run:
@@ -81,12 +81,12 @@ def existing_rows(hashes: Collection[str], *, has_notes: bool) -> ExistingRows:
 class Merge:
     """Decides row by row: a second row about an address sees the result of the first.
 
-    What is to be written stands by the hashes of addresses. retagged: to whom the file gives other tags than they
-    have. joined: who becomes a reader by a later row than their first. left: who leaves.
+    The attributes hold what is to be written, keyed by address hash. retagged: new tags of those whose tags differ from
+    the file's. joined: pending ones, from the database or an earlier row, who become readers. left: who leave.
     """
 
-    def __init__(self, existing: ExistingRows, now: datetime, rejected: Rejected) -> None:
-        self.existing, self.now, self.rejected = existing, now, rejected
+    def __init__(self, existing: ExistingRows, now: datetime, on_reject: RejectCallback) -> None:
+        self.existing, self.now, self.on_reject = existing, now, on_reject
         self.counts = Counter[str]()
         self.new: dict[str, Subscriber] = {}
         self.changed: dict[str, Subscriber] = {}
@@ -113,7 +113,7 @@ class Merge:
 
     def _reject(self, line: int, reason: str) -> None:
         self.counts["rejected"] += 1
-        self.rejected(line, reason)
+        self.on_reject(line, reason)
 
     def _make(self, digest: str, row: ReaderRow) -> None:
         made = Subscriber(address_hash=digest, email=row.email, name=row.name, created_at=self.now)
@@ -145,7 +145,7 @@ class Merge:
             self.left.add(digest)
 
     def _tag(self, digest: str, row: ReaderRow) -> bool:
-        """Note which tags the file gives a reader, if any; return whether these are others."""
+        """Record the tags that the file gives a reader, if any; return whether they differ from the present ones."""
         tags = list(row.tags)
         if not tags or tags == self.existing.tags.get(digest):
             return False
@@ -171,14 +171,14 @@ class Merge:
         self._write_tags()
         self._write_notes(source)
         self._write_suppressions()
-        Subscriber.objects.delete_pending([one.pk for one in self.changed.values() if one.state == UNSUBSCRIBED])
+        Subscriber.objects.clear_after_leaving([one.pk for one in self.changed.values() if one.state == UNSUBSCRIBED])
         written = made | self.changed.keys()
         joined = self.joined | {one.address_hash for one in self.new.values() if one.confirmed_at}
         record_imported(joined & written, Consent.Kind.IMPORTED, source, "confirmed_at")
         record_imported(self.left & written, Consent.Kind.WITHDREW, source, "unsubscribed_at")
 
     def _write_tags(self) -> None:
-        """Write the tags of those who are still here, and keep them here until the transaction ends."""
+        """Write the tags of subscribers whose rows still exist, and lock these rows until the transaction ends."""
         if self.retagged:
             here = Subscriber.objects.filter(address_hash__in=self.retagged).order_by("pk")
             keys = dict(here.select_for_update(no_key=True).values_list("address_hash", "pk"))
@@ -206,7 +206,7 @@ class Merge:
 
 
 def _apply(reader: Subscriber, row: ReaderRow, now: datetime) -> bool:
-    """Apply all but tags; return whether anything changed. Leaving wins, then the reader's own or the longer pause."""
+    """Apply name and state; return whether anything changed. Unsubscribing wins; then a pause, until the later date."""
     values = attrgetter(*CHANGED)
     before = values(reader)
     reader.name = row.name or reader.name

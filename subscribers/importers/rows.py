@@ -1,7 +1,7 @@
 """Turns the cells of one line into a reader with a state and times; knows the words of all export programs. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,7 +132,8 @@ CELL_LENGTH_MAX = 500  # characters of a cell that are read; the longest that me
 YES_NO_LENGTH_MAX = 5  # characters; only a longer word is read as a time
 EMPTY_CELLS = ("", "{}", "[]", "null")  # how programs write that there is nothing in a column of many things
 
-type Rejected = Callable[[int, str], None]  # called with the line and the reason of each row that was not taken
+type RejectCallback = Callable[[int, str], None]  # called with line and reason of each rejected row
+type Rows = Collection[ReaderRow | InvalidRow]
 type Get = Callable[[list[str]], str]  # the first cell of a field that says something
 
 

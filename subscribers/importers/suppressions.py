@@ -1,7 +1,6 @@
 """Suppresses the addresses of another program's list, known here or not."""
 
 from collections import Counter
-from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +10,7 @@ from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.addresses import one_line
 from subscribers.departures import DepartureKind
-from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow, Rejected
+from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow, RejectCallback, Rows
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.suppressions import make_departure
 
@@ -21,12 +20,10 @@ NOTE_LENGTH = 300  # characters of the list's own words
 READING = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
 
 
-def suppress(
-    rows: Collection[ReaderRow | InvalidRow], now: datetime, rejected: Rejected, *, dry_run: bool = False
-) -> Counter[str]:
+def suppress(rows: Rows, now: datetime, on_reject: RejectCallback, *, dry_run: bool = False) -> Counter[str]:
     """Suppress listed addresses in one transaction; an earlier reason stands. Idempotent."""
     counts = Counter(rows=len(rows))
-    listed = _listed(rows, counts, rejected)
+    listed = _listed(rows, counts, on_reject)
     with transaction.atomic():
         known = set(Suppression.objects.filter(address_hash__in=listed).values_list("address_hash", flat=True))
         new = [_suppression(digest, row, now) for digest, row in listed.items() if digest not in known]
@@ -39,13 +36,13 @@ def suppress(
     return counts + Counter(known=len(known), suppressed=len(new))
 
 
-def _listed(rows: Collection[ReaderRow | InvalidRow], counts: Counter[str], rejected: Rejected) -> dict[str, ReaderRow]:
+def _listed(rows: Rows, counts: Counter[str], on_reject: RejectCallback) -> dict[str, ReaderRow]:
     """The rows that must not be mailed, by the hashes of their addresses, and count the others."""
     salt, listed = Publication.objects.current().salt, dict[str, ReaderRow]()
     for row in rows:
         if isinstance(row, InvalidRow):
             counts["rejected"] += 1
-            rejected(row.line, row.reason)
+            on_reject(row.line, row.reason)
         elif row.state not in MUST_NOT_BE_MAILED:
             counts["mailed"] += 1
         else:

@@ -22,7 +22,7 @@ REASONS_SHOWN = 20
 
 
 class ImportCommand(BaseCommand):
-    requires_system_checks = []  # they load every page, 4 MB; migrate and `up` have asked them
+    requires_system_checks = []  # they load every page (4 MB); `migrate` and `up` have run them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
@@ -40,7 +40,7 @@ class ImportCommand(BaseCommand):
         choices: Mapping[str, str] = NO_CHOICES,
         reason: str = "",
     ) -> None:
-        """Read a file by chunks, and print how many rows are what of `counted`. reason: of a suppression list."""
+        """Read a file by chunks; print the counts named in `counted`. reason: the default of a suppression list."""
         refused = _refused(rejected, file) if rejected else nullcontext()
         try:
             with _table(file) as path, csv_file.open_table(path, choices, reason=reason) as table, refused as lines:
@@ -54,7 +54,7 @@ class ImportCommand(BaseCommand):
 
     def _describe(self, table: Table) -> None:
         columns = table.columns
-        self.stderr.write(f"Read as: {columns.export_format.name or 'a table by hand'}; {table.dialect}")
+        self.stderr.write(f"Read as: {columns.export_format.name or 'a table by hand'}; {table.format_text}")
         used = ", ".join(f"{name} → {target}" for name, target in columns.used.items())
         self.stderr.write(f"Columns used: {used or 'there is no heading'}")
         if columns.unused:

@@ -105,12 +105,12 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
             confirmation_due_at=None,
             signup_round=F("signup_round") + 1,
         )
-        self.delete_pending(left)
+        self.clear_after_leaving(left)
         Consent.objects.add_all(rows, Consent.Kind.WITHDREW, how, at)
         departures.append_to_file(make_departure(DepartureKind.LEFT, known_as, at=at) for _pk, known_as in rows)
         return left
 
-    def delete_pending(self, left: Collection[int]) -> None:
+    def clear_after_leaving(self, left: Collection[int]) -> None:
         Subscriber.objects.filter(pk__in=left).update(asked_at=None, asked_times=0)
         Pause.objects.forget(left)
         Invitation.objects.filter(newcomer__in=left).delete()

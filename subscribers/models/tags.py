@@ -27,8 +27,8 @@ class ReaderTagQuerySet(models.QuerySet["ReaderTag"]):
         used = self.filter(Exists(Tagging.objects.filter(tag=OuterRef("pk"))))
         return sorted(used.values_list("name", flat=True))
 
-    def named(self, names: Collection[str]) -> dict[str, int]:
-        """Get or create tags; return primary keys by name. Created in sorted order, against deadlocks."""
+    def get_or_create_keys(self, names: Collection[str]) -> dict[str, int]:
+        """Primary keys by name; new tags are created in sorted order, against deadlocks."""
         keys = self._keys(names)
         if new := sorted(set(names) - keys.keys()):
             self.bulk_create([ReaderTag(name=name) for name in new], ignore_conflicts=True)
@@ -72,7 +72,7 @@ class TaggingQuerySet(models.QuerySet["Tagging"]):
 
     def give(self, names_of: dict[int, list[str]]) -> None:
         """Add tags by reader, creating new ones; call it in a transaction."""
-        keys = ReaderTag.objects.named({name for names in names_of.values() for name in names})
+        keys = ReaderTag.objects.get_or_create_keys({name for names in names_of.values() for name in names})
         rows = (Tagging(subscriber_id=pk, tag_id=keys[name]) for pk, names in names_of.items() for name in names)
         self.bulk_create(rows, ignore_conflicts=True)
 
@@ -80,7 +80,7 @@ class TaggingQuerySet(models.QuerySet["Tagging"]):
 class Tagging(models.Model):
     """A tag of a reader; a reader's rows are in the typed order.
 
-    The database cascades: an import that writes tags meanwhile does not block an erasure.
+    The database cascades, not Django: so an erasure does not fail if an import adds tags meanwhile.
     """
 
     subscriber = models.ForeignKey(

@@ -158,7 +158,7 @@ def how_heard(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpR
     if count_and_check_limit("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
         return too_many_requests(request, seconds=DAY)
     Sentence.objects.store(subscriber, Sentence.Kind.HEARD, request.POST.get("sentence", ""), timezone.now())
-    return confirmed_page(request, subscriber, is_said=True)
+    return confirmed_page(request, subscriber, has_sentence=True)
 
 
 def _shows_name(reader: Subscriber) -> bool:

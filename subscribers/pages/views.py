@@ -24,7 +24,7 @@ from newsletter.limits.public_views import (
     private_form,
     private_post,
     private_view,
-    retry_time,
+    retry_time_text,
     same_origin,
     too_many_requests,
 )
@@ -101,7 +101,7 @@ def _signup_page(
         "name": form.data.get("name", "")[:NAME_MAX],
         "came": _origin(request),
         "invite": getattr(form, "cleaned_data", {}).get("invite", invite),
-        "opens_at": retry_time(closed_for, timezone.now()) if closed_for else "",
+        "opens_at": retry_time_text(closed_for, timezone.now()) if closed_for else "",
     }
     response = render(request, "subscribers/subscribe.html", context, status=status)
     if closed_for:
@@ -121,7 +121,7 @@ def _carried(request: HttpRequest, form: SignupForm, *more: str) -> dict[str, st
 
 
 def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:
-    """Decide about a sign-up; one with a proof, pass or ticket is not counted again."""
+    """Decide about a sign-up; one with a proof or a pass is not counted again."""
     network, data = client_network(client_address(request)), form.cleaned_data
     if signup.redeem_proof(data["altcha"], data["email"]) or form.has_pass(now):
         return signup.ADMITTED
@@ -136,7 +136,7 @@ def _challenge_page(request: HttpRequest, form: SignupForm, found: Admission) ->
     email, now = form.cleaned_data["email"], timezone.now()
     context = {"email": form.typed, "is_crowded": found.is_crowded, "carried": _carried(request, form)}
     if found.step is SignupStep.PROOF:
-        context["sum"] = json.dumps(signup.make_challenge(email, now))
+        context["challenge"] = json.dumps(signup.make_challenge(email, now))
         return render(request, "subscribers/proof.html", context)
     return render(request, "subscribers/person.html", context | {"person": sign_address(email, now)})
 
@@ -168,9 +168,9 @@ def consent_details(request: HttpRequest, source: str, text: str = "") -> Consen
 
 def _mailbox_context(request: HttpRequest, email: str) -> dict[str, object]:
     """Context of the result page; without a mail server, it links to the outbox."""
-    at_home = not mail_url() and is_trial_user(request)
+    shows_outbox = not mail_url() and is_trial_user(request)
     sender = Publication.objects.current().sender[1]
-    return {"email": email, "sender": sender, "shows_outbox": at_home}
+    return {"email": email, "sender": sender, "shows_outbox": shows_outbox}
 
 
 # --- Confirming ---
@@ -200,7 +200,7 @@ def _expired_link(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
 
 
 def _mail_new_link(request: HttpRequest, subscriber: Subscriber) -> HttpResponse | None:
-    """Queue a confirmation; return a redirect to the closed sign-up while nobody is taken."""
+    """Queue a confirmation; while sign-ups are closed, return a redirect to the sign-up page instead."""
     if not Publication.objects.current().takes_readers:
         return redirect("subscribers:subscribe")
     if signup.sign_up(subscriber.email, consent_details(request, "link"), timezone.now()):
@@ -209,18 +209,18 @@ def _mail_new_link(request: HttpRequest, subscriber: Subscriber) -> HttpResponse
 
 
 def confirmed_page(
-    request: HttpRequest, subscriber: Subscriber, *, is_said: bool = False, is_back: bool = False
+    request: HttpRequest, subscriber: Subscriber, *, has_sentence: bool = False, is_back: bool = False
 ) -> HttpResponse:
     """Welcome a reader, and ask a new one how they heard of us, if the author wants to know."""
     is_back = is_back or subscriber.has_come_back
-    context: dict[str, object] = {"subscriber": subscriber, "is_said": is_said, "is_back": is_back}
-    if Publication.objects.current().asks_heard and not (is_said or is_back):
+    context: dict[str, object] = {"subscriber": subscriber, "has_sentence": has_sentence, "is_back": is_back}
+    if Publication.objects.current().asks_heard and not (has_sentence or is_back):
         context |= {"token": subscriber.fresh_token(timezone.now()), "sentence_max": SENTENCE_MAX}
     return render(request, "subscribers/confirmed.html", context)
 
 
 def _spent_or_invalid(request: HttpRequest, token: str) -> HttpResponse:
-    """A confirmed reader's second click is a success; other invalid links are refused."""
+    """A confirmed reader's second POST shows success, and a GET that they are subscribed (410); others are refused."""
     subscriber = Subscriber.objects.filter(pk=tokens.unverified_id(token) or 0).first()
     if subscriber is None or not subscriber.has_spent(token):
         return invalid_link(request)
@@ -256,7 +256,7 @@ def _leave_by_one_click(request: HttpRequest, token: str) -> HttpResponse:
 def _leave_at_once(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.for_token(token, "unsubscribe")
     if subscriber is not None:
-        subscriber.unsubscribe(timezone.now(), ConsentDetails("one click"))
+        subscriber.unsubscribe(timezone.now(), ConsentDetails(source="one click"))
     elif not Subscriber.objects.has_moved_away(token, "unsubscribe"):
         return invalid_link(request)
     return HttpResponse("OK", content_type="text/plain")
@@ -267,7 +267,7 @@ def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.for_token(token, "unsubscribe")
     if subscriber is None:
         return invalid_link(request, token, "unsubscribe")
-    has_just_left = request.method == "POST" and subscriber.unsubscribe(timezone.now(), ConsentDetails("page"))
+    has_just_left = request.method == "POST" and subscriber.unsubscribe(timezone.now(), ConsentDetails(source="page"))
     if subscriber.state == Subscriber.State.UNSUBSCRIBED:
         return left_page(request, subscriber, undo=subscriber.token("undo") if has_just_left else "")
     return render(request, "subscribers/unsubscribe.html", {"subscriber": subscriber})
@@ -280,8 +280,8 @@ def leaving_reason(request: HttpRequest, token: str) -> HttpResponse:
         return invalid_link(request, token, "unsubscribe")
     if count_and_check_limit("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
         return too_many_requests(request, seconds=DAY)
-    is_said = Sentence.objects.store(subscriber, Sentence.Kind.LEFT, request.POST.get("sentence", ""), timezone.now())
-    return left_page(request, subscriber, is_said=is_said, undo=request.POST.get("undo", ""))
+    is_stored = Sentence.objects.store(subscriber, Sentence.Kind.LEFT, request.POST.get("sentence", ""), timezone.now())
+    return left_page(request, subscriber, has_sentence=is_stored, undo=request.POST.get("undo", ""))
 
 
 @private_post
@@ -307,12 +307,12 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def left_page(
-    request: HttpRequest, subscriber: Subscriber, *, is_said: bool = False, is_asked: bool = False, undo: str = ""
+    request: HttpRequest, subscriber: Subscriber, *, has_sentence: bool = False, is_asked: bool = False, undo: str = ""
 ) -> HttpResponse:
     """undo: token that resubscribes at once, for the browser that has just unsubscribed."""
     can_undo = subscriber.can_undo(timezone.now()) and subscriber.accepts_token(undo, "undo")
-    context = {"subscriber": subscriber, "undo": undo if can_undo else "", "is_said": is_said, "is_asked": is_asked}
-    context |= {"token": subscriber.token("unsubscribe"), "sentence_max": SENTENCE_MAX}
+    context = {"subscriber": subscriber, "undo": undo if can_undo else "", "is_asked": is_asked}
+    context |= {"token": subscriber.token("unsubscribe"), "has_sentence": has_sentence, "sentence_max": SENTENCE_MAX}
     return render(request, "subscribers/left.html", context)
 
 

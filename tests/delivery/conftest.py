@@ -12,7 +12,7 @@ from newsletter.delivery.ledger.flight_recorder import FlightRecorder
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider.outcomes import SendOutcome, SendStatus
-from newsletter.delivery.provider.stoppable_wait import StopDeadline
+from newsletter.delivery.provider.stoppable_wait import StopControl
 from newsletter.delivery.sending.lane import Lane
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import mailer_from_url
@@ -47,7 +47,7 @@ class Provider:
 
     def __init__(self, **answers):
         self.answers = {f"{name}@example.org": answer for name, answer in answers.items()}
-        self.accepted, self.stop_deadline = [], StopDeadline()
+        self.accepted, self.stop_control = [], StopControl()
         self.on_send = lambda row: None
 
     def deliver(self, rows, on_hand_over):

@@ -15,7 +15,7 @@ from newsletter.delivery.provider import smtp_pool
 from newsletter.delivery.provider.outcomes import HandOverForbidden, SendStatus
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.delivery.provider.smtp_pool import ConnectionLimits, SmtpSender
-from newsletter.delivery.provider.stoppable_wait import StopDeadline
+from newsletter.delivery.provider.stoppable_wait import StopControl
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier
 from newsletter.mail.mailers import mailer_from_url
 from tests.support.exhaustive import first_of
@@ -60,15 +60,15 @@ class Lane:
 
     def __init__(self, flight):
         self.flight, self.is_revoked = flight, False
-        stop_deadline = StopDeadline()
-        stop_deadline.is_stopping = lambda: self.is_revoked
+        stop_control = StopControl()
+        stop_control.is_stopping = lambda: self.is_revoked
         self.board = SmtpSender(
             lambda: mailers["bulk"],
             sender="news@example.org",
             limits=ConnectionLimits(LINES),
             on_dot=self.hand_over,
             on_reply=self.heard,
-            stop_deadline=stop_deadline,
+            stop_control=stop_control,
         )
 
     def hand_over(self, seq):

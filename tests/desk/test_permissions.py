@@ -886,7 +886,7 @@ def _errand(world: World, *, kind: str, state: str, name: str) -> int:
     errand = Errand.objects.create(
         kind=kind, state=state, about="x", by="owner", user=world.helpers["owner"], folder=folder, created_at=now
     )
-    errand.size = files.keep(errand, name, [f"email\n{READER}\n".encode()])
+    errand.size = files.write_upload(errand, name, [f"email\n{READER}\n".encode()])
     errand.save()
     return errand.pk
 

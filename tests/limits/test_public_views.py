@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone, translation
 
-from newsletter.limits.public_views import private_view, retry_time, same_origin, too_many_requests
+from newsletter.limits.public_views import private_view, retry_time_text, same_origin, too_many_requests
 from tests.factories import make_publication
 
 pytestmark = pytest.mark.django_db
@@ -117,4 +117,4 @@ def test_a_door_opens_at_a_time_of_the_day_here(seconds, language, words):
     now = datetime(2026, 11, 24, 6, 10, tzinfo=UTC)
 
     with translation.override(language), timezone.override("Asia/Taipei"):
-        assert retry_time(seconds, now) == words
+        assert retry_time_text(seconds, now) == words

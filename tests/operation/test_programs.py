@@ -44,7 +44,7 @@ def test_a_name_that_is_none_is_said_with_those_there_are(text, wrong):
     ],
 )
 def test_a_web_server_is_found_where_it_listens(host, address):
-    assert programs.address(host, 80) == address
+    assert programs.local_url(host, 80) == address
 
 
 def test_two_of_different_kinds_share_a_folder_and_two_of_one_kind_do_not(settings, tmp_path):

@@ -228,7 +228,7 @@ def test_utf_16_without_a_mark_is_read(file, heading, encoding):
     with csv_file.open_table(file(f"{heading}\na@x.tw,小明\n".encode(encoding))) as table:
         ((row, _cells),) = table.rows_and_cells()
 
-    assert (row.email, row.name, table.dialect) == ("a@x.tw", "小明", "UTF-16, commas")
+    assert (row.email, row.name, table.format_text) == ("a@x.tw", "小明", "UTF-16, commas")
 
 
 def test_utf_16_that_cannot_be_read_is_called_so(file):

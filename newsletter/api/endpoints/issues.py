@@ -108,7 +108,7 @@ def list_issues(request: ApiRequest, wanted: Query[IssueQuery]) -> ApiResponse:
     """A page of issues, the highest number first."""
     found = _with_json_fields(wanted.filter_issues(Issue.objects.all()))
     page = paginate(found, by="number", limit=wanted.limit, cursor=wanted.cursor)
-    return page_response([_to_json(issue) for issue in page.rows], page.next)
+    return page_response([_to_json(issue) for issue in page.rows], page.next_cursor)
 
 
 @issues.reads("/issues/{number:number}", scope="issues:read", permissions=READ, returns=IssueOut)

@@ -54,7 +54,7 @@ def list_pictures(request: ApiRequest, wanted: Query[PictureQuery]) -> ApiRespon
     """A page of pictures, the newest first."""
     words = [Q(alt__icontains=word) | Q(name__icontains=word) for word in wanted.q.split()]
     page = paginate(Image.objects.with_uses().filter(*words), limit=wanted.limit, cursor=wanted.cursor)
-    return page_response([_to_json(image) for image in page.rows], page.next)
+    return page_response([_to_json(image) for image in page.rows], page.next_cursor)
 
 
 @pictures.reads("/pictures/{id}", scope="posts:read", permissions=("posts.view_image",), returns=PictureOut)

@@ -103,7 +103,7 @@ def list_posts(request: ApiRequest, wanted: Query[PostQuery]) -> ApiResponse:
     """A page of posts, the newest first: all of them, or your own if you may not publish."""
     found = Post.objects.visible_to(request.user).select_related("created_by", "series").prefetch_related("tags")
     page = paginate(wanted.filter_posts(found, timezone.now()), limit=wanted.limit, cursor=wanted.cursor)
-    return page_response(posts_json(page.rows), page.next)
+    return page_response(posts_json(page.rows), page.next_cursor)
 
 
 @posts_router.reads("/posts/{number:number}", scope="posts:read", permissions=READ_PERMISSIONS, returns=PostOut)

@@ -125,7 +125,7 @@ def list_readers(request: ApiRequest, wanted: Query[ReaderQuery]) -> ApiResponse
         page = _page_of_found(found, term, wanted)
     else:
         page = paginate(found.for_listing(), limit=wanted.limit, cursor=wanted.cursor)
-    return page_response([_to_json(reader) for reader in page.rows], page.next)
+    return page_response([_to_json(reader) for reader in page.rows], page.next_cursor)
 
 
 def _page_of_found(found: SubscriberQuerySet, text: str, wanted: ReaderQuery) -> Page[Subscriber]:

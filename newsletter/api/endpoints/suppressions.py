@@ -55,7 +55,7 @@ def list_suppressions(request: ApiRequest, wanted: Query[SuppressionQuery]) -> A
     if wanted.reason:
         found = found.filter(reason=wanted.reason)
     page = paginate(found, limit=wanted.limit, cursor=wanted.cursor)
-    return page_response([_to_json(one) for one in page.rows], page.next)
+    return page_response([_to_json(one) for one in page.rows], page.next_cursor)
 
 
 @suppressions.reads(

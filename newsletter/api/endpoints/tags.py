@@ -42,7 +42,7 @@ class TagChanges(RequestBody):
 def list_tags(request: ApiRequest, wanted: Query[PageQuery]) -> ApiResponse:
     """A page of tags, the newest first."""
     page = paginate(Tag.objects.annotate(uses=Count("posts")), limit=wanted.limit, cursor=wanted.cursor)
-    return page_response([_to_json(tag) for tag in page.rows], page.next)
+    return page_response([_to_json(tag) for tag in page.rows], page.next_cursor)
 
 
 @tags.reads("/tags/{number:number}", scope="posts:read", permissions=("posts.view_post",), returns=TagOut)

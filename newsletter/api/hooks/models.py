@@ -89,7 +89,7 @@ class Hook(models.Model):
     def host(self) -> str:
         return urlsplit(self.url).hostname or self.url
 
-    def keys(self, now: datetime) -> list[str]:
+    def valid_secrets(self, now: datetime) -> list[str]:
         is_replaced = self.old_secret and self.old_secret_until and self.old_secret_until > now
         return [self.secret, self.old_secret] if is_replaced else [self.secret]
 

@@ -64,7 +64,7 @@ class HookForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]  # gen
 
 
 CALLS_SHOWN = 50
-SHOWN_HOOK_SESSION_KEY = "webhook_secret"  # the hook whose secret its page shows, once
+SHOWN_HOOK_SESSION_KEY = "webhook_secret"  # value: pk of the hook whose page shows the secret, once
 DOT_CLASSES = {Call.State.SENT: "good", Call.State.FAILED: "bad", Call.State.HELD: "warn"}
 
 
@@ -86,7 +86,7 @@ def hook_state(hook: Hook) -> tuple[str, str]:
 
 
 def _newest_calls(hook: Hook, count: int) -> list[Call]:
-    """The newest settled or held calls; each state is read by an index."""
+    """The newest settled or held calls, and a waiting one that was tried. One query per state, to use the index."""
     states = [state for state in Call.State if state not in {Call.State.WAITING, Call.State.VOID}]
     found = [call for state in states for call in hook.calls.filter(state=state).order_by("-pk")[:count]]
     tried = hook.calls.waiting().order_by("pk").first()  # the one that blocks the others
@@ -142,7 +142,7 @@ def webhook(request: HttpRequest, pk: int) -> HttpResponse:
         "calls": [(call, DOT_CLASSES.get(Call.State(call.state), "warn")) for call in calls],
         "waiting": hook.calls.waiting().count(),
         "secret": hook.secret if shows_secret else "",
-        "is_replaced": len(hook.keys(now)) > 1,
+        "is_replaced": len(hook.valid_secrets(now)) > 1,
         "old_for": OLD_SECRET_FOR.days * 24,
         "since": f"{timezone.localtime(now - timedelta(days=1), _zone()):%Y-%m-%dT%H:%M}",
         "kept_days": CALL_RETENTION.days,
@@ -237,11 +237,11 @@ def _page(request: HttpRequest, name: str, title: str, context: dict[str, Any], 
     return render(request, f"desk/settings/webhooks/{name}.html", context, status=status)
 
 
-CHANGE_SETTINGS = permissions.requires("publication.change_publication")
-SCREENS = (  # of the desk: route, view, name
+needs_settings_permission = permissions.requires("publication.change_publication")
+SCREENS = (  # of the admin: (prefix, [(route, view, name), …])
     "settings/webhooks/",
     [
-        (route, CHANGE_SETTINGS(view), name)
+        (route, needs_settings_permission(view), name)
         for route, view, name in (
             ("", webhooks, "webhooks"),
             ("add/", add, "webhook_add"),

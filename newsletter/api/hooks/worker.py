@@ -154,7 +154,8 @@ def _prepare_next(hook: Hook) -> PreparedCall | None:
     while call := Call.objects.next_of(hook):
         call.hook = hook
         if (body := http_calls.call_body(call, now)) is not None:
-            return PreparedCall(hook, call, body, signing.signature_headers(call.message_id, body, hook.keys(now), now))
+            headers = signing.signature_headers(call.message_id, body, hook.valid_secrets(now), now)
+            return PreparedCall(hook, call, body, headers)
         call.settle(Call.State.VOID, now)
     return None
 

@@ -108,7 +108,7 @@ def _approval_content(reminder: Reminder, publication: Publication, frozen: Froz
     whole_html, whole_text = html_and_text(mailing)
     page_url = settings.SITE_URL + reverse("delivery:approve", args=[approve_token(reminder)])
     context = {
-        "losses_sentence": approving.losses_of_issue(issue, letter=frozen),
+        "losses_sentence": approving.losses_sentence(issue, letter=frozen),
         "slot": reminder.slot_at,
         "goes": publication.unapproved == Publication.Unapproved.GO,
         **mail_palette(publication.accent),

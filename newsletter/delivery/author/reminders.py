@@ -1,8 +1,8 @@
-"""Reminders of a slot: that a draft is due, the letter to approve by a link a day before, and that it was missed.
+"""Reminders about a slot: a draft is due; a day before, the letter with a link to approve it; the slot was missed.
 
-`record_due` records due reminders, `send_due` mails them, `send_unanswered` schedules issues that need no answer, and
-`record_missed` records missed slots. All are idempotent and may run late. The author's answers are `approve`, `move`
-and `skip`.
+`record_due` records due reminders, `send_due` mails them, `send_unanswered` schedules issues whose letter got no
+answer, if the publication lets them go, and `record_missed` records missed slots. All are idempotent and may run late.
+The author's answers are `approve`, `move` and `skip`.
 """
 
 from collections.abc import Iterator
@@ -96,7 +96,7 @@ class ReminderMailQueue(AuthorMailQueue[Reminder]):
         return not is_over and super().is_wanted(row, now)
 
     def build(self, row: Reminder, now: datetime) -> tuple[Mail, dict[str, object]]:
-        """The mail, and for a letter its content, for which alone an approval is valid."""
+        """The mail, and fields for the row: for a letter also its content, because only this can be approved."""
         if row.kind != Kind.LETTER or row.issue is None:
             return reminder_mails.build_reminder(row, recipient_addresses(), now), {"notified_at": now}
         frozen = freeze_letter(row.issue)
@@ -230,7 +230,7 @@ def reason_not_to_send(letter: Reminder, now: datetime) -> tuple[Reminder.Reason
     if letter.notified_at is None or letter.content_hash != frozen.content_hash:
         return (Reason.UNTOLD if letter.notified_at is None else Reason.EDITED), ""
     with translation.override(Publication.objects.current().language):
-        if sentence := approving.losses_of_issue(letter.issue, letter=frozen):
+        if sentence := approving.losses_sentence(letter.issue, letter=frozen):
             return Reason.UNSHOWN, sentence
     may_go_unapproved = Publication.objects.fresh().unapproved == Publication.Unapproved.GO
     is_in_time = now - letter.slot_at < beginning.LATE_AFTER
@@ -277,7 +277,7 @@ def _missed_row(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reas
 
 
 def _unreminded_slot(publication: Publication, now: datetime) -> datetime | None:
-    """The last slot, if it is without a letter and without an issue."""
+    """The last slot, if it has no letter and no mailing that day, and was not made by a late change of the rhythm."""
     recent = schedule.next_slots(publication, after=now - UNREMINDED_WITHIN, count=SLOTS_CHECKED)
     slot_at = max((at for at in recent if at <= now), default=None)
     if slot_at is None:

@@ -1,6 +1,6 @@
 """Compiles a mailing into a template, and renders each reader's message from it.
 
-The bytes equal those of `rendering.copy_for` and `headers`, which take ten times as long.
+Parsed, its messages equal those of `rendering.build_copy`, which takes ten times as long.
 
 Base64 encodes three bytes as four characters, so a value of unknown length shifts all that follows. Each piece of the
 letter between placeholders is therefore encoded three times, without its first 0, 1 and 2 bytes: for each phase in
@@ -131,7 +131,7 @@ class MessageTemplate:
         return b"".join(out)
 
     def body_digest(self, message: bytes) -> bytes:
-        """SHA-256 of the relaxed body (RFC 6376 section 3.4.4) of a rendered message, which base64 already is.
+        """SHA-256 of a rendered message's body: base64 already is in the relaxed form of RFC 6376 section 3.4.4.
 
         The beginning, which all readers share, is hashed once.
         """
@@ -168,7 +168,7 @@ class CompiledMailing:
         own = b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n" + _unsubscribe_field()
         self.template = MessageTemplate(headers=_common_fields(block) + own, text=text_part, html=html_part)
         self.keys, self.domain = dkim_signing.load_keys(), _ascii_domain(mailing)
-        self.tokens = tokens.signers(self.purposes)
+        self.sign_tokens = tokens.signers(self.purposes)
         self.message_id = message_id_maker(mailing)
         self.return_path = return_path_maker(mailing)
 
@@ -185,8 +185,8 @@ class CompiledMailing:
     def _values(self, row: DeliveryRow, address: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
         """A reader's values for headers and text, and those for HTML."""
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
-        links = self.tokens(row.subscriber_id, row.token_salt + row.address_hash)
-        values = dict(zip(self.purposes, map(str.encode, links), strict=True))
+        reader_tokens = self.sign_tokens(row.subscriber_id, row.token_salt + row.address_hash)
+        values = dict(zip(self.purposes, map(str.encode, reader_tokens), strict=True))
         values["to"], values["message_id"] = fast_to_value(row.name, address), self.message_id(row.seq)
         values["email"] = row.email.encode()
         escaped = values if PLAIN_ADDRESS.fullmatch(row.email) else values | {"email": html.escape(row.email).encode()}
@@ -197,7 +197,7 @@ class CompiledMailing:
         return values, escaped
 
     def difference(self, mailing: Mailing) -> str:
-        """How messages of sample readers differ from those of the e-mail classes, as a sentence; "" if they do not.
+        """How sample messages differ from those that `rendering.build_copy` builds, as a sentence; "" if they do not.
 
         Messages are parsed by the standard library: an error in the template must stop a mailing before its first
         message.

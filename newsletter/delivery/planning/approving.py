@@ -45,7 +45,7 @@ def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
 
     An issue goes to those of its segment without a delivery of it, not even a failed one; skipped ones do not count,
     because the reader was paused or the mailing cancelled. Once deliveries were deleted nothing is planned: see
-    `are_copies_deleted`.
+    `are_deliveries_deleted`.
     """
     readers = Subscriber.objects.mailable(now)
     of_reader = Q(subscriber=OuterRef("pk"))
@@ -74,13 +74,13 @@ def reassign_copies(reader: Subscriber, other: Subscriber) -> None:
     theirs.exclude(mailing__in=list(own.values_list("mailing", flat=True))).update(subscriber=reader.pk)
 
 
-def are_copies_deleted(issue: Issue) -> bool:
+def are_deliveries_deleted(issue: Issue) -> bool:
     """Whether deliveries of `issue` were deleted. Locks its mailings: none are deleted until the transaction ends."""
     former = Mailing.objects.select_for_update(no_key=True).filter(pk__in=planned_mailing_ids(issue)).order_by("pk")
     return any(former.values_list("copies_deleted_at", flat=True))
 
 
-def is_unsettled(issue: Issue) -> bool:
+def has_unsettled_batches(issue: Issue) -> bool:
     """Whether a worker may still hold batches of a cancelled mailing of `issue`.
 
     Until they are settled, the audience of another mailing is not known.
@@ -108,7 +108,7 @@ def obstacles_without_letter(issue: Issue, send_at: datetime) -> list[str]:
         return [imported_obstacle(issue)]
     if not Publication.objects.current().is_set_up:
         return [_("The newsletter has no name yet: readers would not know whose letter it is. Set it up at the desk.")]
-    if deleted := deleted_copies_obstacles(issue):
+    if deleted := deleted_deliveries_obstacles(issue):
         return deleted
     posts = [item.post for item in issue.items.select_related("post")]
     reasons = []
@@ -131,7 +131,7 @@ def imported_obstacle(issue: Issue) -> str:
     return text % {"number": issue.number}
 
 
-def deleted_copies_obstacles(issue: Issue) -> list[str]:
+def deleted_deliveries_obstacles(issue: Issue) -> list[str]:
     """The obstacle that deliveries were deleted, so that nobody knows who has the issue; [] otherwise."""
     if not issue.mailings.filter(copies_deleted_at__isnull=False).exists():
         return []
@@ -158,7 +158,7 @@ def was_sent_to_all(issue: Issue) -> bool:
 def correction_obstacles(issue: Issue, note: str) -> list[str]:
     if issue.imported_at:
         return [imported_obstacle(issue)]
-    if deleted := deleted_copies_obstacles(issue):
+    if deleted := deleted_deliveries_obstacles(issue):
         return deleted
     reasons = []
     if issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).exists():
@@ -174,7 +174,7 @@ def correction_obstacles(issue: Issue, note: str) -> list[str]:
 
 def can_be_corrected(issue: Issue) -> bool:
     is_over = not issue.imported_at and not issue.mailings.open().exists()
-    return is_over and bool(count_copies(issue)) and not deleted_copies_obstacles(issue)
+    return is_over and bool(count_copies(issue)) and not deleted_deliveries_obstacles(issue)
 
 
 API_HOLD_MIN = timedelta(minutes=15)
@@ -221,15 +221,15 @@ def approve(
 def check_acknowledged(issue: Issue, letter: FrozenLetter, acknowledged: str, note: str = "") -> None:
     lost = losses(issue, letter, note)
     if lost and losses_digest(lost) != acknowledged:
-        raise PlanningError(losses_sentence(lost))
+        raise PlanningError(_losses_text(lost))
 
 
-def losses_of_issue(issue: Issue, *, letter: FrozenLetter | None = None) -> str:
+def losses_sentence(issue: Issue, *, letter: FrozenLetter | None = None) -> str:
     lost = losses(issue, letter or freeze_letter(issue))
-    return losses_sentence(lost) if lost else ""
+    return _losses_text(lost) if lost else ""
 
 
-def losses_sentence(lost: Sequence[Loss]) -> str:
+def _losses_text(lost: Sequence[Loss]) -> str:
     text = _("Readers would not get everything as it was typed: %(losses)s. Mend it, or say at the desk that you know.")
     return text % {"losses": _("; ").join(map(str, lost[:LOSSES_NAMED]))}
 

@@ -17,11 +17,11 @@ from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.planning.approving import (
-    are_copies_deleted,
+    are_deliveries_deleted,
     audience,
-    deleted_copies_obstacles,
+    deleted_deliveries_obstacles,
+    has_unsettled_batches,
     imported_obstacle,
-    is_unsettled,
 )
 from newsletter.issues.models import Issue
 from newsletter.issues.search import index_issue
@@ -31,8 +31,8 @@ from newsletter.publication.models import Publication
 log = logging.getLogger(__name__)
 
 BATCH_MAX = 4000  # deliveries that one worker leases, at most
-MACHINES = 8  # assumed for the size of batches, where there may be more than one: small batches cost little
-LATE_AFTER = timedelta(hours=6)  # an issue that missed its slot by more is paused
+MACHINES = 8  # assumed to have workers, except on SQLite; too many is harmless, as small batches cost little
+LATE_AFTER = timedelta(hours=6)  # a mailing that missed its slot by more is paused
 
 
 def begin_due(now: datetime) -> list[Mailing]:
@@ -45,7 +45,7 @@ def begin_due(now: datetime) -> list[Mailing]:
     publication = Publication.objects.current()
     for mailing in Mailing.objects.due(now).select_related("issue"):
         with log_errors(f"beginning mailing {mailing.pk}"):
-            if is_unsettled(mailing.issue):
+            if has_unsettled_batches(mailing.issue):
                 continue
             with translation.override(publication.language), timezone.override(publication.zone):
                 reason = _reason_to_pause(mailing, now)
@@ -59,7 +59,7 @@ def begin_due(now: datetime) -> list[Mailing]:
 def _reason_to_pause(mailing: Mailing, now: datetime) -> str:
     if mailing.issue.imported_at:
         return imported_obstacle(mailing.issue)
-    if deleted := deleted_copies_obstacles(mailing.issue):
+    if deleted := deleted_deliveries_obstacles(mailing.issue):
         return deleted[0]
     late = now - mailing.send_at
     was_due = date_format(localtime(mailing.send_at), "Y-m-d H:i")
@@ -80,7 +80,7 @@ def plan_mailing(mailing: Mailing, now: datetime) -> bool:
     Returns False if another process was first, or if deliveries of the issue were deleted.
     """
     with transaction.atomic():
-        if are_copies_deleted(mailing.issue):
+        if are_deliveries_deleted(mailing.issue):
             return False
         due = Q(state=Mailing.State.SCHEDULED, planned_at__isnull=True)
         if not Mailing.objects.filter(due, pk=mailing.pk).update(state=Mailing.State.SENDING, planned_at=now):
@@ -129,7 +129,7 @@ def _write_deliveries(mailing: Mailing, now: datetime) -> int:
     return written
 
 
-BATCH_STEP = 400  # rows: two concurrent calls of an e-mail API
+BATCH_STEP = 400  # rows: as many as two concurrent API calls take (READERS_PER_CALL each)
 
 
 def batch_sizes(total: int, lanes: int, most: int) -> Iterator[int]:

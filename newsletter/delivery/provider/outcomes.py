@@ -158,7 +158,7 @@ class Refusals:
         self.problem: ProviderRejection | None = None  # set when the author should check first
 
     @property
-    def are_ours(self) -> bool:
+    def are_about_us(self) -> bool:
         """Whether the server refuses us or the letter: held refusals then go back to the queue."""
         return self.in_a_row >= REFUSALS_MAX
 
@@ -175,7 +175,7 @@ class Refusals:
             self.held.append((seq, outcome))
         self.in_a_row += is_held
         self.dead_in_a_row += reason is RefusalReason.DEAD
-        if self.are_ours or (self.dead_in_a_row >= REFUSALS_MAX and not self.accepts_dead):
+        if self.are_about_us or (self.dead_in_a_row >= REFUSALS_MAX and not self.accepts_dead):
             self.problem = ProviderRejection(outcome.reply)
         return is_held
 
@@ -183,7 +183,7 @@ class Refusals:
         held, self.held = self.held, []
         return held
 
-    def end(self) -> list[tuple[int, SendOutcome]]:
+    def reset_and_release(self) -> list[tuple[int, SendOutcome]]:
         """Reset after an accepted message; return what was held back."""
         self.in_a_row = self.dead_in_a_row = 0
         return self.release() if self.held else []

@@ -102,11 +102,11 @@ class SmtpConnection:
         self.unanswered: list[bytes] = []  # commands without a reply yet
         self.unsent: bytes | memoryview = b""  # not taken by the kernel yet
         self.pipelined: Envelope | None = None  # the pipelined next message
-        self.is_clean = True  # no transaction is left open on the server
-        self.taken = self.answered = 0  # messages
+        self.has_no_open_transaction = True  # on the server
+        self.taken = self.answered_count = 0  # messages
         self.deadline = float("inf")
         self.events = 0  # registered with the selector
-        self.begun_at = self.lasted_seconds = 0.0
+        self.message_begun_at = self.lasted_seconds = 0.0
 
     def take(self, envelope: Envelope) -> None:
         """Start a message on an idle connection. Raises ProviderRejection if it is too large."""
@@ -115,8 +115,8 @@ class SmtpConnection:
             raise ProviderRejection(f"the server takes at most {self.size_max} bytes a message; this one has {size}")
         self._begin(envelope)
         self._enter(SmtpStage.COMMANDS, COMMAND_SECONDS)
-        self.begun_at = time.monotonic()
-        if not self.is_clean:
+        self.message_begun_at = time.monotonic()
+        if not self.has_no_open_transaction:
             self.commands.insert(0, b"RSET\r\n")
         self._write(self._next_commands())
 
@@ -193,7 +193,7 @@ class SmtpConnection:
 
     def _accept_combined(self, reply_bytes: bytes) -> None:
         """Fast path for the usual match reply."""
-        self.received, self.is_clean = b"", True
+        self.received, self.has_no_open_transaction = b"", True
         self._report(SendOutcome(SendStatus.SENT, reply_line(reply_bytes)))
         self.unanswered = []
         self._write_message()
@@ -201,14 +201,14 @@ class SmtpConnection:
     def _report(self, outcome: SendOutcome) -> None:
         """Report the outcome of the message in flight, and continue with the next one."""
         seq = self.envelope.seq
-        self.answered += 1
+        self.answered_count += 1
         self._continue()
         self.callbacks.on_outcome(self, seq, outcome)
 
     def _continue(self) -> None:
         """Continue with the pipelined message, or become idle."""
         now = time.monotonic()
-        self.lasted_seconds, self.begun_at = now - self.begun_at, now
+        self.lasted_seconds, self.message_begun_at = now - self.message_begun_at, now
         if self.pipelined:
             self.envelope, self.pipelined = self.pipelined, None
             self.stage, self.deadline = SmtpStage.COMMANDS, now + COMMAND_SECONDS
@@ -235,7 +235,7 @@ class SmtpConnection:
         if self.stage is SmtpStage.WRITING:  # the server refuses the message; no command may follow before a dot
             raise ConnectionLost(reply_line(reply_bytes))
         if self.stage is SmtpStage.WAITING:
-            self.is_clean = True
+            self.has_no_open_transaction = True
             return smtp_outcome(code, reply_bytes)
         if self.stage is SmtpStage.ABORTING:
             return self._refused()
@@ -263,7 +263,7 @@ class SmtpConnection:
     def _refused(self) -> SendOutcome:
         assert self.refusal is not None  # noqa: S101 - its callers saw one
         command, code, reply_bytes = self.refusal
-        self.is_clean = False
+        self.has_no_open_transaction = False
         if not is_about_sender(command, code):
             return smtp_outcome(code, reply_bytes)
         if code >= 500:
@@ -271,11 +271,11 @@ class SmtpConnection:
         raise self._closed_by_server(reply_bytes)
 
     def _closed_by_server(self, reply_bytes: bytes) -> ConnectionLost:
-        if not (self.answered and CONNECTION_LIMIT.search(reply_bytes)):
+        if not (self.answered_count and CONNECTION_LIMIT.search(reply_bytes)):
             self.callbacks.on_throttling(reply_line(reply_bytes))
         return ConnectionLost(reply_line(reply_bytes))
 
-    def end_within(self, seconds: float) -> bool:
+    def limit_final_wait(self, seconds: float) -> bool:
         """Send nothing more, and limit the wait for the final reply; return False if none is awaited."""
         self.pipelined, self.deadline = None, min(self.deadline, time.monotonic() + seconds)
         return self.stage is SmtpStage.WAITING

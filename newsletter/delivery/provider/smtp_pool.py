@@ -23,7 +23,7 @@ from newsletter.delivery.provider.outcomes import (
     reply_line,
 )
 from newsletter.delivery.provider.smtp_connection import ConnectionLost, Envelope, SmtpConnection, SmtpStage
-from newsletter.delivery.provider.stoppable_wait import POLL_SECONDS, STOP_GRACE_SECONDS, StopDeadline, run_in_thread
+from newsletter.delivery.provider.stoppable_wait import POLL_SECONDS, STOP_GRACE_SECONDS, StopControl, run_in_thread
 from newsletter.delivery.rate import GREYLISTED, is_throttling
 
 OPENING_MAX = 16  # connections opened concurrently
@@ -91,7 +91,7 @@ class ConnectionPool:
             connection.events = events
             self.selector.modify(connection.sock, events, connection)
 
-    def first(self, goes_on: Callable[[], bool], every: float) -> SmtpConnection | None:
+    def wait_for_idle(self, goes_on: Callable[[], bool], every: float) -> SmtpConnection | None:
         """An idle connection. Without any connection, wait for one as long as `goes_on` returns True."""
         if not self.connections and self.problem is None:
             self._start_opening(1 - len(self.opening))
@@ -109,7 +109,7 @@ class ConnectionPool:
             self._start_opening(min(missing, waiting - len(self.opening)))
 
     def _wanted(self) -> int:
-        """Connections to use: as many as a rate needs, times SPARE; without a rate as many as the scaler wants."""
+        """Connections to use: as many as a rate needs, times SPARE_FACTOR; without a rate, what the scaler wants."""
         if self.limits.rate is None:
             return self.scaler.wanted
         return max(1, min(self.scaler.wanted, math.ceil(self.limits.rate * self.seconds * SPARE_FACTOR)))
@@ -117,7 +117,7 @@ class ConnectionPool:
     def _start_opening(self, count: int) -> None:
         for _ in range(min(count, OPENING_MAX - len(self.opening))):
             backend = self.open_backend()
-            self.opening.append(run_in_thread(partial(self._open, backend), partial(close_quietly, backend)))
+            self.opening += [run_in_thread(partial(self._open, backend), on_cancelled=partial(close_quietly, backend))]
 
     def _open(self, backend: EmailBackend) -> SmtpConnection:
         try:
@@ -180,7 +180,7 @@ def close_quietly(backend: EmailBackend) -> None:
             connection.close()
 
 
-TRIES = 3  # connections that may break in a row until the provider counts as unavailable
+TRIES = 3  # broken connections: in a row per wanted one, until the provider counts as away; per message, until deferred
 READ_WRITE = selectors.EVENT_READ | selectors.EVENT_WRITE
 AHEAD_MAX, AHEAD_SECONDS = 32, 0.003  # messages rendered ahead at most, and for how long
 LOCAL_ERRORS = ("451", "452")  # local errors of the server: RFC 5321 section 4.2.3
@@ -191,9 +191,9 @@ class SmtpSender:
 
     open_backend: returns a new Django SMTP backend for each connection.
     on_dot: called with the seq before a final dot is sent; returns False if nothing may be sent any more.
-    on_reply: called with each outcome before its connection continues; `deliver` yields it soon after.
+    on_reply: called with each reply's outcome; for a refusal that is held back, with DEFERRED, and only after the dot.
     on_throttling: called with a reply that closes one connection to slow us down.
-    stop_deadline: after a stop no new message is sent.
+    stop_control: after a stop no new message is sent.
     """
 
     def __init__(
@@ -205,12 +205,12 @@ class SmtpSender:
         on_dot: Callable[[int], bool] = lambda _seq: True,
         on_reply: Callable[[int, SendOutcome], None] = lambda _seq, _outcome: None,
         on_throttling: Callable[[str], None] = lambda _words: None,
-        stop_deadline: StopDeadline | None = None,
+        stop_control: StopControl | None = None,
     ) -> None:
         self.limits = limits
         self.pool = ConnectionPool(open_backend, lambda backend: SmtpConnection(backend, sender, self), limits)
         self.on_dot, self.on_reply, self.report_throttling = on_dot, on_reply, on_throttling
-        self.stop_deadline = stop_deadline or StopDeadline()
+        self.stop_control = stop_control or StopControl()
         self.to_resend: deque[Envelope] = deque()  # not sent, because their connection broke
         self.rendered: deque[Envelope] = deque()  # rendered, not sent yet
         self.outcomes: list[tuple[int, SendOutcome]] = []  # not yielded yet
@@ -230,22 +230,22 @@ class SmtpSender:
         self.pool.scaler.begin_measuring()
         self.has_answered = False
         while True:
-            goes_on = self._drain() if self.stop_deadline.is_stopping() else self._fill_connections(envelopes)
+            goes_on = self._drain() if self.stop_control.is_stopping() else self._fill_connections(envelopes)
             if self.pool.is_idle():
                 break
             for connection in self._ready_connections(0 if goes_on else POLL_SECONDS):
                 self._serve(connection)
             outcomes, self.outcomes = self.outcomes, []
             yield from outcomes
-        if not self.refusals.are_ours:
+        if not self.refusals.are_about_us:
             yield from self.refusals.release()
         if self.problem:
             raise self.problem
 
     def _drain(self) -> bool:
-        """After a stop: close connections without a message in flight, and limit the wait for the others."""
+        """After a stop: close all connections but those that wait for the reply to a final dot, and limit that wait."""
         for connection in list(self.pool.connections):
-            if not connection.end_within(STOP_GRACE_SECONDS):
+            if not connection.limit_final_wait(STOP_GRACE_SECONDS):
                 self._forget(connection)
         return False
 
@@ -310,14 +310,14 @@ class SmtpSender:
         return None
 
     def _idle_connection(self) -> SmtpConnection | None:
-        """An idle connection; waits for the first connection of all, unless the worker is stopped."""
-        connection = self.pool.first(self._goes_on, POLL_SECONDS)
+        """An idle connection. If none is open yet, wait until the first one is, unless the worker is stopped."""
+        connection = self.pool.wait_for_idle(self._goes_on, POLL_SECONDS)
         self.problem = self.problem or self.pool.problem
         return connection
 
     def _goes_on(self) -> bool:
-        self.stop_deadline.on_wait()
-        return not self.stop_deadline.is_stopping()
+        self.stop_control.call_while_waiting()
+        return not self.stop_control.is_stopping()
 
     def _ready_connections(self, seconds: float) -> list[SmtpConnection]:
         """Connections that can read or write within `seconds`, and from time to time those past their deadline."""
@@ -325,7 +325,7 @@ class SmtpSender:
         self.problem = self.problem or self.pool.problem
         now = time.monotonic()
         if not ready:
-            self.stop_deadline.on_wait()
+            self.stop_control.call_while_waiting()
         if ready and now < self.check_at:
             return ready
         self.check_at = now + POLL_SECONDS
@@ -337,7 +337,7 @@ class SmtpSender:
                 connection.on_writable()
             connection.on_readable()
             if connection.deadline <= time.monotonic():
-                why = "the worker was stopped" if self.stop_deadline.is_stopping() else "no answer in time"
+                why = "the worker was stopped" if self.stop_control.is_stopping() else "no answer in time"
                 raise ConnectionLost(why)  # noqa: TRY301 - one handler for lost connections
         except ConnectionLost as lost:
             self._drop(connection, lost)
@@ -355,17 +355,17 @@ class SmtpSender:
         self.has_answered = True
         self._learn(connection, outcome)
         if outcome.status is SendStatus.SENT:
-            self.outcomes += self.refusals.end()
+            self.outcomes += self.refusals.reset_and_release()
         if not self.refusals.hold_back(seq, outcome):
             self.on_reply(seq, outcome)
             self.outcomes.append((seq, outcome))
-        elif connection.is_clean:  # after the dot: if this worker dies, the message is tried again
-            self.on_reply(seq, outcome._replace(status=SendStatus.DEFERRED))
+        elif connection.has_no_open_transaction:  # refused after the dot: recorded as deferred for now,
+            self.on_reply(seq, outcome._replace(status=SendStatus.DEFERRED))  # to be tried again if this worker dies
         self.problem = self.problem or self.refusals.problem
 
     def _learn(self, connection: SmtpConnection, outcome: SendOutcome) -> None:
         """Measure seconds per message, and scale the connections."""
-        pool, now = self.pool, connection.begun_at  # the time of the reply
+        pool, now = self.pool, connection.message_begun_at  # the reply has just set it: the next message begins now
         pool.seconds += (connection.lasted_seconds - pool.seconds) * (0.2 if pool.seconds else 1)
         pool.scaler.on_reply(now, len(pool.connections))
         if outcome.status is SendStatus.DEFERRED and is_overloaded(outcome.reply):
@@ -386,12 +386,12 @@ class SmtpSender:
         envelope = connection.envelope
         if connection.pipelined:
             self.to_resend.append(connection.pipelined)
-        if stage is SmtpStage.COMMANDS and connection.answered:  # closed while idle, or at its limit: no failure
+        if stage is SmtpStage.COMMANDS and connection.answered_count:  # closed as idle, or at its limit: no failure
             self.to_resend.appendleft(envelope)
             return
         self.broken[envelope.seq] += 1
         self.tries[envelope.seq] += 1
-        if self._is_server_away() and not self.stop_deadline.is_stopping():
+        if self._is_server_away() and not self.stop_control.is_stopping():
             self.problem = ProviderUnavailable(str(lost))
         if stage is SmtpStage.WAITING:
             reply = f"no answer after the message: {lost}"
@@ -413,10 +413,10 @@ class SmtpSender:
         return self.broken.total() >= TRIES * most
 
     def _forget(self, connection: SmtpConnection) -> None:
-        self.pool.close_one(connection, says_goodbye=not self.stop_deadline.is_stopping())
+        self.pool.close_one(connection, says_goodbye=not self.stop_control.is_stopping())
 
     def close(self) -> None:
-        self.pool.close(says_goodbye=not self.stop_deadline.is_stopping())
+        self.pool.close(says_goodbye=not self.stop_control.is_stopping())
 
 
 def is_overloaded(reply: str) -> bool:

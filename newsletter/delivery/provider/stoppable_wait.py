@@ -7,18 +7,18 @@ from threading import Thread
 
 from newsletter.delivery.provider.outcomes import SendOutcome, SendStatus
 
-POLL_SECONDS = 0.25  # between calls of `on_wait`
+POLL_SECONDS = 0.25  # between calls of `call_while_waiting`
 # After a stop, how long to wait for replies to messages already sent. Including the database writes that follow, a lane
 # ends within five seconds; RFC 5321 would allow ten minutes.
 STOP_GRACE_SECONDS = 2.2
 STOPPED_REPLY = "the worker was stopped before an answer came"
 
 
-class StopDeadline:
+class StopControl:
     """Limits the wait for replies after a stop to STOP_GRACE_SECONDS in total. Before a stop there is no limit."""
 
     def __init__(self) -> None:
-        self.on_wait: Callable[[], None] = lambda: None  # called regularly while waiting
+        self.call_while_waiting: Callable[[], None] = lambda: None  # called regularly while waiting
         self.is_stopping: Callable[[], bool] = lambda: False
         self.deadline = float("inf")
 
@@ -44,20 +44,20 @@ class StopDeadline:
         return done
 
     def _keep_waiting(self) -> bool:
-        self.on_wait()
+        self.call_while_waiting()
         if self.is_stopping():
             self.deadline = min(self.deadline, time.monotonic() + STOP_GRACE_SECONDS)
         return time.monotonic() < self.deadline
 
 
-def run_in_thread[T](step: Callable[[], T], clean_up: Callable[[], None] = lambda: None) -> Future[T]:
-    """Run `step` in a new thread; return its future. If the future is cancelled, `clean_up` runs after the step."""
+def run_in_thread[T](step: Callable[[], T], *, on_cancelled: Callable[[], None] = lambda: None) -> Future[T]:
+    """Run `step` in a new thread; return its future. `on_cancelled` runs after the step if the future was cancelled."""
     future: Future[T] = Future()
-    Thread(target=_run, args=[step, future, clean_up], daemon=True).start()
+    Thread(target=_run, args=[step, future, on_cancelled], daemon=True).start()
     return future
 
 
-def _run[T](step: Callable[[], T], future: Future[T], clean_up: Callable[[], None]) -> None:
+def _run[T](step: Callable[[], T], future: Future[T], on_cancelled: Callable[[], None]) -> None:
     try:
         try:
             result = step()
@@ -66,4 +66,4 @@ def _run[T](step: Callable[[], T], future: Future[T], clean_up: Callable[[], Non
         else:
             future.set_result(result)
     except InvalidStateError:  # cancelled
-        clean_up()
+        on_cancelled()

@@ -23,7 +23,7 @@ from newsletter.delivery.provider.outcomes import (
 )
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.delivery.provider.smtp_pool import ConnectionLimits, SmtpSender
-from newsletter.delivery.provider.stoppable_wait import StopDeadline
+from newsletter.delivery.provider.stoppable_wait import StopControl
 from newsletter.mail.mailers import TIMEOUT_SECONDS, mailer_errors
 from newsletter.mail.message import Mail
 
@@ -55,8 +55,8 @@ class SmtpTransport:
     """One message after the other over one persistent connection."""
 
     def __init__(self, new_backend: Callable[[], Any]) -> None:
-        self.new_backend, self.stop_deadline = new_backend, StopDeadline()
-        self.stop_deadline.is_stopping = lambda: time.monotonic() > self.until
+        self.new_backend, self.stop_control = new_backend, StopControl()
+        self.stop_control.is_stopping = lambda: time.monotonic() > self.until
         self.until = math.inf  # deadline for the hand-over
         self.smtp = self._new_sender()
 
@@ -66,7 +66,7 @@ class SmtpTransport:
             sender="",
             limits=ConnectionLimits(connections=1),
             on_dot=self._hand_over,
-            stop_deadline=self.stop_deadline,
+            stop_control=self.stop_control,
         )
 
     def send(self, message: Mail) -> SendOutcome:

@@ -87,15 +87,15 @@ def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "
             return too_many_requests(request, seconds=DAY)
         return voting_page(request, issue, f"reader {reader.pk} {reader.token_salt}", answer.removeprefix(VOTE_PREFIX))
     answer = asked.get("answer", answer)
-    is_given, is_said = request.method == "POST" and answer in Feedback.Rating.values, False
+    is_given, has_sentence = request.method == "POST" and answer in Feedback.Rating.values, False
     if is_given:
         if count_and_check_limit("sentence", who, limit=ANSWERS_PER_DAY, seconds=DAY):
             return too_many_requests(request, seconds=DAY)
         issue.feedback.give(reader, issue, answer, timezone.now())
         text = request.POST.get("sentence", "")
-        is_said = Sentence.objects.store(reader, Sentence.Kind.FEEDBACK, text, timezone.now(), issue=issue.number)
+        has_sentence = Sentence.objects.store(reader, Sentence.Kind.FEEDBACK, text, timezone.now(), issue=issue.number)
     context = {"issue": issue, "answers": Feedback.Rating.choices, "chosen": answer, "is_given": is_given}
-    context |= {"is_said": is_said, "sentence_max": SENTENCE_MAX}
+    context |= {"has_sentence": has_sentence, "sentence_max": SENTENCE_MAX}
     return render(request, "delivery/feedback.html", context)
 
 

@@ -31,8 +31,8 @@ GIVE_UP_AFTER = timedelta(days=3)  # from the confirmation
 class WelcomeMailQueue(SingleMailQueue[Subscriber]):
     """The welcome mail after confirmation, sent at most once.
 
-    The claim marks the reader as welcomed. A temporary refusal resets the mark, within GIVE_UP_AFTER, and so does an
-    unavailable server; a crash, or a missing final reply, does not.
+    The claim marks the reader as welcomed. A temporary refusal resets the mark until GIVE_UP_AFTER; an unavailable
+    server always resets it. A crash, or a missing final reply, does not.
     """
 
     model, due_column, tries_column, guard_column = Subscriber, "welcome_due_at", "", "welcomed_at"
@@ -54,9 +54,9 @@ class WelcomeMailQueue(SingleMailQueue[Subscriber]):
 
     def retry(self, row: Subscriber, failure: SendFailure, now: datetime) -> Retry:
         if failure is SendFailure.SERVER_UNAVAILABLE:
-            return Retry(now, 0)
+            return Retry(due_at=now, tries=0)
         is_new = row.confirmed_at is not None and row.confirmed_at > now - GIVE_UP_AFTER
-        return Retry(now + RETRY_AFTER if failure is SendFailure.TEMPORARY and is_new else None, 0)
+        return Retry(due_at=now + RETRY_AFTER if failure is SendFailure.TEMPORARY and is_new else None, tries=0)
 
 
 def build_welcome(subscriber: Subscriber, now: datetime) -> Mail:
@@ -83,7 +83,7 @@ def welcome_losses(subscriber: Subscriber, now: datetime) -> list[Loss]:
 
 
 def _author_context(publication: Publication, now: datetime) -> dict[str, object]:
-    """The context by the author and the date of the next issue, in the active language."""
+    """Template context: what the author wrote, and the date of the next issue, in the active language."""
     points = StartingPoint.objects.public(now)[:STARTING_POINTS_SHOWN]
     slot = timezone.localtime(schedule.next_slot(publication, now), publication.zone)
     return {

@@ -34,7 +34,7 @@ from newsletter.delivery.provider.outcomes import (
     reply_line,
     status_outcome,
 )
-from newsletter.delivery.provider.stoppable_wait import STOPPED_REPLY, StopDeadline, run_in_thread
+from newsletter.delivery.provider.stoppable_wait import STOPPED_REPLY, StopControl, run_in_thread
 from newsletter.delivery.provider.transports import DjangoTransport, backend_factory
 from newsletter.delivery.rate import is_throttling
 from newsletter.mail import headers, salutations, tokens
@@ -298,7 +298,7 @@ class ApiCourier:
         self.window = self.copies.size()
         self.single = DjangoTransport(self.new_backend())
         self.scaler = scaler or ConnectionScaler(FIRST_CALLS, MOST_CALLS)
-        self.retry_seconds, self.stop_deadline = retry_seconds if self.provider.key else (), StopDeadline()
+        self.retry_seconds, self.stop_control = retry_seconds if self.provider.key else (), StopControl()
         self.waiting: deque[CallPart] = deque()
         self.running: dict[Future[CallReply], tuple[CallPart, Any]] = {}  # with their backends
         self.outcomes: list[tuple[int, SendOutcome]] = []  # not yielded yet
@@ -332,7 +332,7 @@ class ApiCourier:
 
     def _begin(self, calls: Iterator[list[DeliveryRow]], on_hand_over: Callable[[int], bool]) -> None:
         while not self._is_over() and len(self.running) < self.scaler.wanted:
-            part = None if self.stop_deadline.is_stopping() else self._next(calls)
+            part = None if self.stop_control.is_stopping() else self._next(calls)
             if part is None:
                 return
             backend = None if part.is_single else self.backends.pop() if self.backends else self.new_backend()
@@ -380,8 +380,8 @@ class ApiCourier:
         if not isinstance(reply, SendOutcome) or reply.status is not SendStatus.UNCERTAIN:
             return reply
         for seconds in self.retry_seconds:
-            self.stop_deadline.sleep(seconds)  # give the provider time
-            if self.stop_deadline.is_stopping():
+            self.stop_control.sleep(seconds)  # give the provider time
+            if self.stop_control.is_stopping():
                 return reply
             try:
                 again = self._post(message, backend)
@@ -408,7 +408,7 @@ class ApiCourier:
 
     def _collect(self) -> None:
         """Wait for replies; calls without one at the stop deadline are uncertain."""
-        ended = self.stop_deadline.wait_first(self.running)
+        ended = self.stop_control.wait_first(self.running)
         for one in ended or self.running.copy():
             part, backend = self.running.pop(one)
             if ended:

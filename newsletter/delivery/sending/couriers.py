@@ -28,7 +28,7 @@ from newsletter.delivery.provider.outcomes import (
 )
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.delivery.provider.smtp_pool import ConnectionLimits, SmtpSender
-from newsletter.delivery.provider.stoppable_wait import StopDeadline
+from newsletter.delivery.provider.stoppable_wait import StopControl
 from newsletter.delivery.provider.transports import DjangoTransport, backend_factory
 from newsletter.delivery.sending.api_courier import FIRST_CALLS, MOST_CALLS, ApiCourier, why_not_batched
 from newsletter.mail import headers
@@ -60,7 +60,7 @@ class CourierCallbacks(NamedTuple):
 
 
 class Courier(Protocol):
-    stop_deadline: StopDeadline  # limits the wait for replies after a stop
+    stop_control: StopControl  # limits the wait for replies after a stop
     callbacks: CourierCallbacks  # set by the lane; not used by couriers with one message in flight
 
     @property
@@ -123,7 +123,7 @@ class DjangoCourier:
     window = 1
 
     def __init__(self, alias: str, mailing: Mailing) -> None:
-        self.transport, self.stop_deadline = DjangoTransport(mailers[alias]), StopDeadline()
+        self.transport, self.stop_control = DjangoTransport(mailers[alias]), StopControl()
         self.callbacks = CourierCallbacks()
         self.mailing, self.refusals = mailing, Refusals(accepts_dead=mailing.believes_refusals)
         takes_metadata = getattr(mailers[alias], "esp_name", "") in METADATA_PROVIDERS
@@ -142,9 +142,9 @@ class DjangoCourier:
                 message.metadata = {"delivery": self.token(row.seq)}
             if not on_hand_over(row.seq):
                 raise HandOverForbidden
-            outcome = self.stop_deadline.run(partial(self.transport.send, message))
+            outcome = self.stop_control.run(partial(self.transport.send, message))
             if outcome.status is SendStatus.SENT:
-                yield from self.refusals.end()
+                yield from self.refusals.reset_and_release()
             if not self.refusals.hold_back(row.seq, outcome):  # it may not be about the reader
                 yield row.seq, outcome
             if self.refusals.problem:
@@ -169,7 +169,7 @@ class SmtpCourier:
         self.scaler = scaler or limits.scaler()
         self.compiled = CompiledMailing(mailing)
         self.smtp: SmtpSender | None = None
-        self.stop_deadline, self.callbacks = StopDeadline(), CourierCallbacks()
+        self.stop_control, self.callbacks = StopControl(), CourierCallbacks()
 
     def deliver(
         self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
@@ -207,7 +207,7 @@ class SmtpCourier:
                 self.new_backend,
                 sender=headers.ascii_address(self.mailing.sender_email),
                 limits=self.limits,
-                stop_deadline=self.stop_deadline,
+                stop_control=self.stop_control,
             )
             self.smtp.pool.scaler = self.scaler
             self.smtp.refusals.accepts_dead = self.mailing.believes_refusals

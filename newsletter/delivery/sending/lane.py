@@ -218,7 +218,7 @@ class Lane:
         self.mailing, self.courier, self.recorder, self.writer = mailing, courier, recorder, writer
         self.worker, self.is_stopping = worker, is_stopping
         courier.callbacks = CourierCallbacks(on_reply=self._mark, on_throttling=self._slow_down)
-        courier.stop_deadline.is_stopping = self._is_ending
+        courier.stop_control.is_stopping = self._is_ending
         self.missing_reply, self.is_revoked = "", False
         self.has_stopped, self.check_at = False, time.monotonic() + STATE_SECONDS
 
@@ -263,7 +263,7 @@ class Lane:
         """
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         holding = HeldBatch(batch, self.courier.window, self.writer, self.rate_limiter)
-        self.courier.stop_deadline.on_wait = holding.keep
+        self.courier.stop_control.call_while_waiting = holding.keep
         count, end = 0, None
         try:
             rows = holding.rows(partial(self._is_over, until))

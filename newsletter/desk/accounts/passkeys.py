@@ -17,7 +17,7 @@ webauthn: Any = auth  # allauth has no types
 
 
 class PasskeyRejected(Exception):
-    """The response is of an unknown passkey, or for another challenge."""
+    """The response is malformed, of an unknown passkey, for another challenge, or without user verification."""
 
 
 def are_supported(request: HttpRequest) -> bool:

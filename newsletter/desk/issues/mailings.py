@@ -24,7 +24,7 @@ from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.links.counting import link_counts as followed_links
 from newsletter.delivery.models import Breakdown, Mailing, MailingCounts
 from newsletter.delivery.models.mailing import MailingStep
-from newsletter.delivery.planning.approving import can_be_corrected, deleted_copies_obstacles, mailing_obstacles
+from newsletter.delivery.planning.approving import can_be_corrected, deleted_deliveries_obstacles, mailing_obstacles
 from newsletter.delivery.readers import changes
 from newsletter.desk.issues import copies, history, results
 from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, SEND_AT_ONCE, mailer_label, reader_count
@@ -292,4 +292,4 @@ def _actions(found: Mailing) -> list[dict[str, Any]]:
 
 def _can_send_the_rest(found: Mailing) -> bool:
     is_cancelled = found.state == Mailing.State.CANCELLED and not found.issue.mailings.open().exists()
-    return is_cancelled and not deleted_copies_obstacles(found.issue)
+    return is_cancelled and not deleted_deliveries_obstacles(found.issue)

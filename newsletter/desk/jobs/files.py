@@ -30,7 +30,7 @@ def path_of(job: Job, name: str) -> Path:
     return _root(type(job)) / job.folder / name
 
 
-def keep(job: Job, name: str, pieces: Iterable[bytes]) -> int:
+def write_upload(job: Job, name: str, pieces: Iterable[bytes]) -> int:
     """Write an uploaded file; return its size in bytes."""
     with _opened(path_of(job, name), os.O_TRUNC) as file:
         for piece in pieces:

@@ -46,7 +46,7 @@ def store_upload(name: str, pieces: Iterable[bytes], *, user: Any, now: datetime
     folder, by = files.make_folder(PostImport), changes.current_actor().by
     found = PostImport(name=name[:200], folder=folder, file=f"export{suffix}", user=user, by=by, created_at=now)
     try:
-        files.keep(found, found.file, pieces)
+        files.write_upload(found, found.file, pieces)
         found.save()
     except BaseException:
         files.remove(found)

@@ -102,7 +102,7 @@ def _count(errand: Errand, results: ResultCounts) -> None:
 
 def _steps_of_file(errand: Errand) -> Generator[Step]:
     path, reason = files.path_of(errand, files.UPLOADED_FILE), errand.options.get("reason", "")
-    with csv_file.open_table(path, errand.chosen, reason=reason, is_checked=errand.cursor > 0) as table:
+    with csv_file.open_table(path, errand.chosen, reason=reason, skip_check=errand.cursor > 0) as table:
         write: WriteRows = partial(suppressions.suppress, dry_run=errand.is_only_tried())
         if errand.kind == Kind.IMPORT:
             write = partial(merging.merge, consent=errand.options["consent"], dry_run=errand.is_only_tried())

@@ -28,7 +28,7 @@ from subscribers.importers.csv_file import Table, TableError
 from subscribers.importers.packed import csv_pieces
 from subscribers.models import Suppression
 
-CONSENT_LENGTH = 150  # characters; the line of the record begins with the day
+CONSENT_LENGTH = 150  # characters; `Consent.source` (200) begins with "import on <date>: "
 SAMPLE_ROWS = 3
 UNDECIDED = "?"
 FIELD_LABELS: Final[dict[str, Promise]] = {
@@ -138,7 +138,7 @@ def upload_suppressions(request: HttpRequest) -> HttpResponse:
 
 
 def store_upload(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
-    """Store the file of a form, and return its import; None if the form has errors then."""
+    """Store the file of a valid form and return its errand; None if it is unbound or has errors, also of reading."""
     if form.is_bound and form.is_valid():
         options = {name: value for name, value in form.cleaned_data.items() if name != "file"}
         try:
@@ -152,9 +152,9 @@ def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: s
     """Store an uploaded file. Raises TableError if it is no table; nothing is stored then."""
     errand = prepare_import(one_line(file.name or ""), options, user=user, now=timezone.now(), kind=kind)
     try:
-        errand.total = files.keep(errand, files.UPLOADED_FILE, csv_pieces(file))
+        errand.total = files.write_upload(errand, files.UPLOADED_FILE, csv_pieces(file))  # bytes
         path, reason = files.path_of(errand, files.UPLOADED_FILE), options.get("reason", "")
-        with csv_file.open_table(path, reason=reason, is_checked=True) as table:
+        with csv_file.open_table(path, reason=reason, skip_check=True) as table:
             table.samples(SAMPLE_ROWS)
             if reason:
                 table.check_columns()
@@ -167,7 +167,7 @@ def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: s
 
 
 def is_reader_list(file: "UploadedFile[Any]") -> bool:
-    """A table of readers. One of mails has a subject in its heading; a .txt needs an address."""
+    """Whether it is a table of readers. One of mails has a "subject" column; a .txt file must contain an address."""
     name, head = (file.name or "").lower(), file.read(HEAD_BYTES)
     file.seek(0)
     is_table = name.endswith(TABLE_SUFFIXES) or (name.endswith(".txt") and b"@" in head)
@@ -199,7 +199,7 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
     if not errand.options["consent"]:
         return redirect("admin:reader_import_consent", pk)
     try:
-        with csv_file.open_table(files.path_of(errand, files.UPLOADED_FILE), is_checked=True) as table:
+        with csv_file.open_table(files.path_of(errand, files.UPLOADED_FILE), skip_check=True) as table:
             samples = table.samples(SAMPLE_ROWS)
     except OSError:
         return _page(request, "import_gone", {}, status=404)

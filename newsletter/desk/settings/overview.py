@@ -47,8 +47,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     often, rare = ([{"page": page, "about": about[page.name]} for page in half] for half in halves)
     context = {"title": navigation.SECTION_LABELS[navigation.SETTINGS], "often": often, "rare": rare}
     if roles.is_owner(request.user):
-        backup = backup_findings.last_backup(timezone.now())
-        context |= {"is_owner": True, "is_backed_up": bool(settings.BACKUP_URL), "backup": backup}
+        last_backup = backup_findings.last_backup(timezone.now())
+        context |= {"is_owner": True, "has_backup_url": bool(settings.BACKUP_URL), "last_backup": last_backup}
     return render(request, "desk/settings/overview.html", admin.site.each_context(request) | context)
 
 
@@ -57,7 +57,7 @@ def _current_values(request: HttpRequest, publication: Publication) -> dict[str,
         "admin:settings_letter": publication.name,
         "admin:settings_look": publication.get_theme_display(),
         "admin:settings_sender": publication.sender_email,
-        "admin:settings_rhythm": f"{publication.rhythm} {publication.cadence_at:%H:%M}",
+        "admin:settings_rhythm": f"{publication.rhythm_text} {publication.cadence_at:%H:%M}",
         "admin:account": gettext_lazy("second factor")
         if second_factors.has_second_factor(cast("User", request.user))
         else gettext_lazy("password alone"),

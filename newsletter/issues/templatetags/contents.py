@@ -17,7 +17,7 @@ from newsletter.issues.models import Correction, Issue, StartingPoint
 from newsletter.mail.html import demote_headings
 from newsletter.publication.linked_data import Article
 from newsletter.publication.models import Publication
-from newsletter.publication.templatetags.structured_data import day, script, site
+from newsletter.publication.templatetags.structured_data import day_element, schema_site, script
 
 register = template.Library()
 
@@ -51,7 +51,7 @@ def as_minutes(minutes: int) -> str:
 def issue_byline(issue: Issue, *, shows_number: bool = False) -> SafeString:
     """Date, number of posts and reading time. issue: from `attach_contents`."""
     number = _spans([as_issue(issue.number)] if shows_number else [])
-    sent = format_html("{}\n", day(timezone.localtime(issue.sent_at))) if issue.sent_at else ""
+    sent = format_html("{}\n", day_element(timezone.localtime(issue.sent_at))) if issue.sent_at else ""
     counts = [as_posts(issue.post_count), as_minutes(issue.reading_minutes)] if issue.post_count else [as_posts(0)]
     return format_html('<p class="byline">\n{}{}{}</p>', number, sent, _spans(counts))
 
@@ -81,7 +81,7 @@ def issue_data(issue: Issue, corrections: Iterable[Correction]) -> SafeString:
         issues=[(issue.number, sent_at)],
         keywords=[],
     )
-    return script(site().article(article))
+    return script(schema_site().article(article))
 
 
 @register.simple_tag

@@ -147,7 +147,7 @@ def to_xhtml(
 
     link: maps a URL to a target for the book; None removes the link.
     picture: maps a URL to the book's picture; None leaves a link instead.
-    absent, film: link texts for a picture without alt, and for a player.
+    absent: link text for a picture that the book lacks and that has no alt. film: for a player without a title.
     """
     converter = _XhtmlConverter(link, picture, absent, film)
     converter.feed(html)
@@ -201,8 +201,8 @@ class _XhtmlConverter(HTMLParser):
         if tag == "table":
             self._has_head.append(False)
         if tag == "thead":
-            has_one, self._has_head[-1:] = self._has_head[-1:], [True]
-            return "tbody" if any(has_one) else "thead"
+            had_head, self._has_head[-1:] = any(self._has_head[-1:]), [True]
+            return "tbody" if had_head else "thead"
         return RENAMED_TAGS.get(tag, tag)
 
     def _show(self, values: dict[str, str]) -> None:

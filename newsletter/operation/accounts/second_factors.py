@@ -71,18 +71,18 @@ def check_code(user: User, code: str, now: datetime, *, is_known_browser: bool) 
     is_known_browser: failures count separately, so that a stranger with the password cannot lock the user out.
     Raises TooManyFailures; ValidationError if the secret was encrypted under another SECRET_KEY.
     """
-    rows = Authenticator.objects.select_for_update().filter(
-        user=user, type__in=[FactorType.TOTP, FactorType.RECOVERY_CODES]
-    )
+    types = FactorType.TOTP, FactorType.RECOVERY_CODES
+    rows = Authenticator.objects.select_for_update().filter(user=user, type__in=types)
     found = {row.type: row for row in rows}
-    tally = found.get(FactorType.RECOVERY_CODES) or RecoveryCodes.activate(user).instance
+    # The row of the recovery codes also keeps the failure times.
+    codes_row = found.get(FactorType.RECOVERY_CODES) or RecoveryCodes.activate(user).instance
     counted = "known" if is_known_browser else "new"
-    _refuse_guessing(_failure_times(tally, counted, now), now)
-    accepted = _use_code(found | {tally.type: tally}, code, now) if len(code) <= CODE_LENGTH_MAX else ""
-    tally.refresh_from_db()  # a recovery code was marked as used
-    failures = [] if accepted else [*_failure_times(tally, counted, now), now.timestamp()]
-    tally.data["failures"] = tally.data.get("failures", {}) | {counted: failures}
-    tally.save(update_fields=["data"])
+    _refuse_guessing(_failure_times(codes_row, counted, now), now)
+    accepted = _use_code(found | {codes_row.type: codes_row}, code, now) if len(code) <= CODE_LENGTH_MAX else ""
+    codes_row.refresh_from_db()  # a recovery code was marked as used
+    failures = [] if accepted else [*_failure_times(codes_row, counted, now), now.timestamp()]
+    codes_row.data["failures"] = codes_row.data.get("failures", {}) | {counted: failures}
+    codes_row.save(update_fields=["data"])
     return accepted
 
 
@@ -117,8 +117,8 @@ def time_step_of(secret: str, code: str, now: datetime) -> int | None:
     return None
 
 
-def _failure_times(tally: Authenticator, counted: str, now: datetime) -> list[float]:
-    kept: list[float] = tally.data.get("failures", {}).get(counted, [])
+def _failure_times(codes_row: Authenticator, counted: str, now: datetime) -> list[float]:
+    kept: list[float] = codes_row.data.get("failures", {}).get(counted, [])
     return [at for at in kept if at > (now - timedelta(days=1)).timestamp()]
 
 

@@ -1,8 +1,7 @@
 """Splits Markdown into blocks: CommonMark's, with tolerance for everyday Chinese writing.
 
 Python-Markdown loses a list without a blank line before it, and flattens one that is nested by two or three spaces. So
-the lines are split into segments first; all but lists, quotes, fences, headings, tables and raw HTML goes on to its own
-block processors.
+the lines are split into segments first; only "text" and "table" segments go on to its own block processors.
 """
 
 import re
@@ -31,7 +30,7 @@ from newsletter.posts.markdown.lines import (
 
 TABLE_RULE = re.compile(r"^ {0,3}\|?(?: *+:?-++:? *+\|)* *+:?-++:? *+\|? *+$")
 UNDERLINE = re.compile(r"^ {0,3}([-=])\1* *$")
-# Above `---`: a paragraph and a rule, unlike in CommonMark.
+# A line that ends a sentence, above `---`, is a paragraph and a rule; in CommonMark it would be a heading.
 ENDS_SENTENCE = re.compile(r"[。！？…!?][」』）)”’\"]*$")
 TERMS_MAX = 3  # lines of an underlined heading, or terms that share a definition
 INCLUDES_PARAGRAPH = {"title", "definitions"}
@@ -131,18 +130,18 @@ def _end_of_definitions(lines: list[str], index: int) -> int:
     return end
 
 
-def _block_at(lines: SourceLines, index: int, paragraph: str) -> Segment | None:
+def _block_at(lines: SourceLines, index: int, first_line: str) -> Segment | None:
     """The block that starts at `index`; None for text and indented code."""
     line = lines[index]
-    if not BLOCK_SIGN.match(line) or (indent_of(line) >= 4 and not _is_list_in_paragraph(line, paragraph)):
+    if not BLOCK_SIGN.match(line) or (indent_of(line) >= 4 and not _is_list_in_paragraph(line, first_line)):
         return None
-    before = lines[index - 1] if paragraph else ""
+    before = lines[index - 1] if first_line else ""
     return next((found for read in READERS if (found := read(lines, index, before))), None)
 
 
-def _is_list_in_paragraph(line: str, paragraph: str) -> bool:
+def _is_list_in_paragraph(line: str, first_line: str) -> bool:
     """Is a deeply indented line a list below a paragraph, not code or part of a footnote?"""
-    return bool(paragraph) and not FOOTNOTE.match(paragraph) and ListMarker.parse(line) is not None
+    return bool(first_line) and not FOOTNOTE.match(first_line) and ListMarker.parse(line) is not None
 
 
 def _read_fence(lines: SourceLines, index: int, before: str) -> Segment | None:
@@ -162,9 +161,9 @@ def _read_rule(lines: SourceLines, index: int, before: str) -> Segment | None:
 
 
 def _read_html(lines: SourceLines, index: int, before: str) -> Segment | None:
-    long = RAW_HTML_BLOCK.match(lines[index])
-    if long:
-        end = "-->" if long["comment"] else f"</{long['tag'].lower()}>"
+    raw = RAW_HTML_BLOCK.match(lines[index])
+    if raw:
+        end = "-->" if raw["comment"] else f"</{raw['tag'].lower()}>"
         if not lines.has_after(index, end):
             return None  # never closed: text, not a tag
         return Segment("html", _until(lines, index, lambda line: end in line.lower(), inclusive=True))

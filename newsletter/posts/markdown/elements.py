@@ -27,7 +27,7 @@ from newsletter.posts.markdown.typed_tags import IFRAME, escape_unclosed
 NESTING_MAX = 16  # nested containers; deeper Markdown stays as typed
 HIGHLIGHTED_MAX = 60_000  # characters of highlighted code in a post, to stay within a second
 CALLOUT = re.compile(r"^\[!(?P<kind>\w+)\][+-]? *(?P<title>.*)$")
-CALLOUT_TITLES = {
+TITLE_BY_CALLOUT = {
     "note": _("Note"),
     "tip": _("Tip"),
     "important": _("Important"),
@@ -163,11 +163,11 @@ def _quote(parser: StructureParser, parent: Element, segment: Segment) -> None:
     lines = [QUOTE.sub("", line, count=1) for line in segment.lines]
     callout = CALLOUT.match(lines[0])
     kind = callout["kind"].lower() if callout else ""
-    if not callout or kind not in CALLOUT_TITLES:
+    if not callout or kind not in TITLE_BY_CALLOUT:
         parser.parseChunk(SubElement(parent, "blockquote"), "\n".join(lines))
         return
     box = SubElement(parent, "div", {"class": f"callout {kind}"})
-    SubElement(box, "p", {"class": "callout-title"}).text = callout["title"].strip() or str(CALLOUT_TITLES[kind])
+    SubElement(box, "p", {"class": "callout-title"}).text = callout["title"].strip() or str(TITLE_BY_CALLOUT[kind])
     parser.parseChunk(box, "\n".join(lines[1:]))
 
 

@@ -27,7 +27,7 @@ from markdown.treeprocessors import Treeprocessor
 from markdown.util import ETX, HTML_PLACEHOLDER, INLINE_PLACEHOLDER_RE, STX, AtomicString
 
 from newsletter.posts.markdown.typed_tags import is_inline
-from newsletter.posts.text.prose import HAN, SHARED, WIDE
+from newsletter.posts.text.prose import HAN, SHARED_PUNCTUATION, WIDE
 
 URL = (
     r"(?<![A-Za-z0-9_/@])(https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"
@@ -53,7 +53,8 @@ TEXT_SEPARATOR = "\x00"  # between texts that an inline tag separates
 RAW_PLACEHOLDER = re.compile(HTML_PLACEHOLDER % r"(\d+)")
 RAW_LINK = re.compile(r"</?a[\s>]", re.IGNORECASE)
 UNSEEN = rf"(?:{TEXT_SEPARATOR}|{HTML_PLACEHOLDER % r'\d+'})*"  # with raw inline tags, which are stashed until the end
-SOFT_BREAK = re.compile(rf"(?P<before>[{WIDE}{SHARED}]{UNSEEN}) *\n *(?=(?P<after>{UNSEEN}[{WIDE}{SHARED}]))")
+BREAK_SIDE = f"[{WIDE}{SHARED_PUNCTUATION}]"
+SOFT_BREAK = re.compile(rf"(?P<before>{BREAK_SIDE}{UNSEEN}) *\n *(?=(?P<after>{UNSEEN}{BREAK_SIDE}))")
 
 
 class BareUrl(InlineProcessor):
@@ -174,7 +175,7 @@ def _join(block: Element) -> None:
 
 def _without_break(match: re.Match[str]) -> str:
     sides = match["before"][0] + match["after"][-1]
-    is_wide = any(not re.match(f"[{SHARED}]", side) for side in sides)
+    is_wide = any(not re.match(f"[{SHARED_PUNCTUATION}]", side) for side in sides)
     return match["before"] if is_wide else match[0]
 
 

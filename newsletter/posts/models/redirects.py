@@ -15,7 +15,7 @@ PARTS_MAX = 12  # path segments that are matched
 
 
 def normalise_path(address: str) -> str:
-    """Decoded path without trailing slash, plus the query; "" if too long. A final star matches any rest."""
+    """Decoded path without trailing slash, plus the query; "" if too long. A final star is kept, for `lookup_paths`."""
     parts = urlsplit(address.strip())
     path = "/" + unquote(parts.path).strip("/")
     path = f"{path}?{parts.query}" if parts.query else path

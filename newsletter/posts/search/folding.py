@@ -22,18 +22,18 @@ TOKEN_RUN: Final = re.compile(
 WORD_PART: Final = re.compile(rf"{LATIN}+")
 JOINED_PART: Final = re.compile(rf"[{JOINING_SIGNS}]?{LATIN}+(?:(?:\+\+|[+#])\Z)?")  # a part with the joint before it
 IS_CJK: Final = re.compile(f"[{CJK}]")
-# Spaces between Han and Latin are optional, and double ones count as one. Starts with the space for speed.
+# Spaces between Han and Latin are optional, double ones count as one. The pattern begins with the space, for speed.
 NEEDLESS_SPACES: Final = re.compile(rf" (?:(?<=[{CJK}] ) *(?={LATIN})|(?<={LATIN} ) *(?=[{CJK}])|(?<=  ) *)")
 PHRASE: Final = re.compile(r"[\"“”「『](?P<phrase>[^\"“”」』]+)[\"“”」』]|(?P<word>[^\s\"“”「」『』]+)")
-NGRAM_SIZES: Final = (1, 2, 3)  # Han characters; nearly every word is no longer
+NGRAM_SIZES: Final = (1, 2, 3)  # Han characters; nearly all words have at most three
 PARTS_MAX: Final = 3  # adjacent parts of a joined word that are indexed together: A/B of A/B/C, C++ of C/C++
 TOKEN_MAX: Final = 64  # characters; PostgreSQL takes no lexeme longer than 2 KB
 PREFIX_MIN: Final = 4  # letters from which a Latin word matches as a prefix: `deep` finds DeepSeek, `ai` not aim
 TERMS_MAX: Final = 10
 QUERY_MAX: Final = 200  # characters; PHRASE backtracks over open quotes
 
-# Variants of a character that Taiwanese readers treat as the same, or type with another input method, and simplified
-# characters, each with the one that stands for it.
+# Maps each variant (that Taiwanese readers treat as the same, or type with another input method) and each simplified
+# character to the one it is folded to.
 VARIANTS: Final = {one[0]: one[1] for one in (Path(__file__).parent / "variants.txt").read_text("utf-8").split()}
 
 
@@ -155,18 +155,18 @@ class FoldedText:
 
     def __init__(self, original: str) -> None:
         self.original = nfc(original)
-        wide = self.original.translate(FOLDING)
+        spaced = self.original.translate(FOLDING)
         self.origins = None if FOLDING.uneven.isdisjoint(self.original) else _origins(self.original)
-        self.cuts: list[int] = []  # folded positions where needless spaces were removed; `shifts` counts them
-        self.shifts = [0]
-        for match in NEEDLESS_SPACES.finditer(wide):
+        self.cuts: list[int] = []  # folded positions where spaces were removed
+        self.shifts = [0]  # shifts[i]: number of spaces removed at the first i cuts
+        for match in NEEDLESS_SPACES.finditer(spaced):
             self.cuts.append(match.start() - self.shifts[-1])
             self.shifts.append(self.shifts[-1] + len(match[0]))
-        self.text = NEEDLESS_SPACES.sub("", wide) if self.cuts else wide
+        self.text = NEEDLESS_SPACES.sub("", spaced) if self.cuts else spaced
 
     def origin(self, position: int) -> int:
-        wide = position + self.shifts[bisect_right(self.cuts, position)]
-        return self.origins[wide] if self.origins else wide
+        spaced_position = position + self.shifts[bisect_right(self.cuts, position)]
+        return self.origins[spaced_position] if self.origins else spaced_position
 
     def spans(self, wanted: list[QueryTerm]) -> list[tuple[int, int, int]]:
         """(start, end, group of `hit_pattern`) of each hit in the original, in order, not overlapping."""

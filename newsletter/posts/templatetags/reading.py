@@ -22,14 +22,14 @@ from newsletter.posts.models.renderings import render_cached
 from newsletter.posts.search.index import SearchResult
 from newsletter.posts.search.snippets import SnippetPart
 from newsletter.posts.text import prose
-from newsletter.posts.text.prose import PUNCTUATION, SHARED, WIDE
+from newsletter.posts.text.prose import PUNCTUATION, SHARED_PUNCTUATION, WIDE
 from newsletter.publication.linked_data import Article
 from newsletter.publication.models import Publication
-from newsletter.publication.templatetags.structured_data import day, script, site
+from newsletter.publication.templatetags.structured_data import day_element, schema_site, script
 
 register = template.Library()
 LINE_LENGTH, PHONE_LINE_LENGTH = 12, 9  # Han characters in a line of the largest title, with punctuation
-_BREAKS = re.compile(rf"[\s{PUNCTUATION}{SHARED}]+")
+_BREAKS = re.compile(rf"[\s{PUNCTUATION}{SHARED_PUNCTUATION}]+")
 _WIDE = re.compile(f"[{WIDE}]")
 
 
@@ -70,7 +70,7 @@ def reading_minutes(context: Context, post: Post) -> str:
 @register.simple_tag(takes_context=True)
 def post_byline(context: Context, post: Post) -> SafeString:
     """Date and reading time of a post. Python, because lists would include a template per post."""
-    published = day(timezone.localtime(post.published_at))
+    published = day_element(timezone.localtime(post.published_at))
     return format_html("{}\n<span>{}</span>\n", published, reading_minutes(context, post))
 
 
@@ -163,4 +163,4 @@ def post_data(post: Post) -> SafeString:
         keywords=[tag.name for tag in post.tags.all()],
         length=post.rendering.han_count + post.rendering.word_count,
     )
-    return script(site().article(article))
+    return script(schema_site().article(article))

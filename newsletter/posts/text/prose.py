@@ -25,13 +25,13 @@ FULL_WIDTH: Final = "\u3000-\u303f\ufe30-\ufe4f\uff01-\uff65\uffe0-\uffe6"
 WIDE: Final = HAN + KANA + BOPOMOFO + FULL_WIDTH
 """Full-width scripts, which are set without spaces."""
 
-SHARED: Final = "\u00b7\u2014\u2018\u2019\u201c\u201d\u2026\u2027"
+SHARED_PUNCTUATION: Final = "\u00b7\u2014\u2018\u2019\u201c\u201d\u2026\u2027"
 """Punctuation of both Chinese and Latin (— … “ ”): wide only next to a wide character."""
 
 HAN_CHARACTER: Final = re.compile(f"[{HAN}]")
 LATIN_WORD: Final = re.compile(r"[A-Za-z0-9\u00c0-\u024f]+(?:['’.\-+#/&][A-Za-z0-9\u00c0-\u024f]+)*[+#]*")
 
-SLUG_MAX: Final = 60  # characters, as in Post.words
+SLUG_MAX: Final = 60  # characters; the slug is Post.words
 BLOCK: Final = re.compile(
     "address|article|aside|blockquote|body|br|caption|center|d[dlt]|details|div|figcaption|figure|footer|h[1-6r]|header|li|"
     "main|nav|ol|p|pre|section|summary|table|tbody|t[dhr]|tfoot|thead|ul"
@@ -77,7 +77,7 @@ def minutes_to_read(han: int, words: int, speeds: ReadingSpeeds) -> int:
 
 
 def length_text(han: int, words: int) -> str:
-    """ "1,234 characters" or "310 words", whichever script prevails: the one way in which a length is counted."""
+    """ "1,234 characters" or "310 words", by the script that has more. All pages state lengths through this."""
     count = max(han, words)
     phrase = ngettext("%(count)s character", "%(count)s characters", count)
     if words > han:
@@ -143,7 +143,7 @@ def _counted_texts(html: str) -> Iterator[str]:
 
 
 def _sentences(html: str) -> Iterator[str]:
-    """Yield sentences of the prose, without those that end in a colon; the first of all ends in an ellipsis instead."""
+    """Skip sentences that end in a colon. If the first one does, yield it with an ellipsis instead of the colon."""
     is_first = True
     for paragraph in _prose(html):
         for match in SENTENCE.finditer(paragraph):
@@ -207,23 +207,22 @@ class _BlockWalker(HTMLParser):
             self.found.append(("", (*self.path, "hr")))
         if tag not in VOID_TAGS:
             name = dict(attrs).get("class") or ""
-            is_note = name.startswith("footnote")
+            note_mark = "footnote" if tag == "div" else "footnote-mark"
             is_box = tag == "div" and name.startswith("callout")
-            self.path.append(
-                "callout" if is_box else "footnote" if is_note and tag == "div" else "backref" if is_note else tag
-            )
+            self.path.append("callout" if is_box else note_mark if name.startswith("footnote") else tag)
 
     def handle_endtag(self, tag: str) -> None:
         if BLOCK.fullmatch(tag):
             self.flush_text()
-        names = {tag, "footnote", "callout"} if tag == "div" else {tag, "backref"} if tag in {"a", "span"} else {tag}
+        names = {tag, "footnote", "callout"} if tag == "div" else {tag}
+        names |= {"footnote-mark"} if tag in {"a", "span"} else set()
         for index in range(len(self.path) - 1, -1, -1):
             if self.path[index] in names:
                 del self.path[index:]
                 break
 
     def handle_data(self, data: str) -> None:
-        if not self.without.intersection(self.path) and "backref" not in self.path:
+        if not self.without.intersection(self.path) and "footnote-mark" not in self.path:
             self.buffer.append(data)
 
     def flush_text(self) -> None:

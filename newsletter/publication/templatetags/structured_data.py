@@ -19,7 +19,7 @@ register = template.Library()
 _ESCAPES = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
 
 
-def site() -> SchemaSite:
+def schema_site() -> SchemaSite:
     publication = Publication.objects.current()
     return SchemaSite(
         url=settings.SITE_URL,
@@ -40,14 +40,14 @@ def script(thing: Thing) -> SafeString:
 
 @register.simple_tag
 def website_data() -> SafeString:
-    return script(site().website())
+    return script(schema_site().website())
 
 
 @register.simple_tag(takes_context=True)
 def page_data(context: Context, title: str, kind: str = "WebPage", *above: str) -> SafeString:
     """Describe a page that is no article. above: path and name of its parent, unless the home page."""
     trail = [(above[0], str(above[1]))] if above else []
-    return script(site().page(kind, path=context["request"].path, title=str(title), trail=trail))
+    return script(schema_site().page(kind, path=context["request"].path, title=str(title), trail=trail))
 
 
 @register.filter(expects_localtime=True)
@@ -57,6 +57,6 @@ def moment(at: datetime) -> str:
 
 
 @register.filter(expects_localtime=True)
-def day(at: datetime) -> SafeString:
+def day_element(at: datetime) -> SafeString:
     """A <time> element that shows the day."""
     return format_html('<time datetime="{}">{}</time>', moment(at), date_format(at))

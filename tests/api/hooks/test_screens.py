@@ -125,7 +125,7 @@ def test_a_new_secret_is_shown_once_and_the_former_one_signs_for_a_day(desk):
     assert changed.secret in shown
     assert hook.secret not in shown
     assert "For 24 hours" in shown
-    assert changed.keys(timezone.now()) == [changed.secret, hook.secret]
+    assert changed.valid_secrets(timezone.now()) == [changed.secret, hook.secret]
 
 
 def test_one_that_is_off_is_switched_on_and_says_what_that_means(desk):

@@ -21,7 +21,7 @@ from newsletter.delivery.provider.outcomes import (
 )
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.delivery.provider.smtp_pool import SPARE_FACTOR, ConnectionLimits, SmtpSender
-from newsletter.delivery.provider.stoppable_wait import StopDeadline
+from newsletter.delivery.provider.stoppable_wait import StopControl
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.mail.message import MailContent, build_mail
 
@@ -54,11 +54,11 @@ def make_board():
                 patch.setattr("django.conf.settings.MAILERS", config)
                 return mailers["bulk"]
 
-        load, stop_deadline = ConnectionLimits(lines, per_connection, rate, first), StopDeadline()
-        stop_deadline.on_wait = on_wait or stop_deadline.on_wait
-        stop_deadline.is_stopping = is_stopping or stop_deadline.is_stopping
+        load, stop_control = ConnectionLimits(lines, per_connection, rate, first), StopControl()
+        stop_control.call_while_waiting = on_wait or stop_control.call_while_waiting
+        stop_control.is_stopping = is_stopping or stop_control.is_stopping
         sender = "news@news.example.org"
-        boards.append(SmtpSender(backend, sender=sender, limits=load, stop_deadline=stop_deadline, **told))
+        boards.append(SmtpSender(backend, sender=sender, limits=load, stop_control=stop_control, **told))
         return boards[-1]
 
     yield make

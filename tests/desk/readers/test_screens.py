@@ -65,7 +65,7 @@ def screens(desk, settings, tmp_path) -> list[str]:
         Errand.objects.create(**facts, state=state, options={"consent": "舊名單"}, folder=files.make_folder(Errand))
         for state in ("draft", "tried")
     )
-    files.keep(draft, files.UPLOADED_FILE, ["信箱,姓名,備註,訂閱嗎\na@example.org,小明,朋友,是\n".encode()])
+    files.write_upload(draft, files.UPLOADED_FILE, ["信箱,姓名,備註,訂閱嗎\na@example.org,小明,朋友,是\n".encode()])
     Errand.objects.filter(pk=tried.pk).update(
         size=9, counts={"rows": 9, "created": 7, "rejected": 2}, problems=[[3, "an address has one @"], [5, LONG]]
     )

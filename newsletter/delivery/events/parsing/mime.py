@@ -69,12 +69,12 @@ class _LimitedFactory:
         return self.last
 
 
-def parse_message(body: bytes, at_most: int | None = READ_MAX) -> Message:
+def parse_message(raw_mail: bytes, bytes_max: int | None = READ_MAX) -> Message:
     """Parse a mail. Never raises: bytes that are no mail give a message without header fields.
 
-    With too many or too deeply nested parts the body is one text. at_most: bytes parsed.
+    With too many or too deeply nested parts the body is one text. bytes_max: how many are parsed.
     """
-    octets = body[:at_most].lstrip(b"\r\n")
+    octets = raw_mail[:bytes_max].lstrip(b"\r\n")
     if octets.startswith(b"From "):  # the separator of an mbox
         octets = octets.partition(b"\n")[2]
     if octets.count(b"\n") + octets.count(b"\r") > LINES_MAX + len(octets) // MEAN_LINE_BYTES_MIN:

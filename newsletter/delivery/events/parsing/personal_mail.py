@@ -110,15 +110,15 @@ HREF = re.compile(r"""\bhref\s*=\s*["']?((?:https?://|mailto:)[^"'\s>]{1,500})""
 PARAGRAPH_TAGS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "ul", "ol", "table"})
 BREAKING_TAGS = PARAGRAPH_TAGS | {"br", "div", "li", "tr"}
 DEPTH_MAX = 5  # nesting of quotes
-LINK_MAX = 600  # characters before the end of a link that may show its URL
+LINK_MAX = 600  # characters before `</a>` that are searched for the link's URL
 
 
 def html_to_quoted_text(markup: str) -> str:
     """Convert untrusted HTML to text, with ">" before quoted lines."""
     pieces = [*TAG.split(INVISIBLE_ELEMENT.sub(" ", markup)), "/", "div", ""]
     lines, run, quotes, link = list[str](), "", 0, ""
-    for text, closing, written, rest in zip(pieces[0::4], pieces[1::4], pieces[2::4], pieces[3::4], strict=True):
-        run, name = run + text, written.lower()
+    for text, closing, tag_name, rest in zip(pieces[0::4], pieces[1::4], pieces[2::4], pieces[3::4], strict=True):
+        run, name = run + text, tag_name.lower()
         if name == "a":
             is_shown = link.removeprefix("mailto:").rstrip("/") in run[-LINK_MAX:]
             run += f" <{link}>" if closing and link and not is_shown else ""
@@ -135,7 +135,7 @@ def html_to_quoted_text(markup: str) -> str:
 
 PARTS_MAX = 300  # parts read per mail
 FILES_MAX = 40  # files listed
-FILE_NAME_MAX, SUBJECT_MAX, ADDRESS_MAX = 120, 200, 254
+NAME_MAX, SUBJECT_MAX, ADDRESS_MAX = 120, 200, 254
 REFERENCES_MAX = 20
 # Bidirectional and invisible characters; U+200D, which joins emoji, is kept.
 DELETED_CHARACTERS = dict.fromkeys(
@@ -143,9 +143,9 @@ DELETED_CHARACTERS = dict.fromkeys(
 )
 
 
-def parse_personal_mail(body: bytes, dedup_key: str) -> PersonalMail:
-    """body: of the whole mail, untrusted."""
-    mail = mime.parse_message(body, at_most=None)
+def parse_personal_mail(raw_mail: bytes, dedup_key: str) -> PersonalMail:
+    """raw_mail: the whole mail with its header fields, untrusted."""
+    mail = mime.parse_message(raw_mail, bytes_max=None)
     leaves = list(islice(mime.leaf_parts(mail), PARTS_MAX))
     written, quoted = split_quote(_body_text(leaves))
     name, address = parseaddr(mime.header(mail, "From"))
@@ -153,7 +153,7 @@ def parse_personal_mail(body: bytes, dedup_key: str) -> PersonalMail:
     references = [*mime.header(mail, "References").split(), *mime.header(mail, "In-Reply-To").split()]
     return PersonalMail(
         dedup_key=dedup_key,
-        sender_name=_single_line(name, FILE_NAME_MAX),
+        sender_name=_single_line(name, NAME_MAX),
         sender=_single_line(address, ADDRESS_MAX),
         subject=_single_line(mime.header(mail, "Subject"), SUBJECT_MAX),
         text=written[: mime.TEXT_MAX],
@@ -165,8 +165,8 @@ def parse_personal_mail(body: bytes, dedup_key: str) -> PersonalMail:
     )
 
 
-def attachment_bytes(body: bytes, number: int) -> bytes | None:
-    leaves = list(islice(mime.leaf_parts(mime.parse_message(body, at_most=None)), PARTS_MAX))
+def attachment_bytes(raw_mail: bytes, number: int) -> bytes | None:
+    leaves = list(islice(mime.leaf_parts(mime.parse_message(raw_mail, bytes_max=None)), PARTS_MAX))
     return _part_bytes(leaves[number]) if number < len(leaves) and _is_attachment(leaves[number]) else None
 
 
@@ -198,7 +198,7 @@ def _decoded_name(part: Message) -> str:
 def safe_name(name: str) -> str:
     last = PurePosixPath(_single_line(name.replace("\\", "/"), 1000)).name
     clean = "".join(char for char in last if char.isprintable() and char not in '<>:"|?*').strip(" .")
-    return clean if len(clean) <= FILE_NAME_MAX else clean[: FILE_NAME_MAX // 2] + "…" + clean[-FILE_NAME_MAX // 2 :]
+    return clean if len(clean) <= NAME_MAX else clean[: NAME_MAX // 2] + "…" + clean[-NAME_MAX // 2 :]
 
 
 def _part_bytes(part: Message) -> bytes:
@@ -227,7 +227,7 @@ def _body_text(leaves: list[Message]) -> str:
 
 
 def without_control_characters(text: str) -> str:
-    """Remove control, bidirectional and invisible characters; lines and spaces stay."""
+    """Replace control characters by a space; drop bidi and invisible ones, trailing spaces and outer blank lines."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").translate(DELETED_CHARACTERS).split("\n")
     return "\n".join(mime.CONTROL_CHARACTERS.sub(" ", line).rstrip() for line in lines).strip("\n")
 

@@ -5,12 +5,12 @@ import shlex
 from collections.abc import Callable
 from functools import partial
 
-from newsletter.posts.markdown.elements import CALLOUT_TITLES
+from newsletter.posts.markdown.elements import TITLE_BY_CALLOUT
 
 PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg|bmp)$", re.IGNORECASE)
-# Kinds of boxes elsewhere, and the one of ours that says nearly the same; any other is a note.
+# Other programs' kinds of boxes → our nearest callout; an unknown kind becomes a NOTE.
 KINDS = {
-    **{name: name.upper() for name in CALLOUT_TITLES},
+    **{name: name.upper() for name in TITLE_BY_CALLOUT},
     **dict.fromkeys(("success", "hint", "check", "done"), "TIP"),
     **dict.fromkeys(("danger", "error", "failure", "bug", "critical", "fail"), "CAUTION"),
     **dict.fromkeys(("attention", "warn"), "WARNING"),
@@ -55,7 +55,7 @@ def _figure(words: Words, named: Named) -> str:
     by, link = named.get("attr", ""), named.get("attrlink", "")
     credit = f"[{by or link}]({link})" if link else by
     caption = " ".join(" ".join(filter(None, (named.get("title"), named.get("caption"), credit))).split())
-    has_marks = bool(re.search(r"\]\(|[*`]|<\w", caption))  # a title of a picture has none: they stand below it
+    has_marks = bool(re.search(r"\]\(|[*`]|<\w", caption))  # a picture's title holds no Markdown: it goes below
     title = f' "{caption.replace('"', "&quot;")}"' if caption and not has_marks else ""
     alt = re.sub(r"([\[\]])", r"\\\1", " ".join(alt.split()))
     picture = f"![{alt}]({f'<{source}>' if ' ' in source else source}{title})" if source else ""
@@ -76,7 +76,7 @@ _FILMS: dict[str, WriteSingle] = {
 
 
 def _include(words: Words, named: Named) -> str:
-    """A file of Jekyll's theme: what shows a film or a picture says so by its name."""
+    """Jekyll's include of a theme file: the file's name tells whether it shows a film or a picture."""
     about = f"{next(iter(words), '')} {named.get('provider', '')}".lower()
     if film := next((write for site, write in _FILMS.items() if site in about), None):
         return film([], named)
@@ -143,7 +143,7 @@ def unwrapped(_words: Words, _named: Named, inner: str) -> str:
     return inner
 
 
-_BOXES = ("notice", "admonition", "alert", "callout", "danger", "info", *CALLOUT_TITLES)
+_BOXES = ("notice", "admonition", "alert", "callout", "danger", "info", *TITLE_BY_CALLOUT)
 PAIRS: dict[str, WritePair] = {
     **{name: partial(_box, name=name) for name in _BOXES},
     **dict.fromkeys(("quote", "blockquote", "pullquote"), _quote),

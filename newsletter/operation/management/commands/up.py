@@ -17,7 +17,7 @@ from django.db import OperationalError, connections
 from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
 from newsletter.operation.backup import restoring
-from newsletter.operation.programs import LockInfo, Program, address
+from newsletter.operation.programs import LockInfo, Program, local_url
 from newsletter.operation.supervisor import AlreadyInUse, Child, Supervisor, free_port
 from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError(f"--only: {error}.") from None
         has_web = Program.WEB in chosen
         port = _free_port(host, port) if has_web and port == 0 else port
-        with _own_folders(chosen, LockInfo.for_this_process(address(host, port) if has_web else "")):
+        with _own_folders(chosen, LockInfo.for_this_process(local_url(host, port) if has_web else "")):
             restoring.remove_leftovers()
             if reason := restoring.unfinished_restore():
                 raise CommandError(reason)
@@ -51,7 +51,7 @@ class Command(BaseCommand):
     def _run(self, chosen: Sequence[Program], host: str, port: int, *, demo: bool) -> None:
         has_web = Program.WEB in chosen
         if has_web and not settings.SITE_URL_IS_GIVEN:
-            preparing.set_site_url(address(host, port))
+            preparing.set_site_url(local_url(host, port))
         _in_fork(partial(self._prepare, has_web=has_web, demo=demo))
         names = f"{' and '.join(chosen).capitalize()}: running. Ctrl-C stops it."
         greeting = Child("greeting", partial(_with_command_errors, lambda: self._say(_banner() if has_web else names)))
@@ -86,7 +86,7 @@ class Command(BaseCommand):
 
 
 class Alarm:
-    """Mails the author once about each lasting silence, in a subprocess: `up` waits for no mail server."""
+    """Mails the author once each time worker or clock is silent; in a subprocess, so `up` waits for no mail server."""
 
     def __init__(self) -> None:
         self.is_on = False
