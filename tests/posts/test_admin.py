@@ -16,7 +16,7 @@ from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.index import index_post, search
 from tests.factories import make_issue, make_post
 from tests.publication.pictures.test_uploads import picture
-from tests.support.page_checks import assert_valid, told
+from tests.support.page_checks import assert_valid, flash_messages
 
 ADD, LIST = "/admin/posts/post/add/", "/admin/posts/post/"
 PREVIEW, UPLOAD, ADD_PICTURE = "/admin/posts/post/preview/", "/admin/posts/image/upload/", "/admin/posts/image/add/"
@@ -55,7 +55,7 @@ def test_a_new_post_is_a_draft_with_words_from_its_title(author):
     post = Post.objects.get()
     assert (post.published_at, post.words) == (None, "gpt-4")
     assert response.url == change(post)
-    assert told(response)[1] == "“管理槓桿與 GPT-4” is a draft: only you see it."
+    assert flash_messages(response)[1] == "“管理槓桿與 GPT-4” is a draft: only you see it."
 
 
 def test_publish_now_publishes_now_and_shows_where(author):
@@ -65,7 +65,7 @@ def test_publish_now_publishes_now_and_shows_where(author):
     assert timedelta(0) <= timezone.now() - post.published_at < timedelta(minutes=1)
     address = post.get_absolute_url()
     link = f'<a href="{address}">{address}</a>'
-    assert told(response) == [f"Published: “{post.title}”. Readers see it at {link}."]
+    assert flash_messages(response) == [f"Published: “{post.title}”. Readers see it at {link}."]
 
 
 def test_tags_are_typed_and_made_when_new(author):
@@ -173,7 +173,7 @@ def test_publishing_many_says_how_many(author):
     chosen = {"action": "publish_now", "_selected_action": [post.pk for post in posts]}
     response = author.post(LIST, chosen)
 
-    assert told(response) == ["2 posts are published.", "1 was so already."]
+    assert flash_messages(response) == ["2 posts are published.", "1 was so already."]
     assert Post.objects.published(timezone.now()).count() == 3
     assert Post.objects.get(pk=posts[2].pk).published_at == old
 
@@ -186,7 +186,7 @@ def test_a_post_without_title_or_text_is_published_by_no_list(author, lacking):
     response = author.post(LIST, chosen)
 
     assert not Post.objects.published(timezone.now()).exists()
-    assert told(response) == [f"“{post}” has no title or no text, and stays a draft."]
+    assert flash_messages(response) == [f"“{post}” has no title or no text, and stays a draft."]
 
 
 def test_a_save_by_itself_that_publishes_still_asks_for_title_and_text(author):
@@ -203,7 +203,7 @@ def test_back_to_draft_hides_them_again(author):
     chosen = {"action": "back_to_draft", "_selected_action": [post.pk for post in posts]}
     response = author.post(LIST, chosen)
 
-    assert told(response) == ["1 post is a draft again.", "1 was so already."]
+    assert flash_messages(response) == ["1 post is a draft again.", "1 was so already."]
     assert Post.objects.drafts().count() == 2
 
 

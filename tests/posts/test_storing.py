@@ -9,7 +9,7 @@ from newsletter.posts.models import Post, Revision, WorkingCopy
 from newsletter.posts.search.index import search
 from newsletter.publication.changes import Change
 from tests.factories import make_findable_post, make_helper, make_issue, make_post
-from tests.support.page_checks import told
+from tests.support.page_checks import flash_messages
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 IN_PLACE = {"accept": "application/json"}
@@ -53,7 +53,7 @@ def test_readers_see_the_former_text_until_the_post_is_updated(author, post):
     assert author.get(post.get_absolute_url()).text == before
     assert (found("支點"), found("槓桿")) == ([], [post.pk])
     assert [tag.name for tag in post.tags.all()] == ["ai"]
-    assert told(response)[1] == "Readers see the former text until you update the post."
+    assert flash_messages(response)[1] == "Readers see the former text until you update the post."
     assert response.url == change(post)
 
 

@@ -27,7 +27,7 @@ COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}  
 FINISH_TRANSITIONS = "document.getAnimations().filter(one => one instanceof CSSTransition).forEach(one => one.finish())"
 
 
-def told(response: Any) -> list[str]:
+def flash_messages(response: Any) -> list[str]:
     """The messages that a request leaves for the next page."""
     return [str(message) for message in get_messages(response.wsgi_request)]
 

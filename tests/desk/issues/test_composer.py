@@ -21,7 +21,7 @@ from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
-from tests.support.page_checks import markup, told
+from tests.support.page_checks import flash_messages, markup
 
 pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
@@ -180,7 +180,7 @@ def test_a_test_copy_goes_to_the_author_and_its_answer_is_told(desk, issue, box)
     [name] = outbox.mail_names(box)
     entry = outbox.read_summary(box, name)
     assert (entry.to, entry.subject) == ("gipi@example.org", "[Test] 第七期")
-    [text] = told(response)
+    [text] = flash_messages(response)
     assert "the mail to gipi@example.org lies in the outbox here." in text
     assert '<a href="/outbox/">Open the outbox</a>' in text
     assert not Mailing.objects.exists()
@@ -215,7 +215,7 @@ def test_a_test_copy_to_nowhere_is_refused(desk, issue, box, typed, error):
 def test_a_mail_server_that_is_away_is_told_and_is_no_error(desk, issue, settings, tmp_path):
     settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url("smtp://127.0.0.1:1", outbox=tmp_path)}
 
-    [text] = told(desk.post(screen("test", issue), {"addresses": "gipi@example.org"}))
+    [text] = flash_messages(desk.post(screen("test", issue), {"addresses": "gipi@example.org"}))
 
     assert "does not take it, nothing was sent: " in text
 
@@ -280,7 +280,7 @@ def test_one_post_approves_the_next_slot(desk, issue):
     assert (mailing.state, mailing.send_at) == ("scheduled", SLOT)
     assert response.url == reverse("admin:mailing", args=[mailing.pk])
     words = "The first mail leaves on Dec. 1, 2026, 08:00; cancel before then and nobody gets it."
-    assert told(response) == [f"#7 第七期 is approved. {words}"]
+    assert flash_messages(response) == [f"#7 第七期 is approved. {words}"]
 
 
 def test_another_time_is_the_publications_local_time(desk, issue):
@@ -303,7 +303,10 @@ def test_a_double_click_approves_once_and_says_so(desk, issue, clock):
     response = desk.post(screen("send", issue), typed)
 
     assert Mailing.objects.count() == 1
-    assert told(response)[-1] == "#7 第七期 was approved before, for Dec. 1, 2026, 08:00. Nothing was changed now."
+    assert (
+        flash_messages(response)[-1]
+        == "#7 第七期 was approved before, for Dec. 1, 2026, 08:00. Nothing was changed now."
+    )
 
 
 @pytest.mark.parametrize(

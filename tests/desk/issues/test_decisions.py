@@ -14,7 +14,7 @@ from newsletter.desk.issues.actions import message_id_of
 from subscribers.models import Subscriber, Suppression
 from tests.desk.issues.test_mailings import NOW, desk, screen, sending  # noqa: F401 - fixtures
 from tests.factories import make_subscriber
-from tests.support.page_checks import markup, told
+from tests.support.page_checks import flash_messages, markup
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -62,7 +62,7 @@ def test_one_is_counted_as_sent(desk, closed):  # noqa: F811
     response = desk.post(question(closed, "sent"), {"row": ["1:1"]})
 
     assert states(closed) == [State.SENT, State.SENT, State.UNCERTAIN]
-    assert told(response) == ["1 copy is counted as sent."]
+    assert flash_messages(response) == ["1 copy is counted as sent."]
     assert response.url == screen(closed)
 
 
@@ -72,7 +72,7 @@ def test_one_is_sent_again_and_the_mailing_goes_on(desk, closed):  # noqa: F811
     closed.refresh_from_db()
     assert states(closed) == [State.SENT, State.UNCERTAIN, State.QUEUED]
     assert closed.state == Mailing.State.SENDING
-    assert told(response) == ["1 copy will be sent once more."]
+    assert flash_messages(response) == ["1 copy will be sent once more."]
 
 
 @pytest.mark.parametrize(("decision", "state"), [("sent", State.SENT), ("again", State.QUEUED)])
@@ -91,7 +91,7 @@ def test_a_second_tab_is_told_that_it_is_late(desk, closed):  # noqa: F811
         response = desk.post(question(closed, "again"), form)
 
         words = "Nothing was changed: these copies were decided before. Perhaps by another tab."
-        assert told(response)[-1] == words
+        assert flash_messages(response)[-1] == words
 
 
 def test_a_cancelled_mailing_offers_only_to_count(desk, closed):  # noqa: F811
@@ -181,7 +181,7 @@ def test_a_server_that_calls_many_dead_is_a_question_on_the_page_and_at_home(des
 def test_believed_they_are_listed_with_what_the_receiver_said(desk, refused):  # noqa: F811
     response = desk.post(judgement(refused, "believed"))
 
-    assert told(response) == ["20 addresses get no mail any more."]
+    assert flash_messages(response) == ["20 addresses get no mail any more."]
     listed = markup(desk.get("/admin/subscribers/suppression/", {"q": "r0@example.net"}))
     assert GONE in listed
     assert "bounced" in listed
@@ -191,7 +191,7 @@ def test_believed_they_are_listed_with_what_the_receiver_said(desk, refused):  #
 def test_doubted_they_are_tried_again(desk, refused):  # noqa: F811
     response = desk.post(judgement(refused, "doubted"))
 
-    assert told(response) == ["20 addresses count as good again."]
+    assert flash_messages(response) == ["20 addresses count as good again."]
     assert refused.deliveries.filter(state=State.DEFERRED).count() == 20
     assert not Suppression.objects.exists()
     assert judgement(refused, "believed") not in markup(desk.get(screen(refused)))
@@ -212,4 +212,4 @@ def test_what_was_judged_before_is_said_to_be(desk, refused, name):  # noqa: F81
     for ask in (desk.get, desk.post):
         response = ask(judgement(refused, name))
 
-        assert told(response)[-1] == "Nothing was changed: this was decided before. Perhaps by another tab."
+        assert flash_messages(response)[-1] == "Nothing was changed: this was decided before. Perhaps by another tab."

@@ -21,7 +21,7 @@ from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
-from tests.support.page_checks import assert_valid, markup, told
+from tests.support.page_checks import assert_valid, flash_messages, markup
 
 pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
@@ -271,8 +271,8 @@ def test_a_pause_holds_until_it_is_resumed(desk, scheduled):
     resumed = desk.post(screen(scheduled, "resume"))
 
     assert (state, state_of(scheduled), scheduled.send_at) == ("paused", "scheduled", SLOT)
-    assert told(paused) == ["Paused. No further mail leaves until you resume it."]
-    assert told(resumed)[-1] == "It is scheduled again. The first mail leaves on Dec. 1, 2026, 08:00."
+    assert flash_messages(paused) == ["Paused. No further mail leaves until you resume it."]
+    assert flash_messages(resumed)[-1] == "It is scheduled again. The first mail leaves on Dec. 1, 2026, 08:00."
 
 
 def test_resuming_after_the_slot_gives_the_hold_again(desk, scheduled, clock):
@@ -293,7 +293,7 @@ def test_resuming_after_the_start_goes_on_where_it_stopped(desk, sending):
 
     assert "2 readers still wait for it. Those who have it do not get it again." in question.text
     assert state_of(sending) == "sending"
-    assert told(response)[-1] == "It goes on where it stopped. Nobody gets it twice."
+    assert flash_messages(response)[-1] == "It goes on where it stopped. Nobody gets it twice."
 
 
 def test_a_cancel_during_the_hold_reaches_nobody(desk, scheduled):
@@ -303,7 +303,7 @@ def test_a_cancel_during_the_hold_reaches_nobody(desk, scheduled):
 
     assert "No mail has left, so nobody gets it. You can send the issue again later." in question.text
     again = reverse("admin:issue_send", args=[scheduled.issue_id])
-    assert told(response) == [f'Cancelled. Nobody got it. <a href="{again}">Schedule it again</a>']
+    assert flash_messages(response) == [f'Cancelled. Nobody got it. <a href="{again}">Schedule it again</a>']
     assert state_of(scheduled) == "cancelled"
     assert beginning.begin_due(SLOT) == []
 
@@ -314,7 +314,7 @@ def test_a_cancel_on_the_way_says_how_many_have_it(desk, sending):
     response = desk.post(screen(sending, "cancel"))
 
     assert "2 readers who still wait will not get it. What has left cannot be called back." in question.text
-    assert told(response) == ["Cancelled. 1 reader has got it already; nobody else will."]
+    assert flash_messages(response) == ["Cancelled. 1 reader has got it already; nobody else will."]
 
 
 def test_a_cancelled_issue_can_be_sent_to_the_rest(desk, sending):
@@ -336,7 +336,7 @@ def test_an_author_who_does_not_want_to_wait_ends_the_hold(desk, scheduled):
     response = desk.post(screen(scheduled, "at_once"))
 
     assert "The first mail leaves within seconds, to 1 reader. What has left cannot be called back." in question.text
-    assert told(response) == ["It is being sent. The first mail leaves within seconds."]
+    assert flash_messages(response) == ["It is being sent. The first mail leaves within seconds."]
     assert (state_of(scheduled), scheduled.send_at) == ("scheduled", NOW)
     assert [begun.pk for begun in beginning.begin_due(NOW)] == [scheduled.pk]
     history = [(entry.text, entry.actor) for entry in desk.get(screen(scheduled)).context["entries"]]
@@ -408,7 +408,7 @@ def test_the_current_text_replaces_the_approved_one(desk, scheduled):
 
     scheduled.refresh_from_db()
     assert (scheduled.subject, scheduled.send_at) == ("新標題", SLOT)
-    assert told(response) == ["The mailing carries the current text now."]
+    assert flash_messages(response) == ["The mailing carries the current text now."]
 
 
 def test_a_text_that_would_lose_something_replaces_the_approved_one_only_when_the_author_says_so(desk, scheduled):
@@ -435,7 +435,7 @@ def test_a_mailing_on_its_way_keeps_its_text(desk, sending):
 
     sending.refresh_from_db()
     assert sending.subject == "第七期"
-    assert told(response)[0].startswith("Nothing was changed: this mailing is being sent by now.")
+    assert flash_messages(response)[0].startswith("Nothing was changed: this mailing is being sent by now.")
 
 
 def test_a_scheduled_mailing_is_moved(desk, scheduled):
@@ -446,7 +446,7 @@ def test_a_scheduled_mailing_is_moved(desk, scheduled):
     scheduled.refresh_from_db()
     assert scheduled.send_at == later
     words = "The first mail leaves on Dec. 15, 2026, 08:00; cancel before then and nobody gets it."
-    assert told(response) == [f"Moved. {words}"]
+    assert flash_messages(response) == [f"Moved. {words}"]
 
 
 def test_a_move_before_a_post_is_public_is_refused(desk):

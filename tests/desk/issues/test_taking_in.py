@@ -10,7 +10,7 @@ from django.utils import timezone
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_issue, make_post, make_publication
-from tests.support.page_checks import assert_accessible_in_both_schemes, assert_valid, told
+from tests.support.page_checks import assert_accessible_in_both_schemes, assert_valid, flash_messages
 
 pytestmark = pytest.mark.django_db
 A_DAY = timedelta(days=1)
@@ -45,7 +45,7 @@ def test_a_post_that_comes_second_is_put_at_the_end_as_an_excerpt_and_the_histor
     assert list(issue.items.values_list("post__title", "form")) == [("乙", "full"), ("甲", "excerpt")]
     assert Change.objects.get().detail == {"put_in": ["甲"]}
     link = reverse("admin:issues_issue_change", args=[issue.pk])
-    assert told(response) == [f'“甲” is in <a href="{link}">issue 42</a> now.']
+    assert flash_messages(response) == [f'“甲” is in <a href="{link}">issue 42</a> now.']
     assert "Put into issue" not in page_of(author, post)
 
 
@@ -64,8 +64,8 @@ def test_a_second_press_changes_nothing_and_says_where_the_post_is(author):
 
     again = author.post(take_in(issue, post))
 
-    assert "is in <a" in told(again)[-1]
-    assert told(again)[-1].endswith("</a> already.")
+    assert "is in <a" in flash_messages(again)[-1]
+    assert flash_messages(again)[-1].endswith("</a> already.")
     assert (issue.items.count(), Change.objects.count(), Issue.objects.get().version) == (1, 1, version)
 
 
