@@ -105,7 +105,8 @@ def main() -> None:
 
         logging.getLogger("newsletter").setLevel(logging.WARNING)
         wait_for(port)
-        settings.MAILERS["bulk"] = mailer(Provider(options.provider, url=f"http://127.0.0.1:{port}/"))
+        bulk = mailer(Provider(options.provider, url=f"http://127.0.0.1:{port}/"))
+        settings.MAILERS = {**settings.MAILERS, "bulk": bulk}
         compare(options.readers, options.rounds)
     api.terminate()
 

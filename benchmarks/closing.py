@@ -89,10 +89,13 @@ def measure(copies: int) -> None:
         timed("count by domain", lambda: breakdown.count_next_mailing(now))
     assert sum(map(sum, mailing.breakdown.by_domain.values())) == copies
     print(f"  others waited {others.longest:6.2f} s at the most, {peak():.0f} MB")
-    timed("3 of each batch again", lambda: uncertain.decide_all(mailing, DeliveryReport(Resolution.AGAIN, now), seen=0))
+    timed(
+        "3 of each batch again",
+        lambda: uncertain.decide_all(mailing, DeliveryReport(Resolution.SEND_AGAIN, now), seen=0),
+    )
     mailing.deliveries.update(state=4)
     mailing.batches.update(state="done", sent=0, failed=0, skipped=0, uncertain=500)
-    seen, all_of_them = uncertain.last_decision(mailing), DeliveryReport(Resolution.COUNTED, now, "counted")
+    seen, all_of_them = uncertain.last_decision(mailing), DeliveryReport(Resolution.COUNT_AS_SENT, now, "counted")
     with Others() as others:
         timed("count all as sent", lambda: uncertain.decide_all(mailing, all_of_them, seen=seen))
     assert mailing.counts().sent == copies
@@ -135,6 +138,7 @@ def fill(copies: int):
     from newsletter.delivery.models import Mailing
     from tests import factories
 
+    factories.make_publication(name="Gipi電子報")
     now, issue = timezone.now(), factories.make_issue(factories.make_post())
     times = {"approved_at": now, "send_at": now, "planned_at": now, "finished_at": now}
     mailing = Mailing.objects.create(issue=issue, state="sent", total=copies, **times)

@@ -142,7 +142,7 @@ COUNTED = """
 from django.utils import timezone
 from newsletter.delivery.ledger import breakdown
 
-breakdown.count_one(timezone.now())
+breakdown.count_next_mailing(timezone.now())
 """
 ANALYZE = "from django.db import connection\nconnection.cursor().execute('ANALYZE')"
 OWNER = """

@@ -71,6 +71,7 @@ def measure(readers: int) -> None:
     from tests import factories
 
     call_command("migrate", verbosity=0)
+    factories.make_publication(name="Gipi電子報")
     fill(readers)
     now = timezone.now()
     print(f"{connection.vendor}: {readers} readers")

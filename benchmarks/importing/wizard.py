@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.desk import OWNER, POSTS
-from benchmarks.end_to_end import cpu_seconds, database, memory_mb, workers
+from benchmarks.end_to_end import cpu_seconds, database
 from benchmarks.importing.files import Expected
 from tests.support.postgres import Postgres
 from tests.support.processes import pids_with_variable
@@ -189,11 +189,15 @@ def play(options: argparse.Namespace, path: Path, expected: Expected, made: Prod
 
 
 def _cpu(made: Product, databases: list[Postgres]) -> tuple[float, float]:
-    return cpu_seconds(workers(made)), cpu_seconds(database(databases))
+    return cpu_seconds([made.pid_of("worker")]), cpu_seconds(database(databases))
 
 
 def _memory(made: Product) -> str:
-    others = [pid for pid in pids_with_variable("DATA_DIR", str(made.data)) if pid not in workers(made)]
-    output = [Path(f"/proc/{pid}/status").read_text() for pid in others]
-    web = max(int(status.partition("VmHWM:")[2].split()[0]) / 1000 for status in output)
-    return f"worker {memory_mb(made):.0f} MB, other processes at most {web:.0f} MB"
+    peaks = {pid: _peak_mb(pid) for pid in pids_with_variable("DATA_DIR", str(made.data))}
+    worker = peaks.pop(made.pid_of("worker"))
+    return f"worker {worker:.0f} MB, other processes at most {max(peaks.values()):.0f} MB"
+
+
+def _peak_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1000

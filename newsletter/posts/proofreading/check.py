@@ -71,7 +71,7 @@ def line_numbers(source: str, found: Iterable[ProofFinding]) -> list[int]:
 
 def house_terms(publication_name: str, typed: str) -> dict[str, str]:
     """Built-in terms, the author's own (as typed), and the publication's name as its own replacement."""
-    return {**DEFAULT_TERMS, **parse_terms(typed), publication_name: publication_name}
+    return {**DEFAULT_TERMS, **parse_terms(typed)} | ({publication_name: publication_name} if publication_name else {})
 
 
 @dataclass(frozen=True)

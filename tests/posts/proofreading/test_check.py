@@ -115,6 +115,10 @@ def test_what_is_right_is_passed_over(source):
     assert reported(source) == []
 
 
+def test_a_post_is_checked_before_the_newsletter_has_a_name():
+    assert reported("用戶", **house_terms("", "用戶 → 讀者")) == [("terms", "用戶", "讀者")]
+
+
 def test_an_author_adds_his_own_terms_and_takes_back_ours():
     terms = house_terms("Gipi電子報", "數據 →\n用戶 → 讀者\nchatgpt->ChatGPT")
 
