@@ -1,7 +1,10 @@
-"""benchmarks/README.md lists what can be measured. The benchmarks themselves are run by hand."""
+"""benchmarks/README.md lists what can be measured. Those that name most of the product run here with little data."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,26 @@ def test_every_row_asks_and_names_options_that_exist():
 
         assert question.endswith("?"), question
         assert [option for option in re.findall(r"--[a-z-]+", options) if f'"{option}"' not in source] == [], name
+
+
+SMALL = (
+    "anew --posts 10 --rounds 1",
+    "batch_api --readers 200 --rounds 1",
+    "closing --copies 1000",
+    "desk --readers 1000 --posts 20 --issues 20 --copies 2000 --replies 20 --looks 1",
+    "importing --readers 1000 --by wizard",
+)
+
+
+@pytest.mark.parametrize("command", SMALL)
+def test_a_benchmark_follows_the_code(command, tmp_path):
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    env.pop("DJANGO_SETTINGS_MODULE", None)
+
+    run = [sys.executable, "-m", *f"benchmarks.{command}".split()]
+    done = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 # --- All of them, on one commit ---
