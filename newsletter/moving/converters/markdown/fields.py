@@ -128,7 +128,7 @@ class Fields:
 
     @property
     def photos(self) -> list[str]:
-        return [one for one in self.texts("photos") if one != self.covers[0]]
+        return [one for one in self.covers[1:] if one in self.texts("photos")]
 
     @property
     def tags(self) -> list[str]:
