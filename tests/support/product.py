@@ -227,7 +227,6 @@ class Product:
         return self.logs / f"{name}.log"
 
     def log_tails(self) -> str:
-        """The ends of all logs."""
         return "\n".join(f"--- {log.name}\n{tail(log)}" for log in sorted(self.logs.iterdir()))
 
 

@@ -78,14 +78,8 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
     def store(self, source: str, body: bytes, now: datetime, *, about: Mapping[str, object] | None = None) -> bool:
         """Store a message until it is applied; return False if it is stored already, by the hash of its body."""
         at = connection.ops.adapt_datetimefield_value(now)
-        values = [
-            source,
-            sha256(body).hexdigest(),
-            body,
-            json.dumps(dict(about or {})),
-            at,
-            InboundMessage.State.WAITING,
-        ]
+        key, state = sha256(body).hexdigest(), InboundMessage.State.WAITING
+        values = [source, key, body, json.dumps(dict(about or {})), at, state]
         with connection.cursor() as cursor:  # a fifth of the ORM's cost: they arrive in storms
             cursor.execute(STORE_SQL, values)
             return bool(cursor.rowcount)
@@ -114,7 +108,7 @@ class InboundMessage(models.Model):
     MAIL: ClassVar = "mail"  # the source of mails; that of requests is the provider's name
 
     source = models.CharField(max_length=30)
-    # SHA-256 of the body.
+    # SHA-256 of the body: nothing is stored twice.
     key = models.CharField(max_length=64, help_text="the provider's own id, or a hash: nothing is stored twice")
     body = models.BinaryField(help_text="octet by octet as it came")
     about = models.JSONField(default=dict, help_text="of a mail: its envelope; of a request: headers that matter")
@@ -180,6 +174,7 @@ class Event(models.Model):
     mailing_id = models.BigIntegerField(null=True)
     seq = models.IntegerField(null=True)
     address_hash = models.CharField(max_length=32, blank=True, help_text="of the address that it is about")
+    # Of a bounce: the domain of the receiver, which is that of the reader's address.
     domain = models.CharField(max_length=100, blank=True, help_text="which receiver said so, of one that came back")
     words = models.CharField(max_length=500, blank=True, help_text="the server's own, without addresses")
     at = models.DateTimeField()
