@@ -84,7 +84,10 @@ def _free(line: Sequence[tuple[datetime, int]], at: datetime, used: set[int]) ->
 def importable_mails(
     mailed: Mapping[str, PastMail], now: datetime, public: set[str] | None = None
 ) -> tuple[list[PastMail], list[str]]:
-    """Mails of public posts in no sent issue yet, and sources of posts not public. public: sources, for a dry run."""
+    """Mails whose post is public and in no sent issue yet; and the sources of mails whose post is not public.
+
+    public: sources that count as public, in a dry run; None asks the database.
+    """
     if public is None:
         public = set(Post.objects.published(now).filter(source__in=mailed).values_list("source", flat=True))
     done = archived_sources(mailed)
