@@ -138,8 +138,8 @@ def main(argv: Sequence[str]) -> int:
     Thread(target=_beat, daemon=True).start()
     settings.configure(USE_I18N=False)  # the renderer asks for words of its own, in no particular language
     try:
-        given = {"zone": ZoneInfo(zone), "site_url": site, "picture_folders": [*map(Path, pictures)]}
-        convert(Path(path), Path(folder), **given, fetch=bool(fetch), report=_report)
+        given, zone_info, folders = (Path(path), Path(folder)), ZoneInfo(zone), [*map(Path, pictures)]
+        convert(*given, zone=zone_info, site_url=site, picture_folders=folders, fetch=bool(fetch), report=_report)
     except (Rejected, OSError) as error:
         _say({"error": str(error)})
         return REFUSED
