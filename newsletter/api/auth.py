@@ -18,7 +18,7 @@ from newsletter.api.problems import Problem
 from newsletter.limits.client_ip import client_address, client_network
 from newsletter.limits.rate_limits import retry_after_seconds
 
-REQUESTS_MAX, WRONG_TOKENS_MAX, WINDOW_SECONDS = 600, 30, 60  # per token, per network, in WINDOW_SECONDS
+REQUESTS_MAX, WRONG_TOKENS_MAX, WINDOW_SECONDS = 600, 30, 60  # the first is per token, the second per network
 JSON, FORM = "application/json", "multipart/form-data"
 
 

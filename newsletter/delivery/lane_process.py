@@ -90,11 +90,11 @@ def recover_own_slot(slot: int) -> bool:
     """
     if restore_detection.is_restore_undecided():
         return False
-    with recovery.hold_slot(slot) as worker:
-        if worker:
-            recovery.recover_slot(worker, slot)
-            recovery.settle_unrecorded(worker, slot, timezone.now())
-        return bool(worker)
+    with recovery.hold_slot(slot) as worker_prefix:
+        if worker_prefix:
+            recovery.recover_slot(worker_prefix, slot)
+            recovery.settle_unrecorded(worker_prefix, slot, timezone.now())
+        return bool(worker_prefix)
 
 
 def run_lane(slot: int, *, after: int = 0, scalers: ScalerCache | None = None) -> int | None:
@@ -108,16 +108,16 @@ def run_lane(slot: int, *, after: int = 0, scalers: ScalerCache | None = None) -
     if not ready or is_stopping() or restore_detection.is_restore_undecided():
         return None
     mailing_id = next((pk for pk in ready if pk > after), ready[0])
-    with recovery.hold_slot(slot) as worker_name:
-        if worker_name is None:
+    with recovery.hold_slot(slot) as worker_prefix:
+        if worker_prefix is None:
             return None
-        lock_inode = recovery.lock_file_inode(slot)
-        recovery.recover_slot(worker_name, slot)
+        inode = recovery.lock_file_inode(slot)
+        recovery.recover_slot(worker_prefix, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=mailing_id)
         with _errors_recorded(mailing):
-            send_batches(mailing, f"{worker_name}{time.time_ns():x}", slot, _make_is_ending(slot, lock_inode), scalers)
+            send_batches(mailing, f"{worker_prefix}{time.time_ns():x}", slot, _make_is_ending(slot, inode), scalers)
         # Settle rows of a batch that another machine took over, and revoked here, while this process was stalled.
-        recovery.settle_unrecorded(worker_name, slot, timezone.now(), mailing)
+        recovery.settle_unrecorded(worker_prefix, slot, timezone.now(), mailing)
     # Closes the mailing. If it is lost, the clock enqueues another.
     enqueue(app.signature(DISPATCH_TASK), expires=WAKE_UP_EXPIRES_SECONDS)
     return mailing_id

@@ -1,4 +1,4 @@
-"""Rate limits: when each message of a window may be sent.
+"""Rate limits: when each message of a window (the next few messages of a batch) may be sent.
 
 Limits are shared by all workers: one for everything (SEND_RATE), one per provider and per reader's domain (options of
 the mail URL), a lower one after a provider has throttled us, and a daily one for a new sender domain. Each limit is a
@@ -106,10 +106,10 @@ class Reservation(NamedTuple):
 
 
 def reserve(provider: str, ends: Mapping[str, float], messages: int, within_seconds: float) -> Reservation:
-    """Reserve time on all limits of `ends` from the same moment on; `ends` has the seconds for each.
+    """Reserve time on all limits of `ends` from the same moment on; none if that is over `within_seconds` away.
 
-    Reserves nothing if that moment is more than `within_seconds` away. `messages` count towards the measured rate of
-    `provider`, which is one of the limits.
+    ends: by limit, the seconds from that moment until the limit is free again. messages: count towards the measured
+        rate of `provider`, which is one of the limits.
     """
     with transaction.atomic():
         rows, now = _locked_rows(ends)
@@ -268,7 +268,7 @@ class RateLimiter:
         self.rate, self.limits, self.warm_up = rate, limits, warm_up
         self.provider, self.domain_prefix = f"provider:{mailer}", f"domain:{mailer}:"
         self.slowed: float | None = None
-        self.rows_per_slice = 1 if limits.domain_rates else 10**6  # rows that fit into a slice, as last measured
+        self.messages_per_slice = 1 if limits.domain_rates else 10**6  # that fit into a slice, as last measured
         self.unreported, self.report_at, self.ignore_throttling_until = 0, 0.0, 0.0
         self.limit_reached_at: datetime | None = None  # when the daily limit was reached
         self.throttling_replies: deque[float] = deque(maxlen=THROTTLING_REPLIES)  # times of the last ones
@@ -278,16 +278,16 @@ class RateLimiter:
         """The lowest limit for all messages, in messages a second."""
         return min(rate or math.inf for rate in (self.rate, self.limits.rate, self.slowed))
 
-    def window(self, rows: int) -> int:
-        """Rows per intent: few enough that a wait is short and concerns few rows."""
-        return max(1, int(min(rows, self.rows_per_slice, self.total_rate * SLICE_SECONDS)))
+    def window_size(self, messages: int) -> int:
+        """How many of `messages` the next intent may have: so few that a wait is short and concerns few."""
+        return max(1, int(min(messages, self.messages_per_slice, self.total_rate * SLICE_SECONDS)))
 
     def reserve_times(self, emails: Sequence[str]) -> SendTimes:
         """Reserve a time for each message, if the first is near.
 
         The daily count comes last: a crash in between leaves time unused, but never exceeds the daily limit.
         """
-        if self.is_free(len(emails)):
+        if self.count_if_unlimited(len(emails)):
             return SendTimes([time.monotonic()] * len(emails))
         times, ends = schedule_messages([self._limit_rates(email) for email in emails])
         reservation = reserve(self.provider, ends, self.unreported + len(emails), NEAR_SECONDS)
@@ -296,15 +296,15 @@ class RateLimiter:
             return SendTimes([], retry_in=max(reservation.wait - NEAR_SECONDS, NAP_SECONDS))
         self.unreported = 0
         if times[-1] > SLICE_SECONDS:  # many messages to slow domains
-            self.rows_per_slice = max(1, int(len(emails) * SLICE_SECONDS / times[-1]))
+            self.messages_per_slice = max(1, int(len(emails) * SLICE_SECONDS / times[-1]))
         else:
-            self.rows_per_slice = min(self.rows_per_slice * 2, 10**6)
+            self.messages_per_slice = min(self.messages_per_slice * 2, 10**6)
         begins = time.monotonic() + reservation.wait
         granted = self._granted(len(emails), timezone.now())
         return SendTimes([begins + at for at in times[:granted]])
 
-    def is_free(self, messages: int) -> bool:
-        """Whether no limit applies. An unlimited lane still reports its rate once a second."""
+    def count_if_unlimited(self, messages: int) -> bool:
+        """Count messages if no limit applies; return False if one does, or once a second, to report the rate."""
         if not messages:
             return True
         has_limit = self.total_rate < math.inf or self.limits.domain_rates or self._ceiling(timezone.now()) is not None
@@ -353,7 +353,7 @@ class RateLimiter:
             self.limit_reached_at = now
         return granted
 
-    def end_of_day(self, now: datetime) -> tuple[datetime, str] | None:
+    def daily_limit_wait(self, now: datetime) -> tuple[datetime, str] | None:
         """When sending continues after the daily limit, and the reason for the author; None without a limit.
 
         The day is the one on which the limit was reached: midnight may pass before its last replies arrive.

@@ -247,7 +247,7 @@ def check_link(url: str, *, is_allowed: Callable[[str, int], bool] = may_connect
     try:
         return LinkCheck(url, *_follow_redirects(url, is_allowed))
     except RequestBlocked as blocked:
-        return LinkCheck(url, blocked.status, blocked.detail)
+        return LinkCheck(url, blocked.link_status, blocked.detail)
     except TimeoutError:
         return LinkCheck(url, LinkStatus.DOUBTFUL, f"no answer within {STEP_SECONDS:.0f} seconds")
     except OSError as error:

@@ -62,7 +62,7 @@ def check_result(body: str, publication: Publication) -> dict[str, Any]:
     return {
         "facts": _facts(body, publication),
         "count": sum(len(group.rows) for group in groups if not group.is_hint),
-        "safe": sum(group.safe for group in groups if not group.is_hint),
+        "safe": sum(group.safe_count for group in groups if not group.is_hint),
         "groups": [_group(group, _units_before(body)) for group in groups],
     }
 
@@ -93,8 +93,8 @@ def _group(group: FindingGroup, wide: list[int]) -> dict[str, Any]:
         "rule": group.rule,
         "label": str(group.label),
         "hint": group.is_hint,
-        "safe": group.safe,
-        "hidden": group.hidden,
+        "safe": group.safe_count,
+        "hidden": group.hidden_count,
         "count": len(group.rows),
         "rows": list(_rows(group.shown, wide)),
     }

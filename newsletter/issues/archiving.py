@@ -29,7 +29,7 @@ class NumberingError(ValueError):
 
 @dataclass(frozen=True)
 class PastMail:
-    """A mail of the past that becomes an issue. number: None leaves the post without one."""
+    """A mail of the past that becomes an issue. number: None if the mail gets no issue."""
 
     source: str
     subject: str
@@ -48,9 +48,9 @@ def numbers_in_use() -> dict[int, datetime | None]:
 def assign_numbers(mails: Iterable[PastMail], taken: NumbersInUse) -> list[PastMail]:
     """The mails by date, each with a number.
 
-    The numbers of the subjects count (“#12”, “第 12 期”) if most have one and they rise with the dates. The others get
-    free numbers between those of the issues that were sent before and after them, counted from the lower one. Those
-    that find none there get numbers higher than any in use; readers find issues by date.
+    Numbers in subjects (“#12”, “第 12 期”) count if most have one and they rise with the dates. The others get free
+    numbers between those of the issues that were sent before and after them, counted from the lower one. Those that
+    find none there get numbers higher than any in use; readers find issues by date.
     """
     past = sorted(mails, key=lambda one: (one.at, one.source))
     numbers = [number if number not in taken else None for number in _subject_numbers(past)]
@@ -84,11 +84,14 @@ def _free(line: Sequence[tuple[datetime, int]], at: datetime, used: set[int]) ->
 def importable_mails(
     mailed: Mapping[str, PastMail], now: datetime, public: set[str] | None = None
 ) -> tuple[list[PastMail], list[str]]:
-    """Mails of public posts without an issue, and sources of the others. public: sources, for a dry run."""
+    """Mails whose post is public and in no sent issue yet; and the sources of mails whose post is not public.
+
+    public: sources that count as public, in a dry run; None asks the database.
+    """
     if public is None:
         public = set(Post.objects.published(now).filter(source__in=mailed).values_list("source", flat=True))
     done = archived_sources(mailed)
-    ready = [one for own, one in mailed.items() if own in public - done]
+    ready = [one for source, one in mailed.items() if source in public - done]
     return ready, sorted(set(mailed) - public)
 
 
@@ -99,7 +102,7 @@ def archived_sources(sources: Iterable[str]) -> set[str]:
 
 @transaction.atomic
 def archive_mails(past: Sequence[PastMail], now: datetime) -> int:
-    """Make an issue of each mail, or none; return how many. No mailing is ever made of them. Raises NumberingError."""
+    """Make an issue of each numbered mail, all or nothing; return how many. Makes no mailing. Raises NumberingError."""
     numbered = [(one.number, one) for one in past if one.number is not None]
     numbers = [number for number, _one in numbered]
     twice = {number for number, times in Counter(numbers).items() if times > 1}

@@ -185,7 +185,7 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(message, code=CHANGED_ELSEWHERE, params={"at": at})
         return cleaned
 
-    def save_texts(self) -> None:
+    def save_kept_texts(self) -> None:
         for kind in KeptText.Kind:
             name, text = self.cleaned_data[f"{kind}_as"], self.cleaned_data[kind.value]
             if name and text:

@@ -45,11 +45,11 @@ class LinkStatus(StrEnum):
 
 
 class RequestBlocked(Exception):
-    """No request was made; status and detail say why."""
+    """No request was made; link_status and detail say why."""
 
-    def __init__(self, status: LinkStatus, detail: str = "") -> None:
-        super().__init__(status, detail)
-        self.status, self.detail = status, detail
+    def __init__(self, link_status: LinkStatus, detail: str = "") -> None:
+        super().__init__(link_status, detail)
+        self.link_status, self.detail = link_status, detail
 
 
 def is_public(address: str) -> bool:
@@ -208,7 +208,7 @@ def fetch(url: str, max_bytes: int, *, agent: str, is_allowed: Callable[[str, in
                 break
             here = urljoin(here, location)
     except RequestBlocked as blocked:
-        raise FetchError(f"{blocked.status}: {blocked.detail}") from blocked
+        raise FetchError(f"{blocked.link_status}: {blocked.detail}") from blocked
     except (OSError, HTTPException, ValueError) as error:
         raise FetchError(str(error) or type(error).__name__) from error
     if status != 200:

@@ -25,25 +25,25 @@ _SIGNAL_ERRORS = {
 
 
 class ConversionError(Exception):
-    """The export cannot be converted; the sentence says why."""
+    """The export cannot be converted; the message says why."""
 
 
-def run_converter(  # noqa: PLR0913 - an option of the program each
-    path: Path,
+def run_converter(  # noqa: PLR0913 - each is an option of the program
+    export_path: Path,
     folder: Path,
     *,
     zone: tzinfo,
-    site: str = "",
-    pictures: Sequence[Path] = (),
+    site_url: str = "",
+    picture_folders: Sequence[Path] = (),
     fetch: bool = False,
     progress: Callable[[int, int], None] | None = None,
     memory: int = MEMORY_MAX,
     cpu_seconds: int = CPU_SECONDS,
 ) -> None:
     """Write a new folder of posts. progress: called with (done, total). Raises ConversionError."""
-    command = [sys.executable, "-m", "newsletter.moving.converters.convert", str(path.resolve()), str(folder.resolve())]
-    command += [str(zone), site, str(memory), str(cpu_seconds), "fetch" if fetch else ""]
-    command += [str(one.resolve()) for one in pictures]
+    command = [sys.executable, "-m", "newsletter.moving.converters.convert", str(export_path.resolve())]
+    command += [str(folder.resolve()), str(zone), site_url, str(memory), str(cpu_seconds), "fetch" if fetch else ""]
+    command += [str(one.resolve()) for one in picture_folders]
     top = Path(newsletter.__file__).parents[1]
     try:
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=top, env={"LANG": "C.UTF-8"}, text=True) as child:  # noqa: S603  # ours
@@ -70,7 +70,7 @@ def _read_error(lines: Iterable[str], progress: Callable[[int, int], None] | Non
 
 
 def set_resource_limits(memory: int, cpu_seconds: int) -> None:
-    """Beyond: MemoryError, SIGXCPU, and OSError for a file that is too large."""
+    """A process that exceeds them gets MemoryError, SIGXCPU, or OSError (file too large)."""
     limits = {resource.RLIMIT_AS: memory, resource.RLIMIT_CPU: cpu_seconds}
     limits |= {resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_CORE: 0}
     for name, wanted in limits.items():

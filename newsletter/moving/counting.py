@@ -42,7 +42,7 @@ class Counts:
         return {name: words.get(name, self.elements[name]) for name in COUNT_NAMES}
 
 
-def difference(before: Counts, after: Counts) -> Mapping[str, int]:
+def count_changes(before: Counts, after: Counts) -> Mapping[str, int]:
     """Changes by COUNT_NAMES, positive for more; equal counts are left out."""
     new, old = after.numbers, before.numbers
     return {name: new[name] - old[name] for name in COUNT_NAMES if new[name] != old[name]}

@@ -131,13 +131,13 @@ def uncertain_delivery_findings(now: datetime) -> Iterator[Finding]:
 
 
 def last_check_findings(now: datetime) -> Iterator[Finding]:
-    """Errors of the last hourly check that take too long to check on a page."""
+    """Errors that the last hourly check found, of checks too slow for a page."""
     for trouble in Trouble.objects.filter(level=ERROR):
-        if trouble.finding.startswith(SLOW_CHECK_IDS):
+        if trouble.finding.startswith(SLOW_FINDING_PREFIXES):
             yield trouble.as_finding()
 
 
-SLOW_CHECK_IDS = (
+SLOW_FINDING_PREFIXES = (
     *("mail.away", "mail.login", "mail.unsupported", "mail.certificate", "dkim.", "spf.", "dmarc.", "secret."),
     *("media.", "locks.", "outbox.", "backups.", "data_dir.", "static."),
 )
@@ -147,7 +147,7 @@ FOUNDATION_CHECKS: tuple[Check, ...] = (
     readiness.database_findings,
     readiness.queue_findings,
 )  # prerequisites of all others
-# Findings of these after which the others are not run.
+# Ids of foundation findings after which the other checks are not run.
 BLOCKING_IDS = frozenset(
     {
         *("data_dir.read_only", "data_dir.full", "queue.unreachable"),
@@ -165,7 +165,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     *(refused_address_findings, mailbox_findings, provider_webhook_findings, doctor_checks.hook_findings),
     *(waiting_mail_findings, lost_mail_findings, result_letter_findings),
 )
-# Cheap checks whose findings an author can fix.
+# Cheap checks. MAILING_CHECKS: an editor can fix the findings; DESK_CHECKS: only an author can fix all.
 MAILING_CHECKS: tuple[Check, ...] = (
     *(restore_findings, waiting_task_findings, liveness.silence_findings, mailing_findings),
     *(liveness.stalled_mailing_findings, uncertain_delivery_findings, refused_address_findings),

@@ -22,7 +22,7 @@ def copy_pictures(source: MediaStore, target: MediaStore, say: Callable[[int, in
 
     say: called with done and total.
     """
-    wanted, there = source.picture_sizes(), target.picture_sizes()
+    wanted, there = source.picture_byte_counts(), target.picture_byte_counts()
     missing = [name for name, size in wanted.items() if there.get(name) != size]
     done = len(wanted) - len(missing)
     with ThreadPoolExecutor(READ_AHEAD, "pictures") as pool:

@@ -52,7 +52,7 @@ def mailbox_findings(now: datetime) -> Iterator[Finding]:
 def provider_webhook_findings(now: datetime) -> Iterator[Finding]:
     """A provider whose webhooks are not set up, or not verified by signature."""
     provider = provider_host(settings.MAILERS["bulk"])
-    if provider not in webhooks.TRACKING_VIEWS:
+    if provider not in webhooks.VIEW_PATH_BY_PROVIDER:
         return
     facts = {"provider": provider, "address": f"{settings.SITE_URL}/webhooks/{provider}/tracking/"}
     wanted = WEBHOOK_OPTIONS.get(provider, ())

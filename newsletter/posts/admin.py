@@ -288,7 +288,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         if post:
             shown["public_address"] = settings.SITE_URL + post.get_absolute_url()
             groups = group_findings(post.body, post.findings(Publication.objects.current()))
-            shown |= {"groups": groups, "safe_count": sum(group.safe for group in groups if not group.is_hint)}
+            shown |= {"groups": groups, "safe_count": sum(group.safe_count for group in groups if not group.is_hint)}
         return super().render_change_form(request, context | shown, **kwargs)
 
     def log_addition(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]

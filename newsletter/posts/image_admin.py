@@ -52,7 +52,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("Pictures")} | (extra_context or {}))
 
-    # Both take Django's keyword arguments; the stubs want each by name.
+    # `render_change_form` and `get_form` take Django's keyword arguments as `**kwargs`; the stubs want each by name.
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         if image := kwargs.get("obj"):
@@ -91,7 +91,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the 
         return JsonResponse({"url": image.get_absolute_url(), "alt": image.alt, "markdown": image.markdown})
 
     def describe(self, request: HttpRequest) -> JsonResponse:
-        """Give a picture the alternative text that it was uploaded without; a later one is its post's alone."""
+        """Add the alternative text to a picture uploaded without one; later only a post's own copy of it can change."""
         if not self.has_add_permission(request):
             return JsonResponse({"error": str(_("You may not upload pictures."))}, status=403)
         image = Image.objects.filter(digest=request.POST.get("digest", ""), alt="").first()
@@ -133,5 +133,5 @@ def _to_json(image: Any) -> dict[str, str]:
         "thumbnail": image.thumbnail,
         "alt": image.alt,
         "name": image.name,
-        "uses": image.shown_in,
+        "uses": image.use_text,
     }

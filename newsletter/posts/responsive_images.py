@@ -60,7 +60,7 @@ def _picture(tag: str, image: Image) -> str:
     sources = format_html_join(
         "",
         '<source type="{}" srcset="{}" sizes="{}">',
-        ((MIME_TYPES[form], _srcset(image, form), sizes) for form in MIME_TYPES if image.sizes.get(form)),
+        ((mime, _srcset(image, name), sizes) for name, mime in MIME_TYPES.items() if image.sizes.get(name)),
     )
     own = format_html(' srcset="{}" sizes="{}"', _srcset(image, "fallback"), sizes)
     if 'width="' not in tag:
@@ -68,5 +68,5 @@ def _picture(tag: str, image: Image) -> str:
     return f"<picture>{sources}{tag.rstrip('/>').rstrip()}{own}></picture>"
 
 
-def _srcset(image: Image, form: str) -> str:
-    return ", ".join(f"{image.url_for(form, width)} {width}w" for width in image.widths(form))
+def _srcset(image: Image, format_name: str) -> str:
+    return ", ".join(f"{image.url_for(format_name, width)} {width}w" for width in image.widths(format_name))

@@ -38,7 +38,8 @@ def consume_mail_quota(email: str, now: datetime) -> bool:
     mailbox = keyed_digest("mail budget", canonical_mailbox(email))
     with transaction.atomic():
         MailBudget.objects.bulk_create([MailBudget(mailbox=mailbox)], ignore_conflicts=True)
-        has_room = Q(third=None) | Q(third__lte=now - BUDGET_WINDOW) | Q(third__gt=now + CLOCK_SLACK)  # by a fast clock
+        # A time in the future was stored while the clock was ahead.
+        has_room = Q(third=None) | Q(third__lte=now - BUDGET_WINDOW) | Q(third__gt=now + CLOCK_SLACK)
         row = MailBudget.objects.filter(has_room, mailbox=mailbox)
         return bool(row.update(third=F("second"), second=F("latest"), latest=now))
 

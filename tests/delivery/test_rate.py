@@ -321,12 +321,12 @@ def test_no_line_is_ever_faster_than_its_rate(messages):
 
 @pytest.mark.parametrize(("a_second", "window"), [(None, 100), (5000, 100), (500, 50), (14, 1), (0.5, 1)])
 def test_a_window_is_a_tenth_of_a_second(a_second, window):
-    assert RateLimiter(a_second).window(100) == window
+    assert RateLimiter(a_second).window_size(100) == window
 
 
 def test_the_least_of_the_limits_counts():
-    assert RateLimiter(500, limits=SendLimits(rate=200)).window(100) == 20
-    assert RateLimiter(100, limits=SendLimits(rate=200)).window(100) == 10
+    assert RateLimiter(500, limits=SendLimits(rate=200)).window_size(100) == 20
+    assert RateLimiter(100, limits=SendLimits(rate=200)).window_size(100) == 10
 
 
 @pytest.mark.django_db
@@ -334,12 +334,12 @@ def test_slow_domains_make_windows_small_and_fast_ones_let_them_grow(clock):
     rate_limiter = RateLimiter(None, limits=SendLimits(domain_rates={"slow.org": 1.0}))
     windows = []
     for _ in range(6):
-        windows.append(rate_limiter.window(100))
+        windows.append(rate_limiter.window_size(100))
         rate_limiter.reserve_times(["a@fast.org"] * windows[-1])
     rate_limiter.reserve_times(["a@slow.org"] * 10)
 
     assert windows == [1, 2, 4, 8, 16, 32]
-    assert rate_limiter.window(100) == 1
+    assert rate_limiter.window_size(100) == 1
 
 
 # --- A lane keeps the limits ---
@@ -624,7 +624,7 @@ def test_a_day_that_is_over_before_its_last_answers_costs_no_second_one(make_mai
     rate_limiter.reserve_times(["a@example.org"] * 3)
 
     today.now = datetime(2026, 11, 3, 16, 0, 1, tzinfo=UTC)
-    goes_on_at, _why = rate_limiter.end_of_day(today.now)
+    goes_on_at, _why = rate_limiter.daily_limit_wait(today.now)
 
     assert goes_on_at == datetime(2026, 11, 3, 16, 1, tzinfo=UTC)
 
@@ -648,7 +648,7 @@ from newsletter.delivery.rate import RateLimiter
 log, left = sys.argv[1], int(sys.argv[2])
 rate_limiter = RateLimiter(50)
 while left:
-    emails = ["a@example.org"] * min(left, rate_limiter.window(100))
+    emails = ["a@example.org"] * min(left, rate_limiter.window_size(100))
     places = rate_limiter.reserve_times(emails)
     time.sleep(places.retry_in)
     for at in places.times:

@@ -153,7 +153,7 @@ def saved(issue: Issue, **typed: object) -> Issue:
     form = IssueForm({"number": issue.number, "subject": "第七期", **typed}, instance=issue)
     assert form.is_valid(), form.errors
     form.save()
-    form.save_texts()
+    form.save_kept_texts()
     return issue
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from newsletter.moving.counting import count_html, count_markdown, difference
+from newsletter.moving.counting import count_changes, count_html, count_markdown
 from newsletter.posts.markdown.render import render
 
 
@@ -100,7 +100,7 @@ https://www.youtube.com/watch?v=dQw4w9WgXcQ
 
 
 def test_markdown_is_counted_as_its_page_is():
-    assert difference(count_markdown(MARKDOWN), count_html(render(MARKDOWN))) == {}
+    assert count_changes(count_markdown(MARKDOWN), count_html(render(MARKDOWN))) == {}
 
 
 @pytest.mark.parametrize(

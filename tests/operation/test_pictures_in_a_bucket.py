@@ -47,7 +47,7 @@ def fill(names=PICTURES):
 
 
 def all_of(store):
-    return dict(store.contents(store.picture_sizes()))
+    return dict(store.contents(store.picture_byte_counts()))
 
 
 # --- Copying ---
@@ -180,7 +180,7 @@ for name, octets in {PICTURES!r}.items():
 """
 FACTS = """
 from newsletter.publication.pictures.storages import media
-answer = {name: octets.decode() for name, octets in media.contents(media.picture_sizes())}
+answer = {name: octets.decode() for name, octets in media.contents(media.picture_byte_counts())}
 """
 
 

@@ -59,7 +59,7 @@ def test_pictures_are_listed_and_what_is_drawn_is_not(either_media):
     for name in (NAME, "0123456789abcdef/a.png", "cards/abc.png", "volumes/2026-page-1.html"):
         either_media.put(name, BytesIO(name.encode()))
 
-    assert either_media.picture_sizes() == {"0123456789abcdef/a.png": 22, NAME: 27}
+    assert either_media.picture_byte_counts() == {"0123456789abcdef/a.png": 22, NAME: 27}
     assert list(either_media.contents([NAME, "cards/abc.png"])) == [
         (NAME, NAME.encode()),
         ("cards/abc.png", b"cards/abc.png"),
@@ -126,7 +126,7 @@ def test_an_upload_at_the_desk(either_media, client, admin_user):
 
     image = Image.objects.get()
     assert said["url"] == image.get_absolute_url()
-    assert sorted(either_media.picture_sizes()) == sorted(
+    assert sorted(either_media.picture_byte_counts()) == sorted(
         image.path(form, width) for form in ("fallback", "webp", "thumb") for width in image.widths(form)
     )
     finish_pictures()

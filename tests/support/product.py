@@ -101,7 +101,7 @@ class Product:
 
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Like `manage`, in a fork of a process that has loaded Django: a tenth of the CPU time."""
-        return self._checked(self._loaded_now().run("manage.py", *words), words, check=check)
+        return self._checked(self._current_shell().run("manage.py", *words), words, check=check)
 
     def _checked(
         self, done: subprocess.CompletedProcess[str], words: tuple[str, ...], *, check: bool
@@ -121,25 +121,25 @@ class Product:
 
         By a process that has loaded Django and ends with `kill`; each call has a fork of its own.
         """
-        return self._loaded().ask(code)
+        return self._shell().ask(code)
 
-    def _loaded(self) -> Shell:
+    def _shell(self) -> Shell:
         if not self._shells:
             bare = {name: os.environ[name] for name in KEPT if name in os.environ}
             bare |= {name: value for name, value in self.env.items() if name.startswith("PYTHON")}
             self._shells.append(Shell(self.env, bare=bare, log=self._log("shell"), cwd=ROOT))
         return self._shells[-1]
 
-    def _loaded_now(self) -> Shell:
+    def _current_shell(self) -> Shell:
         """A shell with the current environment; the former one stays alive for what it has started."""
         if self._shells and self._shells[-1].env != self.env:
             former, self._shells = self._shells, []
-            self._shells = [*former, self._loaded()]
-        return self._loaded()
+            self._shells = [*former, self._shell()]
+        return self._shell()
 
-    def status(self, number: int) -> dict[str, Any]:
+    def status(self, issue_number: int) -> dict[str, Any]:
         """The answer of `mailing_status NUMBER --json`."""
-        answer: dict[str, Any] = self.shell(STATUS.format(number=number))
+        answer: dict[str, Any] = self.shell(STATUS.format(number=issue_number))
         return answer
 
     def migrate(self) -> None:
@@ -156,7 +156,7 @@ class Product:
         wait_for_port(self.port, process, log=self._log("up"), seconds=60)
 
     def start_web(self) -> None:
-        if "STATIC_ROOT" not in self.env:  # that of `make_product` holds them already
+        if "STATIC_ROOT" not in self.env:  # `make_product` sets one that holds the files already
             self.manage("collectstatic", "--no-input", "-v", "0")
         self.serve_web()
 
@@ -172,9 +172,9 @@ class Product:
         self._start("beat", [sys.executable, "manage.py", "up", "--only", "clock"])
 
     def _start(self, name: str, command: list[str]) -> Process:
-        if not self.forks or "LD_PRELOAD" in self.env:  # which is for programs that are executed
+        if not self.forks or "LD_PRELOAD" in self.env:  # it affects executed programs only, not forks
             return self._execute(name, command)
-        self.running[name] = self._loaded_now().begin(*command[1:], log=self._log(name))
+        self.running[name] = self._current_shell().begin(*command[1:], log=self._log(name))
         self._sessions.add(self.running[name].pid)
         return self.running[name]
 
@@ -201,7 +201,7 @@ class Product:
         for process in self.running.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        for shell in self._shells:  # one that still waits for something is asked nothing any more
+        for shell in self._shells:  # killed without asking: it may be blocked
             shell.end()
         for process in self.running.values():
             process.wait()
@@ -216,7 +216,7 @@ class Product:
         return sorted({*pids_with_variable("DATA_DIR", str(self.data)), *pids_of_sessions(self._sessions)})
 
     def pid_of(self, name: str) -> int:
-        """Return a living process of this installation by the name that `ps -o comm` shows, 0 if there is none."""
+        """The pid of a living process of this installation with this name (`ps -o comm`); 0 if there is none."""
         return next((pid for pid in self.pids() if name_of(pid) == name), 0)
 
     def output(self, name: str) -> str:
@@ -227,7 +227,6 @@ class Product:
         return self.logs / f"{name}.log"
 
     def log_tails(self) -> str:
-        """The ends of all logs."""
         return "\n".join(f"--- {log.name}\n{tail(log)}" for log in sorted(self.logs.iterdir()))
 
 
@@ -238,7 +237,7 @@ MakeProduct = Callable[..., Product]
 def make_product(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[MakeProduct]:
     """Make installations that end with the test.
 
-    If `is_new` is not: with static files that are collected, and on SQLite with a database that is migrated.
+    Unless `is_new`: with collected static files and, on SQLite, a migrated database.
     """
     made: list[Product] = []
 

@@ -32,7 +32,7 @@ class TagOut(Schema):
 
 
 class TagChanges(RequestBody):
-    """What is to be other than it is. slug: the end of its address."""
+    """The fields to change; those that are absent stay. slug: the last part of the tag's URL."""
 
     name: Annotated[str, Field(min_length=1, max_length=TAG_NAME_MAX)] = ""
     slug: Annotated[str, Field(min_length=1, max_length=60, pattern="^[-a-zA-Z0-9_]+$")] = ""
@@ -53,8 +53,8 @@ def read_tag(request: ApiRequest, number: PathId) -> ApiResponse:
 
 @tags.modifies("/tags/{number:number}", scope="posts:write", permissions=("posts.change_tag",), returns=TagOut)
 def change_tag(request: ApiRequest, number: PathId, change: TagChanges) -> ApiResponse:
-    """Change the name of a tag or the end of its address."""
-    Tag.objects.select_for_update().filter(pk=number).first()  # lock it until If-Match is checked
+    """Change the name of a tag or the last part of its URL."""
+    Tag.objects.select_for_update().filter(pk=number).first()  # locked: nobody changes it between If-Match and save()
     tag = _tag(number)
     check_if_match(request, etag_of(_to_json(tag)))
     form = TagForm({"name": tag.name, "slug": tag.slug} | change.model_dump(exclude_unset=True), instance=tag)

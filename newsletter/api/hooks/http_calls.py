@@ -158,7 +158,7 @@ def send_call(url: str, body: bytes, headers: dict[str, str]) -> CallResult:
             is_allowed=is_allowed_address,
         )
     except RequestBlocked as blocked:
-        return CallResult(None, error=f"{blocked.status}: {blocked.detail}"[:200], milliseconds=_elapsed_ms(began))
+        return CallResult(None, error=f"{blocked.link_status}: {blocked.detail}"[:200], milliseconds=_elapsed_ms(began))
     except (OSError, HTTPException, ValueError) as failure:
         took = _elapsed_ms(began)
         # After the deadline safe_http has shut the connection down, which raises other exceptions too.

@@ -51,7 +51,7 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
         return invalid_link(request)
     if not is_link_trusted(request):
         return login_redirect(request)
-    assert reminder.issue is not None  # noqa: S101 - letters always have an issue
+    assert reminder.issue is not None  # noqa: S101 - a reminder that asks for approval always has an issue
     now, problem, letter = timezone.now(), "", freeze_letter(reminder.issue)
     action, state = ACTIONS.get(request.POST.get("do", "")), _reminder_state(reminder, letter, now)
     limit = Publication.objects.current().number_typed_above
@@ -61,7 +61,7 @@ def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
         problem = _("Type %(number)s, the number of this issue.") % {"number": reminder.issue.number}
     elif action and state in {"open", "has_losses", "changed"}:
         problem = _apply_answer(request, action, reminder, now)
-        letter = freeze_letter(reminder.issue)  # a concurrent edit may be the reason
+        letter = freeze_letter(reminder.issue)  # if the answer was refused, a concurrent edit may be why
         state = _reminder_state(reminder, letter, now)
     context = {
         "reminder": reminder,
@@ -111,7 +111,7 @@ def _reminder_state(reminder: Reminder, letter: FrozenLetter, now: datetime) -> 
 
     letter: of the issue as it is now; its losses must be acknowledged at the desk.
     """
-    assert reminder.issue is not None  # noqa: S101 - letters always have an issue
+    assert reminder.issue is not None  # noqa: S101 - a reminder that asks for approval always has an issue
     if reminder.answer:
         return "answered"
     if reminder.slot_at <= now:
@@ -126,7 +126,7 @@ def _reminder_state(reminder: Reminder, letter: FrozenLetter, now: datetime) -> 
 
 
 def _diff_lines(before: str, after: str) -> list[tuple[str, str]]:
-    """The diff since the letter: ("out" or "in", line); empty if only its style changed."""
+    """The diff since the reminder was mailed: ("out" or "in", line); empty if only its style changed."""
     lines = list(unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0))[2:]
     classes = {"-": "out", "+": "in"}
     return [(classes[line[0]], line[1:]) for line in lines if line[0] in classes and line[1:].strip()][:DIFF_LINES_MAX]

@@ -37,7 +37,7 @@ EVENTS_PER_STATEMENT = 1_000
 RESULT_FIELDS = ("state", "what", "note", "applied_at", "mailing_id", "seq")
 DATABASE_ERRORS = (InterfaceError, OperationalError)  # the database is away: everything waits
 PARSERS: dict[str, Callable[[InboundMessage], ParsedMessage]] = {  # by source
-    **dict.fromkeys(webhooks.TRACKING_VIEWS, provider_requests.parse_stored_request),
+    **dict.fromkeys(webhooks.VIEW_PATH_BY_PROVIDER, provider_requests.parse_stored_request),
     webhooks.AMAZON: sns.parse_sns_request,
     InboundMessage.MAIL: inbound_mail.parse_stored_mail,
 }
@@ -117,8 +117,8 @@ def _parse(inbound: InboundMessage) -> ParsedMessage | None:
         if inbound.source not in PARSERS:
             raise ParseError(f"{inbound.source} has no parser")  # noqa: TRY301 - one handler for all errors
         parsed = PARSERS[inbound.source](inbound)
-        proven = tuple(replace(reported, is_vouched=True) for reported in parsed.events)
-        return replace(parsed, events=proven) if inbound.is_believed else parsed
+        authenticated = tuple(replace(reported, is_authenticated=True) for reported in parsed.events)
+        return replace(parsed, events=authenticated) if inbound.is_believed else parsed
     except ParseError as error:
         _mark_unreadable(inbound, str(error))
     except TryLater:
@@ -145,11 +145,11 @@ def _store_and_apply(results: Sequence[ParseResult], now: datetime) -> int:
             for inbound, parsed in claimed
         }
         reports = [(inbound, *pair) for inbound, _ in claimed for pair in matches[inbound.pk]]
-        rules.apply_new_events(_new_events(reports))
+        rules.apply_new_events(_store_new_events(reports))
         for inbound, parsed in claimed:
             _set_result(inbound, parsed, [match for _reported, match in matches[inbound.pk]], matcher, now)
         _save_results([inbound for inbound, _parsed in claimed])
-        emptied = [inbound.pk for inbound, parsed in claimed if parsed and parsed.is_emptied]
+        emptied = [inbound.pk for inbound, parsed in claimed if parsed and parsed.deletes_body]
         if emptied:
             InboundMessage.objects.filter(pk__in=emptied).update(body=b"")
         for inbound, parsed in claimed:
@@ -159,7 +159,7 @@ def _store_and_apply(results: Sequence[ParseResult], now: datetime) -> int:
 
 
 def _save_results(messages: Sequence[InboundMessage]) -> None:
-    """Save with one statement for all equal results: most requests of a provider are."""
+    """Save equal results with one statement: most requests of a provider have the same result."""
     keys_by_result: dict[tuple[object, ...], list[int]] = {}
     for inbound in messages:
         keys_by_result.setdefault(tuple(getattr(inbound, name) for name in RESULT_FIELDS), []).append(inbound.pk)
@@ -174,8 +174,7 @@ def _lock_waiting(keys: list[int]) -> dict[int, datetime | None]:
     return dict(rows.values_list("pk", "begun_at"))
 
 
-def _new_events(matches: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch]]) -> list[NewEvent]:
-    """Store events that are not known yet, and return them. Forged and unproven reports become no event."""
+def _store_new_events(matches: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch]]) -> list[NewEvent]:
     new_events = {
         (event.source, event.source_id): NewEvent(event, match, reported.diagnostic)
         for event, reported, match in _matched_events(matches)
@@ -228,7 +227,7 @@ def _build_event(inbound: InboundMessage, reported: ReportedEvent, match: CopyMa
         domain=match.domain if reported.bounce_type else "",
         words=mask_addresses(reported.diagnostic)[:500],
         at=at,
-        created_at=timezone.now() if reported.source_id else at,  # the time of a click is not stored
+        created_at=timezone.now() if reported.source_id else at,  # an open or a click: only its day is stored
     )
 
 
@@ -243,7 +242,7 @@ def _set_result(
         _unsubscribe(inbound, parsed, now)
     if parsed.kind != MessageKind.REQUEST:  # a request is about many deliveries
         copies = ((match.mailing_id, match.seq) for match in matches if match.seq is not None)
-        inbound.mailing_id, inbound.seq = next(copies, matcher.copy_of(parsed.reference) or (None, None))
+        inbound.mailing_id, inbound.seq = next(copies, matcher.copy_of(parsed.delivery_reference) or (None, None))
     _explain_no_effect(inbound, parsed, matches)
 
 
@@ -262,7 +261,7 @@ def _explain_no_effect(inbound: InboundMessage, parsed: ParsedMessage, matches: 
 
 
 def _unsubscribe(inbound: InboundMessage, parsed: ParsedMessage, now: datetime) -> None:
-    reader = unsubscribing_reader(parsed.reference)
+    reader = unsubscribing_reader(parsed.delivery_reference)
     if reader is None:
         return
     inbound.what = MessageKind.LEAVING

@@ -71,7 +71,7 @@ class CopyMatcher:
             return CopyMatch(None, None, reader, reader.address_hash, domain_of(reader.email))
         if is_forged(reported.reference):
             return FORGED_MATCH
-        return _match_address(reported.reference.recipient, reported.at, is_vouched=reported.is_vouched)
+        return _match_address(reported.reference.recipient, reported.at, is_authenticated=reported.is_authenticated)
 
     def copy_of(self, reference: DeliveryReference) -> tuple[int, int] | None:
         """(mailing_id, seq) by the first token or Message-ID with a valid signature; None without one."""
@@ -97,7 +97,7 @@ class CopyMatcher:
         _salt, planned_at = self._mailing(mailing_id) or ("", None)
         if (
             reported.kind == EventKind.BOUNCED
-            and not reported.is_vouched
+            and not reported.is_authenticated
             and (handed_over_at := sent_at or planned_at)
             and handed_over_at < reported.at - REPORTED_WITHIN
         ):
@@ -140,16 +140,16 @@ def _reader_and_time(mailing_id: int, seq: int) -> tuple[int | None, datetime | 
     return rows.first() or (None, None)
 
 
-def _match_address(recipient: str, at: datetime, *, is_vouched: bool) -> CopyMatch:
+def _match_address(recipient: str, at: datetime, *, is_authenticated: bool) -> CopyMatch:
     reader = Subscriber.objects.filter(address_hash=address_hash(recipient)).first() if "@" in recipient else None
     if reader is None:
         return NO_MATCH
     recent = Delivery.objects.filter(subscriber=reader, state__in=HANDED_OVER_STATES, sent_at__gte=at - MAILED_WITHIN)
     copy = recent.order_by("-mailing_id").values_list("mailing_id", "seq").first()
-    if copy is None and not is_vouched:
+    if copy is None and not is_authenticated:
         return NO_MATCH
     mailing_id, seq = copy or (None, None)
-    return CopyMatch(mailing_id, seq, reader, reader.address_hash, domain_of(reader.email), is_proven=is_vouched)
+    return CopyMatch(mailing_id, seq, reader, reader.address_hash, domain_of(reader.email), is_proven=is_authenticated)
 
 
 def domain_of(address: str) -> str:

@@ -36,7 +36,7 @@ class ReportedEvent:
 
     source_id: the reporter's id of it, or a hash, for deduplication; "" if it only proves arrival and nothing else is
         stored. diagnostic: the reply of the server, or the text of the complaint.
-    is_vouched: authenticated before it was stored (requests of providers, not mails), or accepted by the author.
+    is_authenticated: authenticated before it was stored (requests of providers, not mails), or accepted by the author.
     """
 
     kind: Event.Kind
@@ -45,7 +45,7 @@ class ReportedEvent:
     reference: DeliveryReference = DeliveryReference()
     bounce_type: Event.BounceType | None = None
     diagnostic: str = ""
-    is_vouched: bool = False
+    is_authenticated: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,14 @@ class PersonalMail:
 
 @dataclass(frozen=True)
 class ParsedMessage:
-    """A parsed inbound message with its reports. reference: the possible delivery of a message without reports.
+    """A parsed inbound message with its reports. deletes_body: once it is applied.
 
-    is_emptied: its body is deleted once it is applied.
+    delivery_reference: the possible delivery of a message without reports.
     """
 
     kind: InboundMessage.Kind
     events: tuple[ReportedEvent, ...] = ()
-    reference: DeliveryReference = DeliveryReference()
+    delivery_reference: DeliveryReference = DeliveryReference()
     note: str = ""
     personal_mail: PersonalMail | None = None
-    is_emptied: bool = False
+    deletes_body: bool = False

@@ -202,7 +202,7 @@ def _judge_mailing(mailing: Mailing, now: datetime) -> int:
     While no message was accepted at all, nothing can be said about any address.
     """
     batches = list(_with_refusals(mailing))
-    if mailing.believes_refusals:
+    if mailing.dead_are_confirmed:
         return sum(_judge_batch(batch, now) for batch in batches)
     dead = {batch: _count_dead_if_doubtful(batch) for batch in batches}
     if any(count >= REFUSED_MIN for count in dead.values()):
@@ -279,7 +279,7 @@ def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:
 def count_undecided_dead(mailing: Mailing) -> int:
     """Addresses called dead that are not suppressed until the author decides."""
     waiting = mailing.refusals.waiting().dead().count()
-    if not waiting or mailing.state == Mailing.State.SENDING or mailing.believes_refusals:
+    if not waiting or mailing.state == Mailing.State.SENDING or mailing.dead_are_confirmed:
         return 0
     is_held = not mailing.counts().sent or any(
         _count_dead_if_doubtful(batch) >= REFUSED_MIN for batch in _with_refusals(mailing)

@@ -28,7 +28,7 @@ from newsletter.limits import client_ip, rate_limits
 from newsletter.limits.body_size import has_basic_auth
 
 # By the name in the URL, which is Anymail's. Imported at the first request: Anymail imports an HTTP client.
-TRACKING_VIEWS = {
+VIEW_PATH_BY_PROVIDER = {
     "amazon_ses": "anymail.webhooks.amazon_ses.AmazonSESTrackingWebhookView",
     "brevo": "anymail.webhooks.brevo.BrevoTrackingWebhookView",
     "mailersend": "anymail.webhooks.mailersend.MailerSendTrackingWebhookView",
@@ -76,7 +76,7 @@ def is_genuine(provider: str, request: HttpRequest) -> bool:
 
 @cache
 def _validating_view(provider: str, keys: tuple[tuple[str, str], ...]) -> Any:
-    return import_string(TRACKING_VIEWS[provider])(webhook_secret=settings.WEBHOOK_SECRET, **dict(keys))
+    return import_string(VIEW_PATH_BY_PROVIDER[provider])(webhook_secret=settings.WEBHOOK_SECRET, **dict(keys))
 
 
 def _is_signed_by_svix(request: HttpRequest, secret: str) -> bool:
@@ -112,7 +112,7 @@ def parse_events(provider: str, body: bytes, kept: Mapping[str, Any]) -> list[An
 
     Raises whatever Anymail raises for an unexpected body.
     """
-    view = import_string(TRACKING_VIEWS[provider])
+    view = import_string(VIEW_PATH_BY_PROVIDER[provider])
     # Without __init__, which would require keys: the request was authenticated on arrival.
     events: list[Any] = view.__new__(view).parse_events(_rebuilt_request(body, kept))
     return events
@@ -144,7 +144,7 @@ REFUSED_MAX, REFUSED_SECONDS = 60, 600
 @csrf_exempt
 def tracking(request: HttpRequest, provider: str) -> HttpResponse:
     """Store a provider's request; 404 while WEBHOOK_SECRET is not set."""
-    if not settings.WEBHOOK_SECRET or provider not in TRACKING_VIEWS:
+    if not settings.WEBHOOK_SECRET or provider not in VIEW_PATH_BY_PROVIDER:
         raise Http404
     if request.method in {"GET", "HEAD"}:  # Mandrill and Unisender Go check the URL first
         return HttpResponse()

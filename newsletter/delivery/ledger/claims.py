@@ -152,7 +152,7 @@ def _results_sql(results: Sequence[DeliveryResult]) -> tuple[str, list[Any]]:
 
 
 LEASE_DURATION = timedelta(seconds=30)  # renewed with every window; until it ends, its owner counts as alive
-LEASE_END = Now() + LEASE_DURATION  # by the database's clock
+RENEWED_LEASE_END = Now() + LEASE_DURATION  # by the database's clock
 
 
 class LaneEnded(Exception):
@@ -193,7 +193,7 @@ def claim_batch(mailing: Mailing, worker: str, now: datetime) -> Batch | None:
         batch.token += 1
         batch.worker, batch.state = worker, Batch.State.LEASED
         Batch.objects.filter(pk=batch.pk).update(
-            token=batch.token, worker=worker, state=batch.state, lease_until=LEASE_END
+            token=batch.token, worker=worker, state=batch.state, lease_until=RENEWED_LEASE_END
         )
     batch.mailing = mailing
     return batch
@@ -246,7 +246,7 @@ def _advance_cursor(batch: Batch, added: Counter[Delivery.State], cursor: int, i
 @cache
 def _lease_sql(_vendor: str) -> tuple[str, tuple[Any, ...]]:
     query = Batch.objects.all().query
-    sql, seconds = query.get_compiler(connection=connection).compile(LEASE_END.resolve_expression(query))
+    sql, seconds = query.get_compiler(connection=connection).compile(RENEWED_LEASE_END.resolve_expression(query))
     return sql, tuple(seconds)
 
 
@@ -294,8 +294,8 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
 
 
 def renew_lease(batch: Batch) -> None:
-    """Renew the lease while a window waits for its rate limit; raise LaneEnds if the batch was taken over."""
-    if not held_batches(batch).update(lease_until=LEASE_END):
+    """Renew the lease while a window waits for its rate limit; raise LaneEnded if the batch was taken over."""
+    if not held_batches(batch).update(lease_until=RENEWED_LEASE_END):
         raise LaneEnded("the batch was taken over")
 
 

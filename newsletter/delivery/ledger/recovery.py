@@ -25,8 +25,8 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from newsletter.delivery.error_logging import log_errors
-from newsletter.delivery.ledger import flight_recorder, uncertain
-from newsletter.delivery.ledger.claims import LEASE_DURATION, LEASE_END, WAITING_STATES, DeliveryResult, write_results
+from newsletter.delivery.ledger import claims, flight_recorder, uncertain
+from newsletter.delivery.ledger.claims import WAITING_STATES, DeliveryResult, write_results
 from newsletter.delivery.ledger.flight_recorder import FlightRecord, RowMark
 from newsletter.delivery.ledger.uncertain import RESOLUTION_OF_STATE, DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet, Restoration
@@ -37,12 +37,12 @@ from newsletter.mail.tokens import load_or_create_secret
 
 log = logging.getLogger(__name__)
 
-# How long after the end of its lease a holder is given up, by the database's clock: by its own machine, which can read
-# its recorder, and by other machines, which wait longer, for several of its sweeps.
+# A holder is given up so long after its lease ended, by the database's clock: STALLED_LEASE by its own machine, which
+# can read its recorder; DEAD_MACHINE by others, longer, so that its own machine can sweep several times first.
 STALLED_LEASE = timedelta(seconds=15)
 DEAD_MACHINE = timedelta(seconds=45)
-# Without a valid record, or without another lane to take over: longer than the ten minutes that a final reply may take
-# (RFC 5321 section 4.5.3.2.6).
+# If the holder has no valid record, or no other machine exists (SQLite): longer than the ten minutes that a final reply
+# may take (RFC 5321 section 4.5.3.2.6).
 HUNG_LEASE = timedelta(minutes=11)
 
 
@@ -53,7 +53,7 @@ def machine_id() -> str:
 
 @contextmanager
 def hold_slot(number: int) -> Iterator[str | None]:
-    """Hold slot `number` of this machine; yields the worker's name, or None if another process holds it.
+    """Hold slot `number` of this machine; yields a prefix of workers' names, or None if another process holds it.
 
     The kernel releases the lock when the process ends, even by SIGKILL. So all batches leased under this slot belong
     to dead processes, or to a lane whose lock file was deleted.
@@ -87,18 +87,18 @@ def recorder_path(number: int) -> Path:
 
 def sweep(slots: int) -> int:
     """Recover the batches of dead and stalled owners; return how many. slots: the number of slots of this machine."""
-    if not Batch.objects.filter(state=Batch.State.LEASED).exists():  # idle: no lock is tried, no lane woken
+    if not Batch.objects.filter(state=Batch.State.LEASED).exists():  # idle: no slot lock is tried
         return 0
     _shorten_leases()
     recovered = 0
     for number in range(slots):
-        with hold_slot(number) as worker:
-            if worker:
+        with hold_slot(number) as worker_prefix:
+            if worker_prefix:
                 with log_errors(f"recovering slot {number}"):
-                    recovered += recover_slot(worker, number)
+                    recovered += recover_slot(worker_prefix, number)
     here = Q(worker__startswith=f"{machine_id()}/")
-    still = HUNG_LEASE if connection.vendor == "sqlite" else STALLED_LEASE  # there is no other machine to take over
-    for batch in _leased(here & _lease_over_for(still)):
+    stalled_for = HUNG_LEASE if connection.vendor == "sqlite" else STALLED_LEASE  # no other machine takes over
+    for batch in _leased(here & _lease_over_for(stalled_for)):
         with log_errors(f"recovering {batch}"):
             recovered += _revoke(batch)
     for batch in _leased(~here & _lease_over_for(DEAD_MACHINE) | _lease_over_for(HUNG_LEASE)):
@@ -109,9 +109,9 @@ def sweep(slots: int) -> int:
 
 def _shorten_leases() -> None:
     """Shorten leases written while the database's clock was ahead; a living owner renews them."""
-    too_far = Batch.objects.filter(state=Batch.State.LEASED, lease_until__gt=Now() + LEASE_DURATION + CLOCK_SLACK)
+    too_far = Batch.objects.filter(state=Batch.State.LEASED, lease_until__gt=claims.RENEWED_LEASE_END + CLOCK_SLACK)
     if too_far.exists():
-        too_far.update(lease_until=LEASE_END)
+        too_far.update(lease_until=claims.RENEWED_LEASE_END)
 
 
 def _lease_over_for(time: timedelta) -> Q:
@@ -126,23 +126,23 @@ def _revoke(batch: Batch) -> bool:
 
 
 def _recover_unlocked(batch: Batch, record: FlightRecord | None) -> bool:
-    """Recover a batch whose owner may be alive, unless it is stopped within a transaction.
+    """Recover a batch whose owner may be alive, unless it was stopped while it holds the lock of the batch's row.
 
     Locked rows are skipped: a stopped owner may still hold them, and waiting would block this sweep.
     """
     skip = connection.features.has_select_for_update_skip_locked
     with transaction.atomic():
-        is_free = Batch.objects.filter(pk=batch.pk).select_for_update(skip_locked=skip).first()
-        return bool(is_free) and recover_batch(batch, record)
+        unlocked = Batch.objects.filter(pk=batch.pk).select_for_update(skip_locked=skip).first()
+        return bool(unlocked) and recover_batch(batch, record)
 
 
-def recover_slot(worker: str, number: int) -> int:
+def recover_slot(worker_prefix: str, number: int) -> int:
     """Recover batches that former holders of the slot left leased. Only the holder of the slot may call this.
 
     A former holder is dead, unless its lock file was deleted; so its record is revoked before it is read. A batch
     without a record may belong to a clone of this machine with the same id: then its lease decides.
     """
-    ours = Q(worker__startswith=worker)
+    ours = Q(worker__startswith=worker_prefix)
     expired = {batch.pk for batch in _leased(ours & Q(lease_until__lt=Now()))}
     recovered = 0
     for batch in _leased(ours):
@@ -159,9 +159,9 @@ def _leased(owners: Q) -> list[Batch]:
 def recover_batch(batch: Batch, record: FlightRecord | None) -> bool:
     """Reopen the batch of an owner who was given up, with the rows of its open windows settled by its recorder.
 
-    Without a record of this holding, all rows before the cursor without a result become uncertain, except those in the
-    recorder's history: the ledger may come from a backup taken while they were sent. Rows behind the cursor stay
-    queued. The new token makes a late intent of the old owner fail. Returns False if another process was first.
+    Without a record of this lease, a row's mark in the recorder's history counts: the ledger may come from a backup
+    taken while it was sent. Of the unmarked rows, those before the cursor become uncertain, the others stay queued. The
+    new token makes a late intent of the old owner fail. Returns False if another process was first.
     """
     is_own = record is not None and record.is_of(batch.pk, batch.token)
     former = None if is_own else _past_record(batch)
@@ -207,8 +207,8 @@ def _results_by_record(
 ) -> Iterator[DeliveryResult]:
     """Yield the results of rows of the open windows; nothing for a row that was certainly not handed over.
 
-    A record is valid for all rows: marks beyond the cursor come from before a restore, and were handed over. Rows
-    without a mark in a former record may have been handed over since.
+    A mark beyond the cursor means that the row was handed over before the ledger was restored. With only a former
+    record, an unmarked row before the cursor is uncertain: it may have been sent since.
     """
     known = record or former
     end = batch.hi if known else batch.cursor
@@ -226,33 +226,33 @@ def _results_by_record(
 
 
 class Holding(NamedTuple):
-    """Uncertain rows of one holding that was given up without its record."""
+    """Uncertain rows of one lease of a batch (token and attempt) that was taken away without reading its record."""
 
     batch: Batch
     token: int
     attempt: int
-    rows: list[int]
+    seqs: list[int]
 
-    def explain(self, rows: Sequence[int], reply: str) -> None:
+    def explain(self, seqs: Sequence[int], reply: str) -> None:
         """Store why rows stay uncertain, so that they are not settled again."""
-        left = Delivery.objects.filter(mailing_id=self.batch.mailing_id, seq__in=rows, attempts=self.attempt)
+        left = Delivery.objects.filter(mailing_id=self.batch.mailing_id, seq__in=seqs, attempts=self.attempt)
         left.filter(state=Delivery.State.UNCERTAIN).update(reply=reply, provider_id="")
 
 
-def settle_unrecorded(worker: str, number: int, now: datetime, mailing: Mailing | None = None) -> int:
-    """Settle rows that another machine gave up without our record, by that record; return how many.
+def settle_unrecorded(worker_prefix: str, number: int, now: datetime, mailing: Mailing | None = None) -> int:
+    """Settle uncertain rows of our batches that another machine took over without reading our record; return how many.
 
-    worker: as by `hold_slot`; only its holder may call this, and before it begins another record. mailing: only its
-    rows. Rows handed over without a result stay uncertain, for that reason.
+    worker_prefix: of `hold_slot`; only its holder may call this, and before it begins another record. mailing: only
+    its rows. Rows handed over without a result stay uncertain, for that reason.
     """
     batches = Batch.objects.filter(uncertain__gt=0).order_by("pk")
     mine = batches.filter(mailing=mailing) if mailing else batches
-    return sum(_settle_holding(holding, number, now) for batch in mine for holding in _holdings(batch, worker))
+    return sum(_settle_holding(holding, number, now) for batch in mine for holding in _holdings(batch, worker_prefix))
 
 
-def _holdings(batch: Batch, worker: str) -> list[Holding]:
+def _holdings(batch: Batch, worker_prefix: str) -> list[Holding]:
     rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
-    ours = rows.filter(state=Delivery.State.UNCERTAIN, provider_id__startswith=worker)
+    ours = rows.filter(state=Delivery.State.UNCERTAIN, provider_id__startswith=worker_prefix)
     ordered = ours.order_by("provider_id", "attempts").values_list("provider_id", "attempts", "seq")
     names = groupby(ordered, key=itemgetter(0, 1))
     tokens = ((name.rpartition(HOLDING_SEPARATOR)[2], attempt, list(rows)) for (name, attempt), rows in names)
@@ -269,7 +269,7 @@ def _settle_holding(holding: Holding, number: int, now: datetime) -> int:
         known = flight_recorder.past_record(path, batch.pk, holding.token)
     if known is None:
         return 0
-    marks = {seq: known.mark(seq) for seq in holding.rows}
+    marks = {seq: known.mark(seq) for seq in holding.seqs}
     unmarked = [seq for seq, mark in marks.items() if mark is RowMark.WAITING]
     states = {seq: STATE_OF_MARK[mark] for seq, mark in marks.items() if mark in STATE_OF_MARK}
     results = {
@@ -317,10 +317,10 @@ def settle_cancelled() -> None:
 def _skip_rows(batch: Batch) -> Counter[Delivery.State]:
     """Skip waiting rows; a row that was queued again becomes uncertain again."""
     rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
-    uncertain = rows.filter(IS_REQUEUED).update(state=Delivery.State.UNCERTAIN)
+    uncertain_count = rows.filter(IS_REQUEUED).update(state=Delivery.State.UNCERTAIN)
     waiting = rows.filter(state__in=WAITING_STATES)
     skipped = waiting.update(state=Delivery.State.SKIPPED, reply="the mailing was cancelled")
-    return Counter({Delivery.State.SKIPPED: skipped, Delivery.State.UNCERTAIN: uncertain})
+    return Counter({Delivery.State.SKIPPED: skipped, Delivery.State.UNCERTAIN: uncertain_count})
 
 
 STALLED_AFTER = timedelta(seconds=90)

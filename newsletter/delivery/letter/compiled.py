@@ -196,7 +196,7 @@ class CompiledMailing:
             escaped = values | escaped | {slot: html.escape(name).encode() for slot, name in names.items()}
         return values, escaped
 
-    def difference(self, mailing: Mailing) -> str:
+    def describe_difference(self, mailing: Mailing) -> str:
         """How sample messages differ from those that `rendering.build_copy` builds, as a sentence; "" if they do not.
 
         Messages are parsed by the standard library: an error in the template must stop a mailing before its first

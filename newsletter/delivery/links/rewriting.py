@@ -28,8 +28,8 @@ def countable_links(part: str, *, site_url: str, own_pages: Collection[str]) -> 
     """The URLs of a letter's HTML to count, in order, with their link texts.
 
     own_pages: linked by the template, and not counted.
-    Also not counted: a reader's own links, links with a token, and links whose text is a URL of another site, because
-    mail programs warn if a link leads elsewhere than its text says.
+    Also not counted: a reader's own links, links to this site with a token, and links to other sites whose text looks
+    like a URL, because mail programs warn if a link leads elsewhere than its text says.
     """
     found, urls_as_text = dict[str, str](), set[str]()
     for url, text in links(part):
@@ -47,7 +47,7 @@ def rewrite_links(html_part: str, text_part: str, redirects_by_url: Mapping[str,
     known = {url for url, _words in links(html_part)} | {*redirects_by_url}
     longest_first = sorted(filter(None, known), key=lambda url: (-len(url), url))
     pattern = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))}){URL_END}")
-    text_part = pattern.sub(lambda url: redirects_by_url.get(url[0], url[0]), text_part)
+    text_part = pattern.sub(lambda found: redirects_by_url.get(found[0], found[0]), text_part)
     return rewrite_html(html_part, redirects_by_url), text_part
 
 
@@ -90,7 +90,7 @@ def redirects_by_url(mailing: Mailing) -> dict[str, str]:
 
 
 def with_longest_urls(html: str, issue: Issue) -> str:
-    """The HTML with rewritten URLs of maximal length, to weigh it."""
+    """The HTML as if each counted link had the longest redirect URL, to measure its size."""
     longest = Link(token="0" * TOKEN_LENGTH_MAX).address
     return rewrite_html(html, dict.fromkeys(_links_to_count(html, issue), longest))
 

@@ -35,13 +35,13 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
         return self.filter(state=InboundMessage.State.UNPROVEN).order_by("-pk")
 
     def claim(self, keys: list[int], now: datetime) -> list["InboundMessage"]:
-        """Claim waiting messages among `keys` that no other worker is parsing; return them."""
+        """Claim waiting messages among `keys`; return them. Requests are not marked, so two workers may parse one."""
         with transaction.atomic():
             skip = connection.features.has_select_for_update_skip_locked
             free = self.waiting().filter(Q(begun_at=None) | _abandoned(now), pk__in=keys)
             mine = list(free.filter(begun__lt=PARSE_TRIES).select_for_update(skip_locked=skip))
-            mails = [one for one in mine if one.source == InboundMessage.MAIL]  # a request cannot crash a worker
-            if mails:
+            mails = [one for one in mine if one.source == InboundMessage.MAIL]
+            if mails:  # only mails are counted: parsing a request cannot crash a worker
                 self.filter(pk__in=[one.pk for one in mails]).update(begun=F("begun") + 1, begun_at=now)
         for one in mails:
             one.begun, one.begun_at = one.begun + 1, now
@@ -67,10 +67,10 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
         return self.unproven().update(state=InboundMessage.State.APPLIED, note="dismissed: it proves nothing")
 
     def forget(self, before: datetime) -> int:
-        """Delete messages applied before that moment; return how many. The text of replies is stored elsewhere."""
+        """Delete messages applied before that moment, requests already after REQUESTS_KEPT_FOR; return how many."""
         old = self.filter(applied_at__lt=before)
-        earlier = before + MESSAGES_KEPT_FOR - REQUESTS_KEPT_FOR
-        requests = self.filter(applied_at__lt=earlier, what=InboundMessage.Kind.REQUEST)
+        requests_before = before + MESSAGES_KEPT_FOR - REQUESTS_KEPT_FOR
+        requests = self.filter(applied_at__lt=requests_before, what=InboundMessage.Kind.REQUEST)
         keys = [*old.values_list("pk", flat=True)[:DELETED_AT_ONCE]]
         keys += requests.values_list("pk", flat=True)[:DELETED_AT_ONCE]
         return self.filter(pk__in=keys).delete()[0] if keys else 0
@@ -78,14 +78,8 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
     def store(self, source: str, body: bytes, now: datetime, *, about: Mapping[str, object] | None = None) -> bool:
         """Store a message until it is applied; return False if it is stored already, by the hash of its body."""
         at = connection.ops.adapt_datetimefield_value(now)
-        values = [
-            source,
-            sha256(body).hexdigest(),
-            body,
-            json.dumps(dict(about or {})),
-            at,
-            InboundMessage.State.WAITING,
-        ]
+        key, state = sha256(body).hexdigest(), InboundMessage.State.WAITING
+        values = [source, key, body, json.dumps(dict(about or {})), at, state]
         with connection.cursor() as cursor:  # a fifth of the ORM's cost: they arrive in storms
             cursor.execute(STORE_SQL, values)
             return bool(cursor.rowcount)
@@ -114,6 +108,7 @@ class InboundMessage(models.Model):
     MAIL: ClassVar = "mail"  # the source of mails; that of requests is the provider's name
 
     source = models.CharField(max_length=30)
+    # SHA-256 of the body: nothing is stored twice.
     key = models.CharField(max_length=64, help_text="the provider's own id, or a hash: nothing is stored twice")
     body = models.BinaryField(help_text="octet by octet as it came")
     about = models.JSONField(default=dict, help_text="of a mail: its envelope; of a request: headers that matter")
@@ -179,6 +174,7 @@ class Event(models.Model):
     mailing_id = models.BigIntegerField(null=True)
     seq = models.IntegerField(null=True)
     address_hash = models.CharField(max_length=32, blank=True, help_text="of the address that it is about")
+    # Of a bounce: the domain of the receiver, which is that of the reader's address.
     domain = models.CharField(max_length=100, blank=True, help_text="which receiver said so, of one that came back")
     words = models.CharField(max_length=500, blank=True, help_text="the server's own, without addresses")
     at = models.DateTimeField()

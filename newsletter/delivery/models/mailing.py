@@ -327,7 +327,7 @@ class Mailing(models.Model):
         return gettext("Paused by %(name)s.") % {"name": name} if name else gettext("Paused on the desk.")
 
     @property
-    def believes_refusals(self) -> bool:
+    def dead_are_confirmed(self) -> bool:
         """Whether the author has confirmed that the refused addresses do not exist."""
         decisions = [MailingStep.Kind.REFUSALS_ACCEPTED, MailingStep.Kind.REFUSALS_DOUBTED]
         last = self.steps.filter(what__in=decisions).last()

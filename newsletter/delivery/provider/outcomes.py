@@ -148,13 +148,13 @@ READER_REASONS = {RefusalReason.DEAD, RefusalReason.MAILBOX}
 class Refusals:
     """The refusals since the last message that was accepted.
 
-    accepts_dead: the author has confirmed that these addresses do not exist.
+    dead_are_confirmed: the author has confirmed that addresses called dead do not exist.
     """
 
-    def __init__(self, *, accepts_dead: bool = False) -> None:
+    def __init__(self, *, dead_are_confirmed: bool = False) -> None:
         self.held: list[tuple[int, SendOutcome]] = []
         self.in_a_row = self.dead_in_a_row = 0
-        self.accepts_dead = accepts_dead
+        self.dead_are_confirmed = dead_are_confirmed
         self.problem: ProviderRejection | None = None  # set when the author should check first
 
     @property
@@ -175,7 +175,7 @@ class Refusals:
             self.held.append((seq, outcome))
         self.in_a_row += is_held
         self.dead_in_a_row += reason is RefusalReason.DEAD
-        if self.are_about_us or (self.dead_in_a_row >= REFUSALS_MAX and not self.accepts_dead):
+        if self.are_about_us or (self.dead_in_a_row >= REFUSALS_MAX and not self.dead_are_confirmed):
             self.problem = ProviderRejection(outcome.reply)
         return is_held
 

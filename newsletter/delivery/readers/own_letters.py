@@ -1,4 +1,4 @@
-"""A reader's letters, feedback and replies, as chapters of their own data; and the request of an issue."""
+"""A reader's letters, feedback and replies, as chapters of their own data; and the view to request an issue again."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -39,8 +39,8 @@ REPEATABLE_STATES = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.Sta
 def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
     """The letters to a reader, newest first, with reports about them. token: of the page; "" for no buttons."""
     copies, reports = _newest_copies(reader), _reports_by_mailing(reader)
-    numbers = [copy.mailing_id for copy in copies]
-    mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk(numbers)
+    mailing_ids = [copy.mailing_id for copy in copies]
+    mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk(mailing_ids)
     asked = {row.issue_id: row for row in OnceMore.objects.filter(subscriber=reader)}
     listed: set[int] = set()  # keys of issues: a correction is a delivery of the same issue
     lines = []
@@ -108,7 +108,7 @@ def _once_more_notes(row: OnceMore | None) -> Iterable[str]:
 
 
 def _reports_by_mailing(reader: Subscriber) -> dict[int | None, list[Event]]:
-    """Events by the reader's address hash, by mailing; those of other letters by None."""
+    """Events about the reader's address, keyed by mailing; under None those of letters without a mailing."""
     found: defaultdict[int | None, list[Event]] = defaultdict(list)
     for one in Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]:
         found[one.mailing_id].append(one)
@@ -156,14 +156,11 @@ def _quote_lines(reader: Subscriber) -> Iterator[DataLine]:
 @require_POST
 @same_origin
 def request_again(request: HttpRequest, token: str, number: int) -> HttpResponse:
-    """Enqueue an issue once more for the reader, if they had a delivery of it.
-
-    No task is enqueued: beat sends due mails within seconds.
-    """
+    """Store a request for an issue once more, if the reader had a delivery of it: beat sends it within seconds."""
     reader = Subscriber.objects.for_fresh_token(token, timezone.now())
     if reader is None:
         return invalid_link(request, token, "mine")
-    copies = {copy.mailing_id for copy in _newest_copies(reader) if copy.state in REPEATABLE_STATES}
-    mailing = get_object_or_404(Mailing.objects.filter(pk__in=copies, issue__number=number).order_by("-pk")[:1])
+    mailing_ids = {copy.mailing_id for copy in _newest_copies(reader) if copy.state in REPEATABLE_STATES}
+    mailing = get_object_or_404(Mailing.objects.filter(pk__in=mailing_ids, issue__number=number).order_by("-pk")[:1])
     is_new = reader.is_reader and OnceMore.objects.ask(reader, mailing, timezone.now())
     return redirect_done("mine", token, "again" if is_new else "not-again")

@@ -45,7 +45,7 @@ METADATA_PROVIDERS = frozenset(
     {"Amazon SES", "Brevo", "Mailgun", "Mailjet", "Mailtrap", "Mandrill", "Postmark", "Resend", "SendGrid"}
     | {"SparkPost", "Unisender Go"}
 )
-RATED_CONNECTIONS = 64  # at most, if the number follows from a rate
+RATED_CONNECTIONS = 64  # the most connections, if a rate is configured but no number of connections
 
 
 class CourierCallbacks(NamedTuple):
@@ -65,7 +65,7 @@ class Courier(Protocol):
 
     @property
     def window(self) -> int:
-        """Rows per intent."""
+        """How many rows one commit, before they are sent, marks as allowed to leave (an intent)."""
 
     def deliver(
         self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
@@ -125,7 +125,7 @@ class DjangoCourier:
     def __init__(self, alias: str, mailing: Mailing) -> None:
         self.transport, self.stop_control = DjangoTransport(mailers[alias]), StopControl()
         self.callbacks = CourierCallbacks()
-        self.mailing, self.refusals = mailing, Refusals(accepts_dead=mailing.believes_refusals)
+        self.mailing, self.refusals = mailing, Refusals(dead_are_confirmed=mailing.dead_are_confirmed)
         takes_metadata = getattr(mailers[alias], "esp_name", "") in METADATA_PROVIDERS
         self.token = copy_token_maker(mailing) if takes_metadata else None
 
@@ -145,7 +145,7 @@ class DjangoCourier:
             outcome = self.stop_control.run(partial(self.transport.send, message))
             if outcome.status is SendStatus.SENT:
                 yield from self.refusals.reset_and_release()
-            if not self.refusals.hold_back(row.seq, outcome):  # it may not be about the reader
+            if not self.refusals.hold_back(row.seq, outcome):  # perhaps it is about us, not about the reader
                 yield row.seq, outcome
             if self.refusals.problem:
                 raise self.refusals.problem
@@ -174,7 +174,7 @@ class SmtpCourier:
     def deliver(
         self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
     ) -> Iterator[tuple[int, SendOutcome]]:
-        if self.smtp is None and (difference := self.compiled.difference(self.mailing)):  # checked once
+        if self.smtp is None and (difference := self.compiled.describe_difference(self.mailing)):  # checked once
             raise ProviderRejection(difference)
         failed: list[tuple[int, SendOutcome]] = []
         smtp = self._smtp_sender()
@@ -186,7 +186,7 @@ class SmtpCourier:
     def window(self) -> int:
         """Rows sent within WINDOW_SECONDS.
 
-        With fewer the network would wait for the disk; with more, more are uncertain if the machine is lost.
+        With fewer the network waits for the disk; with more, a crash of the machine leaves more deliveries uncertain.
         """
         rate = self.smtp.pool.rate if self.smtp else WINDOW_FIRST / WINDOW_SECONDS
         tens = int(rate * WINDOW_SECONDS) // 10 * 10  # SQLite caches a statement for each number of rows
@@ -210,11 +210,11 @@ class SmtpCourier:
                 stop_control=self.stop_control,
             )
             self.smtp.pool.scaler = self.scaler
-            self.smtp.refusals.accepts_dead = self.mailing.believes_refusals
+            self.smtp.refusals.dead_are_confirmed = self.mailing.dead_are_confirmed
         return self.smtp
 
     def close(self) -> None:
         if self.smtp is not None:
-            lines, rate = len(self.smtp.pool.connections), self.smtp.pool.rate
-            log.info("mailing %s: %d connections at the end, %.0f messages/s", self.mailing.pk, lines, rate)
+            connection_count, rate = len(self.smtp.pool.connections), self.smtp.pool.rate
+            log.info("mailing %s: %d connections at the end, %.0f messages/s", self.mailing.pk, connection_count, rate)
             self.smtp.close()

@@ -60,7 +60,8 @@ class HeldBatch:
 
     def _request_intent(self) -> None:
         results, self.results = self.results, []
-        step = partial(claims.commit_intent, self.batch, results, self.rate_limiter.window(self.window), timezone.now())
+        size = self.rate_limiter.window_size(self.window)
+        step = partial(claims.commit_intent, self.batch, results, size, timezone.now())
         self.renew_at = time.monotonic() + LEASE_SECONDS
         self.pending = self.writer.submit(run_with_retries, step)
 
@@ -97,7 +98,7 @@ class HeldBatch:
 
     def _reserve(self, emails: list[str], is_over: Callable[[], bool]) -> None:
         """Wait until sending times are reserved for these messages, or `is_over`."""
-        if self.rate_limiter.is_free(len(emails)):
+        if self.rate_limiter.count_if_unlimited(len(emails)):
             self.times = deque([time.monotonic()] * len(emails))
             return
         while not is_over():
@@ -284,7 +285,7 @@ class Lane:
 
     def _record_end(self, reason: LaneEnded | ProviderUnavailable | ProviderRejection) -> LaneEnded:
         """Record on the mailing why sending stops; return the exception that ends the lane."""
-        if isinstance(reason, DailyLimitReached) and (end := self.rate_limiter.end_of_day(timezone.now())):
+        if isinstance(reason, DailyLimitReached) and (end := self.rate_limiter.daily_limit_wait(timezone.now())):
             self._run_in_writer(self.mailing.wait_until, *end)
         if isinstance(reason, LaneEnded):
             return reason

@@ -1,4 +1,4 @@
-"""The history of an issue: edits, steps of its mailings, answered reminders."""
+"""The history of an issue: edits, steps of its mailings, answers to reminders, and missed slots."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -37,7 +37,7 @@ def save_text(issue: Issue, seen_version: int) -> None:
 
 def save_posts_and_texts(form: IssueForm) -> None:
     form.add_posts()
-    form.save_texts()
+    form.save_kept_texts()
     index_issue(Issue.objects.get(pk=form.instance.pk))  # reload: it may have been sent meanwhile
 
 

@@ -105,7 +105,7 @@ def _convert(found: PostImport, place: Path) -> None:
         found.renew_lease(timezone.now(), cursor=done, total=of)
 
     zone = Publication.objects.current().zone
-    converter_process.run_converter(path, place, zone=zone, site=found.site, fetch=found.fetches, progress=progress)
+    converter_process.run_converter(path, place, zone=zone, site_url=found.site, fetch=found.fetches, progress=progress)
 
 
 def _enter_folder(found: PostImport, folder: PostFolder, now: datetime) -> bool:

@@ -19,7 +19,7 @@ from subscribers.models import Act, Subscriber, Suppression
 
 COPIES_PER_PAGE = 20
 SAME_MOMENT = timedelta(minutes=1)  # an action and the row that it made are closer
-LINES_MAX = 300  # of each other kind
+LINES_MAX = 300  # of each kind of entry except copies
 STATE_DOTS = {
     Delivery.State.SENT: "good",
     Delivery.State.FAILED: "bad",

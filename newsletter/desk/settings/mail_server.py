@@ -159,9 +159,9 @@ def _check_smtp(host: str, port: int) -> None:
 
 
 def _refusal(blocked: safe_http.RequestBlocked, host: str) -> str:
-    if blocked.status == safe_http.LinkStatus.PRIVATE:
+    if blocked.link_status == safe_http.LinkStatus.PRIVATE:
         return _("%s is in a private network: allow that by PRIVATE_MAIL_SERVERS=1 in the environment.") % host
-    if blocked.status == safe_http.LinkStatus.ODD_PORT:
+    if blocked.link_status == safe_http.LinkStatus.ODD_PORT:
         return _("Port %s is not one of a mail server: 25, 465, 587, 2525.") % blocked.detail
     return _("There is no server of the name %s.") % host
 

@@ -62,7 +62,7 @@ def _spans(words: Iterable[str]) -> SafeString:
 
 @register.simple_tag
 def is_asking(issue: Issue) -> bool:
-    """Whether its question may be answered now; in a preview, when it will be sent."""
+    """Whether its question is open now. A preview has set a future `sent_at`, so it is open there too."""
     return issue.takes_votes(timezone.now())
 
 

@@ -118,11 +118,11 @@ class VolumeIssue:
     posts: tuple[VolumePost, ...]
 
 
-PICTURE_BYTES_MAX = 40_000_000  # of pictures: Amazon accepts 50 MB by mail
+BOOK_PICTURES_BYTES_MAX = 40_000_000  # of pictures: Amazon accepts 50 MB by mail
 
 
 class BookPictures:
-    def __init__(self, writer: EpubWriter, bytes_left: int = PICTURE_BYTES_MAX) -> None:
+    def __init__(self, writer: EpubWriter, bytes_left: int = BOOK_PICTURES_BYTES_MAX) -> None:
         self.writer, self.bytes_left = writer, bytes_left
         self._known: dict[str, Image] = {}
         self._shown: dict[str, BookPicture | None] = {}
@@ -181,7 +181,7 @@ def write_book(file: IO[bytes], contents: YearContents) -> None:
 
 def _facts(contents: YearContents) -> BookMetadata:
     publication = Publication.objects.current()
-    address = settings.SITE_URL + reverse("issues:issue", args=[contents.year])
+    address = settings.SITE_URL + reverse("issues:issue", args=[contents.year])  # the year's page: no issue's number
     return BookMetadata(
         title=_("%(name)s %(year)s") % {"name": publication.name, "year": contents.year},
         author=publication.author or publication.name,

@@ -43,7 +43,7 @@ class Buttondown(Converter):
 
     @classmethod
     def open(cls, files: Files, zone: tzinfo, site_url: str = "") -> Self | None:
-        tables = files.names if files.is_one else (files.ending_in("emails.json"), files.ending_in("emails.csv"))
+        tables = files.names if files.is_single_file else [files.ending_in(f"emails.{one}") for one in ("json", "csv")]
         for name in filter(None, tables):
             if b"subject" in files.head(name, 100_000) and (rows := rows_of(files.text(name))):
                 return cls(files, zone, site_url, rows=rows)

@@ -41,22 +41,22 @@ type Report = Callable[[int, int], None]  # how many posts are done, of how many
 
 
 def convert(
-    path: Path,
+    export_path: Path,
     folder: Path,
     *,
     zone: tzinfo,
-    site: str = "",
-    pictures: Sequence[Path] = (),
+    site_url: str = "",
+    picture_folders: Sequence[Path] = (),
     fetch: bool = False,
     report: Report = lambda _done, _of: None,
 ) -> None:
-    """Write what lies at `path` as a folder of posts, which must not be there yet. Raises Rejected."""
-    files = files_at(path)
+    """Write what lies at `export_path` as a folder of posts, which must not be there yet. Raises Rejected."""
+    files = files_at(export_path)
     if files.has(layout.ACCOUNT) and any(name.startswith(f"{layout.POSTS}/") for name in files.with_suffix(".md")):
         _unpack(files, folder)
         return
-    converter = detected(path, zone, site)
-    finders: list[Finder] = [*converter.finders, *(FileFinder(InFolder(one)) for one in pictures)]
+    converter = detected(export_path, zone, site_url)
+    finders: list[Finder] = [*converter.finders, *(FileFinder(InFolder(one)) for one in picture_folders)]
     finders += [WebFinder(converter.site_url)] if fetch else []
     count = sum(1 for _post in converter.posts())
     if not count:
@@ -138,8 +138,8 @@ def main(argv: Sequence[str]) -> int:
     Thread(target=_beat, daemon=True).start()
     settings.configure(USE_I18N=False)  # the renderer asks for words of its own, in no particular language
     try:
-        given, folders = (Path(path), Path(folder)), [*map(Path, pictures)]
-        convert(*given, zone=ZoneInfo(zone), site=site, pictures=folders, fetch=bool(fetch), report=_report)
+        given, zone_info, folders = (Path(path), Path(folder)), ZoneInfo(zone), [*map(Path, pictures)]
+        convert(*given, zone=zone_info, site_url=site, picture_folders=folders, fetch=bool(fetch), report=_report)
     except (Rejected, OSError) as error:
         _say({"error": str(error)})
         return REFUSED

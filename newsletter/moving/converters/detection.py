@@ -49,7 +49,7 @@ def detected(path: Path, zone: tzinfo, site_url: str = "") -> Converter:
     for converter in CONVERTERS:
         if found := converter.open(files, zone, site_url):
             return found
-    what = _describe_file(_head(path)) if files.is_one else _describe_files(files)
+    what = _describe_file(_head(path)) if files.is_single_file else _describe_files(files)
     raise Rejected(what or "no program is known that writes such a file")
 
 

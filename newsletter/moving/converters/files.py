@@ -26,9 +26,9 @@ class Rejected(ValueError):
 
 
 class Files(ABC):
-    """Names are paths from the top, with slashes. is_one: only the file that was named is among `names`."""
+    """Names are paths from the top, with slashes. is_single_file: only the file that was named is among `names`."""
 
-    is_one = False
+    is_single_file = False
     names: Sequence[str]
 
     @abstractmethod
@@ -88,9 +88,9 @@ class InFolder(Files):
     """Files below a folder, or one of them. No link leads out of it."""
 
     def __init__(self, path: Path) -> None:
-        self.is_one = not path.is_dir()
-        self.root = (path.parent if self.is_one else path).resolve()
-        files = [path.name] if self.is_one else [file for file in self.root.rglob("*") if file.is_file()]
+        self.is_single_file = not path.is_dir()
+        self.root = (path.parent if self.is_single_file else path).resolve()
+        files = [path.name] if self.is_single_file else [file for file in self.root.rglob("*") if file.is_file()]
         if len(files) > FILES_MAX:
             raise Rejected(f"it has too many members: {len(files):,}")
         self.names = sorted((self.root / file).relative_to(self.root).as_posix() for file in files)

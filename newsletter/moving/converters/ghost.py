@@ -97,19 +97,20 @@ class Ghost(Converter):
     @classmethod
     def open(cls, files: Files, zone: tzinfo, site_url: str = "") -> Self | None:
         """Look into JSON files, the largest first: themes have JSON files too."""
-        if files.is_one and files.head(files.names[0], 1_000).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"["}:
+        is_single = files.is_single_file
+        if is_single and files.head(files.names[0], 1_000).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"["}:
             return None
-        names = files.names if files.is_one else sorted(files.with_suffix(".json"), key=files.size, reverse=True)[:20]
+        names = files.names if is_single else sorted(files.with_suffix(".json"), key=files.size, reverse=True)[:20]
         for name in names:
             try:
                 export = read_ghost_json(files.text(name))
             except Rejected:
-                if files.is_one or files.size(name) > TEXT_MAX:
+                if is_single or files.size(name) > TEXT_MAX:
                     raise
                 continue
-            if any(TEXT_COLUMNS & set(row) for row in export.posts) or (files.is_one and not export.posts):
+            if any(TEXT_COLUMNS & set(row) for row in export.posts) or (is_single and not export.posts):
                 return cls(files, zone, site_url, export=export)
-            if files.is_one:  # other programs' exports have a list called posts too
+            if is_single:  # other programs' exports have a list called posts too
                 raise Rejected("it has no posts of Ghost in it")
         return None
 

@@ -54,7 +54,7 @@ class MarkdownFolder(Converter):
 
     @cached_property
     def name(self) -> str:
-        has = (lambda _name: False) if self.files.is_one else self.files.has
+        has = (lambda _name: False) if self.files.is_single_file else self.files.has
         return next((program for program, names in PROGRAMS if any(map(has, names))), self.program)
 
     @cached_property
@@ -141,7 +141,7 @@ class MarkdownFolder(Converter):
 def _is_text(name: str, files: Files) -> bool:
     """A text of the author, not of a program. A single file always is."""
     path = PurePosixPath(name)
-    if files.is_one:
+    if files.is_single_file:
         return True
     if any(part.startswith(".") or part in IGNORED_FOLDERS for part in path.parts):
         return False

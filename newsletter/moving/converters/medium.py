@@ -11,12 +11,12 @@ from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.files import TEXT_MAX, Files, Rejected
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.html.tree import Node, parse, serialised
-from newsletter.moving.counting import count_html, difference
+from newsletter.moving.counting import count_changes, count_html
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.text.prose import slug_from_title
 from subscribers.importers.dates import parse_datetime
 
-_NUMBER = re.compile(r"-?([0-9a-f]{8,14})(?:\.html)?$")
+_STORY_ID = re.compile(r"-?([0-9a-f]{8,14})(?:\.html)?$")
 _TEXT = re.compile(r"<section\b[^<>]{0,200}\be-content\b.*(?=<footer\b)", re.DOTALL)
 _DAY = re.compile(r"^(?:\d{4}-\d{2}-\d{2}|draft)_")
 
@@ -28,7 +28,7 @@ class Medium(Converter):
 
     @classmethod
     def recognises(cls, files: Files) -> bool:
-        return not files.is_one and bool(_stories(files))
+        return not files.is_single_file and bool(_stories(files))
 
     @cached_property
     def stories(self) -> list[str]:
@@ -54,12 +54,12 @@ class Medium(Converter):
         before = count_html(serialised(content))
         _drop_head(content, {"graf--title": title, "graf--subtitle": summary})
         body, remarks = convert_html(serialised(content))
-        if effect := difference(before, count_html(serialised(content))):
+        if effect := count_changes(before, count_html(serialised(content))):
             remarks.append(Remark("stands above the text now", f"{title} {summary}".strip(), False, effect))
         canonical = page.first_with_class("p-canonical")
         address = urlsplit(canonical.attrs.get("href", "")).path if canonical else ""
         stem = name.rpartition("/")[2].removesuffix(".html")
-        number = _NUMBER.search(stem) or _NUMBER.search(address)
+        story_id = _STORY_ID.search(stem) or _STORY_ID.search(address)
         if is_reply:
             remarks.append(Remark("an answer to another story is a post that no list shows", is_loss=False))
         return ConvertedPost(
@@ -71,15 +71,15 @@ class Medium(Converter):
             tags=tuple(tag.single_line_text for tag in page.walk() if "p-tag" in tag.classes),
             date=parse_datetime(published.attrs.get("datetime", ""), UTC) if published else None,
             is_unlisted=is_reply,
-            addresses=tuple(dict.fromkeys(filter(None, (address, f"/p/{number[1]}" if number else "")))),
+            addresses=tuple(dict.fromkeys(filter(None, (address, f"/p/{story_id[1]}" if story_id else "")))),
             links=links_of(body, self._source_of),
             original_counts=original_counts,
             remarks=tuple(remarks),
         )
 
     def _source_of(self, url: str) -> str:
-        number = _NUMBER.search(urlsplit(url).path) if "medium.com" in url else None
-        source = f"medium:{number[1]}" if number else ""
+        story_id = _STORY_ID.search(urlsplit(url).path) if "medium.com" in url else None
+        source = f"medium:{story_id[1]}" if story_id else ""
         return source if source in self.sources else ""
 
 
@@ -92,12 +92,12 @@ def _stories(files: Files) -> list[str]:
 def _source(name: str) -> str:
     """The id at the end of the file's name, or the whole name."""
     stem = _DAY.sub("", name.rpartition("/")[2].removesuffix(".html"))
-    number = _NUMBER.search(stem)
-    return f"medium:{number[1] if number else stem[:150]}"
+    story_id = _STORY_ID.search(stem)
+    return f"medium:{story_id[1] if story_id else stem[:150]}"
 
 
 def _is_reply(content: Node, title: str) -> bool:
-    """A response to another story: the title repeats its beginning; no headings, no pictures."""
+    """A response to another story: no title, or the text begins with it and has no headings, pictures or code."""
     has_parts = content.first("h1", "h2", "h3", "h4", "figure", "pre") is not None
     return not title or (content.single_line_text.startswith(title.rstrip("… .")) and not has_parts)
 

@@ -30,7 +30,7 @@ class Substack(Converter):
 
     @classmethod
     def recognises(cls, files: Files) -> bool:
-        table = "" if files.is_one else files.ending_in(TABLE)
+        table = "" if files.is_single_file else files.ending_in(TABLE)
         has_texts = bool(files.with_suffix(".html", ".htm"))
         return bool(table) and has_texts and b"post_id" in files.head(table, 500)
 

@@ -142,12 +142,12 @@ class WordPress(Converter):
     @classmethod
     def open(cls, files: Files, zone: tzinfo, site_url: str = "") -> Self | None:
         """Take all files of WordPress's XML: a large export is several, in a ZIP."""
-        candidates = files.names if files.is_one else files.with_suffix(".xml")
+        candidates = files.names if files.is_single_file else files.with_suffix(".xml")
         names = [name for name in candidates if _is_rss(files.head(name, 4_096))]
         made = cls(files, zone, site_url, names=names) if names else None
         if made and any(made.kinds):
             return made
-        if made and made.kinds and files.is_one:
+        if made and made.kinds and files.is_single_file:
             raise Rejected(FEED)
         return None
 

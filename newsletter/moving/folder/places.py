@@ -1,4 +1,4 @@
-"""Files beside the database: pictures, departure logs and, on request, keys."""
+"""Files beside the database: pictures, logs of departures and unsubscribe requests, keys on request."""
 
 import os
 import re
@@ -13,10 +13,10 @@ from newsletter.operation.backup.making import SECRET_KEY_FILE_NAME, merge_lines
 from newsletter.publication.pictures.storages import media
 
 PICTURES, KEYS = "pictures", "keys"
-LOGS = ("departures", "wishes")  # independent lines, in any order: decision 0045
+LOGS = ("departures", "wishes")  # wishes: unsubscribe requests not applied yet; lines in any order (decision 0045)
 PICTURE = re.compile(r"pictures/[0-9a-f]{16}/[^/]+")
 DKIM_KEY = re.compile(r"keys/dkim/[\w.-]+")
-LINES_BYTES, KEY_BYTES = 1024**3, 64 * 1024
+LOG_BYTES_MAX, KEY_BYTES_MAX = 1024**3, 64 * 1024
 
 
 def write_files(folder: ExportWriter, *, with_keys: bool) -> None:
@@ -32,10 +32,10 @@ def write_files(folder: ExportWriter, *, with_keys: bool) -> None:
 
 def _write_pictures(folder: ExportWriter) -> None:
     """Write pictures in every stored size; those drawn on request are left out."""
-    names = media.picture_sizes()
-    for name, octets in media.contents(names) if media.is_remote else ():
+    byte_counts = media.picture_byte_counts()
+    for name, octets in media.contents(byte_counts) if media.is_remote else ():
         folder.add(f"{PICTURES}/{name}", octets)
-    for name in () if media.is_remote else names:
+    for name in () if media.is_remote else byte_counts:
         folder.copy(settings.MEDIA_ROOT / name, f"{PICTURES}/{name}")
 
 
@@ -51,7 +51,7 @@ def refuse_foreign_files(folder: ExportReader) -> None:
 
 def put_files(folder: ExportReader) -> bool:
     """Copy files, merge departure logs; return whether the secret of the export is used from now on. Idempotent."""
-    there = media.picture_sizes() if media.is_remote else {}  # pictures of an earlier run
+    there = media.picture_byte_counts() if media.is_remote else {}  # pictures of an earlier run
     for name in folder.below(PICTURES):
         path = name.removeprefix(f"{PICTURES}/")
         if there.get(path) != folder.files[name]["bytes"]:
@@ -59,7 +59,7 @@ def put_files(folder: ExportReader) -> bool:
                 media.put(path, source)
     for name in LOGS:
         if f"readers/{name}.txt" in folder.files:
-            merge_lines(settings.DATA_DIR / name, folder.octets(f"readers/{name}.txt", LINES_BYTES))
+            merge_lines(settings.DATA_DIR / name, folder.octets(f"readers/{name}.txt", LOG_BYTES_MAX))
     for name in folder.below(f"{KEYS}/dkim"):
         _put(folder, name, settings.DKIM_DIR / name.rpartition("/")[2])
     return _use_secret(folder)
@@ -68,7 +68,7 @@ def put_files(folder: ExportReader) -> bool:
 def _use_secret(folder: ExportReader) -> bool:
     if f"{KEYS}/{SECRET_KEY_FILE_NAME}" not in folder.files:
         return False
-    secret = folder.octets(f"{KEYS}/{SECRET_KEY_FILE_NAME}", KEY_BYTES).decode()
+    secret = folder.octets(f"{KEYS}/{SECRET_KEY_FILE_NAME}", KEY_BYTES_MAX).decode()
     if settings.SECRET_KEY_IS_GIVEN:
         return secret in {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS}
     _put(folder, f"{KEYS}/{SECRET_KEY_FILE_NAME}", settings.SECRET_KEY_PATH)

@@ -41,7 +41,7 @@ BACKED_UP_FOLDERS = (MEDIA_FOLDER, DKIM_FOLDER)
 def write_files(archive: BackupWriter) -> None:
     """Add the files; the append-only ones last, so that they are the newest."""
     if media.is_remote:
-        for name, octets in media.contents(media.picture_sizes()):
+        for name, octets in media.contents(media.picture_byte_counts()):
             archive.add(f"{FILES_PREFIX}{MEDIA_FOLDER}/{name}", octets)
     for name in backup_paths():
         archive.add_file(settings.DATA_DIR / name, name)
@@ -100,7 +100,7 @@ class FileRestorer:
     def _put_picture(self, bucket: MediaStore, member: ArchiveMember) -> None:
         """Upload a picture unless it is there: its name is a content hash."""
         if self.existing_pictures is None:
-            self.existing_pictures = bucket.picture_sizes()
+            self.existing_pictures = bucket.picture_byte_counts()
         name = member.data_path.removeprefix(f"{MEDIA_FOLDER}/")
         if self.existing_pictures.get(name) != member.size:
             bucket.put(name, cast("IO[bytes]", member.source))

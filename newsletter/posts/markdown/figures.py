@@ -72,7 +72,7 @@ IFRAME = re.compile(r"""^\s*<iframe\b[^>]*\bsrc=["']?(?P<url>[^"'\s>]+)[^>]*>\s*
 
 @dataclass(frozen=True)
 class Video:
-    host: str
+    provider: str
     player_url: str
     page_url: str
 
@@ -101,9 +101,9 @@ def _youtube(id_: str, start: re.Match[str] | None) -> Video:
 def append_player(parent: Element, video: Video) -> None:
     """Append a closed `details`, so that the cookie-free player loads only when opened."""
     box = SubElement(parent, "details", {"class": "embed"})
-    SubElement(box, "summary").text = _("Play the film (%(host)s)") % {"host": video.host}
+    SubElement(box, "summary").text = _("Play the film (%(host)s)") % {"host": video.provider}
     frame = SubElement(
-        box, "iframe", {"src": video.player_url, "title": video.host, "allowfullscreen": "allowfullscreen"}
+        box, "iframe", {"src": video.player_url, "title": video.provider, "allowfullscreen": "allowfullscreen"}
     )
     frame.set("referrerpolicy", "strict-origin-when-cross-origin")  # the player requires an origin
     _link(SubElement(box, "p"), video)
@@ -116,7 +116,7 @@ def append_video_link(parent: Element, video: Video) -> None:
 
 def _link(parent: Element, video: Video) -> None:
     link = SubElement(parent, "a", {"href": video.page_url})
-    link.text = _("▶ Watch on %(host)s") % {"host": video.host}
+    link.text = _("▶ Watch on %(host)s") % {"host": video.provider}
 
 
 PART: Final = re.compile(r"<(/?)table\b[^>]*>|<(h[1-6])\b[^>]*>(.*?)</\2>", re.DOTALL)

@@ -20,10 +20,10 @@ from newsletter.publication.pictures.uploads import Picture, PictureError, resiz
 MEDIA_PATTERN = re.compile(r"/media/([0-9a-f]{16})/")
 BYTES_MAX = 600_000  # of a picture in a mail or a book
 
-NARROW_WIDTH = 640  # pixels: a telephone's width at common densities, half of the original's
+NARROW_WIDTH = 640  # pixels: a telephone's width at common densities, half of MAIL_WIDTH, most originals' width
 THUMB_WIDTH = 324  # pixels: twice the width of a cover in a list, 9rem of 18 pixels
-# Made during the upload, and later: AVIF takes a second each.
-QUICK_FORMS, SLOW_FORMS = ("fallback", "webp", "thumb"), ("avif",)
+# The first are made during the upload, the others later: an AVIF takes a second.
+QUICK_FORMATS, SLOW_FORMATS = ("fallback", "webp", "thumb"), ("avif",)
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class ImageQuerySet(models.QuerySet["Image"]):
         return self.annotate(use_count=Subquery(rows.annotate(counted=counted).values("counted")))  # type: ignore[misc]  # annotated here
 
     def unfinished(self) -> "ImageQuerySet":
-        """Pictures whose slow sizes were never attempted, newest first."""
+        """Pictures whose sizes are neither all made nor given up, newest first."""
         return self.filter(finished_at__isnull=True)
 
     def get_or_store(self, picture: Picture, name: str, alt: str, *, defer_sizes: bool = False) -> tuple["Image", bool]:
@@ -50,10 +50,10 @@ class ImageQuerySet(models.QuerySet["Image"]):
         defer_sizes: make all sizes in the background, for bulk imports.
         Raises OSError if the file cannot be written; no row is made then.
         """
-        known = self.write(picture, name)
-        fields = {"name": known.name, "alt": alt, "width": picture.width, "height": picture.height}
-        image, is_new = (known, False) if known.pk else self.get_or_create(digest=picture.digest, defaults=fields)
-        image.take_wide(picture, () if defer_sizes else QUICK_FORMS)
+        row = self.write(picture, name)
+        fields = {"name": row.name, "alt": alt, "width": picture.width, "height": picture.height}
+        image, is_new = (row, False) if row.pk else self.get_or_create(digest=picture.digest, defaults=fields)
+        image.add_sizes_from(picture, () if defer_sizes else QUICK_FORMATS)
         return image, is_new
 
     def write(self, picture: Picture, name: str) -> "Image":
@@ -61,8 +61,8 @@ class ImageQuerySet(models.QuerySet["Image"]):
         new = Image(digest=picture.digest, name=picture.file_name(name), width=picture.width, height=picture.height)
         image = self.filter(digest=picture.digest).first() or new
         storages.save_once(media, image.path("fallback", image.width), BytesIO(picture.data))
-        if picture.wide:
-            storages.save_once(media, image.path("fallback", picture.wide.width), BytesIO(picture.wide.data))
+        if wide := picture.wide_version:
+            storages.save_once(media, image.path("fallback", wide.width), BytesIO(wide.data))
         return image
 
 
@@ -93,18 +93,18 @@ class Image(models.Model):
     def get_absolute_url(self) -> str:
         return f"/media/{self.digest}/{self.name}"
 
-    def url_for(self, form: str, width: int) -> str:
-        """URL of the size. form: "fallback" (the original's format), "webp", "avif", or "thumb" (WebP)."""
-        if form == "fallback" and width == self.width:
+    def url_for(self, format_name: str, width: int) -> str:
+        """URL of the size. format_name: "fallback" (the original's format), "webp", "avif", or "thumb" (WebP)."""
+        if format_name == "fallback" and width == self.width:
             return self.get_absolute_url()
         own = Path(self.name)
-        return f"/media/{self.digest}/{own.stem}-{width}.{self._suffix(form)}"
+        return f"/media/{self.digest}/{own.stem}-{width}.{self._suffix(format_name)}"
 
-    def widths(self, form: str) -> list[int]:
-        return sorted([*self.sizes.get(form, []), *([self.width] if form == "fallback" else [])])
+    def widths(self, format_name: str) -> list[int]:
+        return sorted([*self.sizes.get(format_name, []), *([self.width] if format_name == "fallback" else [])])
 
     @property
-    def shown_in(self) -> str:
+    def use_text(self) -> str:
         count: int = getattr(self, "use_count", 0)  # see with_uses
         if not count:
             return gettext("in no post")
@@ -114,32 +114,32 @@ class Image(models.Model):
     def thumbnail(self) -> str:
         """URL of the smallest size, in a format that every browser shows."""
         if thumbs := self.sizes.get("thumb"):
-            return self.url_for("thumb", thumbs[-1])  # the newest: older ones are lossless, and four times as heavy
-        form = "webp" if self.sizes.get("webp") else "fallback"
-        return self.url_for(form, self.widths(form)[0])
+            return self.url_for("thumb", thumbs[-1])  # the widest and newest: older ones are lossless, thus large
+        format_name = "webp" if self.sizes.get("webp") else "fallback"
+        return self.url_for(format_name, self.widths(format_name)[0])
 
-    def take_wide(self, picture: Picture, forms: Iterable[str] = QUICK_FORMS) -> None:
-        if (wide := picture.wide) and wide.width not in self.widths("fallback"):
+    def add_sizes_from(self, picture: Picture, formats: Iterable[str] = QUICK_FORMATS) -> None:
+        if (wide := picture.wide_version) and wide.width not in self.widths("fallback"):
             self.sizes["fallback"] = [*self.sizes.get("fallback", []), wide.width]
         try:
-            self.make_sizes(forms)
+            self.make_sizes(formats)
         except PicturesUnavailable:  # made in the background later
             self.save(update_fields=["sizes"])
 
-    def make_sizes(self, forms: Iterable[str]) -> bool:
+    def make_sizes(self, formats: Iterable[str]) -> bool:
         """Make the missing sizes of these formats; return False if the picture cannot be read.
 
         An existing size is never remade: its URL is cached forever. A format that saves no bytes is dropped.
         Changes nothing when it raises PicturesUnavailable.
         """
         try:
-            made = {form: self._make_sizes_of(form) for form in forms if self._suits(form)}
+            made = {name: self._make_sizes_of(name) for name in formats if self._suits(name)}
         except PicturesUnavailable:
             raise
         except (OSError, PictureError) as error:
             log.warning("no sizes of picture %s: %s", self.pk, error)
             return False
-        self.sizes |= {form: sorted({*self.sizes.get(form, []), *widths}) for form, widths in made.items()}
+        self.sizes |= {name: sorted({*self.sizes.get(name, []), *widths}) for name, widths in made.items()}
         self.save(update_fields=["sizes"])
         return True
 
@@ -148,50 +148,50 @@ class Image(models.Model):
 
         Raises PicturesUnavailable; the next run retries.
         """
-        is_good = self.make_sizes(QUICK_FORMS + SLOW_FORMS)
+        is_good = self.make_sizes(QUICK_FORMATS + SLOW_FORMATS)
         self.finished_at = now
         self.save(update_fields=["finished_at"])
         return is_good
 
-    def _suits(self, form: str) -> bool:
+    def _suits(self, format_name: str) -> bool:
         """Animations have one format, and drawings gain nothing by AVIF."""
         own = Path(self.name).suffix
-        return own != ".gif" and (own != ".png" or form != "avif")
+        return own != ".gif" and (own != ".png" or format_name != "avif")
 
-    def _make_sizes_of(self, form: str) -> list[int]:
+    def _make_sizes_of(self, format_name: str) -> list[int]:
         widths = self.widths("fallback")
         wanted = {
             "fallback": [NARROW_WIDTH],
             "webp": [NARROW_WIDTH, *widths],
             "avif": [NARROW_WIDTH, self.width],
             "thumb": [THUMB_WIDTH],
-        }[form]
-        missing = {width for width in wanted if width <= widths[-1]} - {*self.widths(form)}
+        }[format_name]
+        missing = {width for width in wanted if width <= widths[-1]} - {*self.widths(format_name)}
         if not missing:
             return []
         source = media.read(self.path("fallback", widths[-1]))
         files = {
-            width: resize_picture(source, width, "thumb" if form == "thumb" else self._suffix(form))
+            width: resize_picture(source, width, "thumb" if format_name == "thumb" else self._suffix(format_name))
             for width in missing
         }
-        if form != "fallback" and not self._saves_bytes(files):
+        if format_name != "fallback" and not self._saves_bytes(files):
             return []
         for width, data in files.items():
-            media.put(self.path(form, width), BytesIO(data))
+            media.put(self.path(format_name, width), BytesIO(data))
         return sorted(files)
 
     def _saves_bytes(self, files: dict[int, bytes]) -> bool:
-        """Whether the files are smaller than what a browser would load without them."""
+        """Whether the file of full width (or the thumbnail) is smaller than the original."""
         own = media.size(self.path("fallback", self.width))
         return len(files.get(self.width) or files.get(THUMB_WIDTH, b"")) < own
 
-    def _suffix(self, form: str) -> str:
-        if form == "fallback":
+    def _suffix(self, format_name: str) -> str:
+        if format_name == "fallback":
             return Path(self.name).suffix[1:]
-        return "webp" if form == "thumb" else form
+        return "webp" if format_name == "thumb" else format_name
 
-    def path(self, form: str, width: int) -> str:
-        return self.url_for(form, width).removeprefix("/media/")
+    def path(self, format_name: str, width: int) -> str:
+        return self.url_for(format_name, width).removeprefix("/media/")
 
     @property
     def markdown(self) -> str:

@@ -27,12 +27,12 @@ SHOWN_MAX: Final = 12  # findings shown of each rule
 def check_text(source: str, *, terms: Mapping[str, str], off: Collection[str] = ()) -> list[ProofFinding]:
     """Findings of all RULES but those in `off`, in the order of the text.
 
-    terms: replacement by term; a term that is its own replacement is exempt from all rules.
+    terms: replacement by term; a passage that already reads as its term's replacement is exempt from all rules.
     """
     text = MaskedSource.of(source)
     spelled = list(find_terms(text.plain, terms))
     found = (finding for rule, check in CHECKS.items() if rule not in off for finding in check(text))
-    kept = [(hit.start, hit.end) for hit in spelled if source[hit.start : hit.end] == hit.right]
+    kept = [(hit.start, hit.end) for hit in spelled if source[hit.start : hit.end] == hit.replacement]
     wanted = [
         finding for finding in found if not any(start < finding.end and finding.start < end for start, end in kept)
     ]
@@ -96,7 +96,7 @@ class FindingGroup:
         return self.rule in HINTS
 
     @property
-    def safe(self) -> int:
+    def safe_count(self) -> int:
         return sum(row.finding.replacement is not None for row in self.rows)
 
     @property
@@ -104,7 +104,7 @@ class FindingGroup:
         return self.rows[:SHOWN_MAX]
 
     @property
-    def hidden(self) -> int:
+    def hidden_count(self) -> int:
         return len(self.rows) - len(self.shown)
 
 

@@ -357,13 +357,13 @@ def wrong_terms(text: MaskedSource, found: list[TermHit]) -> Iterator[ProofFindi
     titles = _link_texts(text)
     for hit in found:
         written, line = text.source[hit.start : hit.end], text.source.rfind("\n", 0, hit.start) + 1
-        if written == hit.right or (len(written) > 4 and written.isascii() and written.isupper()):
+        if written == hit.replacement or (len(written) > 4 and written.isascii() and written.isupper()):
             continue
         is_quoted = hit.start in titles or text.source.startswith(">", line)
         is_named = NAMING_PHRASE.search(text.plain, max(0, hit.start - NAMING_PHRASE_MAX), hit.start)
         is_sure = not (is_quoted or is_named) and written not in AMBIGUOUS  # never change quotations
-        fix = hit.right if is_sure else None
-        message = format_lazy(_("Here one writes {right}."), right=hit.right)
+        fix = hit.replacement if is_sure else None
+        message = format_lazy(_("Here one writes {right}."), right=hit.replacement)
         yield text.finding("terms", (hit.start, hit.end), message, fix)
 
 

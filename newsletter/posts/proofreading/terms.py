@@ -41,11 +41,11 @@ DEFAULT_TERMS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class TermHit:
-    """A term in a text. right: its replacement, or the term itself."""
+    """A term in a text. replacement: may be the term itself."""
 
     start: int
     end: int
-    right: str
+    replacement: str
 
 
 def parse_terms(typed: str) -> dict[str, str]:
@@ -59,8 +59,8 @@ def find_terms(text: str, terms: Mapping[str, str]) -> Iterator[TermHit]:
     if not terms:
         return
     for match in _pattern(tuple(terms)).finditer(text):
-        right = terms.get(match[0]) or terms[_key(match[0])]
-        yield TermHit(match.start(), match.end(), right)
+        replacement = terms.get(match[0]) or terms[_key(match[0])]
+        yield TermHit(match.start(), match.end(), replacement)
 
 
 def _key(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Draw the sharing card of a page and the cover of a year's book, with Chinese line breaking. Pure.
+"""Draw the sharing card of a page and the cover of a year's book, with Chinese line breaking. Uses no database.
 
 The font is a subset of Noto Serif TC Bold (SIL Open Font License 1.1, fonts/OFL.txt) with the 13,000 characters of
 Big5. Other characters come from system fonts, or are omitted.

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 type MediaStore = FolderMedia | BucketMedia
 """Methods raise FileNotFoundError, and PicturesUnavailable if the bucket is down.
 
-open and read: of a name. put: writes or replaces, atomically. picture_sizes: bytes of all pictures by name; raises
+open and read: of a name. put: writes or replaces, atomically. picture_byte_counts: of all pictures, by name; raises
 OSError. contents: names with contents, in order. names_with_prefix: the prefix includes a folder.
 """
 
@@ -85,7 +85,7 @@ class FolderMedia(_ContentAddressed, FileSystemStorage):
         finally:
             Path(part).unlink(missing_ok=True)
 
-    def picture_sizes(self) -> dict[str, int]:
+    def picture_byte_counts(self) -> dict[str, int]:
         root = Path(self.location)
         files = (file for folder in sorted(root.glob("[0-9a-f]*")) if folder.is_dir() for file in folder.iterdir())
         found = {str(file.relative_to(root)): file for file in files if file.is_file() and not file.is_symlink()}
@@ -149,7 +149,7 @@ class BucketMedia(_ContentAddressed, Storage):
         with self._bucket_errors():
             self.bucket.remove(name)
 
-    def picture_sizes(self) -> dict[str, int]:
+    def picture_byte_counts(self) -> dict[str, int]:
         found = self.background_bucket.sizes()
         return {name: found[name] for name in sorted(found) if PICTURE_NAME.fullmatch(name)}
 

@@ -58,7 +58,7 @@ class Picture:
     width: int
     height: int
     digest: str  # 16 hex characters of the SHA-256 of `data`
-    wide: "Picture | None" = None  # a larger size, if the upload has the pixels
+    wide_version: "Picture | None" = None  # a larger size, if the upload has the pixels
 
     def file_name(self, name: str) -> str:
         """An ASCII file name from the uploaded one, with the right suffix."""
@@ -168,9 +168,9 @@ def prepare_picture(data: bytes, *, width_max: int = MAIL_WIDTH) -> Picture:
 
 
 def prepare_picture_with_wide_version(data: bytes) -> Picture:
-    """Like `prepare_picture`, with `wide` set if the upload is wider. Raises PictureError."""
+    """Like `prepare_picture`, with `wide_version` set if the upload is wider. Raises PictureError."""
     picture, *wider = _prepare(data, MAIL_WIDTH, WIDE_WIDTH)
-    return replace(picture, wide=wider[0]) if wider else picture
+    return replace(picture, wide_version=wider[0]) if wider else picture
 
 
 def _prepare(data: bytes, *widths: int) -> list[Picture]:
@@ -205,10 +205,10 @@ def _decode_frames(moving: bytes) -> None:
         raise PictureError(DAMAGED) from error
 
 
-def resize_picture(data: bytes, width: int, form: str) -> bytes:
+def resize_picture(data: bytes, width: int, format_name: str) -> bytes:
     """Convert a prepared picture to a width, or its own if smaller, and a format. Raises PictureError.
 
-    form: jpg, png, webp, avif, or thumb (a small WebP).
+    format_name: jpg, png, webp, avif, or thumb (a small WebP).
     """
     image, _moves = _open_checked(data)
     drawn = image.format == "PNG"
@@ -220,5 +220,5 @@ def resize_picture(data: bytes, width: int, form: str) -> bytes:
         "avif": {"format": "AVIF", "quality": AVIF_QUALITY, "speed": AVIF_SPEED},
     }
     out = BytesIO()
-    _narrow(_normalized(image), width).save(out, **options[form])
+    _narrow(_normalized(image), width).save(out, **options[format_name])
     return out.getvalue()

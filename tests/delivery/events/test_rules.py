@@ -341,7 +341,7 @@ def test_a_paused_mailings_refusals_wait(make_mailing, run):
 
 
 def test_dead_in_a_row_stop_a_lane_only_until_the_author_believes_them():
-    in_doubt, believing = Refusals(), Refusals(accepts_dead=True)
+    in_doubt, believing = Refusals(), Refusals(dead_are_confirmed=True)
     for number in range(REFUSALS_MAX):
         assert not in_doubt.hold_back(number, refused(GONE))
         assert not believing.hold_back(number, refused(GONE))

@@ -227,7 +227,7 @@ def test_one_entry_that_cannot_be_read_does_not_spoil_the_others(client):
     assert (arrival.what, arrival.note) == ("unknown", "1 of its events cannot be read")
 
 
-@pytest.mark.parametrize("provider", sorted(webhooks.TRACKING_VIEWS))
+@pytest.mark.parametrize("provider", sorted(webhooks.VIEW_PATH_BY_PROVIDER))
 def test_what_is_no_report_is_kept_and_never_an_error(client, monkeypatch, provider):
     monkeypatch.setattr(webhooks, "is_genuine", lambda *_args: True)
 

@@ -121,7 +121,7 @@ def test_where_readers_invite_readers_each_has_a_link_of_their_own_in_both_parts
 
     compiled = CompiledMailing(mailing)
 
-    assert compiled.difference(mailing) == ""
+    assert compiled.describe_difference(mailing) == ""
     for row in proof_rows(mailing):
         link = Subscriber.objects.get(email=row.email).invite_url
         message = message_from_bytes(compiled.envelope(row).data, policy=policy.default)
@@ -142,7 +142,7 @@ def test_each_reader_is_called_by_their_name_and_who_gave_none_by_the_authors_wo
     written = {row.email: compiled.envelope(row).data for row in proof_rows(mailing)}
     bodies = {email: message_from_bytes(data, policy=policy.default) for email, data in written.items()}
 
-    assert compiled.difference(mailing) == ""
+    assert compiled.describe_difference(mailing) == ""
     assert "王&lt;小&gt;&amp;明，你好：這一期" in bodies["b@example.org"].get_body(("html",)).get_content()
     assert "王<小>&明，你好：這一期" in bodies["b@example.org"].get_body(("plain",)).get_content()
     for part in ("html", "plain"):
@@ -173,7 +173,7 @@ def test_a_template_that_says_something_else_is_named(make_mailing, part, break_
 
     break_it(compiled.template)
 
-    assert f"{part} differs" in compiled.difference(mailing)
+    assert f"{part} differs" in compiled.describe_difference(mailing)
 
 
 def leaving(mailing):
@@ -195,7 +195,7 @@ def test_nobody_is_told_to_leave_by_mail_where_nobody_reads_it(make_mailing, set
     field, reader = leaving(mailing)
 
     assert field == f"<{reader.unsubscribe_url}>"
-    assert CompiledMailing(mailing).difference(mailing) == ""
+    assert CompiledMailing(mailing).describe_difference(mailing) == ""
 
 
 @pytest.mark.parametrize("mailbox", ["imap://x@mail.example.org", "pipe:"])
@@ -209,7 +209,7 @@ def test_a_reader_may_leave_by_mail_where_a_mailbox_is_read(make_mailing, settin
     by_mail = f"bounces+{reader.token('unsubscribe')}@news.example.org"
     assert field == f"<{reader.unsubscribe_url}>, <mailto:{by_mail}>"
     assert len(f"<mailto:{by_mail}>") < 74
-    assert CompiledMailing(mailing).difference(mailing) == ""
+    assert CompiledMailing(mailing).describe_difference(mailing) == ""
 
 
 def test_the_first_the_last_the_nameless_and_the_longest_name_are_looked_at(make_mailing):

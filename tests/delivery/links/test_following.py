@@ -67,7 +67,7 @@ def test_what_is_a_readers_own_leads_there_directly(mailing):
 
 
 def test_the_compiled_copy_says_the_same(mailing):
-    assert CompiledMailing(mailing).difference(mailing) == ""
+    assert CompiledMailing(mailing).describe_difference(mailing) == ""
 
 
 def test_the_letter_that_was_approved_stays_as_it_was_seen(mailing):

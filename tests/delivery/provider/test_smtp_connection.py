@@ -648,7 +648,7 @@ def test_readers_who_do_not_exist_have_failed_but_so_many_in_a_row_stop_it(make_
 
 def test_readers_who_do_not_exist_indeed_stop_nothing(make_board, talking):
     board = make_board(talking(refusing(b"550 5.1.1 no such reader")).url)
-    board.refusals.accepts_dead = True
+    board.refusals.dead_are_confirmed = True
 
     assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), SendStatus.FAILED)
 

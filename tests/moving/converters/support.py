@@ -12,7 +12,7 @@ from newsletter.moving.converters.detection import detected
 from newsletter.moving.converters.files import InFolder
 from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.markdown_folder import MarkdownFolder
-from newsletter.moving.counting import count_html, difference
+from newsletter.moving.counting import count_changes, count_html
 from newsletter.moving.folder import layout
 from newsletter.posts.markdown.render import render
 
@@ -47,7 +47,7 @@ def folder_of(path, folder, **options):
 
 def unnamed(post):
     """Return which words the page here lacks, and how many things, that no remark names."""
-    rest = Counter(difference(post.original_counts, count_html(render(post.body))))
+    rest = Counter(count_changes(post.original_counts, count_html(render(post.body))))
     for remark in post.remarks:
         rest.subtract(remark.effect)
     return lost_words(post), {name: change for name, change in rest.items() if change and name not in {"words", "han"}}

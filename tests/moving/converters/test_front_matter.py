@@ -75,6 +75,13 @@ def test_further_pictures_above_a_text_of_hexo_come_along():
     assert [(one.what, one.detail) for one in found.remarks][:1] == [("stands above the text now", "/b.png, /c d.png")]
 
 
+@pytest.mark.parametrize("head", ["photos: false", "photos: no", "photos: [no]"])
+def test_photos_that_are_switched_off_are_no_pictures(head):
+    found = post(head)
+
+    assert (found.cover, found.body) == ("", "文")
+
+
 @pytest.mark.parametrize(
     ("head", "said"),
     [

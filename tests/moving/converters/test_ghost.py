@@ -220,7 +220,7 @@ def test_addresses_of_a_site_that_is_known_are_whole(tmp_path):
     row = {**rows()[0], "html": f"{rows()[0]['html']}<p><a href='__GHOST_URL__/about/'>我</a></p>"}
     (tmp_path / "ghost.json").write_text(json.dumps({"data": {"posts": [row, rows()[1]]}}))
 
-    account, posts = folder_of(tmp_path / "ghost.json", tmp_path / "out", site="https://old.example/")
+    account, posts = folder_of(tmp_path / "ghost.json", tmp_path / "out", site_url="https://old.example/")
 
     body = posts["ghost:a"].body
     assert "![圖](https://old.example/content/images/2024/x.png)" in body

@@ -75,7 +75,7 @@ def test_a_picture_that_lies_elsewhere_is_found_in_the_folder_that_is_named(fold
     laid_out(folder, {"a.md": "# First\n\n![b](/img/late.png)"})
     laid_out(tmp_path / "old", {"img/late.png": picture("PNG")})
 
-    _account, found = folder_of(folder, tmp_path / "out", pictures=[tmp_path / "old"])
+    _account, found = folder_of(folder, tmp_path / "out", picture_folders=[tmp_path / "old"])
 
     assert found["markdown:a.md"].body == f"![b]({media(tmp_path / 'old', 'img/late.png')})"
 

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from newsletter.posts.models import Image
-from newsletter.posts.models.images import QUICK_FORMS, SLOW_FORMS
+from newsletter.posts.models.images import QUICK_FORMATS, SLOW_FORMATS
 from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.pictures.uploads import (
     PictureError,
@@ -125,7 +125,7 @@ def test_a_size_that_exists_is_never_written_again(media):
     image = kept(file())
     written = {name: (media / image.digest / name).stat().st_mtime_ns for name in names(media)}
 
-    image.make_sizes(QUICK_FORMS)
+    image.make_sizes(QUICK_FORMATS)
     kept(file(), "again.jpg")
 
     assert {name: (media / image.digest / name).stat().st_mtime_ns for name in names(media)} == written
@@ -270,7 +270,7 @@ def test_the_command_makes_sizes_of_pictures_from_before(media):
 @pytest.mark.parametrize(("form", "kind"), [("webp", "image/webp"), ("avif", "image/avif"), ("fallback", "image/jpeg")])
 def test_sizes_are_served_for_ever(form, kind):
     image = kept(file())
-    image.make_sizes(SLOW_FORMS)
+    image.make_sizes(SLOW_FORMATS)
 
     served = Client().get(image.url_for(form, 640))
 

@@ -178,7 +178,7 @@ def _parse_nonstandard_bounce(inspected: InspectedMail) -> ParsedMessage | None:
         return None
     if bounces.is_success_report(inspected.mail, inspected.text):
         note = "a mail server, about a mail that arrived"
-        return ParsedMessage(MessageKind.NOTICE, reference=inspected.reference, note=note)
+        return ParsedMessage(MessageKind.NOTICE, delivery_reference=inspected.reference, note=note)
     is_delay = bounces.is_delay_report(inspected.mail, inspected.text)
     named = bounces.failed_addresses(inspected.mail, inspected.text, inspected.to, inspected.scanned_addresses)
     named = named[:RECIPIENTS_MAX]
@@ -209,9 +209,9 @@ def _parse_other(inspected: InspectedMail, body: bytes) -> ParsedMessage:
     is_by_person = bounces.has_reply_subject(inspected.mail) or bounces.from_matches_return_path(inspected.mail)
     is_by_program = bounces.is_by_daemon(inspected.mail) and not is_by_person
     if is_by_program or bounces.report_type(inspected.mail):
-        return ParsedMessage(MessageKind.NOTICE, reference=reference, note="a mail server, about something else")
+        return ParsedMessage(MessageKind.NOTICE, (), reference, "a mail server, about something else")
     precedence = mime.header(inspected.mail, "Precedence").lower()
     if precedence in bounces.LIST_PRECEDENCE or mime.header(inspected.mail, "X-List-Administrivia"):
-        return ParsedMessage(MessageKind.NOTICE, reference=reference, note="a mailing list, or a mail to many")
+        return ParsedMessage(MessageKind.NOTICE, (), reference, "a mailing list, or a mail to many")
     reply = personal_mail.parse_personal_mail(body, inspected.dedup_key)
-    return ParsedMessage(MessageKind.REPLY, reference=reference, personal_mail=reply)
+    return ParsedMessage(MessageKind.REPLY, delivery_reference=reference, personal_mail=reply)

@@ -45,9 +45,9 @@ def parse_request(provider: str, body: bytes, kept: Mapping[str, Any], received_
     unknown = {_provider_kind(event) for event, reported in pairs if reported.kind == EventKind.UNKNOWN}
     notes = [f"unknown: {', '.join(sorted(unknown))}"] if unknown else []
     notes += [f"{broken} of its events cannot be read"] if broken else []
-    is_emptied = bool(events) and not broken and all(str(event.event_type) in ENGAGEMENT_TYPES for event in events)
+    deletes_body = bool(events) and not broken and all(str(event.event_type) in ENGAGEMENT_TYPES for event in events)
     kind = MessageKind.UNKNOWN if notes else MessageKind.REQUEST
-    return ParsedMessage(kind, tuple(reported_events), note="; ".join(notes), is_emptied=is_emptied)
+    return ParsedMessage(kind, tuple(reported_events), note="; ".join(notes), deletes_body=deletes_body)
 
 
 def _events(provider: str, body: bytes, kept: Mapping[str, Any]) -> tuple[list[Any], int]:
@@ -80,7 +80,7 @@ def _reported_event(event: Any, received_at: datetime) -> ReportedEvent:
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     if str(event.event_type) in ENGAGEMENT_TYPES:
         day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return ReportedEvent(EventKind.DELIVERED, day, "", reference, is_vouched=True)
+        return ReportedEvent(EventKind.DELIVERED, day, "", reference, is_authenticated=True)
     texts = [_short_text(event.mta_response), _short_text(event.description)]
     kind = KIND_OF_EVENT_TYPE.get(str(event.event_type), EventKind.UNKNOWN)
     bounce_type = _bounce_type(kind, event, raw, texts)
@@ -93,7 +93,7 @@ def _reported_event(event: Any, received_at: datetime) -> ReportedEvent:
         reference,
         bounce_type=bounce_type,
         diagnostic=" ".join((next(filter(None, texts), "") or _short_text(event.reject_reason)).split())[:FIELD_MAX],
-        is_vouched=True,
+        is_authenticated=True,
     )
 
 

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument(
             "--provider",
-            choices=sorted(webhooks.TRACKING_VIEWS),
+            choices=sorted(webhooks.VIEW_PATH_BY_PROVIDER),
             help='whose events these are; without it each line is {"provider": …, "body": …}',
         )
 
@@ -54,7 +54,7 @@ def _request(line: str, provider: str | None) -> tuple[str, str, dict[str, str]]
     data = json.loads(line)
     if provider:
         return provider, line.strip(), {}
-    if not isinstance(data, dict) or data.get("provider") not in webhooks.TRACKING_VIEWS:
+    if not isinstance(data, dict) or data.get("provider") not in webhooks.VIEW_PATH_BY_PROVIDER:
         raise ValueError("it names no provider that is known; give one with --provider")
     body = data.get("body")
     headers = data.get("headers")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from newsletter.moving.converters.html.tree import Node, serialised
-from newsletter.moving.counting import count_html, count_words, difference
+from newsletter.moving.counting import count_changes, count_html, count_words
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.markdown.figures import parse_video
 from newsletter.posts.markdown.sanitise import URL_SCHEMES
@@ -71,7 +71,7 @@ def _replaced_with(
 ) -> Nodes:
     """The replacement of a node. A remark names every word and thing that it lacks."""
     old, new = (count_html("".join(map(serialised, nodes))) for nodes in ([node], after))
-    lost, effect = old.words - new.words, difference(old, new)
+    lost, effect = old.words - new.words, count_changes(old, new)
     named = " … ".join(filter(None, (detail, " ".join((lost - count_words(detail)).elements()))))
     remarks += [Remark(what, named, is_loss, effect)] if lost or effect else []
     return after

@@ -18,7 +18,7 @@ from newsletter.posts.text.prose import slug_from_title
 from subscribers.importers.dates import parse_datetime
 
 YES, NO = {"true", "yes", "on", "1", "y"}, {"false", "no", "off", "0", "n"}
-# Keys that say who may read: it is a draft if they are yes; if they are no; or if they have any other word than these.
+# Keys that make a post a draft: those of HIDES_IF_YES if yes, of HIDES_IF_NO if no, of STATE_KEYS if not public.
 HIDES_IF_YES = {"draft", "unlisted", "hidden", "private", "ignore", "wip", "archived", "members_only", "paid"}
 HIDES_IF_NO = {"published", "publish", "public", "visible", "listed", "render"}
 STATE_KEYS = {"status", "visibility", "access", "state"}
@@ -54,16 +54,16 @@ _HEADING = re.compile(r"\A\s*#[ \t]+(?P<title>[^\n]+)(?:\n|\Z)")
 _DAY = re.compile(r"\A(?P<day>\d{4}-\d{1,2}-\d{1,2})[-_ ]?")
 
 
-def _without_language(name: PurePosixPath) -> tuple[str, str]:
-    """The name of a file without its form, and the language that Hugo has behind it: `index.zh-tw.md`."""
-    found = _LANGUAGE.fullmatch(name.stem)
-    return (found["stem"], found["language"]) if found else (name.stem, "")
+def _without_language(path: PurePosixPath) -> tuple[str, str]:
+    """The file's name without suffix and language code, and that code or "", as in Hugo's `index.zh-tw.md`."""
+    found = _LANGUAGE.fullmatch(path.stem)
+    return (found["stem"], found["language"]) if found else (path.stem, "")
 
 
-def stem_of(name: PurePosixPath) -> str:
+def stem_of(path: PurePosixPath) -> str:
     """The file's name, or its folder's for an index page."""
-    stem = _without_language(name)[0]
-    return name.parent.name if stem.lower() in INDEX and name.parent.name else stem
+    stem = _without_language(path)[0]
+    return path.parent.name if stem.lower() in INDEX and path.parent.name else stem
 
 
 def without_day(stem: str) -> str:
@@ -72,10 +72,10 @@ def without_day(stem: str) -> str:
 
 @dataclass(frozen=True)
 class Fields:
-    """The front matter of one file. name: its path in the folder."""
+    """The front matter of one file. path: in the folder."""
 
     values: dict[str, Value]
-    name: PurePosixPath
+    path: PurePosixPath
 
     def text(self, *keys: str) -> str:
         """The first of these fields that says something."""
@@ -88,12 +88,12 @@ class Fields:
 
     @cached_property
     def stem(self) -> str:
-        return stem_of(self.name)
+        return stem_of(self.path)
 
     @property
     def is_hidden(self) -> bool:
         """It becomes a draft, even with a date."""
-        is_in_drafts = not {"_drafts", "drafts"}.isdisjoint(self.name.parts[:-1])
+        is_in_drafts = not {"_drafts", "drafts"}.isdisjoint(self.path.parts[:-1])
         return is_in_drafts or any(self._hides(key, self.text(key).lower()) for key in self.values)
 
     def _hides(self, key: str, word: str) -> bool:
@@ -104,7 +104,7 @@ class Fields:
     @property
     def is_page(self) -> bool:
         """A page of the site: a layout or type of Jekyll and Hexo, or a list of Hugo."""
-        is_list = _without_language(self.name)[0] == "_index"
+        is_list = _without_language(self.path)[0] == "_index"
         return is_list or "page" in {self.text("layout"), self.text("type")}
 
     def title(self, body: str) -> tuple[str, str]:
@@ -123,12 +123,12 @@ class Fields:
 
     @cached_property
     def covers(self) -> list[str]:
-        """The pictures above the text: the cover, those that Hexo shows there too (`photos`), those of other lists."""
+        """The pictures in front matter: the first is the cover, the others are Hexo's `photos` or further covers."""
         return list(dict.fromkeys(one for one in self.texts(*COVER_KEYS) if one and one.lower() not in YES | NO))
 
     @property
     def photos(self) -> list[str]:
-        return [one for one in self.texts("photos") if one != self.covers[0]]
+        return [one for one in self.covers[1:] if one in self.texts("photos")]
 
     @property
     def tags(self) -> list[str]:
@@ -136,7 +136,7 @@ class Fields:
         return self._tags("tags", "tag", "categories", "category")
 
     def _tags(self, *keys: str) -> list[str]:
-        """The names of lists as they are, and those of a text where commas part them."""
+        """Items of a list as they are; a string is split at commas."""
         names: list[str] = []
         for value in (self.values.get(key, "") for key in keys):
             names += re.split(r"[,，、;；\n]", value) if isinstance(value, str) else value
@@ -149,7 +149,8 @@ class Fields:
         for root, keys in (("tags", ("tags", "tag")), ("categories", ("categories", "category"))):
             for name in self._tags(*keys):
                 words = "-".join(name.split())
-                yield from (TagPage(name, "", f"/{root}/{form}/") for form in dict.fromkeys((words.lower(), words)))
+                for one in dict.fromkeys((words.lower(), words)):
+                    yield TagPage(name, slug="", address=f"/{root}/{one}/")
 
     def date(self, zone: tzinfo, remarks: list[Remark]) -> datetime | None:
         """The date; None makes a draft. A day alone is its first minute, local time."""
@@ -162,7 +163,7 @@ class Fields:
         return at
 
     def remarks(self) -> Iterator[Remark]:
-        """Yield what is not as it was: keys that say who may read, and keys that say nothing here."""
+        """Yield remarks on what the import changes or drops: a password, a page, and keys that it does not know."""
         if self.text(*PASSWORD_KEYS):
             yield Remark("it was behind a password, so it is a draft")
         if self.is_page:
@@ -183,10 +184,10 @@ class Fields:
         return tuple(dict.fromkeys([*(path if path.startswith("/") else f"/{path}" for path in paths), *guesses]))
 
     def _guesses(self, at: datetime | None) -> list[str]:
-        own, language = _without_language(self.name)
-        is_folder = own.lower() in {*INDEX, "readme"} and bool(self.name.parent.name)
-        stem = self.name.parent.name if is_folder else own
-        folders = (self.name.parent.parent if is_folder else self.name.parent).parts
+        own, language = _without_language(self.path)
+        is_folder = own.lower() in {*INDEX, "readme"} and bool(self.path.parent.name)
+        stem = self.path.parent.name if is_folder else own
+        folders = (self.path.parent.parent if is_folder else self.path.parent).parts
         slug = self.text("slug").strip("/") or without_day(stem)
         prefix = "".join(f"/{part}" for part in folders if part not in _SOURCE_FOLDERS)
         found = [f"/{slug}"] if self.text("slug").startswith("/") else []

@@ -98,7 +98,7 @@ def convert(path: Path, folder: Path, command: BaseCommand, options: dict[str, A
         raise CommandError(f"{missing[0]} is no folder")
     if not path.exists():
         raise CommandError(f"{path} does not exist")
-    given = {name: options[name] for name in ("site", "pictures", "fetch")}
+    given = {"site_url": options["site"], "picture_folders": options["pictures"], "fetch": options["fetch"]}
     given |= {"zone": Publication.objects.current().zone, "progress": partial(_progress, command)}
     try:
         converter_process.run_converter(path, folder, **given)

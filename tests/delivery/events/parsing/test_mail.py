@@ -392,7 +392,7 @@ def test_a_reply_names_what_it_answers_the_last_first_and_nothing_that_it_quotes
         extra="In-Reply-To: <b@x>\nReferences: <a@x> <b@x>\n",
     )
 
-    names = read(body).reference
+    names = read(body).delivery_reference
 
     assert names.tokens == ()
     assert names.message_ids == ("<b@x>", "<a@x>", "<b@x>")
