@@ -104,8 +104,8 @@ def load(now: datetime) -> bool:
     return True
 
 
-def _read(name: str) -> str:
-    return (DATA / name).read_text(encoding="utf-8")
+def _load_toml(name: str) -> dict[str, Any]:
+    return tomllib.loads((DATA / name).read_text(encoding="utf-8"))
 
 
 def _parsed(name: str) -> tuple[dict[str, Any], str]:
@@ -129,9 +129,9 @@ def _introduce() -> Publication:
 
 def _make_tags_and_series() -> None:
     """Create the tags and the series with Latin slugs, which the importer cannot derive."""
-    for name, slug in tomllib.loads(_read("tags.toml")).items():
+    for name, slug in _load_toml("tags.toml").items():
         Tag.objects.get_or_create(name=name, defaults={"slug": slug})
-    for title, fields in tomllib.loads(_read("series.toml")).items():
+    for title, fields in _load_toml("series.toml").items():
         Series.objects.get_or_create(title=title, defaults=fields)
 
 
@@ -181,12 +181,12 @@ def _write_posts(samples: list[SampleIssue]) -> None:
 
 
 def _describe_covers() -> None:
-    for name, alt in tomllib.loads(_read("covers.toml")).items():
+    for name, alt in _load_toml("covers.toml").items():
         Image.objects.filter(name=name).update(alt=alt)
 
 
 def _choose_where_to_start() -> None:
-    for position, (words, reason) in enumerate(tomllib.loads(_read("start.toml")).items()):
+    for position, (words, reason) in enumerate(_load_toml("start.toml").items()):
         StartingPoint.objects.create(post=Post.objects.get(source=SOURCE + words), reason=reason, position=position)
 
 
@@ -284,7 +284,7 @@ def _answer_question(issue: Issue, sample: SampleIssue) -> None:
 
 
 def add_replies(issue: Issue, slot: datetime, now: datetime) -> None:
-    for number, sample in enumerate(tomllib.loads(_read("replies.toml"))["reply"]):
+    for number, sample in enumerate(_load_toml("replies.toml")["reply"]):
         if sample["issue"] == issue.number:
             _reply(number, sample, issue, min(slot + sample["hours"] * AN_HOUR, now))
 

@@ -180,8 +180,8 @@ DESK_CHECKS: tuple[Check, ...] = (
 
 def run_checks(now: datetime) -> list[Finding]:
     """All findings, most severe first. Takes seconds if a service does not answer."""
-    findings = _run(FOUNDATION_CHECKS, now)
-    findings += _run(ALL_CHECKS, now) if are_complete(findings) else []
+    findings = _run_checks(FOUNDATION_CHECKS, now)
+    findings += _run_checks(ALL_CHECKS, now) if are_complete(findings) else []
     return sorted(findings, key=lambda finding: [ERROR, WARNING, INFO].index(finding.level))
 
 
@@ -192,13 +192,13 @@ def are_complete(findings: Sequence[Finding]) -> bool:
 
 def author_findings(now: datetime) -> list[Finding]:
     """For the desk's first page; cheap."""
-    return _run(DESK_CHECKS, now)
+    return _run_checks(DESK_CHECKS, now)
 
 
 def editor_findings(now: datetime) -> list[Finding]:
     """Those that an editor can fix."""
-    return _run(MAILING_CHECKS, now)
+    return _run_checks(MAILING_CHECKS, now)
 
 
-def _run(checks: tuple[Check, ...], now: datetime) -> list[Finding]:
+def _run_checks(checks: tuple[Check, ...], now: datetime) -> list[Finding]:
     return [finding for check in checks for finding in check(now)]

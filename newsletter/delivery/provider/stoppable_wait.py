@@ -53,11 +53,11 @@ class StopControl:
 def run_in_thread[T](step: Callable[[], T], *, on_cancelled: Callable[[], None] = lambda: None) -> Future[T]:
     """Run `step` in a new thread; return its future. `on_cancelled` runs after the step if the future was cancelled."""
     future: Future[T] = Future()
-    Thread(target=_run, args=[step, future, on_cancelled], daemon=True).start()
+    Thread(target=_settle_future, args=[step, future, on_cancelled], daemon=True).start()
     return future
 
 
-def _run[T](step: Callable[[], T], future: Future[T], on_cancelled: Callable[[], None]) -> None:
+def _settle_future[T](step: Callable[[], T], future: Future[T], on_cancelled: Callable[[], None]) -> None:
     try:
         try:
             result = step()

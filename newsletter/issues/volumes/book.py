@@ -143,7 +143,7 @@ class BookPictures:
         for width in reversed([width for width in image.widths("fallback") if width <= image.width]):
             path = image.path("fallback", width)
             suffix = Path(path).suffix.lower()
-            data = _read(path) if suffix in MEDIA_TYPES else None
+            data = _read_picture(path) if suffix in MEDIA_TYPES else None
             if data and len(data) <= min(BYTES_MAX, self.bytes_left):
                 self.bytes_left -= len(data)
                 name = f"{image.digest}-{width}{suffix}"
@@ -152,7 +152,7 @@ class BookPictures:
         return None
 
 
-def _read(path: str) -> bytes | None:
+def _read_picture(path: str) -> bytes | None:
     """None for a missing or too large file. Raises PicturesUnavailable, or a book without pictures would be cached."""
     try:
         return None if media.size(path) > BYTES_MAX else media.read(path)

@@ -40,7 +40,7 @@ class DatabaseDump:
 @contextmanager
 def read_from_program(command: Sequence[str], env: Mapping[str, str]) -> Iterator[IO[bytes]]:
     """Yield a program's stdout. Raises DatabaseUnusable, with its stderr, if it is missing or fails."""
-    with tempfile.TemporaryFile() as errors, _run(command, env, stdout=subprocess.PIPE, stderr=errors) as process:
+    with tempfile.TemporaryFile() as errors, _popen(command, env, stdout=subprocess.PIPE, stderr=errors) as process:
         output = cast("IO[bytes]", process.stdout)
         try:
             yield output
@@ -53,7 +53,7 @@ def read_from_program(command: Sequence[str], env: Mapping[str, str]) -> Iterato
 
 def write_to_program(command: Sequence[str], env: Mapping[str, str], source: IO[bytes]) -> None:
     """Pipe `source` into a program. Raises DatabaseUnusable, with its stderr, if it is missing or fails."""
-    with tempfile.TemporaryFile() as errors, _run(command, env, stdin=subprocess.PIPE, stderr=errors) as process:
+    with tempfile.TemporaryFile() as errors, _popen(command, env, stdin=subprocess.PIPE, stderr=errors) as process:
         stdin = cast("IO[bytes]", process.stdin)
         try:
             shutil.copyfileobj(source, stdin, COPY_CHUNK_BYTES)
@@ -67,7 +67,7 @@ def write_to_program(command: Sequence[str], env: Mapping[str, str], source: IO[
 
 
 @contextmanager
-def _run(
+def _popen(
     command: Sequence[str],
     env: Mapping[str, str],
     *,

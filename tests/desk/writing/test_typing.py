@@ -72,7 +72,8 @@ def test_the_mirror_shows_the_very_text_and_colours_what_is_marked(empty):
 
 
 def drawn(editor) -> Image.Image:
-    return Image.open(BytesIO(editor.locator(".editor-panes").screenshot())).convert("L")
+    octets = editor.locator(".editor-panes").screenshot(animations="disabled")  # ends those that fade
+    return Image.open(BytesIO(octets)).convert("L")
 
 
 def test_coloured_words_stand_where_the_plain_ones_do(empty):
@@ -94,7 +95,7 @@ def test_coloured_words_stand_where_the_plain_ones_do(empty):
     empty.evaluate(paint, True)
 
     different = ImageChops.difference(mirrored, drawn(empty))
-    assert sum(different.histogram()[4:]) <= 10  # pixels, of 700,000; a fade may still be at its last levels
+    assert sum(different.histogram()[4:]) <= 10  # pixels, of 700,000
 
 
 def test_a_slash_puts_things_in_by_keys_and_escape_leaves_it(empty):

@@ -169,7 +169,7 @@ def test_a_backup_that_would_bring_nothing_back_is_an_error_until_one_does(folde
 def test_an_open_site_is_told_that_nobody_backs_it_up(settings):
     settings.BACKUP_URL = ""
     assert [finding.id for finding in backup_findings.no_backup_findings(NOW)] == ["backup.none"]
-    assert "backup.none" in [finding.id for finding in diagnosis._run(diagnosis.ALL_CHECKS, NOW)]
+    assert "backup.none" in [finding.id for finding in diagnosis._run_checks(diagnosis.ALL_CHECKS, NOW)]
 
     settings.SITE_URL = "http://127.0.0.1:8000"
     assert [finding.id for finding in backup_findings.no_backup_findings(NOW)] == []
