@@ -30,7 +30,6 @@ def test_a_finding_is_a_jump_and_its_fix_can_be_undone(editor):
     assert editor.evaluate("document.activeElement.id") == "id_body"
 
 
-@pytest.mark.exhaustive
 def test_all_of_a_kind_are_one_step_to_undo(editor):
     editor.click("[data-aside=tab-check]")
     editor.get_by_role("button", name="Fix all 2 of this kind").click()
