@@ -91,7 +91,7 @@ class SubscriberAdmin(AddressAdmin):
         readers = cast("SubscriberQuerySet", queryset)
         parsed = reader_lists.SearchTerm.parse(readers, term.strip())
         request.search_parts = parsed.parts(readers)  # type: ignore[attr-defined]
-        request.is_search_partial = bool(parsed.oldest_id)  # type: ignore[attr-defined]
+        request.is_search_partial = bool(parsed.oldest_id)  # type: ignore[attr-defined]  # read by the list's template
         return parsed.narrow(readers), False
 
     def get_paginator(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:
@@ -122,7 +122,7 @@ class SubscriberAdmin(AddressAdmin):
 
     @admin.display(description=_("state"))
     def state_now(self, subscriber: Subscriber) -> str:
-        context = {"reader": subscriber, "is_suppressed": bool(subscriber.suppression_reason), "now": timezone.now()}  # type: ignore[attr-defined]
+        context = {"reader": subscriber, "is_suppressed": bool(subscriber.suppression_reason), "now": timezone.now()}  # type: ignore[attr-defined]  # annotated by get_queryset
         return render_to_string("admin/subscribers/_state.html", context)
 
     @admin.display(description=_("tags"), empty_value="")

@@ -74,7 +74,7 @@ async function fixAll(rule, button) {
 
 // --- What is shown ---
 
-const status = element("p", { className: "hint check-told" });
+const status = element("p", { className: "hint" });
 status.setAttribute("role", "status");
 const list = element("div");
 
