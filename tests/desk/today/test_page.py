@@ -274,18 +274,18 @@ def test_readers_are_those_who_would_get_an_issue_and_the_others_are_named(owner
     assert readers["others"] == ["paused 1", "not confirmed 1", "suppressed 1"]
 
 
-def _queries(user: User) -> int:
+def _queries(user: User) -> list[str]:
+    """The queries of the page, in order, without their conditions."""
     client = opened(user)
-    client.get("/admin/")  # what is kept for a while is kept now
-    caches["pages"].delete("publication")
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    client.get("/admin/")
+    caches["pages"].clear()  # some of it is kept for seconds only, which a busy machine takes
+    with CaptureQueriesContext(connection) as queries:
         client.get("/admin/")
-    return len(queries)
+    return [query["sql"].partition(" WHERE ")[0] for query in queries]
 
 
-def test_fifty_of_everything_cost_the_same_queries_as_one(owner):
+def test_fifty_of_everything_cost_the_same_queries_as_one(owner, settings, tmp_path):
+    settings.DATA_DIR = tmp_path  # without heartbeats, which decide whether it looks for mailings that stand still
     now = timezone.now()
 
     def add(count: int) -> None:
