@@ -7,6 +7,7 @@ from django.utils import timezone
 from newsletter.issues.annotations import attach_contents, attach_reading_minutes, first_sentences, year_volume
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Image
+from newsletter.publication.models import Publication
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.page_checks import assert_valid
 
@@ -85,13 +86,13 @@ def test_a_post_that_readers_do_not_see_takes_no_time():
 
 
 def test_a_list_shows_only_what_readers_see_by_three_queries(django_assert_num_queries):
-    make_publication(han_per_minute=100)
+    publication = make_publication(han_per_minute=100)
     second, first = make_post("後", words="after", body="字" * 300), make_post("先", body="字" * 200)
     issue = make_issue(first, second, make_post("藏", published_at=None), sent_at=PUBLISHED_AT)
     make_issue(sent_at=PUBLISHED_AT)
     attach_contents([issue], PUBLISHED_AT)  # the texts are rendered once
 
-    with django_assert_num_queries(3):  # issues, their items, the texts
+    with Publication.objects.used(publication), django_assert_num_queries(3):  # issues, their items, the texts
         empty, full = attach_contents(Issue.objects.archived(), PUBLISHED_AT)
 
     assert full.contents == [(first.get_absolute_url(), "先"), (second.get_absolute_url(), "後")]

@@ -28,20 +28,15 @@ def test_a_text_is_rendered_once_even_when_the_cache_is_lost(renderings):
     assert renderings == ["**一次**"]
 
 
-def forget_the_cache():
-    caches["pages"].clear()
-    Publication.objects.current()
-
-
 def test_many_texts_are_looked_up_by_one_query_and_written_by_one(django_assert_num_queries):
     sources = [f"第{number}段" for number in range(20)]
 
-    forget_the_cache()
-    with django_assert_num_queries(2):
-        made = Rendering.objects.for_sources(sources)
-    forget_the_cache()
-    with django_assert_num_queries(1):
-        again = Rendering.objects.for_sources(sources)
+    with Publication.objects.used(Publication.objects.fresh()):
+        with django_assert_num_queries(2):
+            made = Rendering.objects.for_sources(sources)
+        caches["pages"].clear()
+        with django_assert_num_queries(1):
+            again = Rendering.objects.for_sources(sources)
 
     assert [again[source].html for source in sources] == [made[source].html for source in sources]
 
