@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db.models import Value
 from django.db.models.functions import Length
 from django.template.defaultfilters import filesizeformat
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -407,7 +407,8 @@ def _about_format(issue: Issue, publication: Publication) -> Iterator[RehearsalR
     found = issue.posts_with_objections(publication)
     for post, count in found:
         text = ngettext("“%(title)s”: %(count)d place", "“%(title)s”: %(count)d places", count)
-        yield RehearsalRemark(Topic.FORMAT, WARNING, text % {"title": post.title, "count": count}, _("Open the post."))
+        said, url = text % {"title": post.title, "count": count}, reverse("admin:posts_post_change", args=[post.pk])
+        yield RehearsalRemark(Topic.FORMAT, WARNING, said, _("Open the post"), url)
     if not found:
         yield RehearsalRemark(Topic.FORMAT, OK, _("Nothing to say about the posts."))
 

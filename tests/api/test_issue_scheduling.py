@@ -104,7 +104,7 @@ def test_a_rehearsal_is_begun_and_its_findings_are_read(unrehearsed):
     assert (before["standing"], before["remarks"], before["started_at"]) == ("none", [], None)
     assert begun.status_code == 202
     assert (begun.json()["standing"], running["standing"], over["standing"]) == ("running", "running", "valid")
-    assert {"topic": "audience", "level": "ok", "text": "1 reader gets it.", "hint": ""} in over["remarks"]
+    assert {"topic": "audience", "level": "ok", "text": "1 reader gets it.", "hint": "", "url": ""} in over["remarks"]
     assert over["finished_at"] == "2026-11-24T10:39:00+08:00"
 
 

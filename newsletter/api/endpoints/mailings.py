@@ -48,12 +48,13 @@ class SegmentIn(RequestBody):
 
 
 class RemarkOut(Schema):
-    """level: ok, info, warning or error. topic: what it is about. hint: what to do."""
+    """level: ok, info, warning or error. topic: what it is about. hint: what to do. url: the desk's page for it."""
 
     topic: str
     level: str
     text: str
     hint: str
+    url: str
 
 
 class RehearsalOut(Schema):
@@ -105,7 +106,7 @@ def _rehearsal_json(issue: Issue, segment: str) -> dict[str, Any]:
         "finished_at": iso_time(latest.finished_at if latest else None),
         "links": len(latest.links) if latest else 0,
         "asked": latest.asked if latest else 0,
-        "remarks": latest.remarks if latest else [],
+        "remarks": [{"url": ""} | remark for remark in latest.remarks] if latest else [],
     }
 
 

@@ -17,12 +17,13 @@ STUCK_AFTER = timedelta(minutes=3)  # without progress for so long, its worker i
 
 @dataclass(frozen=True)
 class RehearsalRemark:
-    """One finding of a rehearsal. level: OK, INFO, WARNING or ERROR. hint: what to do."""
+    """One finding of a rehearsal. level: OK, INFO, WARNING or ERROR. hint: what to do; url: the desk's page for it."""
 
     topic: str
     level: str
     text: str
     hint: str = ""
+    url: str = ""
 
 
 class RehearsalStatus(StrEnum):

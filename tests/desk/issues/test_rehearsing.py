@@ -141,6 +141,17 @@ def test_only_the_author_rehearses(client, issue):
     assert not Rehearsal.objects.exists()
 
 
+def test_a_remark_about_the_words_of_a_post_leads_to_it(desk, issue, offline):
+    post = issue.items.get().post
+    post.body += "文字,半形"
+    post.save()
+
+    desk.post(screen(issue))
+
+    post_url = reverse("admin:posts_post_change", args=[post.pk])
+    assert f'“管理槓桿”: 1 place <a href="{post_url}">Open the post</a>' in desk.get(screen(issue)).text
+
+
 # --- Before sending ---
 
 
