@@ -204,8 +204,8 @@ def _whereabouts(facts: NoticeFacts) -> str:
         handed = _("Letters are handed over to %(providers)s, which sees your address and the letter.")
         said.append(handed % {"providers": _(", ").join(facts.providers)})
     if facts.recipients:
-        told = _("When you confirm, leave, or no letter goes to you any more, %(told)s is told so, with your address.")
-        said.append(told % {"told": _(", ").join(facts.recipients)})
+        sent = _("When you confirm, leave, or no letter goes to you any more, %(who)s is notified, with your address.")
+        said.append(sent % {"who": _(", ").join(facts.recipients)})
     return reduce(_more, [*said, _("Nobody else gets it.")])
 
 

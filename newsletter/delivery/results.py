@@ -370,7 +370,7 @@ def _about_copies(result: IssueResult) -> Iterator[str]:
         text = ngettext("%(number)s was sent back later.", "%(number)s were sent back later.", copies.came_back)
         yield _with_number(copies.came_back, text)
     if silent := copies.sent - copies.came_back - (copies.arrived or 0) if copies.arrived is not None else 0:
-        text = ngettext("Of %(number)s nothing was heard.", "Of %(number)s nothing was heard.", silent)
+        text = ngettext("%(number)s has no report.", "%(number)s have no report.", silent)
         yield _with_number(silent, text)
     if copies.uncertain:
         text = _("Of %(number)s nobody knows: the answer of the mail server was lost.")

@@ -251,7 +251,7 @@ def _attached(response: HttpResponse, kind: str) -> HttpResponse:
 @by_fresh_token
 def erase(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
     """Explain on GET; erase on POST with the checkbox ticked."""
-    is_ticked = request.method == "POST" and request.POST.get("meant") == "yes"
+    is_ticked = request.method == "POST" and request.POST.get("confirmed") == "yes"
     if is_ticked:
         reader.erase()
         return closed_page(request, "erased now", status=200)

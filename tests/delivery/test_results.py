@@ -54,7 +54,7 @@ def test_what_a_provider_reports_is_told_and_the_last_word_counts():
 
     assert (found.copies.arrived, found.copies.came_back, found.copies.complaints) == (7, 1, 1)
     assert results.copies_text(found) == (
-        "Sent to 10 readers. 7 have arrived, their receivers report. 1 was sent back later. Of 2 nothing was heard. "
+        "Sent to 10 readers. 7 have arrived, their receivers report. 1 was sent back later. 2 have no report. "
         "1 reader called it unwanted."
     )
 

@@ -73,7 +73,7 @@ def read_suppression(request: ApiRequest, number: PathId) -> ApiResponse:
     returns=SuppressionOut,
 )
 def suppress_address(request: ApiRequest, new: SuppressionIn) -> ApiResponse:
-    """Let no mail go to an address any more, whoever it belongs to."""
+    """Suppress an address, of a reader or not."""
     manual = Suppression.Reason.MANUAL
     form = SuppressionForm({"email": new.email, "note": new.note, "reason": manual}, instance=Suppression())
     check_form(form)

@@ -30,7 +30,7 @@ def test_the_privacy_notice_names_who_gets_addresses_and_nobody_else(make_hook):
 
     make_hook("https://crm.example.org/in", shows_addresses=True)
 
-    told = "When you confirm, leave, or no letter goes to you any more, crm.example.org is told so, with your address."
+    told = "When you confirm, leave, or no letter goes to you any more, crm.example.org is notified, with your address."
     assert notice() == f"{here} {told} Nobody else gets it."
 
 

@@ -86,7 +86,7 @@ def test_who_has_left_can_still_see_and_delete_what_is_kept(ask, client, reader,
     page = body(client.get(link))
     assert "does not come to" in page
     assert 'name="name"' not in page
-    client.post(link + "erase/", {"meant": "yes"})
+    client.post(link + "erase/", {"confirmed": "yes"})
     assert not Subscriber.objects.exists()
 
 

@@ -122,12 +122,12 @@ def test_the_way_of_a_consent_is_said_in_words_and_the_file_has_it_as_it_is_stor
 
 def test_it_is_erased_only_when_it_is_meant(client, mine, reader):
     asked = client.get(f"{mine}erase/")
-    unmeant = client.post(f"{mine}erase/")
+    unconfirmed = client.post(f"{mine}erase/")
     still_there = Subscriber.objects.count()
-    done = client.post(f"{mine}erase/", {"meant": "yes"})
+    done = client.post(f"{mine}erase/", {"confirmed": "yes"})
 
-    assert (asked.status_code, unmeant.status_code, still_there) == (200, 422, 1)
-    assert "Nothing has been deleted yet" in body(unmeant)
+    assert (asked.status_code, unconfirmed.status_code, still_there) == (200, 422, 1)
+    assert "Nothing has been deleted yet" in body(unconfirmed)
     assert "Everything about you has been deleted" in body(done)
     assert not Subscriber.objects.exists()
     assert not Consent.objects.exists()
@@ -136,7 +136,7 @@ def test_it_is_erased_only_when_it_is_meant(client, mine, reader):
 
 
 def test_what_is_erased_opens_nothing_any_more(client, mine):
-    client.post(f"{mine}erase/", {"meant": "yes"})
+    client.post(f"{mine}erase/", {"confirmed": "yes"})
 
     assert [client.get(mine + path).status_code for path in ("", "data.json", "data.csv", "erase/")] == [404] * 4
 
@@ -146,7 +146,7 @@ def test_a_link_of_yesterday_or_of_a_letter_opens_none_of_it(client, clock, mine
     clock.shift(31 * 60)
 
     assert client.get(mine + path).status_code == 404
-    assert client.post(f"{mine}erase/", {"meant": "yes"}).status_code == 404
+    assert client.post(f"{mine}erase/", {"confirmed": "yes"}).status_code == 404
     assert client.get(f"/mine/{reader.token('preferences')}/{path}").status_code == 404
     assert Subscriber.objects.exists()
 

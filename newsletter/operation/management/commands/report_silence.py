@@ -12,4 +12,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         count = liveness.mail_author(timezone.now())
-        self.stdout.write(f"Told {count} people." if count else "Nothing to tell, or nobody to be told.")
+        self.stdout.write(f"Mailed {count} people." if count else "Nothing to report, or nobody to mail it to.")
