@@ -44,18 +44,18 @@ def _validated(text: str) -> str:
     try:
         found = validate_email(text, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
-        raise AddressError(_("This is not an e-mail address. Write it like you@example.com.")) from error
+        raise AddressError(_("This is not an e-mail address. One looks like you@example.com.")) from error
     if "." not in found.domain:
-        raise AddressError(_("The part after @ is not complete. Write it like you@example.com."))
+        raise AddressError(_("The part after @ is not complete. An address looks like you@example.com."))
     assert found.ascii_email is not None  # the local part is ASCII by now  # noqa: S101 - checked above
     return found.ascii_email
 
 
 def _refuse_obvious(text: str) -> None:
     if not text:
-        raise AddressError(_("Write your e-mail address."))
+        raise AddressError(_("Enter your e-mail address."))
     if text.count("@") != 1:
-        raise AddressError(_("This is not an e-mail address. Write it like you@example.com."))
+        raise AddressError(_("This is not an e-mail address. One looks like you@example.com."))
     if not text.partition("@")[0].isascii():
         raise AddressError(
             _("The part before @ has letters that most mail servers refuse. Use only a–z, 0–9 and signs like . _ -")

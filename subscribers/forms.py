@@ -188,7 +188,7 @@ class ReaderAddForm(ReaderChangeForm):
         known_as = address_hash(email)
         if Subscriber.objects.filter(address_hash=known_as).exists():
             raise ValidationError(
-                _("This address is in the list already; those who have left sign up anew themselves.")
+                _("This address is in the list already; those who have left sign up again themselves.")
             )
         if Suppression.objects.filter(address_hash=known_as).exists():
             raise ValidationError(_("This address must not be mailed: see the suppressed addresses."))
@@ -227,7 +227,7 @@ class OwnPauseForm(forms.Form):
     until_on = forms.DateField(
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"invalid": _("This is not a date. Write it like 2027-01-31.")},
+        error_messages={"invalid": _("This is not a date. One looks like 2027-01-31.")},
     )
 
     def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:

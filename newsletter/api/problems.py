@@ -55,7 +55,7 @@ PROBLEM_KINDS: dict[str, ProblemKind] = {
     "media-type": ProblemKind(415, gettext_lazy("The body is of another kind"),
         gettext_lazy("Send it as the documentation says.")),
     "invalid": ProblemKind(422, gettext_lazy("Something in it is not valid"),
-        gettext_lazy("“errors” says what, and where it stands.")),
+        gettext_lazy("“errors” says what, and where.")),
     "key-used": ProblemKind(422, gettext_lazy("The Idempotency-Key was used for something else"),
         gettext_lazy("It came with another body before. Make a new key for a new request.")),
     "etag-missing": ProblemKind(428, gettext_lazy("There is no If-Match"),

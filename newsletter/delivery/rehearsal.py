@@ -123,7 +123,7 @@ def check_own_links(references: References, issue: Issue, at: datetime) -> Itera
     own_urls = [url for url in references.links if is_own_url(url)]
     lost = [url for url in own_urls if not _leads_somewhere(url, issue, at)]
     for url in lost:
-        yield RehearsalRemark(Topic.LINKS, ERROR, _("Nothing is there on this site: %s") % url, _("Mend the link."))
+        yield RehearsalRemark(Topic.LINKS, ERROR, _("Nothing is there on this site: %s") % url, _("Fix the link."))
     for url in references.links:
         if not url.startswith((*WEB_SCHEMES, "mailto:")):
             text = _("This link works in no mail: %s") % url
@@ -196,7 +196,7 @@ def _about_picture(picture: PictureReference, logo_url: str) -> Iterator[Rehears
         text = _("Outlook does not show this picture: %s") % name
         yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Use JPEG or PNG."))
     if picture.alt is None or (not picture.alt.strip() and picture.url != logo_url):
-        text = _("Who does not see this picture is told nothing: %s") % name
+        text = _("Those who do not see this picture learn nothing of it: %s") % name
         yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Give it an alternative text."))
     if not picture.has_width:
         text = _("Outlook shows this picture as wide as its file, for it has no width: %s") % name

@@ -123,7 +123,7 @@ class PasskeyForm(forms.Form):
     name = forms.CharField(
         label=_("Name of the passkey"),
         max_length=NAME_LENGTH_MAX,
-        help_text=_("By which you know it again, such as “telephone” or “blue key”."),
+        help_text=_("By which you recognise it, such as “telephone” or “blue key”."),
     )
     credential = PasskeyResponseField(required=False)
 
@@ -144,7 +144,7 @@ class AcknowledgeLossesForm(forms.Form):
         """Has the author accepted exactly these losses? Adds an error if not."""
         if losses_digest(lost) in {"", self.cleaned_data.get("acknowledged_digest")}:
             return True
-        self.add_error(None, _("Readers would not get everything as it was typed. Mend it, or tick the box below."))
+        self.add_error(None, _("Readers would not get everything as it was typed. Fix it, or tick the box below."))
         return False
 
 

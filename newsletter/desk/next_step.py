@@ -140,15 +140,15 @@ def is_fresh_result(facts: DeskFacts, now: datetime) -> bool:
 
 
 PAUSE_ADVICE = {  # by the cause of a pause
-    "author": gettext_lazy("Go on, or cancel what is left?"),
+    "author": gettext_lazy("Resume, or cancel what is left?"),
     "late": gettext_lazy("Its time has passed; choose another one."),
-    "provider": gettext_lazy("The mail server refuses it; read its answer, mend that, then go on."),
-    "receiver": gettext_lazy("A receiver refuses it for reasons of its own; read them, mend that, then go on."),
+    "provider": gettext_lazy("The mail server refuses it; read its answer, fix the cause, then resume."),
+    "receiver": gettext_lazy("A receiver refuses it for reasons of its own; read them, fix the cause, then resume."),
     "addresses": gettext_lazy("The mail server calls too many addresses dead; look at them, then go on."),
-    "error": gettext_lazy("The program failed; its reason stands on the page."),
+    "error": gettext_lazy("The program failed; the reason is on the page."),
 }
 PAUSE_BUTTONS = {
-    "author": gettext_lazy("Go on or cancel"),
+    "author": gettext_lazy("Resume or cancel"),
     "late": gettext_lazy("Choose a time"),
     "provider": gettext_lazy("Read the answer"),
     "receiver": gettext_lazy("Read the answer"),
@@ -167,9 +167,9 @@ type StepText = tuple[str, str]  # sentence, label of the button
 def paused(facts: DeskFacts, now: datetime) -> StepText:
     has_begun = facts.mailing.planned_at is not None
     sentence = (
-        _("%(what)s stands still: %(sent)s of %(total)s are sent.")
+        _("%(what)s has stopped: %(sent)s of %(total)s are sent.")
         if has_begun
-        else _("%(what)s stands still: nobody has it yet.")
+        else _("%(what)s has stopped: nobody has it yet.")
     ) % _progress(facts)
     cause = facts.mailing.paused_by if facts.mailing.paused_by in PAUSE_ADVICE else Mailing.Cause.AUTHOR
     return _("%(sentence)s %(todo)s") % {"sentence": sentence, "todo": PAUSE_ADVICE[cause]}, str(PAUSE_BUTTONS[cause])
@@ -256,7 +256,7 @@ def subject(facts: DeskFacts, now: datetime) -> StepText:
 def rehearsal(facts: DeskFacts, now: datetime) -> StepText:
     if facts.rehearsal == RehearsalStatus.FAULTY:
         what = ngettext("the rehearsal found %(count)s error", "the rehearsal found %(count)s errors", facts.errors)
-        standing, button = what % {"count": thousands(facts.errors)}, _("See what to mend")
+        standing, button = what % {"count": thousands(facts.errors)}, _("See what to fix")
     else:
         standing, button = map(str, REHEARSAL_TEXTS[facts.rehearsal])
     return _("%(going)s: %(standing)s.") % {"going": _issue_goes(facts, now), "standing": standing}, button
@@ -472,7 +472,7 @@ class ChecklistItem:
 CHECKLIST_RULES: tuple[ChecklistRule, ...] = (
     ChecklistRule(
         gettext_lazy("Write and publish a post"),
-        gettext_lazy("It stands on your site at once, and goes into the next issue."),
+        gettext_lazy("It is on your site at once, and goes into the next issue."),
         frozenset({"no_post", "first_draft", "draft", "write"}),
         lambda facts: facts.has_published,
     ),

@@ -155,10 +155,10 @@ REMEDIES: dict[str, Remedy] = {
         gettext_lazy("Name the place"), CHANGE_SETTINGS, "admin:settings_letter", "#id_data_place"
     ),
     "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), next_step.CHANGE_USERS, MAIL_SERVER),
-    "mail.unreadable": Remedy(gettext_lazy("Enter it anew"), next_step.CHANGE_USERS, MAIL_SERVER),
+    "mail.unreadable": Remedy(gettext_lazy("Enter it again"), next_step.CHANGE_USERS, MAIL_SERVER),
     "mail.waiting": Remedy(gettext_lazy("See who waits"), next_step.SEE_READERS, *PENDING_READERS),
     "mail.given_up": Remedy(gettext_lazy("See who waits"), next_step.SEE_READERS, *PENDING_READERS),
-    "mailing.paused": Remedy(gettext_lazy("Go on or cancel"), VIEW_MAILING, "admin:mailing"),
+    "mailing.paused": Remedy(gettext_lazy("Resume or cancel"), VIEW_MAILING, "admin:mailing"),
     "mailing.late": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing"),
     "mailing.stands_still": Remedy(gettext_lazy("Open the mailing"), VIEW_MAILING, "admin:mailing"),
     "mailing.refused_addresses": Remedy(gettext_lazy("Look at the addresses"), VIEW_MAILING, "admin:mailing"),

@@ -74,7 +74,7 @@ def start(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     user = author.user_of_link(uid, token)
     if user is None:
         login_attempts.record_failure(request, None, "start-link")
-        return _admin_page(request, "desk/start_spent.html", {"title": _("This link is spent")}, status=410)
+        return _admin_page(request, "desk/start_spent.html", {"title": _("This link no longer works")}, status=410)
     form = StartForm(request.POST or None, instance=user)
     if form.is_valid():
         return _enter(request, user, form)

@@ -165,7 +165,7 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         found = list(Post.objects.filter(title__iexact=typed)[:2]) or _posts_by_number(typed)
         if len(found) == 1:
             return _require_listed(found[0])
-        message = _("“%(typed)s” is the title of several posts. Write the number of the one you mean.")
+        message = _("“%(typed)s” is the title of several posts. Enter the number of the one you mean.")
         if not found:
             message = _("No post has “%(typed)s” as its title, number or address.")
         raise ValidationError(message, params={"typed": typed})

@@ -53,7 +53,7 @@ def nightly_backup_findings(now: datetime) -> Iterator[Finding]:
     tried = NightlyBackup.objects.exclude(tried_at=None).order_by("tried_at").last()
     if tried and tried.trial:
         message = _("The backup of %(day)s would not bring the newsletter back: %(why)s")
-        hint = _("Mend the reason, then try one by hand: manage.py check_backup PATH")
+        hint = _("Fix the cause, then try one by hand: manage.py check_backup PATH")
         yield Finding(ERROR, "backup.trial", message % {"day": tried.day, "why": tried.trial}, hint)
 
 

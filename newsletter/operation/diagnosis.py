@@ -87,11 +87,11 @@ def debug_findings(now: datetime) -> Iterator[Finding]:
 def outbox_findings(now: datetime) -> Iterator[Finding]:
     if mail_url() == UNREADABLE_URL:
         message = _("The mail server of the desk cannot be read: the secret key is another one. No mail leaves.")
-        hint = _("Enter it anew on the desk, under settings, sender.")
+        hint = _("Enter it again on the desk, under settings, sender.")
         yield Finding(ERROR, "mail.unreadable", message, hint)
     elif not mail_url():
         hint = _("Enter a mail server on the desk, under settings, sender.")
-        yield Finding(WARNING, "mail.outbox", _("Mail leaves only for the outbox: no reader gets any."), hint)
+        yield Finding(WARNING, "mail.outbox", _("Mail goes only to the outbox: no reader gets any."), hint)
 
 
 def postal_address_findings(now: datetime) -> Iterator[Finding]:

@@ -172,7 +172,7 @@ def login_finding(error: Exception, server: str, variable: str) -> Finding:
     facts = {"server": server, "why": _error_text(error)}
     if isinstance(error, smtplib.SMTPAuthenticationError):
         message = _("The mail server %(server)s refuses user or password: %(why)s.")
-        return Finding(ERROR, "mail.login", message % facts, _("Enter them in %s anew.") % variable)
+        return Finding(ERROR, "mail.login", message % facts, _("Enter them in %s again.") % variable)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         message = _("The mail server %(server)s does not offer what it is asked for: %(why)s.")
         hint = _("Look at the port and the scheme of %s: smtp://, smtp+tls:// or smtps://.") % variable
@@ -240,7 +240,7 @@ def hook_findings(now: datetime) -> Iterator[Finding]:
     for hook in apps.get_model("hooks", "Hook")._default_manager.exclude(off="author"):
         if hook.off:
             message = _("The webhook %(name)s is %(state)s.")
-            hint = _("Look at its last answers, mend it over there, and switch it on again: what waits goes on then.")
+            hint = _("Look at its last answers, fix it over there, and switch it on again: what waits is sent then.")
             facts = {"name": hook, "state": hook.get_off_display()}
             yield Finding(WARNING, "webhook.off", message % facts, hint, hook.pk)
         elif hook.failing_since and hook.failing_since < now - FAILING_AFTER:

@@ -112,5 +112,5 @@ def _mail_changes(now: datetime) -> HealthChanges:
 def build_health_mail(changes: HealthChanges, addresses: list[str], now: datetime) -> Mail:
     publication = Publication.objects.current()
     with translation.override(publication.language):
-        words = _("%s needs somebody") if changes.wrong else _("%s: it is well again")
+        words = _("%s needs attention") if changes.wrong else _("%s: all is well again")
         return build_author_mail("troubles", words % publication.name, {"news": changes}, addresses, now)

@@ -59,7 +59,7 @@ def database_findings(now: datetime) -> Iterator[Finding]:
         yield Finding(ERROR, "database.unreachable", _("The database does not answer: %s.") % text, hint)
         return
     if encoding := preparing.non_utf8_encoding():
-        message = _("The database keeps text as %s, not as UTF-8: signs that you write cannot be stored.") % encoding
+        message = _("The database keeps text as %s, not as UTF-8: some characters cannot be stored.") % encoding
         hint = _("Make a database with the encoding UTF8, and bring a backup back into it.")
         yield Finding(ERROR, "database.encoding", message, hint)
     if not preparing.is_migrated():

@@ -358,7 +358,7 @@ def _spf(name: str, found: Spf | DnsUnavailable, way: MailRoute) -> Iterator[Fin
         yield Finding(WARNING, "spf.long", message % {"name": name, "max": LOOKUPS_MAX}, hint)
     elif found.broken:
         message = _("The SPF record of %(name)s includes %(included)s, which has none: receivers take none of it.")
-        hint = _("Mend the name, or take the include out.")
+        hint = _("Correct the name, or remove the include.")
         yield Finding(ERROR, "spf.broken", message % {"name": name, "included": found.broken[0]}, hint)
 
 
@@ -409,7 +409,7 @@ def _key_length_findings(published: list[PublicKey]) -> Iterator[Finding]:
     for key in published:
         if key.bits == 0:
             message = _("The DKIM key of %s cannot be read.") % key.name
-            hint = _("Copy the record anew, in one piece and without line breaks.")
+            hint = _("Copy the record again, in one piece and without line breaks.")
             yield Finding(ERROR, "dkim.unreadable", message, hint)
         elif key.kind == "rsa" and key.bits < RSA_BITS_GOOD:
             message = _("The DKIM key of %(name)s has %(bits)d bits; %(good)d are advised.")

@@ -465,7 +465,7 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
         if post.pending_copy is None:
             return HttpResponseRedirect(reverse("admin:posts_post_change", args=[pk]))
         if request.method == "POST":
-            text = _("The form shows again what readers see. What you had changed stands among the versions.")
+            text = _("The form shows again what readers see. What you had changed is among the versions.")
             return self._act_and_redirect(request, post, lambda: discard_working_copy(post, timezone.now()), text)
         parts = _changed_parts(Post.objects.get(pk=pk), post)
         return self._render_page(request, "working_copy", post, title=_("Not published yet"), parts=parts)

@@ -123,7 +123,7 @@ class Visibility(TextChoices):
 
     EVERYWHERE = "everywhere", _("Site and newsletter")
     SITE = "site", _("Only on the site")
-    LINK = "link", _("Only who has the address")
+    LINK = "link", _("Only those who have the address")
     PAGE = "page", _("A page of its own")
 
 
@@ -426,7 +426,7 @@ class ImageForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Image
         fields = ("alt",)
-        error_messages = {"alt": {"required": _("Write what the picture says.")}}
+        error_messages = {"alt": {"required": _("Describe the picture.")}}
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]

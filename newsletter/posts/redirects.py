@@ -69,13 +69,13 @@ class RedirectForm(CleanTextModelForm):
     def clean_path(self) -> str:
         path = normalise_path(self.cleaned_data["path"])
         if not path or path == "/":
-            raise ValidationError(_("Write the path of one page, as /2019/05/my-post."))
+            raise ValidationError(_("Enter the path of one page, such as /2019/05/my-post."))
         return path
 
     def clean_leads_to(self) -> str:
         end: str = self.cleaned_data["leads_to"].strip()
         if not _PATH_OR_URL.fullmatch(end):
-            raise ValidationError(_("Write a path that begins with / or a whole address that begins with https://."))
+            raise ValidationError(_("Enter a path that begins with / or a whole address that begins with https://."))
         return end
 
     def clean(self) -> dict[str, Any]:

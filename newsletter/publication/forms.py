@@ -298,7 +298,7 @@ class RuleForm(PublicationForm):
             cleaned["cadence_days"] = self.instance.cadence_days
             self._clean_rule(cleaned)
         elif not DAYS_MIN <= (cleaned.get("cadence_days") or 0) <= DAYS_MAX:
-            message = _("Write a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.")
+            message = _("Enter a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.")
             self.add_error("cadence_days", message)
         return cleaned
 

@@ -35,14 +35,14 @@ def _salt() -> str:
 
 def validate_time_zone(name: str) -> None:
     if name not in zoneinfo.available_timezones():
-        raise ValidationError(_("%(name)s is not a time zone. Write it like Asia/Taipei."), params={"name": name})
+        raise ValidationError(_("%(name)s is not a time zone. One looks like Asia/Taipei."), params={"name": name})
 
 
 def validate_country(code: str) -> None:
     """code: ISO 3166-1 alpha-2, of a country that the library `holidays` knows."""
     known = import_module("holidays").list_supported_countries(include_aliases=False)  # see issues/public_holidays.py
     if code not in known:
-        message = _("The holidays of %(code)s are not known. Write two letters, such as TW, JP or DE.")
+        message = _("The holidays of %(code)s are not known. Enter two letters, such as TW, JP or DE.")
         raise ValidationError(message, params={"code": code})
 
 
@@ -137,7 +137,7 @@ class Publication(models.Model):
         TITLE = "title", _("A heading as large as the title")
         LINK = "link", _("A link that leads nowhere")
         HTTP = "http", _("A link without encryption")
-        ALT = "alt", _("A picture that says nothing to those who do not see it")
+        ALT = "alt", _("A picture without an alternative text")
         TAGS = "tags", _("HTML that readers see as typed, or do not get")
         SPACING = "spacing", _("Spaces between Chinese and Latin")
 
@@ -340,7 +340,7 @@ class Publication(models.Model):
         _("accent colour"),
         max_length=7,
         default="#9a3412",
-        validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Write a colour like #9a3412."))],
+        validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Enter a colour like #9a3412."))],
     )
     theme = models.CharField(_("look of the site"), max_length=10, choices=Theme, default=Theme.LETTER)
     logo = models.ImageField(_("logo"), blank=True)
@@ -349,7 +349,7 @@ class Publication(models.Model):
         max_length=100,
         blank=True,
         db_default="",
-        help_text=_("For who cannot see it. Empty: it is passed over, because the name stands beside it."),
+        help_text=_("For those who cannot see it. Empty: it is skipped, because the name is beside it."),
     )
     face = models.ImageField(
         _("your face"),
@@ -362,7 +362,7 @@ class Publication(models.Model):
         max_length=100,
         blank=True,
         db_default="",
-        help_text=_("For who cannot see it. Empty: your name."),
+        help_text=_("For those who cannot see it. Empty: your name."),
     )
     look = models.CharField(_("look of the mails"), max_length=10, choices=MailLook, default=MailLook.LETTER)
     heading_font = models.CharField(

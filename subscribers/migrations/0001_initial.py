@@ -128,8 +128,8 @@ class Migration(migrations.Migration):
                 ('asked_at', models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'wish for a link',
-                'verbose_name_plural': 'wishes for a link',
+                'verbose_name': 'request for a link',
+                'verbose_name_plural': 'requests for a link',
                 'constraints': [models.UniqueConstraint(fields=('address_hash',), name='one_wish_per_address')],
             },
         ),

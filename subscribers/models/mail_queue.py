@@ -60,8 +60,8 @@ class LinkWish(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["address_hash"], name="one_wish_per_address")]
-        verbose_name = _("wish for a link")
-        verbose_name_plural = _("wishes for a link")
+        verbose_name = _("request for a link")
+        verbose_name_plural = _("requests for a link")
 
     def __str__(self) -> str:
         return self.address_hash

@@ -175,7 +175,7 @@ def test_there_is_no_parameter_that_skips_anything(program, name):
 def test_without_anybody_who_could_be_told_nothing_is_scheduled(program):
     User.objects.update(email="")
 
-    assert "nobody could be told" in detail(schedule(program))
+    assert "nobody could be notified" in detail(schedule(program))
     assert not Alert.objects.exists()
 
 

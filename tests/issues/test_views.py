@@ -308,7 +308,7 @@ def test_a_closed_door_says_so_in_the_look_of_the_site(rf):
         page = permission_denied(rf.get("/"), PermissionDenied())
 
     assert page.status_code == 403
-    assert "This door is closed" in page.text
+    assert "You cannot open this page" in page.text
     assert 'class="masthead-name"' in page.text
 
 

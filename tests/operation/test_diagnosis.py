@@ -215,7 +215,7 @@ def test_every_finding_says_what_to_do(settings):
 
 
 def test_the_desks_home_repeats_the_errors_of_the_last_look_that_take_long_to_ask_for():
-    facts = {"message": "The mail server refuses us.", "hint": "Enter it anew.", "since": timezone.now()}
+    facts = {"message": "The mail server refuses us.", "hint": "Enter it again.", "since": timezone.now()}
     for name, level in [
         ("mail.login", "error"),
         ("spf.missing", "warning"),

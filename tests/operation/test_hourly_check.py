@@ -60,7 +60,7 @@ def test_a_warning_is_told_when_it_stays(examined, mailoutbox):
     assert examined([], [SPF], [SPF], [SPF]) == [NOTHING, NOTHING, (["spf.missing"], []), NOTHING]
     (sent,) = mailoutbox
     assert sent.to == ["gipi@example.org"]
-    assert sent.subject == "Gipi電子報 needs somebody"
+    assert sent.subject == "Gipi電子報 needs attention"
     assert SPF.message in sent.body
     assert SPF.hint in sent.body
 
@@ -71,7 +71,7 @@ def test_a_name_server_that_did_not_answer_once_is_no_news(examined):
 
 def test_what_was_told_is_told_to_be_well_again_once(examined, mailoutbox):
     assert examined([STYLES], [], []) == [(["static.missing"], []), ([], [STYLES.message]), NOTHING]
-    assert mailoutbox[-1].subject == "Gipi電子報: it is well again"
+    assert mailoutbox[-1].subject == "Gipi電子報: all is well again"
     assert STYLES.message in mailoutbox[-1].body
 
 

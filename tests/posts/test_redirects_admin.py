@@ -38,10 +38,10 @@ def test_it_may_lead_to_another_page_or_site(admin_client, end):
 @pytest.mark.parametrize(
     ("path", "end", "why"),
     [
-        ("/", "/posts/", "Write the path of one page"),
-        ("/x", "posts", "Write a path that begins with /"),
-        ("/x", "javascript:alert(1)", "Write a path that begins with /"),
-        ("/x", "//evil.example", "Write a path that begins with /"),
+        ("/", "/posts/", "Enter the path of one page"),
+        ("/x", "posts", "Enter a path that begins with /"),
+        ("/x", "javascript:alert(1)", "Enter a path that begins with /"),
+        ("/x", "//evil.example", "Enter a path that begins with /"),
         ("/x", "/x/", "This is the old address itself"),
         ("/taken", "/posts/", "already exists"),
         ("", "/posts/", "This field is required"),

@@ -136,7 +136,7 @@ def test_after_publishing_the_next_step_is_the_one_filled_button(author):
     ]
     words = [one.text.strip() for one in filled if "quiet" not in one.get("class")]
     assert words[0] == f"Put into issue {issue.number}"
-    assert not {"Publish…", "Update", "Do as chosen above"} & set(words)
+    assert not {"Publish…", "Update", "Apply the choice above"} & set(words)
 
 
 def test_the_zone_stands_beside_the_field_and_a_refused_form_keeps_what_was_chosen(author):

@@ -70,9 +70,9 @@ def test_a_reader_who_is_added_by_hand_needs_a_consent(admin_client):
 @pytest.mark.parametrize(
     ("email", "answer"),
     [
-        ("known@example.org", "This address is in the list already; those who have left sign up anew themselves."),
+        ("known@example.org", "This address is in the list already; those who have left sign up again themselves."),
         ("gone@example.org", "This address must not be mailed: see the suppressed addresses."),
-        ("nobody", "This is not an e-mail address. Write it like you@example.com."),
+        ("nobody", "This is not an e-mail address. One looks like you@example.com."),
     ],
 )
 def test_an_address_that_cannot_be_added_is_explained(admin_client, email, answer):

@@ -119,8 +119,8 @@ def test_rows_that_cannot_be_read_are_named_and_left_out(bring):
 
     assert summary == counts(rows=9, created=2, rejected=7)
     assert said == [
-        "Line 3: This is not an e-mail address. Write it like you@example.com.",
-        "Line 4: Write your e-mail address.",
+        "Line 3: This is not an e-mail address. One looks like you@example.com.",
+        "Line 4: Enter your e-mail address.",
         "Line 5: The part before @ has letters that most mail servers refuse. Use only a–z, 0–9 and signs like . _ -",
         "Line 6: has 6 cells, the first line names 4",
         "Line 7: has an unknown state 'vip'",
@@ -134,7 +134,7 @@ def test_a_line_that_names_the_sign_between_cells_is_counted(bring):
 
     assert (summary, said) == (
         counts(rows=2, created=1, rejected=1),
-        ["Line 3: This is not an e-mail address. Write it like you@example.com."],
+        ["Line 3: This is not an e-mail address. One looks like you@example.com."],
     )
 
 
@@ -536,7 +536,7 @@ def test_refused_lines_come_back_mended_as_often_as_it_takes(bring, tmp_path):
     lines = first.read_text(encoding="utf-8-sig").splitlines()
     assert lines == [
         "電子郵件,姓名,狀態,refused_because",
-        "nobody,'=乙,,This is not an e-mail address. Write it like you@example.com.",
+        "nobody,'=乙,,This is not an e-mail address. One looks like you@example.com.",
         "gone@example.org,丙,,must not be mailed: bounced",
         "d@example.org,丁,odd,has an unknown state 'odd'",
     ]
@@ -559,7 +559,7 @@ def test_a_trial_writes_the_refused_lines_and_nothing_else(bring, tmp_path):
 
     assert rejected.read_text(encoding="utf-8-sig").splitlines() == [
         "email,column 2,refused_because",
-        "nobody,2,This is not an e-mail address. Write it like you@example.com.",
+        "nobody,2,This is not an e-mail address. One looks like you@example.com.",
         ',3,"has 3 cells, the first line names 2",4',
     ]
     assert not Subscriber.objects.exists()

@@ -189,7 +189,7 @@ def test_refused_rows_of_a_list_are_a_file(bring, tmp_path):
 
     assert (tmp_path / "rejected.csv").read_text(encoding="utf-8-sig").splitlines() == [
         "email,reason,refused_because",
-        "nobody,bounce,This is not an e-mail address. Write it like you@example.com.",
+        "nobody,bounce,This is not an e-mail address. One looks like you@example.com.",
     ]
 
 

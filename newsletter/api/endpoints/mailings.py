@@ -189,7 +189,7 @@ def wake_and_respond(issue: Issue) -> ApiResponse:
 def require_alert_recipient() -> None:
     """Raise a Problem if nobody would get the alert about a mailing."""
     if not recipient_addresses():
-        text = _("Nobody who may send issues has an e-mail address, so nobody could be told and cancel it.")
+        text = _("Nobody who may send issues has an e-mail address, so nobody could be notified and cancel it.")
         raise Problem("conflict", text)
 
 
@@ -282,7 +282,7 @@ def _refuse_unless_rehearsed(issue: Issue, segment: str, letter: FrozenLetter, n
         raise Problem("conflict", _("The rehearsal is still under way."), headers={"Retry-After": "5"})
     if standing != RehearsalStatus.VALID:
         text = _(
-            "This issue has no valid rehearsal (%(standing)s). Rehearse it, mend what it finds, or send it on the desk."
+            "This issue has no valid rehearsal (%(standing)s). Rehearse it, fix what it finds, or send it on the desk."
         )
         raise Problem("conflict", text % {"standing": standing})
 

@@ -18,7 +18,7 @@ def calls_chapter(reader: Subscriber, token: str) -> DataChapter:
     lines = tuple(_call_line(call) for call in found.order_by("-pk")[:LINES_MAX])
     days = CALL_RETENTION.days
     intro = ngettext("Kept for %(days)s day.", "Kept for %(days)s days.", days) % {"days": days} if lines else ""
-    return DataChapter("webhooks", _("What other services are told"), lines, intro)
+    return DataChapter("webhooks", _("What other services learn"), lines, intro)
 
 
 def _call_line(call: Call) -> DataLine:

@@ -21,7 +21,7 @@ class HookEventType(models.TextChoices):
     PUBLISHED = "post.published", _("A post is public")
     SCHEDULED = "issue.scheduled", _("An issue is scheduled, or moved to another time")
     BEGUN = "issue.begun", _("An issue begins to go out")
-    PAUSED = "issue.paused", _("An issue stands still")
+    PAUSED = "issue.paused", _("An issue has stopped")
     SENT = "issue.sent", _("An issue is sent")
     RESULT = "issue.result_ready", _("The result of an issue is there")
     TEST = "webhook.test", _("A test")

@@ -58,7 +58,7 @@ class HookForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]  # gen
         url: str = self.cleaned_data["url"]
         if not http_calls.is_allowed_url(url):
             raise ValidationError(
-                _("Write an address that begins with https://, without a password, at port 443 or 8443.")
+                _("Enter an address that begins with https://, without a password, at port 443 or 8443.")
             )
         return url
 
@@ -206,7 +206,7 @@ def _replay_since(request: HttpRequest, hook: Hook, now: datetime) -> None:
     try:
         since = datetime.fromisoformat(request.POST.get("since", "")).replace(tzinfo=_zone())
     except ValueError:
-        messages.error(request, gettext("Nothing is sent again: write a day and a time."))
+        messages.error(request, gettext("Nothing is sent again: enter a day and a time."))
         return
     count = hook.calls.filter(at__gte=since).exclude(event=HookEventType.TEST).exclude(about=None).replay()
     text = ngettext("%s call is made once more.", "%s calls are made once more.", count)

@@ -230,7 +230,7 @@ def losses_sentence(issue: Issue, *, letter: FrozenLetter | None = None) -> str:
 
 
 def _losses_text(lost: Sequence[Loss]) -> str:
-    text = _("Readers would not get everything as it was typed: %(losses)s. Mend it, or say at the desk that you know.")
+    text = _("Readers would not get everything as it was typed: %(losses)s. Fix it, or say on the desk that you know.")
     return text % {"losses": _("; ").join(map(str, lost[:LOSSES_NAMED]))}
 
 

@@ -208,7 +208,7 @@ def script_messages() -> Iterator[tuple[str, str]]:
     yield "soon", _("less than a minute left")
     yield "away", _("The desk does not answer. The figures are those of {time}; this page goes on trying by itself.")
     yield "back", _("The desk answers again.")
-    yield "logged-out", _("The figures are those of {time}: this page may not ask any more. Load it again.")
+    yield "logged-out", _("The figures are those of {time}: this page may not ask any more. Reload it.")
 
 
 PRIMARY_ACTIONS: dict[str, str] = {State.SCHEDULED: "cancel", State.PAUSED: "resume"}  # the primary button

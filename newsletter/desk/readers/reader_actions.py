@@ -39,7 +39,7 @@ class ActionReasonForm(forms.Form):
         label_suffix="",
         max_length=REASON_LENGTH,
         required=False,
-        help_text=gettext_lazy("For yourself: it stands in the story of each reader."),
+        help_text=gettext_lazy("For yourself: it is noted in the story of each reader."),
     )
 
     def clean_reason(self) -> str:
@@ -80,7 +80,7 @@ class PauseReadersForm(ActionReasonForm):
         label_suffix="",
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
         help_text=gettext_lazy("On this day letters come again."),
-        error_messages={"invalid": gettext_lazy("This is not a date. Write it like 2027-01-31.")},
+        error_messages={"invalid": gettext_lazy("This is not a date. One looks like 2027-01-31.")},
     )
     field_order = ("until_on", "reason")
 

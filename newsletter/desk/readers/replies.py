@@ -106,7 +106,7 @@ class AnswerForm(forms.Form):
 
 class MarkForm(forms.Form):
     tags = forms.CharField(
-        label=gettext_lazy("Tags"), required=False, max_length=400, help_text=gettext_lazy("Parted by commas.")
+        label=gettext_lazy("Tags"), required=False, max_length=400, help_text=gettext_lazy("Separated by commas.")
     )
     note = forms.CharField(
         label=gettext_lazy("Your note"), required=False, max_length=2000, widget=forms.Textarea({"rows": 3})
@@ -231,7 +231,7 @@ def ask_for_quote(request: HttpRequest, pk: int) -> HttpResponse:
     if problem := problem or quoting.obstacle_to_quoting(reply, passage):
         return conversation_page(request, reply, status=422, passage=typed, passage_problem=problem)
     if Quote.objects.ask(reply, passage, timezone.now(), changes.current_actor().by):
-        messages.success(request, _("The reader is being asked. What they allow stands under “Quotes”."))
+        messages.success(request, _("The reader is being asked. What they allow is listed under “Quotes”."))
     else:
         messages.warning(request, _("The reader was asked about these words before."))
     return redirect("admin:reader_reply", pk)

@@ -219,7 +219,7 @@ def _saved(request: HttpRequest, url: str, steps: list[Step]) -> HttpResponse:
     row = MailServer.objects.keep(url)
     Change.objects.log(Change.Action.CHANGED, [row])
     request.session[TRIAL_SESSION_KEY] = [*steps, *_dns_steps()]
-    messages.success(request, _("Saved. All mail leaves this way from now on."))
+    messages.success(request, _("Saved. All mail is sent this way from now on."))
     return redirect("admin:settings_mail")
 
 

@@ -85,7 +85,7 @@ class MenuField(forms.Field):
         if to in known:
             return
         if not menu.is_address(to):
-            message = _("“%(to)s” is no address: write one that begins with https://, or a path as /tags/books/.")
+            message = _("“%(to)s” is no address: enter one that begins with https://, or a path such as /tags/books/.")
             raise ValidationError(message, params={"to": to})
         if not label:
             raise ValidationError(_("Say how the entry to %(to)s is called."), params={"to": to})

@@ -93,7 +93,7 @@ class NewcomersForm(SignupSettingsForm):
     def clean_course_days(self) -> int:
         days: int = self.cleaned_data["course_days"]
         if not COURSE_DAYS_MIN <= days <= COURSE_DAYS_MAX:
-            raise ValidationError(_("Write a number from 1 to 14."))
+            raise ValidationError(_("Enter a number from 1 to 14."))
         return days
 
 

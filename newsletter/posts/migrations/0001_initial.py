@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('digest', models.CharField(editable=False, max_length=16, unique=True)),
                 ('name', models.CharField(max_length=80, verbose_name='file name')),
-                ('alt', models.CharField(help_text='What the picture says, for those who do not see it.', max_length=200, verbose_name='alternative text')),
+                ('alt', models.CharField(help_text='What the picture shows, for those who do not see it.', max_length=200, verbose_name='alternative text')),
                 ('width', models.PositiveIntegerField(editable=False)),
                 ('height', models.PositiveIntegerField(editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='uploaded')),
@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
                 ('source_digest', models.CharField(blank=True, editable=False, max_length=32)),
                 ('document', models.CharField(blank=True, editable=False, max_length=32)),
                 ('is_web_only', models.BooleanField(default=False, help_text='It waits for no issue, and none is proposed for it.', verbose_name='only on the web')),
-                ('is_unlisted', models.BooleanField(default=False, help_text='Whoever has its address reads it. No list, feed or search shows it, and no issue carries it.', verbose_name='unlisted')),
+                ('is_unlisted', models.BooleanField(default=False, help_text='Anyone with its address can read it. No list, feed or search shows it, and no issue carries it.', verbose_name='unlisted')),
                 ('published_at', models.DateTimeField(blank=True, help_text='Empty: draft. In the future: scheduled.', null=True, verbose_name='published')),
             ],
             options={
@@ -175,7 +175,7 @@ class Migration(migrations.Migration):
             name='Redirect',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(help_text='Its path, as /2019/05/my-post or /?p=128. A star at the end stands for all that follows: /blog/*.', max_length=300, unique=True, verbose_name='old address')),
+                ('path', models.CharField(help_text='Its path, such as /2019/05/my-post or /?p=128. A star at the end stands for all that follows: /blog/*.', max_length=300, unique=True, verbose_name='old address')),
                 ('target', models.CharField(blank=True, help_text='A path of this site, or a whole web address.', max_length=500, verbose_name='or another page')),
                 ('asked', models.PositiveIntegerField(db_default=0, default=0, editable=False, verbose_name='asked for')),
                 ('asked_on', models.DateField(editable=False, null=True, verbose_name='last asked for')),

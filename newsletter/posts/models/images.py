@@ -72,7 +72,7 @@ class Image(models.Model):
     digest = models.CharField(max_length=16, unique=True, editable=False)
     name = models.CharField(_("file name"), max_length=80)
     alt = models.CharField(
-        _("alternative text"), max_length=200, help_text=_("What the picture says, for those who do not see it.")
+        _("alternative text"), max_length=200, help_text=_("What the picture shows, for those who do not see it.")
     )
     width = models.PositiveIntegerField(editable=False)
     height = models.PositiveIntegerField(editable=False)

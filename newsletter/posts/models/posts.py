@@ -244,7 +244,7 @@ class Post(models.Model):
     is_unlisted = models.BooleanField(
         _("unlisted"),
         default=False,
-        help_text=_("Whoever has its address reads it. No list, feed or search shows it, and no issue carries it."),
+        help_text=_("Anyone with its address can read it. No list, feed or search shows it, and no issue carries it."),
     )
     series = models.ForeignKey(
         Series, verbose_name=_("series"), null=True, blank=True, on_delete=models.SET_NULL, related_name="posts"

@@ -62,7 +62,7 @@ class Redirect(models.Model):
         max_length=PATH_MAX,
         unique=True,
         help_text=_(
-            "Its path, as /2019/05/my-post or /?p=128. A star at the end stands for all that follows: /blog/*."
+            "Its path, such as /2019/05/my-post or /?p=128. A star at the end stands for all that follows: /blog/*."
         ),
     )
     post = models.ForeignKey(

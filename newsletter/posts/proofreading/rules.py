@@ -306,7 +306,7 @@ def _http(text: MaskedSource) -> Iterator[ProofFinding]:
 
 
 def _alt(text: MaskedSource) -> Iterator[ProofFinding]:
-    message = _("Write what the picture says between the brackets: ![…].")
+    message = _("Describe the picture between the brackets: ![…].")
     for match in NO_ALT.finditer(text.code_free):
         yield text.finding("alt", match.span(), message)
 

@@ -55,7 +55,7 @@ def test_an_author_makes_one_sends_a_test_and_sees_the_answer(desk, receiver):
     assert "customer list" in text_of(made)
     again = text_of(desk.get(reverse("admin:webhook", args=[hook.pk])))
     assert hook.secret not in again
-    assert "It was told nothing yet." in again
+    assert "It has not been called yet." in again
 
     posted(desk, "webhook_act", hook.pk, "test")
     worker.run_turn(timezone.now())
@@ -154,7 +154,7 @@ def test_one_call_or_all_since_a_time_are_made_once_more(desk):
 
     said = text_of(posted(desk, "webhook_again", hook.pk, old.pk))
     assert "It waits already" in said
-    assert "write a day and a time" in text_of(posted(desk, "webhook_act", hook.pk, "replay", since="soon"))
+    assert "enter a day and a time" in text_of(posted(desk, "webhook_act", hook.pk, "replay", since="soon"))
 
 
 def test_what_is_not_there_is_not_found(desk):

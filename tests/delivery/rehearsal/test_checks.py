@@ -180,8 +180,8 @@ def test_a_letter_without_pictures_is_weighed_by_nobody():
         ("lost.png", "圖", True, "error", "This picture is lost: lost.png"),
         ("heavy.jpg", "圖", True, "warning", "This picture weighs 683.6\xa0KB: heavy.jpg"),
         ("new.webp", "圖", True, "warning", "Outlook does not show this picture: new.webp"),
-        ("ok.png", None, True, "warning", "Who does not see this picture is told nothing: ok.png"),
-        ("ok.png", " ", True, "warning", "Who does not see this picture is told nothing: ok.png"),
+        ("ok.png", None, True, "warning", "Those who do not see this picture learn nothing of it: ok.png"),
+        ("ok.png", " ", True, "warning", "Those who do not see this picture learn nothing of it: ok.png"),
         ("ok.png", "圖", False, "info", "Outlook shows this picture as wide as its file, for it has no width: ok.png"),
     ],
 )

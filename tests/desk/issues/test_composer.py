@@ -75,7 +75,7 @@ def test_what_readers_are_not_shown_is_sent_only_when_the_author_says_so(desk):
     box = page.context["lost_digest"]
     assert f'name="acknowledged_digest" value="{box}"' in page.text
     assert "let 乙 = 1" in page.text
-    words = "Readers would not get everything as it was typed. Mend it, or tick the box below."
+    words = "Readers would not get everything as it was typed. Fix it, or tick the box below."
     ticked = desk.post(screen("send", issue), choice(issue, acknowledged_digest="on"))
     assert errors(refused) == errors(ticked) == [words]
     assert not Mailing.objects.exists()
@@ -200,7 +200,7 @@ def test_a_test_copy_goes_to_several_addresses_once_each(desk, issue, box):
     ("typed", "error"),
     [
         ("", "This field is required."),
-        ("gipi", "This is not an e-mail address. Write it like you@example.com."),
+        ("gipi", "This is not an e-mail address. One looks like you@example.com."),
         (" , ", "Between one and 5 addresses."),
         (",".join(f"a{n}@example.org" for n in range(6)), "Between one and 5 addresses."),
     ],

@@ -192,17 +192,17 @@ def test_a_week_has_an_issue_and_a_day_without_one(author, weekdays):
         (
             "cadence_days",
             "3",
-            "Write a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
+            "Enter a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
         ),
         (
             "cadence_days",
             "0",
-            "Write a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
+            "Enter a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
         ),
         (
             "cadence_days",
             "",
-            "Write a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
+            "Enter a number from 7 to 366. Every two weeks is 14; for more often, choose days of the week.",
         ),
         ("hold_minutes", "2000", "At most 1440 minutes, which is a day."),
         (
@@ -211,7 +211,7 @@ def test_a_week_has_an_issue_and_a_day_without_one(author, weekdays):
             "This address is too long: at most 39 characters, a–z and 0–9, before the @.",
         ),
         ("sender_email", "管理@example.org", "Enter a valid email address."),
-        ("accent", "red", "Write a colour like #9a3412."),
+        ("accent", "red", "Enter a colour like #9a3412."),
         (
             "time_zone",
             "Mars/Olympus",

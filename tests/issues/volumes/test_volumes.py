@@ -115,7 +115,7 @@ def test_a_year_is_a_book_whose_contents_lead_to_every_post(client):
         (f"issue-8.xhtml#post-{first.pk}", "談槓桿"),
     ]
     assert f'<a href="issue-7.xhtml#post-{first.pk}">槓桿</a>' in read(volume, "issue-8.xhtml")
-    assert "It stands in issue 7 already." in read(volume, "issue-8.xhtml")
+    assert "It is in issue 7 already." in read(volume, "issue-8.xhtml")
     assert 'alt="一座橋"' in read(volume, "issue-7.xhtml")
     assert "下期見。" in read(volume, "issue-8.xhtml")
 

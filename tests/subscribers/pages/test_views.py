@@ -57,10 +57,10 @@ def test_signing_up_makes_a_pending_reader_and_asks_for_one_letter(sign_up):
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
-        ("", "Write your e-mail address."),
-        ("reader", "This is not an e-mail address. Write it like you@example.com."),
-        ("reader@@example.org", "This is not an e-mail address. Write it like you@example.com."),
-        ("reader@example", "The part after @ is not complete. Write it like you@example.com."),
+        ("", "Enter your e-mail address."),
+        ("reader", "This is not an e-mail address. One looks like you@example.com."),
+        ("reader@@example.org", "This is not an e-mail address. One looks like you@example.com."),
+        ("reader@example", "The part after @ is not complete. An address looks like you@example.com."),
         ("讀者@example.org", "The part before @ has letters that most mail servers refuse."),
         ("<script>@example.org", "This is not an e-mail address."),
         ("a@b.org\r\nBcc: c@d.org", "This is not an e-mail address."),
@@ -501,7 +501,7 @@ def test_a_pause_ends_at_the_start_of_a_day_here(client, reader, fields, day):
         ("", "Choose the day on which letters should come again."),
         ("2026-11-24", "Choose a day after today."),
         ("2027-12-01", "A pause lasts a year at most. You can also unsubscribe."),
-        ("tomorrow", "This is not a date. Write it like 2027-01-31."),
+        ("tomorrow", "This is not a date. One looks like 2027-01-31."),
     ],
 )
 def test_a_pause_that_cannot_be_is_explained(client, reader, until_on, answer):

@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
             name='Call',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event', models.CharField(choices=[('reader.confirmed', 'A reader has confirmed, or come back'), ('reader.left', 'A reader has left'), ('reader.suppressed', 'No mail goes to a reader any more'), ('post.published', 'A post is public'), ('issue.scheduled', 'An issue is scheduled, or moved to another time'), ('issue.begun', 'An issue begins to go out'), ('issue.paused', 'An issue stands still'), ('issue.sent', 'An issue is sent'), ('issue.result_ready', 'The result of an issue is there'), ('webhook.test', 'A test')], max_length=20)),
+                ('event', models.CharField(choices=[('reader.confirmed', 'A reader has confirmed, or come back'), ('reader.left', 'A reader has left'), ('reader.suppressed', 'No mail goes to a reader any more'), ('post.published', 'A post is public'), ('issue.scheduled', 'An issue is scheduled, or moved to another time'), ('issue.begun', 'An issue begins to go out'), ('issue.paused', 'An issue has stopped'), ('issue.sent', 'An issue is sent'), ('issue.result_ready', 'The result of an issue is there'), ('webhook.test', 'A test')], max_length=20)),
                 ('about', models.BigIntegerField(help_text='number of the reader, post, step of a mailing, or issue', null=True)),
                 ('detail', models.CharField(blank=True, db_default='', help_text='the reason of a suppression', max_length=20)),
                 ('at', models.DateTimeField(help_text='when it happened')),
@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
             name='HookEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event', models.CharField(choices=[('reader.confirmed', 'A reader has confirmed, or come back'), ('reader.left', 'A reader has left'), ('reader.suppressed', 'No mail goes to a reader any more'), ('post.published', 'A post is public'), ('issue.scheduled', 'An issue is scheduled, or moved to another time'), ('issue.begun', 'An issue begins to go out'), ('issue.paused', 'An issue stands still'), ('issue.sent', 'An issue is sent'), ('issue.result_ready', 'The result of an issue is there'), ('webhook.test', 'A test')], max_length=20)),
+                ('event', models.CharField(choices=[('reader.confirmed', 'A reader has confirmed, or come back'), ('reader.left', 'A reader has left'), ('reader.suppressed', 'No mail goes to a reader any more'), ('post.published', 'A post is public'), ('issue.scheduled', 'An issue is scheduled, or moved to another time'), ('issue.begun', 'An issue begins to go out'), ('issue.paused', 'An issue has stopped'), ('issue.sent', 'An issue is sent'), ('issue.result_ready', 'The result of an issue is there'), ('webhook.test', 'A test')], max_length=20)),
                 ('since', models.DateTimeField(help_text='what happened before is not told')),
                 ('hook', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='hooks.hook')),
             ],
