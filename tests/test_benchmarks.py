@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import whole
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = [pytest.mark.exhaustive, pytest.mark.servers]  # they take long, so they begin early
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
