@@ -212,7 +212,8 @@ class GiftInput(forms.ClearableFileInput):
     """Shows the name, the size and the count of the stored gift, which has no public address."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        return render_to_string("publication/_gift.html", self.get_context(name, value, attrs))
+        file_input = forms.FileInput(self.attrs).render(name, None, attrs)
+        return render_to_string("publication/_gift.html", self.get_context(name, value, attrs) | {"input": file_input})
 
 
 class SignupSettingsForm(PublicationForm):
