@@ -174,6 +174,7 @@ class Mailing(models.Model):
         AUTHOR = "author", _("somebody at the desk paused it")
         LATE = "late", _("it was too late to begin by itself")
         PROVIDER = "provider", _("the mail server refuses it")
+        SILENT = "silent", _("the mail server takes mails and never answers")
         RECEIVER = "receiver", _("a receiver refuses it")
         ADDRESSES = "addresses", _("the mail server says of too many addresses that they do not exist")
         ERROR = "error", _("an error of the program")
@@ -321,6 +322,11 @@ class Mailing(models.Model):
     @property
     def why_paused(self) -> str:
         """The reason of a pause as a sentence; "" if it is not paused."""
+        if self.paused_by == self.Cause.SILENT:
+            text = gettext(
+                "The mail server takes mails and never answers, so nobody knows whether they arrive: %(reason)s"
+            )
+            return text % {"reason": self.reason}
         if self.paused_by != self.Cause.AUTHOR:
             return self.reason if self.paused_by else ""
         name = self.steps.filter(what=MailingStep.Kind.PAUSED).order_by("pk").values_list("by", flat=True).last()
