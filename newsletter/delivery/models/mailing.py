@@ -293,6 +293,11 @@ class Mailing(models.Model):
         was_cancelled = self.state == self.State.CANCELLED and self.finished_at is not None and self.finished_at > at
         return self.state in self.OPEN_STATES or was_cancelled
 
+    def has_planned_successor(self) -> bool:
+        """Whether a later mailing of the issue has its audience. A correction has none: each goes to all."""
+        later = Mailing.objects.filter(issue_id=self.issue_id, kind=self.kind, number__gt=self.number)
+        return self.kind == self.Kind.ISSUE and later.filter(planned_at__isnull=False).exists()
+
     def switch(self, mailer: str, provider: str) -> bool:
         """Use another mailer for the rest of a paused mailing. provider: its name for the author."""
         paused = Mailing.objects.filter(pk=self.pk, state=self.State.PAUSED).exclude(mailer=mailer)
