@@ -155,6 +155,24 @@ def test_batches_are_numbered_cover_everybody_once_and_only_the_last_is_shorter(
     ]
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="its triggers are one statement")
+@pytest.mark.parametrize(("wrong_hi", "end"), [("hi - 1", 1), ("hi + 1", 3)])
+def test_batches_with_a_gap_or_an_overlap_are_never_sent(make_mailing, monkeypatch, caplog, wrong_hi, end):
+    monkeypatch.setattr(beginning, "BATCH_MAX", 2)
+    mailing = make_mailing("abcde", planned=False)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER wrong AFTER INSERT ON delivery_batch WHEN NEW.no = 0"
+            f" BEGIN UPDATE delivery_batch SET hi = {wrong_hi} WHERE id = NEW.id; END"
+        )
+
+    assert beginning.begin_due(NOW) == []
+
+    mailing.refresh_from_db()
+    assert (mailing.state, mailing.batches.count(), mailing.deliveries.count()) == (State.SCHEDULED, 0, 0)
+    assert f"mailing {mailing.pk}: a batch ends at row {end}, and the next begins at 2" in caplog.text
+
+
 def test_an_issue_is_found_from_the_moment_it_is_planned(make_mailing, issue):
     beginning.plan_mailing(make_mailing(), NOW)
 

@@ -304,21 +304,35 @@ def reopen_mailings(now: datetime) -> None:
                 mailing.record(MailingStep.Kind.RESUMED, at=now)
 
 
+LEFT_OUT_REPLY = "not accepted when its mailing was cancelled, and the next one had left this reader out"
+
+
 def settle_cancelled() -> None:
-    """Skip the unsent deliveries of cancelled mailings, batch by batch, once no worker holds the batch."""
+    """Skip the unsent deliveries of cancelled mailings, batch by batch, once no worker holds the batch.
+
+    The mailing is locked first, as planning does: so the next one either sees a skipped row, or is seen here.
+    """
     left = Batch.objects.filter(mailing__state=Mailing.State.CANCELLED, state=Batch.State.OPEN)
-    for batch in left.order_by("pk"):
+    for batch in left.select_related("mailing").defer("mailing__html", "mailing__text").order_by("pk"):
         with log_errors(f"settling {batch}"), transaction.atomic():
+            batch.mailing.lock()
             mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.OPEN)
             if mine.update(state=Batch.State.DONE, token=F("token") + 1):
                 batch.add_counts(_skip_rows(batch))
 
 
 def _skip_rows(batch: Batch) -> Counter[Delivery.State]:
-    """Skip waiting rows; a row that was queued again becomes uncertain again."""
+    """Skip waiting rows; a row that was queued again becomes uncertain again.
+
+    If the issue's next mailing was planned already, rows that wait now were uncertain then, so it left their readers
+    out: they are uncertain again, too.
+    """
     rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     uncertain_count = rows.filter(IS_REQUEUED).update(state=Delivery.State.UNCERTAIN)
     waiting = rows.filter(state__in=WAITING_STATES)
+    if batch.mailing.has_planned_successor():
+        left_out = {"state": Delivery.State.UNCERTAIN, "reply": LEFT_OUT_REPLY, "provider_id": ""}
+        return Counter({Delivery.State.UNCERTAIN: uncertain_count + waiting.update(**left_out)})
     skipped = waiting.update(state=Delivery.State.SKIPPED, reply="the mailing was cancelled")
     return Counter({Delivery.State.SKIPPED: skipped, Delivery.State.UNCERTAIN: uncertain_count})
 

@@ -32,8 +32,7 @@ QUEUED, SENT, UNCERTAIN = Delivery.State.QUEUED, Delivery.State.SENT, Delivery.S
 class Resolution(Enum):
     ACCEPTED = "accepted"  # by the provider: accepted, delivered, opened, clicked
     REFUSED = "refused"  # by the provider: bounced, rejected
-    PUT_OFF = "put off"  # deferred by the provider, in a late reply
-    LEFT = "left"  # skipped by a lane that recovery had given up: the reader had left
+    PUT_OFF = "put off"  # not accepted, by a late reply: deferred by the provider, or skipped as its reader had left
     NEVER_LEFT = "never left"  # by the recorder of a lane that recovery had given up: not sent
     COUNT_AS_SENT = "sent"  # the author's decision
     SEND_AGAIN = "again"  # the author's decision
@@ -47,7 +46,6 @@ STATE_OF_RESOLUTION = {
     Resolution.ACCEPTED: Delivery.State.SENT,
     Resolution.REFUSED: Delivery.State.FAILED,
     Resolution.PUT_OFF: Delivery.State.DEFERRED,
-    Resolution.LEFT: Delivery.State.SKIPPED,
     Resolution.NEVER_LEFT: Delivery.State.QUEUED,
     Resolution.COUNT_AS_SENT: Delivery.State.SENT,
     Resolution.SEND_AGAIN: Delivery.State.QUEUED,
@@ -56,7 +54,7 @@ RESOLUTION_OF_STATE = {  # by a lane's result
     Delivery.State.SENT: Resolution.ACCEPTED,
     Delivery.State.FAILED: Resolution.REFUSED,
     Delivery.State.DEFERRED: Resolution.PUT_OFF,
-    Delivery.State.SKIPPED: Resolution.LEFT,
+    Delivery.State.SKIPPED: Resolution.PUT_OFF,  # the next pass looks at the reader again
 }
 COUNTED_REPLY = "counted as sent by the author"
 
@@ -212,7 +210,7 @@ def _apply_to_batch(batch: Batch, rows: Q, report: DeliveryReport) -> int:
     if report.attempt is not None and report.resolution is not Resolution.ACCEPTED:
         uncertain = uncertain.filter(attempts=report.attempt)
     if report.resolution is Resolution.NEVER_LEFT:
-        return _queue_again(batch, uncertain)
+        return _queue_again(batch, uncertain, attempts=0)
     if report.resolution is Resolution.REFUSED:
         deliveries.record_refusals(
             batch, dict.fromkeys(uncertain.values_list("seq", flat=True), report.reply), report.at
@@ -234,8 +232,8 @@ def _report_columns(report: DeliveryReport) -> dict[str, object]:
     return values
 
 
-def _queue_again(batch: Batch, uncertain: "QuerySet[Delivery]") -> int:
-    queued = uncertain.update(state=QUEUED, **_next_try(batch))
+def _queue_again(batch: Batch, uncertain: "QuerySet[Delivery]", **values: int) -> int:
+    queued = uncertain.update(state=QUEUED, **values | _next_try(batch))
     batch.add_counts(Counter({UNCERTAIN: -queued}))
     if queued:
         Batch.objects.filter(pk=batch.pk).open_again()

@@ -1,8 +1,10 @@
 """Mailings with their history, alerts for the author, and the state of rate limits."""
 
 import logging
+import os
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 from django.db import connection, models, transaction
@@ -16,6 +18,7 @@ from newsletter.issues.models import Issue
 from newsletter.mail import tokens
 from newsletter.mail.mail_queue import CLOCK_SLACK
 from newsletter.publication import changes
+from subscribers.departures import fsync_folder
 
 
 class MailingStep(models.Model):
@@ -141,6 +144,18 @@ _COUNTS = f"""
 """  # noqa: S608  # nosec B608  # our own table name; the id is a parameter
 
 
+def sync_commit() -> None:
+    """Have the last commit survive a power cut: SQLite syncs its write-ahead log only now and then.
+
+    Closing a descriptor of that file ends no lock: SQLite locks the database and the -shm file.
+    """
+    log_path = Path(f"{connection.settings_dict['NAME']}-wal")
+    if connection.vendor == "sqlite" and log_path.exists():  # without a log, each commit is synced
+        with log_path.open("rb") as file:
+            os.fsync(file.fileno())
+        fsync_folder(log_path.parent)
+
+
 class MailingQuerySet(models.QuerySet["Mailing"]):
     def open(self) -> "MailingQuerySet":
         """Those that may still send something."""
@@ -174,6 +189,7 @@ class Mailing(models.Model):
         AUTHOR = "author", _("somebody at the desk paused it")
         LATE = "late", _("it was too late to begin by itself")
         PROVIDER = "provider", _("the mail server refuses it")
+        SILENT = "silent", _("the mail server takes mails and never answers")
         RECEIVER = "receiver", _("a receiver refuses it")
         ADDRESSES = "addresses", _("the mail server says of too many addresses that they do not exist")
         ERROR = "error", _("an error of the program")
@@ -244,7 +260,7 @@ class Mailing(models.Model):
     def record(
         self, what: MailingStep.Kind, detail: str = "", at: datetime | None = None, *, send_at: datetime | None = None
     ) -> None:
-        """Add a step with the current actor; call it in the transaction of the change.
+        """Add a step with the current actor; call it in the transaction of the change, which will survive a power cut.
 
         If a program has set `send_at`, the author gets a mail with a link that cancels the mailing.
         """
@@ -255,6 +271,7 @@ class Mailing(models.Model):
         if send_at and actor.via == changes.Via.API:
             Alert.objects.announce(self, step.at)
         number = self.issue.number
+        transaction.on_commit(sync_commit, robust=True)
         transaction.on_commit(lambda: log.info("issue %d, mailing %s", number, step), robust=True)
 
     def _move(self, what: MailingStep.Kind, among: "list[Mailing.State]", **values: Any) -> bool:
@@ -292,6 +309,11 @@ class Mailing(models.Model):
         was_cancelled = self.state == self.State.CANCELLED and self.finished_at is not None and self.finished_at > at
         return self.state in self.OPEN_STATES or was_cancelled
 
+    def has_planned_successor(self) -> bool:
+        """Whether a later mailing of the issue has its audience. A correction has none: each goes to all."""
+        later = Mailing.objects.filter(issue_id=self.issue_id, kind=self.kind, number__gt=self.number)
+        return self.kind == self.Kind.ISSUE and later.filter(planned_at__isnull=False).exists()
+
     def switch(self, mailer: str, provider: str) -> bool:
         """Use another mailer for the rest of a paused mailing. provider: its name for the author."""
         paused = Mailing.objects.filter(pk=self.pk, state=self.State.PAUSED).exclude(mailer=mailer)
@@ -321,6 +343,11 @@ class Mailing(models.Model):
     @property
     def why_paused(self) -> str:
         """The reason of a pause as a sentence; "" if it is not paused."""
+        if self.paused_by == self.Cause.SILENT:
+            text = gettext(
+                "The mail server takes mails and never answers, so nobody knows whether they arrive: %(reason)s"
+            )
+            return text % {"reason": self.reason}
         if self.paused_by != self.Cause.AUTHOR:
             return self.reason if self.paused_by else ""
         name = self.steps.filter(what=MailingStep.Kind.PAUSED).order_by("pk").values_list("by", flat=True).last()

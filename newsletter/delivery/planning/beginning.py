@@ -77,7 +77,7 @@ def _reason_to_pause(mailing: Mailing, now: datetime) -> str:
 def plan_mailing(mailing: Mailing, now: datetime) -> bool:
     """Fix the audience and divide it into batches, in one transaction.
 
-    Returns False if another process was first, or if deliveries of the issue were deleted.
+    Returns False if another process was first, or if deliveries of the issue were deleted. Raises BatchesBroken.
     """
     with transaction.atomic():
         if are_deliveries_deleted(mailing.issue):
@@ -87,6 +87,7 @@ def plan_mailing(mailing: Mailing, now: datetime) -> bool:
             return False
         total = _write_deliveries(mailing, now)
         _create_batches(mailing, total)
+        _check_batches(mailing, total)
         Mailing.objects.filter(pk=mailing.pk).update(total=total)
         mailing.record(MailingStep.Kind.BEGUN, provider_label(settings.MAILERS[mailing.mailer]), now)
         mailing.issue.mark_sent(now)
@@ -112,6 +113,18 @@ def _create_batches(mailing: Mailing, total: int) -> None:
     Batch.objects.bulk_create(
         Batch(mailing=mailing, no=no, lo=lo, hi=hi, cursor=lo) for no, (lo, hi) in enumerate(pairwise(ends))
     )
+
+
+class BatchesBroken(Exception):
+    """Batches overlap or leave a gap: a reader would get two copies, or none."""
+
+
+def _check_batches(mailing: Mailing, total: int) -> None:
+    """Compare the stored batches with the rows: neither database has a plain constraint for it."""
+    spans = mailing.batches.order_by("no").values_list("lo", "hi")
+    for (_lo, end), (start, _hi) in pairwise([(0, 0), *spans, (total, total)]):
+        if start != end:
+            raise BatchesBroken(f"mailing {mailing.pk}: a batch ends at row {end}, and the next begins at {start}")
 
 
 def _write_deliveries(mailing: Mailing, now: datetime) -> int:

@@ -14,6 +14,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from functools import partial
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
@@ -30,6 +31,7 @@ from newsletter.delivery.provider.outcomes import (
 )
 from newsletter.delivery.rate import NAP_SECONDS, RateLimiter, is_throttling
 from newsletter.delivery.sending.couriers import Courier, CourierCallbacks
+from newsletter.mail.mailers import provider_label
 from newsletter.publication.heartbeats import Component, beat, record_heartbeat
 
 log = logging.getLogger(__name__)
@@ -197,6 +199,9 @@ STATE_OF_STATUS = {status: Delivery.State[status.name] for status in SendStatus}
 MARK_OF_STATUS = {status: RowMark[status.name] for status in SendStatus}
 
 
+type EndReason = LaneEnded | ProviderUnavailable | ProviderRejection
+
+
 class Lane:
     """Works through the batches of one mailing with one courier.
 
@@ -265,7 +270,8 @@ class Lane:
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         holding = HeldBatch(batch, self.courier.window, self.writer, self.rate_limiter)
         self.courier.stop_control.call_while_waiting = holding.keep
-        count, end = 0, None
+        count = 0
+        reason: EndReason | None = None
         try:
             rows = holding.rows(partial(self._is_over, until))
             for seq, outcome in self.courier.deliver(rows, self._hand_over):
@@ -274,27 +280,49 @@ class Lane:
                 record_heartbeat()
                 count += 1
         except HandOverForbidden:
-            end = LaneEnded("it stalled, and its batch was taken over")
-        except (LaneEnded, ProviderUnavailable, ProviderRejection) as reason:
-            end = self._record_end(reason)
+            reason = LaneEnded("it stalled, and its batch was taken over")
+        except (LaneEnded, ProviderUnavailable, ProviderRejection) as problem:
+            reason = problem
+        end = self._record_end(reason)
         holding.settle(self.recorder.never_left)
         if end:
             raise end
-        self._back_off_if_silent(count)
+        if count:
+            self._run_in_writer(self.mailing.reset_backoff)
         return count
 
-    def _record_end(self, reason: LaneEnded | ProviderUnavailable | ProviderRejection) -> LaneEnded:
-        """Record on the mailing why sending stops; return the exception that ends the lane."""
-        if isinstance(reason, DailyLimitReached) and (end := self.rate_limiter.daily_limit_wait(timezone.now())):
-            self._run_in_writer(self.mailing.wait_until, *end)
-        if isinstance(reason, LaneEnded):
-            return reason
+    def _record_end(self, reason: EndReason | None) -> LaneEnded | None:
+        """Record on the mailing why sending stops; return the exception that ends the lane, None if nothing does.
+
+        A missing reply counts whatever else the courier raised: where every connection breaks, the provider counts as
+        unavailable too.
+        """
         if isinstance(reason, ProviderUnavailable):
             self._slow_down(str(reason), at_once=True)
+        if isinstance(reason, ProviderRejection):
+            self._run_in_writer(self.mailing.pause, str(reason))
+            return LaneEnded("the provider refuses us")
+        if self.missing_reply and not self._is_ending():
+            return self._record_silence()
+        if isinstance(reason, ProviderUnavailable):
             self._run_in_writer(self.mailing.wait_for_provider, timezone.now(), str(reason))
             return LaneEnded("the provider is unavailable")
-        self._run_in_writer(self.mailing.pause, str(reason))
-        return LaneEnded("the provider refuses us")
+        if isinstance(reason, DailyLimitReached) and (wait := self.rate_limiter.daily_limit_wait(timezone.now())):
+            self._run_in_writer(self.mailing.wait_until, *wait)
+        return reason
+
+    def _record_silence(self) -> LaneEnded:
+        """Back off, and in the end pause: a broken provider would make more and more deliveries uncertain.
+
+        The log names the provider: a mail to the author would go by the same one.
+        """
+        mailing, reply, mailer = self.mailing, self.missing_reply, self.mailing.mailer
+        self._run_in_writer(mailing.wait_for_provider, timezone.now(), reply)
+        is_too_often = mailing.provider_failures >= SILENT_LANES_MAX
+        if is_too_often and self._run_in_writer(mailing.pause, reply, Mailing.Cause.SILENT):
+            about = (mailing.issue.number, mailing.pk, provider_label(settings.MAILERS[mailer]), reply)
+            log.error("issue %d, mailing %s: paused, because %s takes mails without an answer: %s", *about)
+        return LaneEnded("no answer after the final dot")
 
     def _slow_down(self, reply: str, *, at_once: bool = False) -> None:
         if is_throttling(reply):
@@ -315,16 +343,6 @@ class Lane:
         if outcome.status is SendStatus.DEFERRED:
             self._slow_down(outcome.reply)
         return DeliveryResult(seq, STATE_OF_STATUS[outcome.status], outcome.reply, outcome.provider_id)
-
-    def _back_off_if_silent(self, count: int) -> None:
-        """Back off after a missing final reply: a broken provider would make more and more deliveries uncertain."""
-        if self.missing_reply and not self._is_ending():
-            self._run_in_writer(self.mailing.wait_for_provider, timezone.now(), self.missing_reply)
-            if self.mailing.provider_failures >= SILENT_LANES_MAX:
-                self._run_in_writer(self.mailing.pause, self.missing_reply)
-            raise LaneEnded("no answer after the final dot")
-        if count:
-            self._run_in_writer(self.mailing.reset_backoff)
 
     def _run_in_writer[**P, T](self, step: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         return self.writer.submit(run_with_retries, partial(step, *args, **options)).result()

@@ -23,10 +23,24 @@ from newsletter.delivery.ledger.claims import (
 )
 from newsletter.delivery.ledger.flight_recorder import FlightRecorder, RowMark
 from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
-from newsletter.delivery.planning import beginning
+from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.rate import RateLimiter
 from newsletter.delivery.sending.lane import HeldBatch
-from tests.delivery.conftest import DEFERRED, FAILED, NOW, QUEUED, SENT, SKIPPED, UNCERTAIN, InTurn, Provider, states
+from tests.delivery.conftest import (
+    DEFERRED,
+    FAILED,
+    NOW,
+    QUEUED,
+    SENT,
+    SKIPPED,
+    UNCERTAIN,
+    InTurn,
+    Provider,
+    begin_mailing,
+    states,
+)
+from tests.factories import finish_batches
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -595,6 +609,107 @@ def test_a_late_answer_in_a_cancelled_mailing_settles_as_skipped(make_mailing):
     recovery.settle_cancelled()
 
     assert (mailing.counts().skipped, mailing.counts().queued) == (1, 0)
+
+
+@pytest.fixture
+def left_out(frozen, issue):
+    """The rows of two machines' doubt, after the author has cancelled: the next mailing leaves their readers out."""
+    mailing, batch, flight = frozen
+    assert recovery.recover_batch(batch, None)
+    mailing.cancel(NOW)
+    recovery.settle_cancelled()
+    second = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    assert beginning.begin_due(NOW) == [second]
+    assert (states(mailing), states(second)) == ([UNCERTAIN] * 6 + [SKIPPED] * 2, [QUEUED] * 2)
+    return mailing, batch, flight
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"), [(SENT, SENT), (FAILED, FAILED), (DEFERRED, UNCERTAIN), (SKIPPED, UNCERTAIN)]
+)
+def test_whom_the_next_mailing_left_out_is_a_question_after_a_late_answer(left_out, answer, state):
+    mailing, batch, _flight = left_out
+
+    for _time in range(2):
+        write_results(batch, [DeliveryResult(1, answer, "its words")])
+        recovery.settle_cancelled()
+
+    assert states(mailing) == [UNCERTAIN, state, *[UNCERTAIN] * 4, SKIPPED, SKIPPED]
+    assert mailing.counts().uncertain == states(mailing).count(UNCERTAIN)
+    assert mailing.deliveries.get(seq=1).reply == (recovery.LEFT_OUT_REPLY if state == UNCERTAIN else "its words")
+    assert not beginning.begin_due(NOW)
+
+
+def test_whom_the_next_mailing_left_out_is_a_question_when_the_machine_says_that_nothing_left(left_out):
+    mailing, batch, flight = left_out
+
+    wake(batch, flight)
+    recovery.settle_cancelled()
+
+    assert states(mailing) == [SENT, SENT, *[UNCERTAIN] * 4, SKIPPED, SKIPPED]
+    assert (mailing.counts().sent, mailing.counts().uncertain) == (2, 4)
+
+
+def test_what_never_left_before_a_cancel_goes_to_the_next_mailing(frozen, issue):
+    mailing, batch, flight = frozen
+    assert recovery.recover_batch(batch, None)
+    mailing.cancel(NOW)
+    recovery.settle_cancelled()
+
+    wake(batch, flight)
+    recovery.settle_cancelled()
+
+    assert states(mailing) == [SENT, SENT, *[SKIPPED] * 6]
+    assert states(begin_mailing(issue, "")) == [QUEUED] * 6
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock for all")
+def test_a_late_answer_while_the_next_mailing_is_being_planned_is_a_question(frozen, issue):
+    mailing, batch, _flight = frozen
+    assert recovery.recover_batch(batch, None)
+    mailing.cancel(NOW)
+    recovery.settle_cancelled()
+
+    def beside(step, *details):
+        def run():
+            step(*details)
+            connection.close()
+
+        return others.submit(run)
+
+    with ThreadPoolExecutor(2) as others, transaction.atomic():
+        begin_mailing(issue, "")
+        late = beside(write_results, batch, [DeliveryResult(1, DEFERRED, "451 later")])
+        wait_until(lambda: states(mailing)[1] == DEFERRED, 10, what=lambda: "the late answer")
+        settling = beside(recovery.settle_cancelled)
+        wait_until(lambda: settling.done() or count_of_waits() == 2, 10, what=lambda: "the mailing's lock")
+    late.result()
+    settling.result()
+
+    assert states(mailing)[1] == UNCERTAIN
+
+
+def count_of_waits():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0]
+
+
+def test_who_was_put_off_in_a_mailing_that_is_cancelled_after_its_successor_is_a_question(make_mailing, issue):
+    mailing = make_mailing("abc")
+    Mailing.objects.update(segment="-others")
+    batch = thawed_too_late(mailing)
+    second = begin_mailing(issue, "d")
+    finish_batches(second)
+    assert second.finish(NOW)
+    write_results(batch, [DeliveryResult(0, DEFERRED, "451 later")])
+    recovery.reopen_mailings(NOW)
+
+    assert mailing.cancel(NOW)
+    recovery.settle_cancelled()
+
+    assert (states(mailing), states(second)) == ([UNCERTAIN, SENT, SENT], [QUEUED])
 
 
 def test_after_the_last_pass_a_late_answer_is_the_last_word(make_mailing):

@@ -1,9 +1,13 @@
 import logging
-from contextlib import suppress
+import os
+import shutil
+import sqlite3
+from contextlib import closing, suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Mailing
@@ -15,6 +19,7 @@ from tests.factories import make_issue
 
 State = Mailing.State
 HOLD = timedelta(minutes=3)
+LATER = NOW + timedelta(days=1)
 
 
 def test_a_cancel_is_final(make_mailing):
@@ -24,6 +29,54 @@ def test_a_cancel_is_final(make_mailing):
     assert mailing.cancel(NOW) is False
     assert mailing.resume(NOW, HOLD) is False
     assert mailing.pause() is False
+
+
+@pytest.fixture
+def after_a_power_cut(monkeypatch, tmp_path):
+    """Return a function that reads a mailing as the disk has it: the database, and of its log what was synced.
+
+    The database begins without a log. What SQLite itself syncs is not seen, which loses more than a power cut would.
+    """
+    connection.close()
+    database, left, fsync = Path(connection.settings_dict["NAME"]), tmp_path / "left.sqlite3", os.fsync
+    log = database.with_name(f"{database.name}-wal")
+    assert not log.exists()
+    shutil.copy(database, left)
+
+    def keep(descriptor):
+        fsync(descriptor)
+        if log.exists() and os.path.samestat(os.fstat(descriptor), log.stat()):
+            shutil.copy(log, f"{left}-wal")
+
+    def read(mailing):
+        with closing(sqlite3.connect(left)) as disk:
+            return disk.execute("SELECT state, send_at FROM delivery_mailing WHERE id = ?", [mailing.pk]).fetchone()
+
+    monkeypatch.setattr(os, "fsync", keep)
+    return read
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL waits for the disk by itself")
+@pytest.mark.parametrize(
+    ("decide", "state"),
+    [
+        (lambda mailing: mailing.cancel(NOW), "cancelled"),
+        (lambda mailing: mailing.pause("a typo", Mailing.Cause.AUTHOR), "paused"),
+        (lambda mailing: approving.reschedule(mailing, send_at=LATER, now=NOW, hold=HOLD), "scheduled"),
+    ],
+)
+def test_what_the_author_decides_in_the_hold_survives_a_power_cut(scheduled, after_a_power_cut, decide, state):
+    assert decide(scheduled)
+
+    mailing = Mailing.objects.get()
+    assert mailing.state == state
+    assert after_a_power_cut(mailing) == (state, f"{mailing.send_at:%Y-%m-%d %H:%M:%S}")
+
+
+@pytest.fixture
+def scheduled(issue):
+    return approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
 
 def test_a_mailing_is_sent_when_every_batch_is_done(make_mailing):

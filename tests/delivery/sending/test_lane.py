@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from newsletter.delivery import lane_process, tasks
 from newsletter.delivery.ledger import claims, flight_recorder, recovery
+from newsletter.delivery.ledger.claims import LaneEnded
 from newsletter.delivery.models import Batch, Mailing, MailingCounts, deliveries
 from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendOutcome, SendStatus
 from newsletter.delivery.sending import lane
@@ -90,14 +91,59 @@ def test_a_provider_that_only_falls_silent_stops_the_mailing(make_mailing, run):
     mailing = make_mailing("abcdef")
     silence = SendOutcome(SendStatus.UNCERTAIN, "no answer after the message")
 
-    for _wake_up in range(6):
-        mailing.refresh_from_db()
-        run(mailing, Provider(**dict.fromkeys("abcdef", silence)))
+    wake_until_stopped(mailing, lambda: run(mailing, Provider(**dict.fromkeys("abcdef", silence))))
 
-    mailing.refresh_from_db()
-    assert mailing.state == Mailing.State.PAUSED
+    assert (mailing.state, mailing.paused_by) == (Mailing.State.PAUSED, Mailing.Cause.SILENT)
     assert counts(mailing).uncertain == lane.SILENT_LANES_MAX
     assert mailing.reason == "no answer after the message"
+
+
+def wake_until_stopped(mailing, run_one_lane):
+    """Run lanes while the mailing is being sent; fail if they are many."""
+    for _wake_up in range(9):
+        run_one_lane()
+        mailing.refresh_from_db()
+        if mailing.state != Mailing.State.SENDING:
+            return
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [ProviderUnavailable("the server closed the connection"), lane.DailyLimitReached("the day is full"), LaneEnded()],
+)
+def test_a_silent_provider_stops_the_mailing_whatever_is_raised_beside_it(make_mailing, run, problem):
+    mailing, provider = make_mailing("abcdefgh"), Provider()
+    silence = SendOutcome(SendStatus.UNCERTAIN, "no answer after the message")
+
+    def fall_silent(rows, on_hand_over):
+        row = next(rows)
+        on_hand_over(row.seq)
+        yield row.seq, silence
+        raise problem
+
+    provider.deliver = fall_silent
+    wake_until_stopped(mailing, lambda: run(mailing, provider))
+
+    assert (mailing.state, mailing.paused_by) == (Mailing.State.PAUSED, Mailing.Cause.SILENT)
+    assert counts(mailing).uncertain == lane.SILENT_LANES_MAX
+
+
+def test_a_server_that_hangs_up_after_every_message_is_named_in_the_log(make_mailing, run, bulk_smtp, caplog):
+    names = [f"cut-after-data-9-{number}" for number in range(60)]
+    mailing = make_mailing(names)
+
+    wake_until_stopped(mailing, lambda: run(mailing, SmtpCourier("bulk", mailing)))
+
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    told = (
+        f"issue 7, mailing {mailing.pk}: paused, because smtp 127.0.0.1:{bulk_smtp.port} takes mails without an answer"
+    )
+    assert (mailing.state, mailing.paused_by) == (Mailing.State.PAUSED, Mailing.Cause.SILENT)
+    assert [error.partition(":")[0] for error in errors] == [told.partition(":")[0]]
+    assert errors[0].startswith(told)
+    assert mailing.steps.filter(what="paused").count() == 1
+    assert bulk_smtp.copies_per_reader() == {1}
+    assert counts(mailing).uncertain == len(bulk_smtp.received()) < len(names)
 
 
 def test_a_silence_in_which_the_worker_was_stopped_says_nothing_about_the_provider(make_mailing, run):

@@ -243,6 +243,25 @@ def test_a_provider_that_is_left_alone_for_a_while_is_told(desk, sending):
     assert "421 try later" in text
 
 
+@pytest.mark.parametrize(
+    ("language", "lead", "why"),
+    [
+        ("en", "Issue 7 is stopped: the mail server takes mails", "so nobody knows whether they arrive: it hung up"),
+        ("zh-hant", "第 7 期停下來了：郵件伺服器收了信", "沒有人知道信是否寄達：it hung up"),
+    ],
+)
+def test_a_mail_server_that_never_answers_is_the_reason_on_the_page_and_on_today(desk, sending, language, lead, why):
+    """A mail to the author would go by the same server."""
+    Publication.objects.update(language=language)
+    sending.pause("it hung up", Mailing.Cause.SILENT)
+
+    page, today = desk.get(screen(sending)), desk.get(reverse("admin:index"))
+
+    assert lead in heading(page)
+    assert why in page.text
+    assert why in today.text
+
+
 def test_a_post_that_was_withdrawn_after_approval_is_told(desk, scheduled):
     Post.objects.all().withdraw(NOW)
 

@@ -139,6 +139,11 @@ CASES = [  # facts, the sentence and the button, as the author reads them
         "看寄信服務怎麼說",
     ),
     (
+        {"mailing": make_mailing(**STOPPED | {"paused_by": "silent"})},
+        "第 42 期停在半路，已寄出 1,200／3,124 封。寄信服務收了信卻一直沒有回應；先查明原因，再繼續。",
+        "看原因",
+    ),
+    (
         {"mailing": make_mailing(**LATE)},
         "第 42 期停住了，還沒有人收到。預定的時間已經過了，請另選時間。",
         "選時間",
