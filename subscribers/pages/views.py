@@ -255,10 +255,9 @@ def _leave_by_one_click(request: HttpRequest, token: str) -> HttpResponse:
 
 def _leave_at_once(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.for_token(token, "unsubscribe")
-    if subscriber is not None:
-        subscriber.unsubscribe(timezone.now(), ConsentDetails(source="one click"))
-    elif not Subscriber.objects.has_moved_away(token, "unsubscribe"):
-        return invalid_link(request)
+    if subscriber is None:
+        return invalid_link(request, token, "unsubscribe")
+    subscriber.unsubscribe(timezone.now(), ConsentDetails(source="one click"))
     return HttpResponse("OK", content_type="text/plain")
 
 

@@ -36,8 +36,7 @@ function markdownOf({ url, alt, caption = "" }) {
 
 // Put texts in as paragraphs; return what was put in.
 function putIn(field, texts, [from, to]) {
-  const [after] = /^\n{0,2}/.exec(field.value.slice(to));
-  const text = gapBefore(field, from) + texts.join("\n\n") + "\n\n".slice(after.length);
+  const text = `${gapBefore(field, from)}${texts.join("\n\n")}\n\n`; // the caret stands in a paragraph of its own
   insert(field, text, from, to);
   return text;
 }

@@ -8,7 +8,9 @@ const aside = document.getElementById("write-aside");
 const go = document.querySelector("[data-go]");
 const release = document.querySelector("[data-release]");
 const say = wordsOf(go);
-const isOpen = () => location.hash === "#publish";
+const page = document.getElementById("container");
+const isOpen = () => ["#publish", "#preview-link"].includes(location.hash);
+let textTop = 0; // where the text had been scrolled to
 
 // --- When ---
 
@@ -57,12 +59,19 @@ function show() {
 function turn() {
   const wasOpen = document.body.classList.contains("is-publishing");
   document.body.classList.toggle("is-publishing", isOpen());
-  if (!isOpen()) return wasOpen ? form.elements.body.focus({ preventScroll: true }) : undefined;
+  if (!isOpen()) return wasOpen ? backToText() : undefined;
+  if (!wasOpen) textTop = page.scrollTop;
   const title = document.querySelector("[data-title]");
   if (title) title.textContent = form.elements.title.value;
   document.dispatchEvent(new CustomEvent("desk:publishing"));
-  document.getElementById("container").scrollTop = 0;
+  if (location.hash !== "#publish") return; // the browser scrolls to the link that was made
+  page.scrollTop = 0;
   aside.focus({ preventScroll: true });
+}
+
+function backToText() {
+  page.scrollTop = textTop;
+  form.elements.body.focus({ preventScroll: true });
 }
 
 function onClick(event) {
@@ -72,10 +81,11 @@ function onClick(event) {
 }
 
 function offerCopy() {
-  const button = document.querySelector("[data-copy-address]");
-  if (!button || !navigator.clipboard) return;
-  button.hidden = false;
-  button.addEventListener("click", () => navigator.clipboard.writeText(button.dataset.copyAddress));
+  if (!navigator.clipboard) return;
+  for (const button of document.querySelectorAll("[data-copy-address]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => navigator.clipboard.writeText(button.dataset.copyAddress));
+  }
 }
 
 function watch() {

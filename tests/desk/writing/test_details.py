@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from newsletter.posts.models import Post
 from tests.factories import make_issue
@@ -52,6 +53,32 @@ def test_the_button_says_what_it_will_do_and_a_chosen_time_is_saved_by_itself(ed
     editor.reload()
     assert editor.inner_text(GO) == words[-1]
     assert_accessible_in_both_schemes(editor)
+
+
+def test_a_link_to_the_draft_stands_where_it_was_made_and_is_copied(editor):
+    editor.context.grant_permissions(["clipboard-write"])
+    open_publishing(editor)
+    editor.get_by_role("button", name="Make a link").click()
+    link = editor.locator("#preview-link-address")
+    expect(link).to_be_in_viewport()
+    assert editor.locator(GO).is_visible()
+
+    editor.locator("#preview-link").get_by_role("button", name="Copy the address").click()
+    editor.locator("#id_summary").press("Control+v")
+    assert editor.input_value("#id_summary") == link.input_value()
+
+
+def test_the_text_is_where_it_was_after_a_look_at_publishing(editor, post):
+    Post.objects.update(body="\n\n".join(f"第 {number} 段" for number in range(80)))
+    editor.reload()
+    page = editor.locator("#container")
+    page.evaluate("page => { page.scrollTop = 700 }")
+    open_publishing(editor)
+    page.evaluate("page => { page.scrollTop = 40 }")
+    editor.keyboard.press("Escape")
+    editor.locator("#id_body:focus").wait_for()
+
+    assert page.evaluate("page => page.scrollTop") == 700
 
 
 def test_after_publishing_stands_the_address_and_the_next_step(editor, post):

@@ -80,8 +80,9 @@ def test_after_a_move_a_letter_to_the_former_address_ends_no_subscription(client
     answers = [client.post(old, ONE_CLICK), client.post(old), client.get(old)]
 
     reader.refresh_from_db()
-    assert [answer.status_code for answer in answers] == [200, 410, 410]  # no letter comes there: so a provider is told
+    assert [answer.status_code for answer in answers] == [410, 410, 410]  # by 200 a mail program says: you have left
     assert "open a link in any letter at your new address" in body(answers[1])
+    assert 'href="/preferences/"' in body(answers[0])
     assert (reader.email, reader.state) == (NEW, Subscriber.State.ACTIVE)
 
 
