@@ -9,7 +9,7 @@ OPTIONS = {
     "--http1-buffer-size": "65536",  # bytes of a request's head, and of a response that is not read yet
     "--backlog": "8192",  # connections, for all processes together; each costs a file and 10 to 200 KB
     "--workers-kill-timeout": "3",  # seconds of a graceful shutdown
-    "--log-level": "warning",
+    "--log-level": "error",  # a worker that a browser keeps busy is ended after the grace, which is no fault
 }
 
 

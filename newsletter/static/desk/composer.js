@@ -3,7 +3,7 @@
 
 import { element, gapBefore, insert, widthOf, wordsOf } from "./field.js";
 
-const SHOWN = 18; // Han characters of a subject that a phone shows, about
+const SHOWN = { han: 18, latin: 36 }; // characters of a subject that a phone shows, about
 const BEST = { han: [20, 50], latin: [40, 100] }; // characters of a preheader
 
 const IN = ".item:not(:has([name$=-DELETE]:checked))"; // a post that is not taken out
@@ -84,14 +84,17 @@ async function makeDraggable(box, list) {
 // Below the head of the letter: how long its two lines are, and whether inboxes show them whole.
 function sayLengths(place) {
   const { subject, preheader } = place.closest("form").elements;
-  const ofSubject = (n) => say(n > SHOWN ? "Cut" : "Fits", { n, shown: SHOWN });
-  const ofPreheader = (n) => {
-    const [from, to] = widthOf(preheader.value) > n * 0.75 ? BEST.han : BEST.latin;
-    return say(n < from || n > to ? "Best" : "Preheader", { n, from, to });
+  const measure = ({ value }) => {
+    const n = [...value.trim()].length;
+    return { n, script: widthOf(value) > n * 0.75 ? "han" : "latin" };
+  };
+  const ofSubject = ({ n, script }) => n && say(n > SHOWN[script] ? "Cut" : "Fits", { n, shown: SHOWN[script] });
+  const ofPreheader = ({ n, script }) => {
+    const [from, to] = BEST[script];
+    return n && say(n < from || n > to ? "Best" : "Preheader", { n, from, to });
   };
   const show = () => {
-    const [width, length] = [widthOf(subject.value), [...preheader.value.trim()].length];
-    place.textContent = [width && ofSubject(width), length && ofPreheader(length)].filter(Boolean).join(" · ");
+    place.textContent = [ofSubject(measure(subject)), ofPreheader(measure(preheader))].filter(Boolean).join(" · ");
   };
   for (const field of [subject, preheader]) field.addEventListener("input", show);
   show();

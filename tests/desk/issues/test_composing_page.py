@@ -239,6 +239,7 @@ def test_the_head_of_the_letter_says_what_a_phone_shows_of_it(editor):
     assert said("字" * 19, "字" * 51).startswith(
         "Subject 19, of which a phone shows about 18 · preheader 51, best 20 to 50"
     )
+    assert said("Twenty-five letters stand", "") == "Subject 25, all of which a phone shows"
     assert said("", "Thirty letters, which is short.") == "preheader 31, best 40 to 100"
 
 
