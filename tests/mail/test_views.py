@@ -44,6 +44,12 @@ def test_a_client_on_this_machine_may_look(client, address):
     assert page(client, "outbox", REMOTE_ADDR=address).status_code == 200
 
 
+def test_before_the_newsletter_is_set_up_no_menu_leads_to_pages_that_are_closed(client):
+    make_publication(name="")
+
+    assert "<nav" not in page(client, "outbox").text
+
+
 @pytest.mark.parametrize("address", ["203.0.113.5", "10.0.0.7", "", "unix:"])
 def test_a_stranger_finds_nothing(client, address):
     name = send()
