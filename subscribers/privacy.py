@@ -112,16 +112,21 @@ def notice_sections(facts: NoticeFacts) -> list[NoticeSection]:
             _("Your rights"),
             _(
                 "See, copy as a file, correct, stop or delete what is kept: by “Your preferences” at the foot of every "
-                "page and of every letter, or by writing to %(contact)s. You may complain to the Personal Data "
-                "Protection Commission in Taiwan, or to the authority of your country."
+                "page and of every letter, or by writing to %(contact)s. You may complain to %(authority)s."
             )
-            % words,
+            % (words | {"authority": _authority(publication)}),
         ),
         NoticeSection(
             _("If you would rather not"),
             _("Without an address no letter can reach you. Everything stays free to read on this site."),
         ),
     ]
+
+
+def _authority(publication: Publication) -> str:
+    if publication.time_zone == "Asia/Taipei":
+        return _("the Personal Data Protection Commission in Taiwan, or to the authority of your country")
+    return _("the data protection authority of your country")
 
 
 def _time(facts: NoticeFacts) -> str:

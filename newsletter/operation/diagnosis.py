@@ -102,7 +102,7 @@ def postal_address_findings(now: datetime) -> Iterator[Finding]:
 
 def data_place_findings(now: datetime) -> Iterator[Finding]:
     if not Publication.objects.current().data_place:
-        hint = _("Fill it in under The newsletter: the law of Taiwan asks in which region data is kept.")
+        hint = _("Fill it in under The newsletter: the law of many places asks in which region data is kept.")
         yield Finding(WARNING, "data_place.empty", _("The privacy notice does not say where data is kept."), hint)
 
 

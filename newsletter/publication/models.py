@@ -178,7 +178,9 @@ class Publication(models.Model):
         _("where data is kept"),
         max_length=120,
         blank=True,
-        help_text=_("Where the server stands, as Taiwan. The privacy notice names it, as the law of Taiwan asks."),
+        help_text=_(
+            "Where the server stands, such as a country. The privacy notice names it, as the law of many places asks."
+        ),
     )
     security_contact = models.CharField(
         _("reports of security holes go to"),

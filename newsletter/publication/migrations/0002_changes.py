@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [('publication', '0001_initial')]
 
     operations = [
-        migrations.AddField('publication', 'data_place', models.CharField(blank=True, help_text='Where the server stands, as Taiwan. The privacy notice names it, as the law of Taiwan asks.', max_length=120, verbose_name='where data is kept')),
+        migrations.AddField('publication', 'data_place', models.CharField(blank=True, help_text='Where the server stands, such as a country. The privacy notice names it, as the law of many places asks.', max_length=120, verbose_name='where data is kept')),
         migrations.RemoveField('publication', 'hub'),
         migrations.AddField('publication', 'cadence_rule', models.CharField(blank=True, db_default='', default='', max_length=40, validators=[newsletter.publication.rhythm.validate_rule], verbose_name='how often')),
         migrations.CreateModel(

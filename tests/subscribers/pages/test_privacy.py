@@ -157,6 +157,15 @@ def test_it_says_by_itself_whether_links_are_counted(client, counts):
     assert (privacy.notice_version(privacy.notice_text()) != before) is counts
 
 
+def test_the_commission_in_taiwan_is_named_to_readers_of_a_newsletter_there_alone(client):
+    make_publication(time_zone="Asia/Taipei")
+    at_home = client.get("/privacy/").text
+    make_publication(time_zone="Europe/Berlin")
+
+    assert "Commission in Taiwan" in at_home
+    assert "Taiwan" not in client.get("/privacy/").text
+
+
 # --- What the law of Taiwan asks for (section 8 I 4): period, region, who gets it, and in which way ---
 
 
