@@ -1,5 +1,6 @@
 """Celery tasks of the desk. A lost one is requested again by the author."""
 
+from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
@@ -70,11 +71,18 @@ def remove_old_files() -> None:
         files.forget_words(timezone.now())
 
 
+EMPTIED_KEPT_FOR = timedelta(days=1)  # somebody may still have it open
+
+
 @shared_task(ignore_result=True)
 def empty_trash() -> None:
-    """Delete what was in the trash for 30 days; issues first, for their posts."""
+    """Delete what was in the trash for 30 days, issues first, for their posts; move emptied drafts there."""
     trash.expired(Issue).delete()
     trash.expired(Post).filter(items__isnull=True).delete()
+    now = timezone.now()
+    emptied = Post.objects.emptied().filter(updated_at__lt=now - EMPTIED_KEPT_FOR, items__isnull=True)
+    if emptied.exists():
+        trash.move_to_trash(emptied, now)
 
 
 def sender_remarks() -> list[RehearsalRemark]:

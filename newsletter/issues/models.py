@@ -371,6 +371,6 @@ def in_no_issue(posts: PostQuerySet) -> PostQuerySet:
 
 
 def not_yet_mailed(posts: PostQuerySet) -> PostQuerySet:
-    """Posts in no sent issue, without web-only and unlisted ones."""
+    """Posts in no sent issue, without web-only, unlisted and emptied ones."""
     sent = IssueItem.objects.filter(post=OuterRef("pk"), issue__sent_at__isnull=False)
-    return posts.filter(~Exists(sent), is_web_only=False, is_unlisted=False)
+    return posts.filter(~Exists(sent), is_web_only=False, is_unlisted=False).exclude(title="", body="")

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from newsletter.delivery.models import Reminder
 from newsletter.desk.tasks import empty_trash
-from newsletter.issues.models import Issue
+from newsletter.issues.models import Issue, not_yet_mailed
 from newsletter.posts.models import Post, Tag
 from newsletter.posts.search.index import index_post
 from tests.desk.test_admin import schedule
@@ -130,3 +130,17 @@ def test_the_trash_is_shut_to_those_who_may_not_delete(desk):
     assert writer.get(reverse("admin:posts_post_trash")).status_code == 403
     assert put_back(writer, post).status_code == 403
     assert Post.with_trash.get(pk=post.pk).trashed_at
+
+
+def test_an_emptied_draft_is_offered_to_no_issue_and_is_in_the_trash_a_day_later(desk):
+    post = make_post("", body="", published_at=None)
+    assert list(not_yet_mailed(Post.objects.all())) == []
+    empty_trash()
+    assert Post.objects.count() == 1
+
+    Post.objects.update(updated_at=timezone.now() - timedelta(days=2))
+    empty_trash()
+
+    assert not Post.objects.exists()
+    put_back(desk, post)
+    assert Post.objects.get() == post

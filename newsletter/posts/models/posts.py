@@ -184,6 +184,10 @@ class PostQuerySet(models.QuerySet["Post"]):
     def drafts(self) -> "PostQuerySet":
         return self.filter(published_at__isnull=True).order_by("-updated_at", "-pk")
 
+    def emptied(self) -> "PostQuerySet":
+        """Drafts whose author has taken out all that was typed."""
+        return self.drafts().filter(title="", body="", summary="")
+
     def visible_to(self, user: Any) -> "PostQuerySet":
         """All posts for staff who may publish, otherwise their own."""
         return self if user.has_perm("posts.publish_post") else self.filter(created_by=user.pk)
