@@ -278,6 +278,8 @@ class PostAdmin(JsonSaveAdmin, TrashAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         used = Tag.objects.annotate(uses=Count("posts")).order_by("-uses", "name")[:TAGS_OFFERED]
         post = kwargs.get("obj")
+        if post and context.get("errors"):  # the form has set what is not saved
+            post.refresh_from_db(fields=["published_at", "planned_at"])
         shown = {
             "tags_offered": used,
             "state": post.state(timezone.now()) if post else Post.State.DRAFT,

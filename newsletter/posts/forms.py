@@ -17,7 +17,16 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import nfc
 from newsletter.posts.json_saves import AUTOSAVE_FIELD, CHANGED_ELSEWHERE, PUBLISH, UPDATE
-from newsletter.posts.models import BODY_MAX, SERIES_TITLE_MAX, TAG_NAME_MAX, Image, Post, Series, parse_tag_names
+from newsletter.posts.models import (
+    BODY_MAX,
+    SERIES_TITLE_MAX,
+    TAG_NAME_MAX,
+    UPLOAD_MARK,
+    Image,
+    Post,
+    Series,
+    parse_tag_names,
+)
 from newsletter.posts.text.prose import slug_from_title
 from newsletter.publication.forms import ONE_LINE_ATTRIBUTE, CleanTextForm
 from newsletter.publication.models import Publication
@@ -375,6 +384,12 @@ class DeskPostForm(PostForm):
             is_waiting = post.state(timezone.now()) == Post.State.SCHEDULED
             for name in ("title", "body"):  # of an incomplete draft
                 self.fields[name].required = is_waiting
+
+    def clean_body(self) -> str:
+        body = super().clean_body()
+        if {PUBLISH, UPDATE} & self.data.keys() and UPLOAD_MARK in body:
+            raise ValidationError(_("A picture has not been uploaded whole. Upload it again, or take it out."))
+        return body
 
     def clean_place(self) -> str:
         """Set the fields of the post; what is unlisted stays for the site alone if it was."""

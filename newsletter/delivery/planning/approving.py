@@ -15,7 +15,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, Quote
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.models.replies import QuoteQuerySet
 from newsletter.issues.models import Issue
-from newsletter.posts.models import Revision
+from newsletter.posts.models import UPLOAD_MARK, Revision
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, SubscriberQuerySet
@@ -121,6 +121,9 @@ def obstacles_without_letter(issue: Issue, send_at: datetime) -> list[str]:
         for post in posts
         if not post.is_published(send_at)
     ]
+    texts = [*(post.body for post in posts), issue.introduction, issue.closing]
+    if any(UPLOAD_MARK in text for text in texts):
+        reasons.append(_("A picture has not been uploaded whole. Upload it again, or take it out."))
     if was_sent_to_all(issue):
         reasons.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
     return reasons

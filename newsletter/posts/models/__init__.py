@@ -7,6 +7,7 @@ from newsletter.posts.models.posts import (
     LISTED_SQL,
     SERIES_TITLE_MAX,
     TAG_NAME_MAX,
+    UPLOAD_MARK,
     Post,
     PostQuerySet,
     SearchDocument,

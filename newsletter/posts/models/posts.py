@@ -106,6 +106,9 @@ class Tag(models.Model):
         return reverse("posts:tag", args=[self.slug])
 
 
+UPLOAD_MARK = "](#upload-"  # stands in a text for a picture that is still being uploaded: static/desk/pictures.js
+
+
 class SeriesQuerySet(models.QuerySet["Series"]):
     def in_use(self, now: datetime) -> "SeriesQuerySet":
         is_listed = Q(posts__published_at__lte=now, posts__is_unlisted=False)
@@ -197,9 +200,10 @@ class PostQuerySet(models.QuerySet["Post"]):
         return self.scheduled(now).values_list("published_at", flat=True).first()
 
     def publish(self, now: datetime) -> int:
-        """Publish drafts and scheduled posts that have a title and a text; return how many."""
+        """Publish drafts and scheduled posts that have a title and a text with all pictures; return how many."""
         waiting = self.filter(Q(published_at__isnull=True) | Q(published_at__gt=now))
-        return waiting.exclude(Q(title="") | Q(body="")).update(published_at=now, planned_at=None, updated_at=now)
+        incomplete = Q(title="") | Q(body="") | Q(body__contains=UPLOAD_MARK)
+        return waiting.exclude(incomplete).update(published_at=now, planned_at=None, updated_at=now)
 
     def withdraw(self, now: datetime) -> int:
         """Turn published and scheduled posts back into drafts; return how many."""

@@ -48,6 +48,7 @@ function press({ dataset }) {
 
 // A field that is refused is seen, whatever tab it stands on.
 function reveal() {
+  if (document.querySelector("fieldset.writing .errorlist")) return void (location.hash = "");
   const refused = aside.querySelector(".errorlist");
   const tab = tabs.find((one) => panelOf(one).contains(refused));
   if (!refused || !tab) return;

@@ -179,6 +179,14 @@ function learn(url, alt) {
 
 const margin = element("div", { className: "editor-margin" });
 
+const isCut = (url) => url.startsWith("#upload-"); // the page was left before the picture had come
+
+function uploadAgain({ from, text }) {
+  const chooser = element("input", { type: "file", accept: part(".editor-file").accept });
+  chooser.addEventListener("change", () => putInFiles(mirrored, chooser.files, [from, from + text.length]));
+  chooser.click();
+}
+
 function thumbnail() {
   const one = element("button", { type: "button" }, element("img", { alt: "", hidden: true }), element("span"));
   one.firstChild.addEventListener("error", ({ target }) => (target.hidden = true));
@@ -188,7 +196,9 @@ function thumbnail() {
   });
   one.addEventListener("click", () => {
     const picture = pictures()[[...margin.children].indexOf(one)];
-    if (picture && !uploads.has(picture.text)) describeText(mirrored, picture.text, picture, one);
+    if (!picture || uploads.has(picture.text)) return;
+    if (isCut(picture.url)) uploadAgain(picture);
+    else describeText(mirrored, picture.text, picture, one);
   });
   return one;
 }
@@ -207,10 +217,11 @@ function drawPictures() {
     const shown = upload ? upload.shown : /^\/(?!\/)/.test(url) ? url : "";
     if (image.getAttribute("src") !== shown) image.src = shown; // it is hidden until it has loaded
     el.style.setProperty("--share", `${(upload?.share ?? 0) * 100}%`);
-    const missing = upload || alt.trim() ? "" : say("Missing");
+    const needsFile = isCut(url) && !upload;
+    const missing = needsFile ? say("Again") : upload || alt.trim() ? "" : say("Missing");
     if (words.textContent !== missing) words.textContent = missing;
-    one.ariaLabel = `${say("Describe")} ${alt}`;
-    one.hidden = url.startsWith("#") && !upload;
+    one.ariaLabel = needsFile ? missing : `${say("Describe")} ${alt}`;
+    one.hidden = url.startsWith("#") && !upload && !needsFile;
     one.classList.toggle("is-tight", isTight);
     const [top, high] = places[at];
     one.style.top = `${hasRoom ? Math.max(top, free) : top}px`;

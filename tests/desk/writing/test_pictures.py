@@ -4,10 +4,13 @@ from base64 import b64encode
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from newsletter.delivery.planning import approving
 from newsletter.posts.models import Image, Post
 from newsletter.publication.pictures.uploads import prepare_picture
 from tests.desk.test_autosave import until
+from tests.factories import make_issue
 from tests.publication.pictures.test_uploads import picture
 from tests.support.page_checks import (
     assert_accessible,
@@ -122,6 +125,30 @@ def test_what_is_typed_during_an_upload_stays_where_it_is(editor, post):
     editor.keyboard.insert_text("接著寫")
 
     assert body(editor) == f"{post.body}\n\n![]({Image.objects.get().get_absolute_url()})\n\n下一段接著寫"
+
+
+def test_a_cut_upload_is_published_and_sent_by_nobody_and_is_offered_again(editor, post, tmp_path):
+    cut = "前\n\n![夜景.jpg 上傳中……](#upload-4)\n\n後"
+    Post.objects.update(body=cut)
+    editor.reload()
+    editor.get_by_role("link", name="Publish…").click()
+    editor.get_by_role("button", name="Publish now").click()
+    editor.get_by_text("A picture has not been uploaded whole.").wait_for()
+    assert editor.locator(".bar-state").inner_text().startswith("draft")
+    assert Post.objects.get().published_at is None
+    Post.objects.publish(timezone.now())
+    assert Post.objects.get().published_at is None
+    issue = make_issue(post)
+    assert "有一張圖沒有傳完。請重新上傳，或把它拿掉。" in approving.obstacles(issue, timezone.now())
+
+    editor.goto(editor.url.partition("#")[0])
+    file = tmp_path / "夜景.jpg"
+    file.write_bytes(picture("JPEG", size=(91, 61)))
+    with editor.expect_file_chooser() as opened:
+        editor.get_by_role("button", name="Upload the picture again…").click()
+    opened.value.set_files(file)
+    until(editor, lambda: "#upload" not in body(editor))
+    assert Image.objects.get().get_absolute_url() in body(editor)
 
 
 @pytest.mark.exhaustive
