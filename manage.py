@@ -42,7 +42,7 @@ def ask_for_health() -> int:
         raise FileNotFoundError("newsletter/operation/healthy.py")
     healthy = module_from_spec(spec)
     spec.loader.exec_module(healthy)
-    return int(healthy.report(Path(os.environ.get("DATA_DIR") or BASE_DIR / "data")))
+    return int(healthy.report(BASE_DIR / (os.environ.get("DATA_DIR") or "data")))
 
 
 def spare_the_disk() -> None:
