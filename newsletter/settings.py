@@ -218,8 +218,6 @@ environment.check_database(DATABASES["default"])
 if _is_sqlite := "sqlite3" in DATABASES["default"]["ENGINE"]:
     DATABASES["default"] = _sqlite | {"NAME": BASE_DIR / DATABASES["default"]["NAME"]}
 if DATABASE_PASSWORD := env.str("DATABASE_PASSWORD", ""):  # a password file that PostgreSQL reads too
-    if not DATABASE_URL:
-        raise ImproperlyConfigured("DATABASE_PASSWORD is given, but DATABASE_URL is not")
     DATABASES["default"]["PASSWORD"] = DATABASE_PASSWORD
 if "postgresql" in DATABASES["default"]["ENGINE"]:  # fail fast while the server is down
     # A dead machine or a cut cable closes no connection: give up after 20 seconds without a reply. The system's

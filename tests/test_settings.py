@@ -136,12 +136,6 @@ def test_a_variable_that_only_looks_like_ours_is_named_with_the_one_that_is_mean
     assert (done.returncode, "hunter2" in done.stderr) == (0, False)
 
 
-def test_a_password_of_a_database_that_is_not_named_does_not_begin_a_new_one(tmp_path):
-    done = run("manage.py", "check", DATA_DIR=str(tmp_path), DATABASE_PASSWORD="hunter2")
-
-    assert (done.returncode, done.stderr) == (1, "DATABASE_PASSWORD is given, but DATABASE_URL is not\n")
-
-
 def test_a_relative_folder_begins_at_the_project_whatever_the_working_folder_is(tmp_path):
     code = "from django.conf import settings as s; print(s.DATA_DIR, s.STATIC_ROOT, s.DATABASES['default']['NAME'])"
     relative = {"DATA_DIR": "here/data", "STATIC_ROOT": "here/static", "DATABASE_URL": "sqlite:///here/db.sqlite3"}

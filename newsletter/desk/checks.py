@@ -13,7 +13,7 @@ from newsletter.delivery.ledger.retention import DAYS_MIN
 
 @register()
 def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    return [*_misspelt(), *_secrets(), *_send_rate(), *_proxies(), *_keeping(), *_mailbox()]
+    return [*_misspelt(), *_secrets(), *_send_rate(), *_proxies(), *_keeping(), *_database(), *_mailbox()]
 
 
 def _misspelt() -> Iterator[CheckMessage]:
@@ -59,6 +59,15 @@ def _keeping() -> Iterator[CheckMessage]:
             f"KEEP_DELIVERIES_DAYS must be {DAYS_MIN} or more, got {days}.",
             hint="What comes back of copies, and what arrives, is read for so long. Leave it out to keep all copies.",
             id="newsletter.E004",
+        )
+
+
+def _database() -> Iterator[CheckMessage]:
+    if settings.DATABASE_PASSWORD and not settings.DATABASE_URL:
+        yield Error(
+            "DATABASE_PASSWORD is given, but DATABASE_URL is not.",
+            hint="An empty newsletter on SQLite would begin.",
+            id="newsletter.E006",
         )
 
 

@@ -35,3 +35,9 @@ def test_a_mailbox_is_one_that_can_be_logged_in_to(settings):
     settings.MAILBOX_URL = "pop3://bounces:hunter2@mail.example.org"
 
     assert _found(ids_only=False) == ["MAILBOX_URL must be like imaps://user:password@host/INBOX."]
+
+
+def test_the_password_of_a_database_that_is_not_named_begins_no_other_newsletter(settings):
+    settings.DATABASE_URL, settings.DATABASE_PASSWORD = "", "hunter2"
+
+    assert _found(ids_only=False) == ["DATABASE_PASSWORD is given, but DATABASE_URL is not."]
