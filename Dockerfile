@@ -44,11 +44,11 @@ COPY subscribers subscribers
 COPY templates templates
 ARG COMMIT=
 # Not compiled is what is read one file at a time (a lexer for a block of code, a country for its holidays) or never.
-RUN DATA_DIR=/tmp/data STATIC_ROOT=/app/static .venv/bin/python -B manage.py collectstatic --no-input -v 0 \
+RUN --mount=type=bind,target=/context DATA_DIR=/tmp/data STATIC_ROOT=/app/static .venv/bin/python -B manage.py collectstatic --no-input -v 0 \
  && python3 -m compileall -q --invalidation-mode unchecked-hash \
     -x 'pygments/lexers/|holidays/(countries|financial)/|celery/(bin|contrib)/' /app \
  && rm -r .venv/lib/python3.13/site-packages/django/contrib/*/static .venv/lib/python3.13/site-packages/*.dist-info/RECORD \
- && if [ -n "$COMMIT" ]; then echo "$COMMIT" >commit; fi \
+ && echo "${COMMIT:-$(sh /context/docs/docker/commit /context)}" >commit \
  && find newsletter -name "*.po" -delete && chmod -R go=rX /app
 
 # --- The system again, without what only its own care needs; what is left is one layer ---

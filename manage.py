@@ -9,6 +9,11 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parent
 ENV_FILE = "--env-file"
 ONLY_LOOK = {"check", "makemigrations"}
+# They need no database of this version: they look, work without one, or compare by themselves.
+ANY_DATABASE = ONLY_LOOK | {"collectstatic", "compilemessages", "convert", "dbshell", "doctor", "healthy", "help"}
+ANY_DATABASE |= {"check_backup", "makemessages", "migrate", "missing_translations", "report_silence", "restore"}
+ANY_DATABASE |= {"run_worker", "shell", "showmigrations", "up", "version"}
+HELP = {"-h", "--help", "--version"}
 
 
 def take_env_file(words: list[str]) -> list[str]:
@@ -42,7 +47,7 @@ def ask_for_health() -> int:
         raise FileNotFoundError("newsletter/operation/healthy.py")
     healthy = module_from_spec(spec)
     spec.loader.exec_module(healthy)
-    return int(healthy.report(Path(os.environ.get("DATA_DIR") or BASE_DIR / "data")))
+    return int(healthy.report(BASE_DIR / (os.environ.get("DATA_DIR") or "data")))
 
 
 def spare_the_disk() -> None:
@@ -51,6 +56,19 @@ def spare_the_disk() -> None:
 
     if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
         connection.settings_dict["NAME"] = ":memory:"
+
+
+def refuse_other_version(words: list[str]) -> None:
+    """End if a command would work on a database of a newer version, or of one that is too old."""
+    if words and words[0] not in ANY_DATABASE and HELP.isdisjoint(words):
+        from django.core.management.base import CommandError  # noqa: PLC0415 - needs Django set up
+
+        from newsletter.operation import preparing  # noqa: PLC0415 - the same
+
+        try:
+            preparing.refuse_other_version()
+        except CommandError as error:
+            sys.exit(f"CommandError: {error}")
 
 
 def run(words: list[str]) -> None:
@@ -66,6 +84,7 @@ def run(words: list[str]) -> None:
         django.setup()
         if ONLY_LOOK.intersection(words[:1]):
             spare_the_disk()
+        refuse_other_version(words)
         if words[:1] == ["version"]:  # Django would tell its own, whichever app has such a command
             load_command_class("newsletter.operation", "version").run_from_argv([sys.argv[0], *words])
         else:

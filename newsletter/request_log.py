@@ -15,6 +15,8 @@ from newsletter.limits.client_ip import client_address
 from newsletter.mail import logs
 
 LINE_MAX = 300  # characters of a line about a 4xx response
+# What strangers' programs get all day: nothing for an operator to mend.
+ORDINARY_STATUSES = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS}
 REQUEST_ID_HEADER = "X-Request-ID"
 PROXY_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{8,64}")
 
@@ -41,7 +43,10 @@ class RequestIdMiddleware:
 
 
 class ClientAddressFilter(logging.Filter):
-    """Change django.request's lines: 429 names the client, for fail2ban; 4xx is short and has no traceback."""
+    """Change django.request's lines: 429 names the client; 4xx is short and has no traceback.
+
+    ORDINARY_STATUSES are at INFO, and left out where the access log has their line.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         request, status = getattr(record, "request", None), getattr(record, "status_code", 0)
@@ -52,6 +57,9 @@ class ClientAddressFilter(logging.Filter):
             record.msg, record.args = "%s", (_shortened(record.getMessage()),)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             record.msg, record.args = "%s, from %s", (record.getMessage(), client_address(request) or "unknown")
+        if status in ORDINARY_STATUSES:
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            return logging.getLogger().isEnabledFor(logging.INFO) and not settings.LOG_REQUESTS
         return True
 
 

@@ -2,45 +2,29 @@
 
 Each variable is optional; `.env.example` lists them. Differences between a laptop and a
 cluster come from the environment alone: there is one settings module. Importing it has no side effects: folders are
-created at start, the secret key on first use (newsletter/operation/apps.py). It imports only two pure modules of ours.
+created at start, the secret key on first use (newsletter/operation/apps.py). It imports only pure modules of ours.
 """
 
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
-from environs import FileAwareEnv
 
+from newsletter import environment
 from newsletter.buckets import bucket_from_url
 from newsletter.mail.mailers import Mailers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-
-class Environment(FileAwareEnv):
-    """Environment variables, also as files (NAME_FILE). An empty variable counts as unset; files are stripped.
-
-    Not that of SECRET_KEY: links in mails were signed with its whole content.
-    """
-
-    def _get_value(self, env_key: str, default: Any) -> Any:
-        self.strip_whitespace = env_key != "SECRET_KEY"
-        try:
-            value = super()._get_value(env_key, default)
-        except (ValueError, OSError) as error:
-            raise ImproperlyConfigured(f"{env_key}_FILE cannot be read: {error.__cause__ or error}") from None
-        return default if value == "" else value
-
-
-env = Environment()
+env = environment.Environment()
 env.read_env(BASE_DIR / ".env", recurse=False)
 
 # --- Files ---
 
-DATA_DIR: Path = env.path("DATA_DIR", BASE_DIR / "data").resolve()
+# Relative to the project, whatever the working folder: a mail server's pipe has another one.
+DATA_DIR: Path = (BASE_DIR / env.path("DATA_DIR", Path("data"))).resolve()
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "/media/"
 MEDIA_STORAGE_URL: str = env.str("MEDIA_STORAGE_URL", "")  # s3://… for pictures; else they are files in MEDIA_ROOT
@@ -66,9 +50,7 @@ SITE_URL_FILE = DATA_DIR / "site_url"
 _last_address = SITE_URL_FILE.read_text().strip() if SITE_URL_FILE.exists() else "http://127.0.0.1:8000"
 SITE_URL_IS_GIVEN = bool(env.str("SITE_URL", ""))
 SITE_URL: str = env.str("SITE_URL", _last_address).rstrip("/")
-_site_parts = urlsplit(SITE_URL)
-if _site_parts.scheme not in {"http", "https"} or not _site_parts.hostname:
-    raise ImproperlyConfigured(f"SITE_URL must be an absolute http(s) URL, got {SITE_URL!r}")
+_site_parts = environment.site_parts(SITE_URL)
 ALLOWED_HOSTS = [_site_parts.hostname, "localhost", "127.0.0.1", "[::1]"]
 TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", 0)
 
@@ -181,7 +163,7 @@ TIME_ZONE = "Asia/Taipei"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 # Static files that are collected already, as in the container image; `up` does not write there.
-STATIC_ROOT: Path = env.path("STATIC_ROOT", DATA_DIR / "static").resolve()
+STATIC_ROOT: Path = (BASE_DIR / env.path("STATIC_ROOT", DATA_DIR / "static")).resolve()
 STATIC_ROOT_IS_GIVEN = STATIC_ROOT != DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "newsletter" / "static"]
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
@@ -232,6 +214,9 @@ DATABASE_URL: str = env.str("DATABASE_URL", "")
 DATABASES: dict[str, Any] = {
     "default": env.dj_db_url("DATABASE_URL", conn_max_age=600, conn_health_checks=True) if DATABASE_URL else _sqlite
 }
+environment.check_database(DATABASES["default"])
+if _is_sqlite := "sqlite3" in DATABASES["default"]["ENGINE"]:
+    DATABASES["default"] = _sqlite | {"NAME": BASE_DIR / DATABASES["default"]["NAME"]}
 if DATABASE_PASSWORD := env.str("DATABASE_PASSWORD", ""):  # a password file that PostgreSQL reads too
     DATABASES["default"]["PASSWORD"] = DATABASE_PASSWORD
 if "postgresql" in DATABASES["default"]["ENGINE"]:  # fail fast while the server is down
@@ -255,6 +240,7 @@ REDIS_CACHE = {
     "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "retry": None},
 }
 if REDIS_URL:
+    environment.check_redis_url(REDIS_URL)
     CACHES["default"] = REDIS_CACHE | {"LOCATION": REDIS_URL}
 
 # A request waits at most a second for the queue; kombu would retry for ever.
@@ -263,7 +249,6 @@ REDIS_QUEUE |= {"socket_timeout": 1, "socket_connect_timeout": 1}
 FILES_QUEUE = {"folder": str(QUEUE_DIR)}
 CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_QUEUE if REDIS_URL else FILES_QUEUE
-_is_sqlite = "sqlite3" in DATABASES["default"]["ENGINE"]
 # Celery reconnects for each task; a connection to a file cannot break, and opening it costs more.
 CELERY_DB_REUSE_MAX = 1_000 if _is_sqlite else None  # tasks
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -322,7 +307,8 @@ SEND_RATE: float | None = env.float("SEND_RATE", None)  # messages a second, all
 # For bounces, complaints, unsubscribes and replies: imaps://user:password@host/INBOX, or "pipe:" for receive_mail.
 MAILBOX_URL: str = env.str("MAILBOX_URL", "")
 # Basic authentication of provider webhooks, user:password; comma-separated during a rotation.
-WEBHOOK_SECRET: list[str] = env.list("WEBHOOK_SECRET", [])
+WEBHOOK_SECRET: list[str] = env.list("WEBHOOK_SECRET", [], subcast=str.strip)
+environment.check_webhook_secrets(WEBHOOK_SECRET)
 # Allow webhooks to loopback, also by http: for developing a receiver.
 WEBHOOKS_TO_LOOPBACK: bool = env.bool("WEBHOOKS_TO_LOOPBACK", DEBUG)
 # How long deliveries are kept after a mailing; None: for ever.
@@ -378,3 +364,4 @@ LOGGING: dict[str, Any] = {
     },
 }
 env.seal()
+MISSPELT_VARIABLES: dict[str, str] = env.misspelt()  # with the name that is meant

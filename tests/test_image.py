@@ -105,11 +105,38 @@ def test_what_is_copied_is_let_in_and_nothing_else_is():
         for source in rest.split()[:-1]
     }
 
+    of_git = {".git/HEAD", ".git/packed-refs", ".git/refs/heads"}  # read by docs/docker/commit, which is mounted
     assert rules[0] == "*"
-    assert let_in == copied
+    assert let_in == copied | of_git | {"docs/docker/commit"}
     assert all((ROOT / source).exists() for source in copied)
     for secret in (".env", "data/secret_key", "secrets/postgres_password", ".git/config"):
         assert not any(fnmatch(secret, f"{rule}*") for rule in let_in)
+
+
+HASH, BRANCH = "0123456789abcdef0123456789abcdef01234567", "refs/heads/main"
+
+
+@pytest.mark.parametrize(
+    ("files", "commit"),
+    [
+        ({}, ""),
+        ({"HEAD": f"{HASH}\n"}, HASH[:12]),
+        ({"HEAD": f"ref: {BRANCH}\n", BRANCH: f"{HASH}\n", "packed-refs": f"{'f' * 40} {BRANCH}\n"}, HASH[:12]),
+        ({"HEAD": f"ref: {BRANCH}\n", "packed-refs": f"{'f' * 40} {BRANCH}2\n{HASH} {BRANCH}\n"}, HASH[:12]),
+        ({"HEAD": f"ref: {BRANCH}\n"}, ""),
+    ],
+)
+def test_it_knows_the_commit_of_the_clone_that_it_is_built_from(tmp_path, files, commit):
+    for name, text in files.items():
+        path = tmp_path / ".git" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    command = ["sh", str(ROOT / "docs" / "docker" / "commit"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert (done.stdout.strip(), done.stderr) == (commit, "")
+    assert '"${COMMIT:-$(sh /context/docs/docker/commit /context)}" >commit' in DOCKERFILE
 
 
 # --- Compose ---

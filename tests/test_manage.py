@@ -1,7 +1,13 @@
 """What stands before a management command."""
 
+import json
 import os
+import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
+
+import pytest
 
 from tests.support.processes import run_python
 
@@ -41,3 +47,53 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     assert missing.returncode == nameless.returncode == 1
     assert missing.stderr == f"--env-file: {tmp_path / 'none'} cannot be read: No such file or directory.\n"
     assert nameless.stderr == "--env-file needs the path of a file.\n"
+
+
+# --- A database of another version ---
+
+NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES ('posts', '0099_future', '2027-01-01')"
+TOO_OLD = "DELETE FROM django_migrations WHERE app = 'delivery' AND name IN ('0002_changes', '0039_announced')"
+KNOWS = "The database is of a newer version of this program, which knows posts.0099_future: update first."
+BEFORE = "The database is of a version before 98338c97, which alone can bring it up to date."
+
+
+@pytest.fixture
+def database(tmp_path, monkeypatch, migrated_sqlite):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    return shutil.copy(migrated_sqlite, tmp_path / "newsletter.sqlite3")
+
+
+def change(database, statement):
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "words", [["send_issue"], ["import_subscribers", "none.csv"], ["backup", "x.tar"], ["migrate"]]
+)
+def test_a_command_refuses_a_database_of_a_newer_version(database, words):
+    change(database, NEWER)
+
+    done = manage(*words)
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"CommandError: {KNOWS}\n")
+
+
+@pytest.mark.parametrize("command", ["export_subscribers", "migrate"])
+def test_a_command_refuses_a_database_that_only_a_former_version_can_bring_up_to_date(database, command):
+    change(database, TOO_OLD)
+
+    done = manage(command, *(["list.csv"] if command != "migrate" else []))
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"CommandError: {BEFORE}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_doctor_speaks_and_a_command_explains_itself_whatever_the_database_is(database):
+    change(database, NEWER)
+
+    doctor, explained = manage("doctor", "--json"), manage("backup", "--help")
+
+    assert "database.migrations" in [finding["id"] for finding in json.loads(doctor.stdout)]
+    assert (explained.returncode, explained.stderr) == (0, "")

@@ -53,8 +53,19 @@ def test_the_command_says_what_runs_here(tmp_path):
     done = manage("version", DATA_DIR=str(tmp_path))
 
     first, second = done.stdout.splitlines()
-    assert re.fullmatch(rf"newsletter {re.escape(VERSION)}( \([0-9a-f]{{12}}(-dirty)?\))?", first)
+    assert re.fullmatch(rf"newsletter {re.escape(VERSION)} \(([0-9a-f]{{12}}(-dirty)?|commit unknown)\)", first)
     assert second.startswith(f"Python 3.13.{sys.version_info.micro}, Django {django.get_version()}, SQLite 3.")
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no checkout")
+def test_the_service_knows_the_commit_of_a_checkout_that_belongs_to_root(tmp_path):
+    head = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    done = manage("version", "--json", DATA_DIR=str(tmp_path), GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
+
+    assert json.loads(done.stdout)["commit"].removesuffix("-dirty") == head.stdout.strip()
 
 
 @pytest.mark.exhaustive

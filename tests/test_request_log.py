@@ -1,6 +1,7 @@
 """The number of a request, from the proxy to the log, to the answer and to the work that it begins."""
 
 import logging
+from http import HTTPStatus
 
 import pytest
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -133,16 +134,44 @@ def test_a_line_for_each_request_if_wanted(settings, caplog):
     assert line.endswith(" ms, from 127.0.0.1")
 
 
-def test_a_request_too_many_names_its_client():
-    request = RequestFactory().get("/subscribe/", REMOTE_ADDR="203.0.113.7")
-    record = logging.LogRecord(
-        "django.request", logging.WARNING, __file__, 1, "%s: %s", ("Too Many", "/subscribe/"), None
-    )
-    record.status_code, record.request = 429, request
+@pytest.fixture
+def refused():
+    """What Django logs of a request that was refused."""
+
+    def make(status):
+        request = RequestFactory().get("/subscribe/", REMOTE_ADDR="203.0.113.7")
+        args = (HTTPStatus(status).phrase, "/subscribe/")
+        record = logging.LogRecord("django.request", logging.WARNING, __file__, 1, "%s: %s", args, None)
+        record.status_code, record.request = status, request
+        return record
+
+    return make
+
+
+def test_a_request_too_many_names_its_client(refused):
+    record = refused(429)
 
     ClientAddressFilter().filter(record)
 
-    assert record.getMessage() == "Too Many: /subscribe/, from 203.0.113.7"
+    assert record.getMessage() == "Too Many Requests: /subscribe/, from 203.0.113.7"
+
+
+def test_what_strangers_get_all_day_is_no_warning_and_has_one_line_at_most(refused, settings, caplog):
+    caplog.set_level(logging.INFO)
+
+    def shown(status):
+        record = refused(status)
+        return ClientAddressFilter().filter(record) and record.levelname
+
+    assert {status: shown(status) for status in (403, 404, 405, 410, 429)} == {
+        403: "WARNING",
+        **dict.fromkeys((404, 405, 410, 429), "INFO"),
+    }
+    settings.LOG_REQUESTS = True
+    assert (shown(403), shown(404), shown(429)) == ("WARNING", False, False)
+    settings.LOG_REQUESTS = False
+    caplog.set_level(logging.WARNING)
+    assert (shown(403), shown(404), shown(429)) == ("WARNING", False, False)
 
 
 def test_a_refusal_of_a_long_address_is_a_short_line():

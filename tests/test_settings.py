@@ -5,6 +5,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -22,7 +23,15 @@ settings.DEBUG
 assert os.umask(before) == 0o022
 print(*sorted(name for name in sys.modules if name.partition(".")[0] in {"newsletter", "subscribers"}))
 """
-ENDS = (".buckets", ".celery", ".mail", ".mail.logs", ".mail.mailers", ".settings")  # pure modules, and Celery's
+ENDS = (
+    ".buckets",
+    ".celery",
+    ".environment",
+    ".mail",
+    ".mail.logs",
+    ".mail.mailers",
+    ".settings",
+)  # pure modules, and Celery's
 SECRET = "from django.conf import settings as s; print(s.SECRET_KEY)"
 CHANGES = ["makemigrations", "--check", "--dry-run"]
 SHOW = ("manage.py", "shell", "--no-imports", "-v", "0", "-c", SECRET)
@@ -117,6 +126,25 @@ def test_what_is_wrong_with_a_variable_is_said_without_a_traceback(tmp_path):
         1,
         "SITE_URL must be an absolute http(s) URL, got 'news.example.org'\n",
     )
+
+
+def test_a_variable_that_only_looks_like_ours_is_named_with_the_one_that_is_meant(tmp_path):
+    done = run("manage.py", "check", DATA_DIR=str(tmp_path), MAILURL="smtp://user:hunter2@localhost", SITEURL="")
+
+    assert "MAILURL is set, but nothing reads it.\n\tHINT: The name is MAIL_URL" in done.stderr
+    assert done.stderr.count("newsletter.W002") == 1
+    assert (done.returncode, "hunter2" in done.stderr) == (0, False)
+
+
+def test_a_relative_folder_begins_at_the_project_whatever_the_working_folder_is(tmp_path):
+    code = "from django.conf import settings as s; print(s.DATA_DIR, s.STATIC_ROOT, s.DATABASES['default']['NAME'])"
+    relative = {"DATA_DIR": "here/data", "STATIC_ROOT": "here/static", "DATABASE_URL": "sqlite:///here/db.sqlite3"}
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "newsletter.settings"}
+    command = [sys.executable, "-c", code]
+
+    done = subprocess.run(command, cwd=tmp_path, env=env | relative, capture_output=True, text=True, check=False)
+
+    assert done.stdout.split() == [str(ROOT / "here" / name) for name in ("data", "static", "db.sqlite3")], done.stderr
 
 
 def test_a_bucket_of_pictures_that_cannot_be_is_refused_at_the_start_without_its_secret(tmp_path):

@@ -2,26 +2,26 @@
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  # Django's own name for it
+from django.core.exceptions import ImproperlyConfigured
 
+from newsletter.delivery.events.mailbox import parse_mailbox_url
 from newsletter.delivery.ledger.retention import DAYS_MIN
 
 
 @register()
 def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    return [*_site_url(), *_secrets(), *_send_rate(), *_proxies(), *_keeping()]
+    return [*_misspelt(), *_secrets(), *_send_rate(), *_proxies(), *_keeping(), *_database(), *_mailbox()]
 
 
-def _site_url() -> Iterator[CheckMessage]:
-    parts = urlsplit(settings.SITE_URL)
-    if parts.path or parts.query or parts.fragment:
-        yield Error(
-            f"SITE_URL must be scheme and host alone, got {settings.SITE_URL!r}.",
-            hint="The newsletter lives at the root of its host. Write https://news.example.org.",
-            id="newsletter.E001",
+def _misspelt() -> Iterator[CheckMessage]:
+    for name, meant in settings.MISSPELT_VARIABLES.items():
+        yield Warning(
+            f"{name} is set, but nothing reads it.",
+            hint=f"The name is {meant}: .env.example lists all of them.",
+            id="newsletter.W002",
         )
 
 
@@ -59,4 +59,22 @@ def _keeping() -> Iterator[CheckMessage]:
             f"KEEP_DELIVERIES_DAYS must be {DAYS_MIN} or more, got {days}.",
             hint="What comes back of copies, and what arrives, is read for so long. Leave it out to keep all copies.",
             id="newsletter.E004",
+        )
+
+
+def _database() -> Iterator[CheckMessage]:
+    if settings.DATABASE_PASSWORD and not settings.DATABASE_URL:
+        yield Error(
+            "DATABASE_PASSWORD is given, but DATABASE_URL is not.",
+            hint="An empty newsletter on SQLite would begin.",
+            id="newsletter.E006",
+        )
+
+
+def _mailbox() -> Iterator[CheckMessage]:
+    try:
+        parse_mailbox_url(settings.MAILBOX_URL)
+    except ImproperlyConfigured as error:
+        yield Error(
+            f"{error}.", hint="Or pipe:, where a mail server hands mails to receive_mail.", id="newsletter.E005"
         )

@@ -15,6 +15,7 @@ TIMEOUT_SECONDS = 60
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 OUTBOX_BACKEND = "newsletter.mail.outbox.OutboxBackend"
 OUTBOX_NAME = "outbox"  # as the ledger names it
+URL_VARIABLES = {"default": "MAIL_URL", "bulk": "BULK_MAIL_URL"}  # by the name of a mailer
 TRUE_WORDS, FALSE_WORDS = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -91,7 +92,7 @@ class Mailers(Mapping[str, dict[str, Any]]):
 
     def __init__(self, urls: Mapping[str, str], *, outbox: Path, saved_url: str) -> None:
         self._outbox, self._saved_url = outbox, saved_url
-        self._fixed = {name: mailer_from_url(url, outbox=outbox) if url else None for name, url in urls.items()}
+        self._fixed = {name: _mailer_of(name, url, outbox) if url else None for name, url in urls.items()}
 
     def __getitem__(self, name: str) -> dict[str, Any]:
         return self._fixed[name] or mailer_from_url(import_string(self._saved_url)(), outbox=self._outbox)
@@ -111,6 +112,13 @@ class Mailers(Mapping[str, dict[str, Any]]):
         return any(entry and entry["BACKEND"].startswith("anymail.") for entry in self._fixed.values())
 
 
+def _mailer_of(name: str, url: str, outbox: Path) -> dict[str, Any]:
+    try:
+        return mailer_from_url(url, outbox=outbox)
+    except ImproperlyConfigured as error:
+        raise ImproperlyConfigured(f"{URL_VARIABLES[name]}: {error}") from None
+
+
 def provider_host(entry: Mapping[str, Any]) -> str:
     """The host or provider of a MAILERS entry, without secrets; "" for the outbox."""
     if entry["BACKEND"] == OUTBOX_BACKEND:
@@ -123,7 +131,8 @@ def mailer_from_url(url: str, *, outbox: Path) -> dict[str, Any]:
     """The MAILERS entry for a mail URL; the outbox without one.
 
     smtp:// uses STARTTLS on port 587 or with ?tls=true, smtp+tls:// always; smtps:// is implicit TLS. Our own query
-    parameters go to LIMITS, signing keys to WEBHOOKS. Raise ImproperlyConfigured, without secrets, for an invalid URL.
+    parameters go to LIMITS, signing keys to WEBHOOKS. Raise ImproperlyConfigured, without secrets and without the
+    variable's name, for an invalid URL.
     """
     if not url:
         return {"BACKEND": OUTBOX_BACKEND, "OPTIONS": {"directory": str(outbox)}}
@@ -138,7 +147,7 @@ def _mailer(parts: SplitResult) -> dict[str, Any]:
         return {"BACKEND": SMTP_BACKEND, "OPTIONS": _smtp_options(parts)}
     if parts.scheme not in PROVIDERS:
         known = ", ".join([*SMTP_SCHEMES, *PROVIDERS])
-        raise ImproperlyConfigured(f"MAIL_URL: unknown scheme {parts.scheme!r}. Known: {known}")
+        raise ImproperlyConfigured(f"unknown scheme {parts.scheme!r}. Known: {known}")
     provider = PROVIDERS[parts.scheme]
     options = _ses_options(parts) if parts.scheme == "ses" else _provider_options(parts, provider)
     return {"BACKEND": f"anymail.backends.{provider.module}.EmailBackend", "OPTIONS": options}
@@ -199,14 +208,14 @@ def _webhook_names(scheme: str) -> dict[str, tuple[str, str]]:
 
 def _parse_count(name: str, given: str) -> int:
     if not given.isdecimal() or not 0 < int(given) <= 1000:
-        raise ImproperlyConfigured(f"MAIL_URL: {name} must be a number between 1 and 1000, got {given!r}")
+        raise ImproperlyConfigured(f"{name} must be a number between 1 and 1000, got {given!r}")
     return int(given)
 
 
 def _parse_domain_rate(pair: str) -> tuple[str, float]:
     domain, _colon, given = pair.strip().rpartition(":")
     if not domain:
-        raise ImproperlyConfigured(f"MAIL_URL: domain_rate is written like gmail.com:20,*:50, got {pair.strip()!r}")
+        raise ImproperlyConfigured(f"domain_rate is written like gmail.com:20,*:50, got {pair.strip()!r}")
     return domain.lower(), _parse_rate("domain_rate", given)
 
 
@@ -221,7 +230,7 @@ def _parse_float(given: str, *, below: float, problem: str) -> float:
     except ValueError:
         number = 0
     if not 0 < number < below:
-        raise ImproperlyConfigured(f"MAIL_URL: {problem}")
+        raise ImproperlyConfigured(problem)
     return number
 
 
@@ -231,16 +240,16 @@ def _parse_url(url: str) -> SplitResult:
         _ = parts.port  # urllib validates the port only on access
     except ValueError:
         hint = "Percent-encode special characters in user and password"
-        raise ImproperlyConfigured(f"MAIL_URL: host or port cannot be read. {hint}") from None
+        raise ImproperlyConfigured(f"host or port cannot be read. {hint}") from None
     return parts
 
 
 def _smtp_options(parts: SplitResult) -> dict[str, Any]:
     query = dict(parse_qsl(parts.query))
     if not parts.hostname:
-        raise ImproperlyConfigured(f"MAIL_URL: {parts.scheme}:// needs a host, such as {parts.scheme}://localhost")
+        raise ImproperlyConfigured(f"{parts.scheme}:// needs a host, such as {parts.scheme}://localhost")
     if unknown := query.keys() - {"tls", "timeout"}:
-        raise ImproperlyConfigured(f"MAIL_URL: unknown option {min(unknown)!r}. Known: timeout, tls")
+        raise ImproperlyConfigured(f"unknown option {min(unknown)!r}. Known: timeout, tls")
     implicit = parts.scheme == "smtps"
     starttls = not implicit and _parse_flag(query.get("tls"), parts.scheme == "smtp+tls" or parts.port == 587)
     options: dict[str, Any] = {
@@ -268,7 +277,7 @@ def _provider_options(parts: SplitResult, provider: AnymailProvider) -> dict[str
         shape = f"{parts.scheme}://{provider.user_option.upper()}"
         shape += f":{provider.password_option.upper()}@" if provider.password_option else "@"
         shape += provider.host_option.upper() or ("HOST" if provider.api_url else "")
-        raise ImproperlyConfigured(f"MAIL_URL: {parts.scheme}:// needs {missing[0]}. Write it like {shape}")
+        raise ImproperlyConfigured(f"{parts.scheme}:// needs {missing[0]}. Write it like {shape}")
     if "timeout" in options:
         options["requests_timeout"] = _parse_seconds(options.pop("timeout"))
     return options
@@ -290,7 +299,7 @@ def _parse_flag(given: str | None, default: bool) -> bool:
     if given is None:
         return default
     if given.lower() not in TRUE_WORDS | FALSE_WORDS:
-        raise ImproperlyConfigured(f"MAIL_URL: tls must be true or false, got {given!r}")
+        raise ImproperlyConfigured(f"tls must be true or false, got {given!r}")
     return given.lower() in TRUE_WORDS
 
 

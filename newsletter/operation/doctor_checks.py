@@ -26,7 +26,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from newsletter.buckets import is_bucket_url
-from newsletter.mail.mailers import SMTP_BACKEND, provider_label
+from newsletter.mail.mailers import SMTP_BACKEND, URL_VARIABLES, provider_label
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look
 from newsletter.publication.mail_server import mail_url
@@ -136,7 +136,6 @@ def static_file_findings(now: datetime) -> Iterator[Finding]:
 
 
 SMTP_TIMEOUT_SECONDS = 10.0
-URL_VARIABLES = {"default": "MAIL_URL", "bulk": "BULK_MAIL_URL"}
 
 
 def smtp_login_findings(now: datetime) -> Iterator[Finding]:

@@ -54,7 +54,6 @@ def migrate_database() -> None:
             if (encoding := non_utf8_encoding()) and not connection.introspection.table_names():
                 hint = "Make it with UTF8: createdb --encoding=UTF8"  # one with tables goes on: the doctor reports it
                 raise CommandError(f"The database has the encoding {encoding}. {hint}")
-            refuse_newer()
             call_command("migrate", verbosity=0, interactive=False)
         restore_detection.detect_restore(timezone.now())
     except OperationalError as error:
@@ -81,9 +80,42 @@ def replay_departures() -> None:
 
 def refuse_newer() -> None:
     """Raise CommandError if a newer version has migrated this database."""
-    applied = MigrationRecorder(connection).applied_migrations()
-    if name := newer_migration(f"{app}.{name}" for app, name in applied):
+    if name := newest_unknown():
         raise CommandError(f"The database is of a newer version of this program, which knows {name}: update first.")
+
+
+def refuse_too_old() -> None:
+    """Raise CommandError if only a former version can bring this database up to date."""
+    if commit := too_old_for():
+        raise CommandError(
+            f"The database is of a version before {commit}, which alone can bring it up to date."
+            f" Run manage.py migrate of {commit} first, then this version."
+        )
+
+
+def refuse_other_version() -> None:
+    """Raise CommandError if the database is of a newer version, or of one that is too old; not while it is away."""
+    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+        return  # to open it would make the file
+    try:
+        refuse_newer()
+        if replaced_migrations.is_pending(MigrationRecorder(connection).applied_migrations()):
+            refuse_too_old()
+    except (OperationalError, InterfaceError):
+        return
+    finally:
+        connection.close()
+
+
+def newest_unknown() -> str:
+    """The migration of this database that only a newer version has, or ""."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    return newer_migration(f"{app}.{name}" for app, name in applied)
+
+
+def too_old_for() -> str:
+    """The commit that must first migrate this database, or ""."""
+    return replaced_migrations.way_through(MigrationRecorder(connection).applied_migrations())
 
 
 def newer_migration(names: Iterable[str]) -> str:

@@ -62,9 +62,22 @@ def database_findings(now: datetime) -> Iterator[Finding]:
         message = _("The database keeps text as %s, not as UTF-8: some characters cannot be stored.") % encoding
         hint = _("Make a database with the encoding UTF8, and bring a backup back into it.")
         yield Finding(ERROR, "database.encoding", message, hint)
-    if not preparing.is_migrated():
+    yield from _version_findings()
+
+
+def _version_findings() -> Iterator[Finding]:
+    if name := preparing.newest_unknown():
+        message = _("The database is of a newer version of the program, which knows %s.") % name
+        hint = _("Update the program here, too; or restore a backup of before.")
+    elif commit := preparing.too_old_for():
+        message = _("The database is of a version before %s, which alone can bring it up to date.") % commit
+        hint = _("Run manage.py migrate of %s first, then this version.") % commit
+    elif not preparing.is_migrated():
+        message = _("The database is older than the program.")
         hint = _("Run manage.py migrate; manage.py up does it at every start.")
-        yield Finding(ERROR, "database.migrations", _("The database is older than the program."), hint)
+    else:
+        return
+    yield Finding(ERROR, "database.migrations", message, hint)
 
 
 def queue_error(*, writes: bool = False) -> str:

@@ -19,13 +19,22 @@ def unknown_migrations(names: Collection[Name]) -> set[Name]:
 
     Imports migrations only if one has no file: all of them take 7 MB, of each lane and worker at its start.
     """
-    files = {
-        (app.label, file.stem) for app in apps.get_app_configs() for file in Path(app.path, "migrations").glob("*.py")
-    }
+    files = _files()
     labels = {label for label, _name in files}
     unknown = {(label, name) for label, name in names if label in labels} - files
     replaced = _replaced(MigrationLoader(None).disk_migrations) if unknown else {}
     return unknown - {name for names in replaced.values() for name in names}
+
+
+def is_pending(applied: Collection[Name]) -> bool:
+    """Is any migration of this version not applied? Imports none."""
+    return any(name not in applied for name in _files() if name[1] != "__init__")
+
+
+def _files() -> set[Name]:
+    return {
+        (app.label, file.stem) for app in apps.get_app_configs() for file in Path(app.path, "migrations").glob("*.py")
+    }
 
 
 def way_through(applied: Collection[Name]) -> str:

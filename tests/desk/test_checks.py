@@ -7,12 +7,6 @@ def _found(*, ids_only: bool = True) -> list:
     return [message.id if ids_only else message.msg for message in check_environment(None)]
 
 
-def test_a_site_must_live_at_the_root_of_its_host(settings):
-    settings.SITE_URL = "https://example.org/news"
-
-    assert _found(ids_only=False) == ["SITE_URL must be scheme and host alone, got 'https://example.org/news'."]
-
-
 def test_a_send_rate_must_let_something_through(settings):
     settings.SEND_RATE = 0.0
 
@@ -35,3 +29,15 @@ def test_a_new_secret_differs_from_the_former_ones(settings):
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
 
     assert _found() == ["newsletter.W001"]
+
+
+def test_a_mailbox_is_one_that_can_be_logged_in_to(settings):
+    settings.MAILBOX_URL = "pop3://bounces:hunter2@mail.example.org"
+
+    assert _found(ids_only=False) == ["MAILBOX_URL must be like imaps://user:password@host/INBOX."]
+
+
+def test_the_password_of_a_database_that_is_not_named_begins_no_other_newsletter(settings):
+    settings.DATABASE_URL, settings.DATABASE_PASSWORD = "", "hunter2"
+
+    assert _found(ids_only=False) == ["DATABASE_PASSWORD is given, but DATABASE_URL is not."]

@@ -8,7 +8,7 @@ from django.core.mail import mailers
 from django.core.mail.backends.smtp import EmailBackend
 from django.test import override_settings
 
-from newsletter.mail.mailers import PROVIDERS, SendLimits, mailer_from_url
+from newsletter.mail.mailers import PROVIDERS, Mailers, SendLimits, mailer_from_url
 
 OUTBOX = Path("/nowhere/outbox")
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
@@ -127,22 +127,22 @@ def test_amazon_finds_its_keys_itself_or_in_the_url():
     [
         (
             "gopher://user:hunter2@host",
-            f"MAIL_URL: unknown scheme 'gopher'. Known: smtp, smtp+tls, smtps, {', '.join(PROVIDERS)}",
+            f"unknown scheme 'gopher'. Known: smtp, smtp+tls, smtps, {', '.join(PROVIDERS)}",
         ),
-        ("user:hunter2@host", "MAIL_URL: unknown scheme 'user'."),
-        ("smtp://user:hunter2@", "MAIL_URL: smtp:// needs a host, such as smtp://localhost"),
-        ("smtp://user:hunter2@host:99999", "MAIL_URL: host or port cannot be read."),
-        ("smtp://user:hunt/er2@host", "MAIL_URL: host or port cannot be read."),
-        ("smtp://user:hunter2@host?tls=maybe", "MAIL_URL: tls must be true or false, got 'maybe'"),
-        ("smtp://user:hunter2@host?starttls=1", "MAIL_URL: unknown option 'starttls'. Known: timeout, tls"),
-        ("smtp://user:hunter2@host?timeout=soon", "MAIL_URL: timeout must be seconds between 0 and 3600, got 'soon'"),
-        ("smtp://user:hunter2@host?timeout=0", "MAIL_URL: timeout must be seconds between 0 and 3600, got '0'"),
+        ("user:hunter2@host", "unknown scheme 'user'."),
+        ("smtp://user:hunter2@", "smtp:// needs a host, such as smtp://localhost"),
+        ("smtp://user:hunter2@host:99999", "host or port cannot be read."),
+        ("smtp://user:hunt/er2@host", "host or port cannot be read."),
+        ("smtp://user:hunter2@host?tls=maybe", "tls must be true or false, got 'maybe'"),
+        ("smtp://user:hunter2@host?starttls=1", "unknown option 'starttls'. Known: timeout, tls"),
+        ("smtp://user:hunter2@host?timeout=soon", "timeout must be seconds between 0 and 3600, got 'soon'"),
+        ("smtp://user:hunter2@host?timeout=0", "timeout must be seconds between 0 and 3600, got '0'"),
         (
             "mailgun://mg.example.org",
-            "MAIL_URL: mailgun:// needs api_key. Write it like mailgun://API_KEY@SENDER_DOMAIN",
+            "mailgun:// needs api_key. Write it like mailgun://API_KEY@SENDER_DOMAIN",
         ),
-        ("mailjet://hunter2@", "MAIL_URL: mailjet:// needs secret_key. Write it like mailjet://API_KEY:SECRET_KEY@"),
-        ("postal://postal.example.org", "MAIL_URL: postal:// needs api_key. Write it like postal://API_KEY@HOST"),
+        ("mailjet://hunter2@", "mailjet:// needs secret_key. Write it like mailjet://API_KEY:SECRET_KEY@"),
+        ("postal://postal.example.org", "postal:// needs api_key. Write it like postal://API_KEY@HOST"),
     ],
 )
 def test_what_cannot_be_understood_is_said_without_the_password(url, message):
@@ -152,6 +152,12 @@ def test_what_cannot_be_understood_is_said_without_the_password(url, message):
     assert str(caught.value).startswith(message)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(("name", "variable"), [("default", "MAIL_URL"), ("bulk", "BULK_MAIL_URL")])
+def test_a_wrong_url_is_reported_by_the_name_of_its_own_variable(name, variable):
+    with pytest.raises(ImproperlyConfigured, match=f"^{variable}: smtp:// needs a host"):
+        Mailers({"default": "", "bulk": ""} | {name: "smtp://"}, outbox=OUTBOX, saved_url="")
 
 
 # --- How fast ---
@@ -171,11 +177,11 @@ def test_every_url_may_say_how_fast_and_no_backend_hears_of_it(url, tmp_path):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("rate=fast", "MAIL_URL: rate must be a number of messages per second above 0, got 'fast'"),
-        ("rate=0", "MAIL_URL: rate must be a number of messages per second above 0, got '0'"),
-        ("rate=inf", "MAIL_URL: rate must be a number of messages per second above 0, got 'inf'"),
-        ("domain_rate=gmail.com", "MAIL_URL: domain_rate is written like gmail.com:20,*:50, got 'gmail.com'"),
-        ("domain_rate=gmail.com:-1", "MAIL_URL: domain_rate must be a number of messages per second above 0, got '-1'"),
+        ("rate=fast", "rate must be a number of messages per second above 0, got 'fast'"),
+        ("rate=0", "rate must be a number of messages per second above 0, got '0'"),
+        ("rate=inf", "rate must be a number of messages per second above 0, got 'inf'"),
+        ("domain_rate=gmail.com", "domain_rate is written like gmail.com:20,*:50, got 'gmail.com'"),
+        ("domain_rate=gmail.com:-1", "domain_rate must be a number of messages per second above 0, got '-1'"),
     ],
 )
 def test_a_limit_that_is_none_is_refused(query, message, tmp_path):

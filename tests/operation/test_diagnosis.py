@@ -117,6 +117,21 @@ def test_pending_migrations_silence_questions_that_need_them():
     assert ids(diagnosis.run_checks(timezone.now())) == ["database.migrations"]
 
 
+def test_a_database_of_another_version_is_named_with_the_way_out():
+    recorder = MigrationRecorder(connection)
+
+    recorder.record_applied("posts", "0099_future")
+    (newer,) = diagnosis.run_checks(timezone.now())
+    recorder.record_unapplied("posts", "0099_future")
+    recorder.record_unapplied("delivery", "0039_announced")
+    (too_old,) = diagnosis.run_checks(timezone.now())
+
+    assert newer.id == too_old.id == "database.migrations"
+    assert "posts.0099_future" in newer.message
+    assert newer.hint == "Update the program here, too; or restore a backup of before."
+    assert too_old.hint == "Run manage.py migrate of 98338c97 first, then this version."
+
+
 def test_a_queue_without_a_folder_is_an_error(settings):
     settings.QUEUE_DIR = settings.QUEUE_DIR / "not" / "there"
 

@@ -53,14 +53,18 @@ def parse_mailbox_url(url: str) -> MailboxConfig | None:
     if not url or url == PIPE:
         return None
     parts = urlsplit(url)
-    if parts.scheme not in PORTS or not parts.hostname or not parts.username:
+    try:
+        port = parts.port or PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        port = 0
+    if not (port and parts.hostname and parts.username and parts.password):
         raise ImproperlyConfigured("MAILBOX_URL must be like imaps://user:password@host/INBOX")
     return MailboxConfig(
         scheme=parts.scheme,
         host=parts.hostname,
-        port=parts.port or PORTS[parts.scheme],
+        port=port,
         user=unquote(parts.username),
-        password=unquote(parts.password or ""),
+        password=unquote(parts.password),
         folder=unquote(parts.path.strip("/")) or "INBOX",
         done_folder=parse_qs(parts.query).get("done", [DONE_FOLDER])[0],
     )

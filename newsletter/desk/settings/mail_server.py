@@ -107,7 +107,7 @@ class MailServerForm(CleanTextForm, forms.Form):
         try:
             self.entry = mailer_from_url(self.url, outbox=Path())
         except ImproperlyConfigured as error:
-            raise ValidationError(str(error).removeprefix("MAIL_URL: ")) from None
+            raise ValidationError(str(error)) from None
         if self.entry.get("WEBHOOKS"):
             raise ValidationError(_("Keys of webhooks belong in MAIL_URL."))
         check_address(self.entry)

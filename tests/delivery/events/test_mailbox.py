@@ -149,7 +149,13 @@ def test_a_url_says_where_the_mailbox_is():
     assert parse_mailbox_url("imap://a:b@mail.example.org").port == 143
 
 
-@pytest.mark.parametrize("url", ["pop3://a:b@mail.example.org", "imaps://mail.example.org", "imaps:", "bounces"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("pop3://a:b@mail.example.org", "imaps://mail.example.org", "imaps:", "bounces", "pipe"),
+        *("imaps://a@mail.example.org", "imaps://a:b@mail.example.org:x"),
+    ],
+)
 def test_a_url_that_leads_nowhere_is_refused_without_saying_it(url):
     with pytest.raises(ImproperlyConfigured, match=r"^MAILBOX_URL must be like imaps://user:password@host/INBOX$"):
         parse_mailbox_url(url)

@@ -1,14 +1,10 @@
-"""Django's `migrate`, which refuses a database that is too old for it before it changes anything."""
+"""Django's `migrate`, which changes nothing in a database of a newer version, or of one that is too old for it."""
 
 from typing import Any
 
-from django.core.management.base import CommandError
 from django.core.management.commands import migrate
-from django.db import connections
-from django.db.migrations.recorder import MigrationRecorder
 
 from newsletter.operation import preparing
-from newsletter.operation.replaced_migrations import way_through
 
 
 class Command(migrate.Command):
@@ -17,10 +13,6 @@ class Command(migrate.Command):
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        applied = MigrationRecorder(connections[options["database"]]).applied_migrations()
-        if commit := way_through(applied):
-            raise CommandError(
-                f"The database is of a version before {commit}, which alone can bring it up to date."
-                f" Run manage.py migrate of {commit} first, then this version."
-            )
+        preparing.refuse_newer()
+        preparing.refuse_too_old()
         super().handle(*args, **options)
