@@ -12,7 +12,7 @@ ONLY_LOOK = {"check", "makemigrations"}
 # They need no database of this version: they look, work without one, or compare by themselves.
 ANY_DATABASE = ONLY_LOOK | {"collectstatic", "compilemessages", "convert", "dbshell", "doctor", "healthy", "help"}
 ANY_DATABASE |= {"check_backup", "makemessages", "migrate", "missing_translations", "report_silence", "restore"}
-ANY_DATABASE |= {"run_worker", "shell", "showmigrations", "up", "version"}
+ANY_DATABASE |= {"shell", "showmigrations", "up", "version"}
 HELP = {"-h", "--help", "--version"}
 
 

@@ -5,9 +5,9 @@ from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
-from newsletter.operation import preparing, programs, worker
+from newsletter.operation import programs, worker
 from newsletter.operation.backup.restoring import unfinished_restore
 from newsletter.operation.programs import Program
 from newsletter.operation.supervisor import Supervisor
@@ -26,8 +26,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, hands: int, clock: bool, log_level: str, **options: Any) -> None:
         if reason := unfinished_restore():
             raise CommandError(reason)
-        with suppress(OperationalError, InterfaceError):  # the database is down: the processes wait for it
-            preparing.refuse_newer()
         connections.close_all()  # forks must not share one
         programs.clear_heartbeats([Program.WORKER])
         # In one process group, so that one signal stops all.
