@@ -42,6 +42,24 @@ def test_nothing_is_wrong_with_an_installation_in_order(worker):
     assert diagnosis.run_checks(timezone.now()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "raising"),
+    [
+        ("REDIS_URL", "http://127.0.0.1:1/0", "check.queue"),
+        ("REDIS_URL", "redis://127.0.0.1:port", "check.queue"),
+        ("MAILBOX_URL", "imaps://[", "check.mailbox"),
+    ],
+)
+def test_a_check_that_raises_is_a_finding_and_the_others_go_on(worker, settings, name, value, raising):
+    setattr(settings, name, value)
+    make_publication(postal_address="")
+
+    found = diagnosis.run_checks(timezone.now())
+
+    assert {raising, "postal_address.empty"} <= set(ids(found))
+    assert not diagnosis.are_complete(found)
+
+
 def test_the_gravest_comes_first(worker, settings):
     (settings.STATIC_ROOT / "staticfiles.json").unlink()
     settings.SITE_URL, settings.BULK_MAIL_URL = "http://news.gipi.tw", "smtp://127.0.0.1"
