@@ -9,6 +9,7 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parent
 ENV_FILE = "--env-file"
 ONLY_LOOK = {"check", "makemigrations"}
+SERVICES = {"up", "run_worker"}  # their parts speak the publication's language, which may change meanwhile
 
 
 def take_env_file(words: list[str]) -> list[str]:
@@ -53,6 +54,16 @@ def spare_the_disk() -> None:
         connection.settings_dict["NAME"] = ":memory:"
 
 
+def choose_language() -> None:
+    from django.db import connection  # noqa: PLC0415 - needs Django set up
+    from django.utils import translation  # noqa: PLC0415 - the same
+
+    from newsletter.operation.command_language import command_language  # noqa: PLC0415 - the same
+
+    translation.activate(command_language())
+    connection.close()  # a command may fork, or put another database in its place
+
+
 def run(words: list[str]) -> None:
     if words == ["healthy"] and ("DATA_DIR" in os.environ or not (BASE_DIR / ".env").exists()):
         sys.exit(ask_for_health())
@@ -66,6 +77,8 @@ def run(words: list[str]) -> None:
         django.setup()
         if ONLY_LOOK.intersection(words[:1]):
             spare_the_disk()
+        if not SERVICES.intersection(words[:1]):
+            choose_language()
         if words[:1] == ["version"]:  # Django would tell its own, whichever app has such a command
             load_command_class("newsletter.operation", "version").run_from_argv([sys.argv[0], *words])
         else:

@@ -41,3 +41,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     assert missing.returncode == nameless.returncode == 1
     assert missing.stderr == f"--env-file: {tmp_path / 'none'} cannot be read: No such file or directory.\n"
     assert nameless.stderr == "--env-file needs the path of a file.\n"
+
+
+def test_a_command_answers_in_the_language_of_the_terminal(tmp_path):
+    folder = str(tmp_path / "data")
+
+    english = manage("doctor", DATA_DIR=folder, LANG="en_US.UTF-8")
+    chinese = manage("doctor", DATA_DIR=folder, LANG="en_US.UTF-8", LC_ALL="zh_TW.UTF-8")
+
+    assert (english.returncode, chinese.returncode) == (1, 1), english.stderr
+    assert "cannot be written to" in english.stdout
+    assert "無法寫入" in chinese.stdout
