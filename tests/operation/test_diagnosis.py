@@ -62,6 +62,7 @@ def test_a_check_that_raises_is_a_finding_and_the_others_go_on(worker, settings,
 
 def test_the_gravest_comes_first(worker, settings):
     (settings.STATIC_ROOT / "staticfiles.json").unlink()
+    heartbeats.beat(heartbeats.WEB_SERVER)
     settings.SITE_URL, settings.BULK_MAIL_URL = "http://news.gipi.tw", "smtp://127.0.0.1"
 
     found = diagnosis.run_checks(timezone.now())
@@ -102,6 +103,17 @@ def test_a_publication_that_is_not_filled_in_is_named(worker, field, value, mess
     make_publication(**{field: value})
 
     assert [finding.message for finding in diagnosis.run_checks(timezone.now())] == [message]
+
+
+def test_a_machine_that_only_works_is_asked_for_no_static_files(settings):
+    (settings.STATIC_ROOT / "staticfiles.json").unlink()
+    found = {}
+    for part in (None, heartbeats.Component.WORKER, heartbeats.WEB_SERVER):
+        if part:
+            heartbeats.beat(part)
+        found[part] = ids(doctor_checks.static_file_findings(timezone.now()))
+
+    assert found == {None: ["static.missing"], "worker": [], "web": ["static.missing"]}
 
 
 def test_a_generated_secret_is_named_so_that_it_is_kept(settings):
