@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.operation import backup_findings, doctor_checks, liveness, readiness
+from newsletter.operation import backup_findings, doctor_checks, liveness, readiness, server_checks
 from newsletter.operation.accounts import author
 from newsletter.operation.backup_findings import restore_findings
 from newsletter.operation.findings import ERROR, INFO, WARNING, Check, Finding
@@ -168,6 +168,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     *(backup_findings.nightly_backup_findings, backup_findings.bucket_findings, backup_findings.no_backup_findings),
     *(refused_address_findings, mailbox_findings, provider_webhook_findings, doctor_checks.hook_findings),
     *(waiting_mail_findings, lost_mail_findings, result_letter_findings),
+    *(server_checks.dump_program_findings, server_checks.scratch_database_findings, server_checks.eviction_findings),
 )
 # Cheap checks. MAILING_CHECKS: an editor can fix the findings; DESK_CHECKS: only an author can fix all.
 MAILING_CHECKS: tuple[Check, ...] = (
