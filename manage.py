@@ -14,6 +14,7 @@ ANY_DATABASE = ONLY_LOOK | {"collectstatic", "compilemessages", "convert", "dbsh
 ANY_DATABASE |= {"check_backup", "makemessages", "migrate", "missing_translations", "report_silence", "restore"}
 ANY_DATABASE |= {"shell", "showmigrations", "up", "version"}
 HELP = {"-h", "--help", "--version"}
+SERVICES = {"up", "run_worker"}  # their parts speak the publication's language, which may change meanwhile
 
 
 def take_env_file(words: list[str]) -> list[str]:
@@ -71,6 +72,16 @@ def refuse_other_version(words: list[str]) -> None:
             sys.exit(f"CommandError: {error}")
 
 
+def choose_language() -> None:
+    from django.db import connection  # noqa: PLC0415 - needs Django set up
+    from django.utils import translation  # noqa: PLC0415 - the same
+
+    from newsletter.operation.command_language import command_language  # noqa: PLC0415 - the same
+
+    translation.activate(command_language())
+    connection.close()  # a command may fork, or put another database in its place
+
+
 def run(words: list[str]) -> None:
     if words == ["healthy"] and ("DATA_DIR" in os.environ or not (BASE_DIR / ".env").exists()):
         sys.exit(ask_for_health())
@@ -84,6 +95,8 @@ def run(words: list[str]) -> None:
         django.setup()
         if ONLY_LOOK.intersection(words[:1]):
             spare_the_disk()
+        if not SERVICES.intersection(words[:1]):
+            choose_language()
         refuse_other_version(words)
         if words[:1] == ["version"]:  # Django would tell its own, whichever app has such a command
             load_command_class("newsletter.operation", "version").run_from_argv([sys.argv[0], *words])

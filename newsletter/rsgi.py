@@ -33,6 +33,7 @@ from newsletter.wsgi_environ import Environ, FileWrapper, Headers, environ_from_
 from newsletter.desk import departures_thread  # isort: skip
 from newsletter.operation import preparing  # isort: skip
 from newsletter.limits import body_size  # isort: skip
+from newsletter.publication import heartbeats  # isort: skip
 from newsletter.publication.views import RETRY_AFTER_SECONDS  # isort: skip
 
 LIVENESS = "/healthz"  # answered here while all threads are busy: a late answer would get the server killed
@@ -243,6 +244,7 @@ def _has_body(environ: Environ) -> bool:
 def _on_start() -> None:
     dictConfig(settings.LOGGING)  # granian configures its own loggers, possibly after Django did
     preparing.make_folders()
+    heartbeats.beat(heartbeats.WEB_SERVER)
     departures_thread.start()
 
 

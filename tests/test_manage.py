@@ -97,3 +97,14 @@ def test_the_doctor_speaks_and_a_command_explains_itself_whatever_the_database_i
 
     assert "database.migrations" in [finding["id"] for finding in json.loads(doctor.stdout)]
     assert (explained.returncode, explained.stderr) == (0, "")
+
+
+def test_a_command_answers_in_the_language_of_the_terminal(tmp_path):
+    folder = str(tmp_path / "data")
+
+    english = manage("doctor", DATA_DIR=folder, LANG="en_US.UTF-8")
+    chinese = manage("doctor", DATA_DIR=folder, LANG="en_US.UTF-8", LC_ALL="zh_TW.UTF-8")
+
+    assert (english.returncode, chinese.returncode) == (1, 1), english.stderr
+    assert "cannot be written to" in english.stdout
+    assert "無法寫入" in chinese.stdout

@@ -1,5 +1,6 @@
 """The doctor: a table of checks that yield findings."""
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.operation import backup_findings, doctor_checks, liveness, readiness
+from newsletter.operation import backup_findings, doctor_checks, liveness, readiness, server_checks
 from newsletter.operation.accounts import author
 from newsletter.operation.backup_findings import restore_findings
 from newsletter.operation.findings import ERROR, INFO, WARNING, Check, Finding
@@ -31,7 +32,10 @@ from newsletter.publication.mail_server import UNREADABLE_URL, mail_url
 from newsletter.publication.models import Publication
 
 SILENT_SECONDS = 180  # a task may take a minute
+CHECK_RAISED = "check."  # prefix of the id of a finding that a check raised; the rest is the name of the check
 LATE_AFTER = timedelta(minutes=5)  # beat runs every few seconds: after this no worker is there
+
+log = logging.getLogger(__name__)
 
 
 def worker_findings(now: datetime) -> Iterator[Finding]:
@@ -164,6 +168,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     *(backup_findings.nightly_backup_findings, backup_findings.bucket_findings, backup_findings.no_backup_findings),
     *(refused_address_findings, mailbox_findings, provider_webhook_findings, doctor_checks.hook_findings),
     *(waiting_mail_findings, lost_mail_findings, result_letter_findings),
+    *(server_checks.dump_program_findings, server_checks.scratch_database_findings, server_checks.eviction_findings),
 )
 # Cheap checks. MAILING_CHECKS: an editor can fix the findings; DESK_CHECKS: only an author can fix all.
 MAILING_CHECKS: tuple[Check, ...] = (
@@ -180,14 +185,38 @@ DESK_CHECKS: tuple[Check, ...] = (
 
 def run_checks(now: datetime) -> list[Finding]:
     """All findings, most severe first. Takes seconds if a service does not answer."""
-    findings = _run_checks(FOUNDATION_CHECKS, now)
-    findings += _run_checks(ALL_CHECKS, now) if are_complete(findings) else []
+    findings = _run_isolated(FOUNDATION_CHECKS, now)
+    findings += _run_isolated(ALL_CHECKS, now) if _can_go_on(findings) else []
     return sorted(findings, key=lambda finding: [ERROR, WARNING, INFO].index(finding.level))
 
 
 def are_complete(findings: Sequence[Finding]) -> bool:
-    """Did, or can, all checks run? Otherwise a missing finding does not mean that all is well."""
+    """Did all checks run to their end? Otherwise a missing finding does not mean that all is well."""
+    return _can_go_on(findings) and not any(finding.id.startswith(CHECK_RAISED) for finding in findings)
+
+
+def _can_go_on(findings: Sequence[Finding]) -> bool:
     return BLOCKING_IDS.isdisjoint(finding.id for finding in findings)
+
+
+def _run_isolated(checks: tuple[Check, ...], now: datetime) -> list[Finding]:
+    """The findings of each check; one that raises, as a wrong setting makes it, is a finding itself."""
+    findings: list[Finding] = []
+    for check in checks:
+        try:
+            findings += check(now)
+        except Exception as error:
+            log.exception("a check of the doctor failed")
+            findings.append(_raised(check, error))
+    return findings
+
+
+def _raised(check: Check, error: Exception) -> Finding:
+    name = check.__name__.removesuffix("_findings")
+    message = _("The check “%(name)s” could not be made: %(why)s.")
+    facts = {"name": name, "why": f"{type(error).__name__}: {error}".rstrip(".")}
+    hint = _("Look at the setting that it is about. If all are right, report this as a fault, with what the log says.")
+    return Finding(ERROR, CHECK_RAISED + name, message % facts, hint)
 
 
 def author_findings(now: datetime) -> list[Finding]:

@@ -29,6 +29,7 @@ from newsletter.buckets import is_bucket_url
 from newsletter.mail.mailers import SMTP_BACKEND, URL_VARIABLES, provider_label
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look
+from newsletter.publication.heartbeats import WEB_SERVER, Component, last_beat
 from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import media
@@ -130,9 +131,16 @@ def clock_skew_findings(now: datetime) -> Iterator[Finding]:
 
 
 def static_file_findings(now: datetime) -> Iterator[Finding]:
-    if not (settings.STATIC_ROOT / "staticfiles.json").exists():
+    """For machines that serve pages."""
+    if not _only_works() and not (settings.STATIC_ROOT / "staticfiles.json").exists():
         hint = _("Run manage.py collectstatic; manage.py up does it by itself.")
         yield Finding(ERROR, "static.missing", _("The style sheets have not been collected."), hint)
+
+
+def _only_works() -> bool:
+    """Has a worker or the clock beaten here, and has no web server begun?"""
+    works = any(last_beat(part) is not None for part in Component)
+    return works and last_beat(WEB_SERVER) is None
 
 
 SMTP_TIMEOUT_SECONDS = 10.0

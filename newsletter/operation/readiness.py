@@ -119,3 +119,9 @@ def queue_length() -> int | None:
             return int(client.llen("celery"))
     except redis_errors(OperationalError, OSError):
         return None
+
+
+def redis_memory() -> dict[str, Any]:
+    """What INFO says of memory: docs at https://redis.io/docs/latest/commands/info/."""
+    with _redis() as client:
+        return dict(client.info("memory"))

@@ -23,6 +23,9 @@ SILENT_AFTER_SECONDS = 60.0
 CIRCUIT = "heartbeats"  # name of the circuit breaker
 
 
+WEB_SERVER = "web"  # beats once, when it begins
+
+
 class Component(StrEnum):
     """A background component that must run on some machine."""
 
@@ -112,7 +115,7 @@ def _beats_elsewhere(component: str) -> bool:
         return False
 
 
-def clear_beats(components: Iterable[str] = Component) -> None:
+def clear_beats(components: Iterable[str] = (*Component, WEB_SERVER)) -> None:
     """Delete heartbeats of this machine, before its components start."""
     for component in components:
         _ProcessState.beats.pop(component, None)

@@ -42,8 +42,27 @@ def test_nothing_is_wrong_with_an_installation_in_order(worker):
     assert diagnosis.run_checks(timezone.now()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "raising"),
+    [
+        ("REDIS_URL", "http://127.0.0.1:1/0", "check.queue"),
+        ("REDIS_URL", "redis://127.0.0.1:port", "check.queue"),
+        ("MAILBOX_URL", "imaps://[", "check.mailbox"),
+    ],
+)
+def test_a_check_that_raises_is_a_finding_and_the_others_go_on(worker, settings, name, value, raising):
+    setattr(settings, name, value)
+    make_publication(postal_address="")
+
+    found = diagnosis.run_checks(timezone.now())
+
+    assert {raising, "postal_address.empty"} <= set(ids(found))
+    assert not diagnosis.are_complete(found)
+
+
 def test_the_gravest_comes_first(worker, settings):
     (settings.STATIC_ROOT / "staticfiles.json").unlink()
+    heartbeats.beat(heartbeats.WEB_SERVER)
     settings.SITE_URL, settings.BULK_MAIL_URL = "http://news.gipi.tw", "smtp://127.0.0.1"
 
     found = diagnosis.run_checks(timezone.now())
@@ -84,6 +103,17 @@ def test_a_publication_that_is_not_filled_in_is_named(worker, field, value, mess
     make_publication(**{field: value})
 
     assert [finding.message for finding in diagnosis.run_checks(timezone.now())] == [message]
+
+
+def test_a_machine_that_only_works_is_asked_for_no_static_files(settings):
+    (settings.STATIC_ROOT / "staticfiles.json").unlink()
+    found = {}
+    for part in (None, heartbeats.Component.WORKER, heartbeats.WEB_SERVER):
+        if part:
+            heartbeats.beat(part)
+        found[part] = ids(doctor_checks.static_file_findings(timezone.now()))
+
+    assert found == {None: ["static.missing"], "worker": [], "web": ["static.missing"]}
 
 
 def test_a_generated_secret_is_named_so_that_it_is_kept(settings):
