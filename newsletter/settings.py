@@ -122,6 +122,7 @@ INSTALLED_APPS = [
     "newsletter.issues",
     "newsletter.posts",
     "newsletter.publication",
+    "newsletter.background",
     "newsletter.mail",
     "django.contrib.auth",
     "django.contrib.contenttypes",
