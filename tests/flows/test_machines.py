@@ -8,6 +8,7 @@ import pytest
 from newsletter.delivery.ledger import flight_recorder
 from newsletter.delivery.ledger.flight_recorder import RowMark
 from tests.flows.seeds import compose_issue_1, speak_english
+from tests.support.processes import end
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
@@ -133,3 +134,15 @@ def test_a_machine_with_another_environment_sends_nothing_and_is_named_with_the_
         assert all(str(machine.data) in page and variables in page for page in pages.values())
         assert f"{machine.data} sends nothing" in machine.output("worker")
     assert len(named) == len(messages)
+
+    serve_as("http://127.0.0.1:1", whole)
+    wait_until(lambda: "worker died (exit status 0)" in whole.output("worker"), 60, what=whole.log_tails)
+    serve_as(whole.url, whole)
+    wait_until(lambda: "sends again" in whole.output("worker"), 60, what=whole.log_tails)
+
+
+def serve_as(site_url, machine):
+    """Restart the web server with another SITE_URL."""
+    end(machine.running.pop("web"))
+    machine.env["SITE_URL"] = site_url
+    machine.serve_web()
