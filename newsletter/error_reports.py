@@ -5,12 +5,12 @@ tokens and credentials in URLs are masked in every text.
 """
 
 import re
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from newsletter import release
 from newsletter.mail.logs import MASK, mask_tokens, request_id
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def start_sentry() -> None:
     try:
         sentry_sdk.init(
             dsn=settings.SENTRY_DSN,
-            release=tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]["version"],
+            release=release.version(),
             before_send=without_personal_data,
             send_default_pii=False,
             include_local_variables=False,

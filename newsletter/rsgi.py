@@ -30,6 +30,7 @@ from newsletter.wsgi import application as django
 from newsletter.wsgi_environ import Environ, FileWrapper, Headers, environ_from_scope
 
 # These import models, so they come after django.setup() in newsletter.wsgi.
+from newsletter.background import machines  # isort: skip
 from newsletter.desk import departures_thread  # isort: skip
 from newsletter.operation import preparing  # isort: skip
 from newsletter.limits import body_size  # isort: skip
@@ -246,6 +247,7 @@ def _on_start() -> None:
     preparing.make_folders()
     heartbeats.beat(heartbeats.WEB_SERVER)
     departures_thread.start()
+    machines.keep_reporting(machines.WEB)
 
 
 application = RsgiAdapter(django, on_start=_on_start, unavailable=_unavailable_page)

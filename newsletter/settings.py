@@ -104,6 +104,7 @@ INSTALLED_APPS = [
     "newsletter.issues",
     "newsletter.posts",
     "newsletter.publication",
+    "newsletter.background",
     "newsletter.mail",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
+from newsletter.background import machines
 from newsletter.celery import app
 from newsletter.delivery.ledger import recovery, restore_detection
 from newsletter.delivery.ledger.flight_recorder import FlightRecorder
@@ -105,7 +106,7 @@ def run_lane(slot: int, *, after: int = 0, scalers: ScalerCache | None = None) -
     if not Mailing.objects.filter(state=Mailing.State.SENDING).exists():  # a fifth of the next query's cost
         return None
     ready = list(Mailing.objects.ready(timezone.now()).values_list("pk", flat=True))
-    if not ready or is_stopping() or restore_detection.is_restore_undecided():
+    if not ready or is_stopping() or restore_detection.is_restore_undecided() or not machines.may_send():
         return None
     mailing_id = next((pk for pk in ready if pk > after), ready[0])
     with recovery.hold_slot(slot) as worker_prefix:

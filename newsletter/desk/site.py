@@ -129,6 +129,7 @@ SETTINGS_SCREENS: tuple[Screen, ...] = (
     ("mail/", mail_server.mail_server, "settings_mail"),
     ("record/", LOOK_AT_SETTINGS(overview.record), "settings_record"),
     ("advanced/", overview.advanced, "settings_advanced"),
+    ("machines/", overview.machines, "settings_machines"),
 )
 MOVE_IN = permissions.requires("posts.add_post", "posts.publish_post")
 MAKE_ISSUES = permissions.requires("posts.add_post", "posts.publish_post", "issues.add_issue")

@@ -166,6 +166,7 @@ REMEDIES: dict[str, Remedy] = {
     "mailing.uncertain": Remedy(gettext_lazy("Choose the mailing"), VIEW_MAILING, "admin:delivery_mailing_changelist"),
     "webhook.off": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook"),
     "webhook.failing": Remedy(gettext_lazy("See its answers"), CHANGE_SETTINGS, "admin:webhook"),
+    "machines.differ": Remedy(gettext_lazy("See the machines"), next_step.CHANGE_USERS, "admin:settings_machines"),
     "database.restored": Remedy(gettext_lazy("Read and decide"), SEND_ISSUE, "admin:restored"),
 }
 

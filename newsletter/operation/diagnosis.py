@@ -17,6 +17,7 @@ from newsletter.operation import backup_findings, doctor_checks, liveness, readi
 from newsletter.operation.accounts import author
 from newsletter.operation.backup_findings import restore_findings
 from newsletter.operation.findings import ERROR, INFO, WARNING, Check, Finding
+from newsletter.operation.machine_findings import clock_findings, differing_machine_findings, version_findings
 from newsletter.operation.models import Trouble
 from newsletter.operation.senders import dns_findings, sender_findings
 from newsletter.operation.undelivered import (
@@ -159,7 +160,8 @@ BLOCKING_IDS = frozenset(
     }
 )
 ALL_CHECKS: tuple[Check, ...] = (
-    *(doctor_checks.folder_findings, doctor_checks.picture_bucket_findings, doctor_checks.clock_skew_findings),
+    *(doctor_checks.folder_findings, doctor_checks.picture_bucket_findings),
+    *(differing_machine_findings, version_findings, clock_findings),
     *(doctor_checks.static_file_findings, worker_findings, liveness.silence_findings, account_findings),
     *(site_url_findings, proxy_findings, doctor_checks.generated_key_findings, doctor_checks.changed_key_findings),
     *(debug_findings, outbox_findings, doctor_checks.smtp_login_findings, sender_findings),
@@ -172,7 +174,8 @@ ALL_CHECKS: tuple[Check, ...] = (
 )
 # Cheap checks. MAILING_CHECKS: an editor can fix the findings; DESK_CHECKS: only an author can fix all.
 MAILING_CHECKS: tuple[Check, ...] = (
-    *(restore_findings, waiting_task_findings, liveness.silence_findings, mailing_findings),
+    *(restore_findings, differing_machine_findings, waiting_task_findings),
+    *(liveness.silence_findings, mailing_findings),
     *(liveness.stalled_mailing_findings, uncertain_delivery_findings, refused_address_findings),
 )
 DESK_CHECKS: tuple[Check, ...] = (

@@ -11,7 +11,7 @@ import smtplib
 import ssl
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -20,8 +20,6 @@ from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.smtp import EmailBackend
-from django.db import connection
-from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
@@ -31,14 +29,12 @@ from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look
 from newsletter.publication.heartbeats import WEB_SERVER, Component, last_beat
 from newsletter.publication.mail_server import mail_url
-from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import media
 
 WARNING_FREE_BYTES = 500 * 1024**2
 ERROR_FREE_BYTES = 50 * 1024**2  # below, an error: the database may stop within hours
 READY_FREE_BYTES = 1024**2  # below, /readyz reports a full disk
 DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
-CLOCK_SKEW_MAX = timedelta(seconds=5)
 PROBE_NAME = "doctor/probe.txt"
 
 
@@ -117,17 +113,6 @@ def _unusable(name: str, folder: Path, error: OSError) -> Finding:
     message = _("%(folder)s cannot be written to: %(why)s.") % {"folder": folder, "why": error.strerror or error}
     hint = _("Give the folder to the user that runs the newsletter.")
     return Finding(ERROR, f"{name}.read_only", message, hint)
-
-
-def clock_skew_findings(now: datetime) -> Iterator[Finding]:
-    if connection.vendor != "postgresql":
-        return  # SQLite has no clock of its own
-    there = Publication.objects.values_list(Now(), flat=True).first() or now
-    here = datetime.now(UTC)
-    if abs(there - here) > CLOCK_SKEW_MAX:
-        message = _("The clocks of this machine and of the database differ: %(here)s and %(there)s.")
-        times = {"here": f"{here:%H:%M:%S}", "there": f"{there:%H:%M:%S}"}
-        yield Finding(WARNING, "clock.differs", message % times, _("Let both machines follow a time server."))
 
 
 def static_file_findings(now: datetime) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from newsletter.background import machines
 from newsletter.delivery.models import Batch, Breakdown, Delivery, InboundMessage, Mailing
 from newsletter.mail.mailers import provider_label
 from newsletter.mail.smtp_replies import RefusalReason
@@ -134,6 +135,12 @@ def replies(now: datetime) -> Iterator[Metric]:
     yield labelled_gauge("copies_deferred", "Copies put off (4xx) that are tried again, by domain.", "domain", put_off)
 
 
+def programs(now: datetime) -> Iterator[Metric]:
+    living = [state for state in machines.program_states() if state.is_alive]
+    differing = sum(bool(state.differing) for state in living)
+    yield gauge("machines_differing", "Programs that send nothing: not the web server's environment.", differing)
+
+
 def lanes(now: datetime) -> Iterator[Metric]:
     held = Batch.objects.filter(state=Batch.State.LEASED).values_list("worker", flat=True)
     machines = Counter(worker.partition("/")[0] for worker in held)
@@ -187,7 +194,7 @@ def _age(since: datetime | None, now: datetime) -> float:
 
 
 METRIC_SOURCES: tuple[MetricSource, ...] = (
-    *(database, mailings, replies, lanes, readers, arrivals, queue, nights, troubles),
+    *(database, mailings, replies, programs, lanes, readers, arrivals, queue, nights, troubles),
 )
 
 

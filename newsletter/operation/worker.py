@@ -15,12 +15,13 @@ from typing import Any
 from celery import Task
 from celery.signals import task_postrun
 from django.conf import settings
-from django.db import connection
+from django.db import Error, connection
 
+from newsletter.background import machines
 from newsletter.celery import app
 from newsletter.operation import readiness
 from newsletter.operation.supervisor import STOP_SIGNALS
-from newsletter.publication.heartbeats import Component, beat
+from newsletter.publication.heartbeats import Component, beat, record_heartbeat
 from newsletter.publication.task_queue import enqueue
 
 CONCURRENCY = 6  # threads of the worker
@@ -42,6 +43,9 @@ def run(threads: int, log_level: str, *, has_clock: bool) -> None:
     clock = Thread(target=_tick_or_end, args=(over,), name="clock")
     if has_clock:  # before Celery, which blocks until its queue answers
         clock.start()
+    machines.keep_reporting("worker")
+    _wait_for_agreement()
+    Thread(target=_end_without_agreement, name="agreement", daemon=True).start()
     options: dict[str, Any] = {"pool_cls": "threads", "concurrency": threads, "loglevel": log_level, "quiet": True}
     # Workers need not know each other: the database coordinates them.
     options |= {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
@@ -53,6 +57,29 @@ def run(threads: int, log_level: str, *, has_clock: bool) -> None:
     if has_clock:
         clock.join(CLOCK_STOP_SECONDS)
     raise SystemExit(worker.exitcode)
+
+
+def _wait_for_agreement() -> None:
+    """Take no task before this machine agrees with the web server: letters would be built with its environment."""
+    while not _agrees():
+        record_heartbeat()
+        time.sleep(machines.CHECK_SECONDS)
+
+
+def _end_without_agreement() -> None:
+    """End this process gracefully once it disagrees, as after a restart of the web server; its successor waits."""
+    while _agrees():
+        time.sleep(machines.CHECK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _agrees() -> bool:
+    try:
+        return machines.may_send()
+    except Error:  # without the database nothing is sent anyway
+        return True
+    finally:
+        connection.close()
 
 
 def _wait_for_queue() -> None:
@@ -67,6 +94,7 @@ def run_clock() -> None:
     over = Event()
     for number in STOP_SIGNALS:
         signal.signal(number, lambda *_signal: over.set())
+    machines.keep_reporting("clock")
     Clock().run(over)
 
 
@@ -139,6 +167,7 @@ class TaskPool:
 def _run_task(task: "Task[..., None]") -> None:
     """Run a task in this process; Celery logs its exceptions."""
     try:
-        task.apply()
+        if _agrees():
+            task.apply()
     finally:
         connection.close()

@@ -4,9 +4,11 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.core.cache import caches
 from django.db import connection
 from django.utils import timezone
 
+from newsletter.background import machines
 from newsletter.delivery import lane_process, tasks
 from newsletter.delivery.ledger import claims, recovery
 from newsletter.delivery.models import Batch, Mailing, RateLimitState
@@ -93,6 +95,21 @@ def test_a_process_that_stops_begins_no_lane(begun, bulk_smtp):
     assert lane_process.run_lane(0) is None
 
     assert bulk_smtp.received() == []
+
+
+def test_a_machine_with_another_environment_claims_nothing_until_it_has_the_web_servers(begun, bulk_smtp, settings):
+    ours, settings.SITE_URL = settings.SITE_URL, "https://of-the-web-server.example.org"
+    machines.report("web")
+    settings.SITE_URL = ours
+
+    assert lane_process.run_lane(0) is None
+    assert not Batch.objects.exclude(token=0).exists()
+
+    machines.report("web")
+    caches["pages"].clear()
+    lane_process.run_lane(0)
+
+    assert bulk_smtp.copies() == {"a@example.org": 1}
 
 
 # --- The process ---

@@ -53,7 +53,7 @@ def screens(desk) -> list[str]:
         "issues_kepttext",
     )
     names = ("", "letter/", "look/", "sender/", "rhythm/", "newcomers/", "words/", "feeds/", "security/", "record/")
-    names = (*names, "advanced/", "sender/dns/")
+    names = (*names, "advanced/", "machines/", "sender/dns/")
     return [
         *(f"/admin/settings/{name}" for name in names),
         *("/admin/account/", "/admin/account/app/", "/admin/password_change/", "/admin/posts/"),

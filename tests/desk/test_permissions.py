@@ -100,6 +100,7 @@ TABLE: dict[str, str] = {
     "admin/settings/mail/": OWNERS,
     "admin/settings/record/": OWNERS,
     "admin/settings/advanced/": OWNERS,
+    "admin/settings/machines/": OWNERS,
     "admin/setup/": OWNERS,
     "admin/setup/<str:kind>/": OWNERS,
     "admin/writing/check/": "LMMMMM",

@@ -21,6 +21,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from newsletter.background import machines
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation import diagnosis, hourly_check, readiness
@@ -166,6 +167,14 @@ def skip_nights(house):
     NightlyBackup.objects.create(day=made.date(), begun_at=made, made_at=made)
 
 
+def report_another_environment(house):
+    """A web server whose SITE_URL the worker lacks."""
+    machines.report("worker")
+    ours, house.settings.SITE_URL = house.settings.SITE_URL, "https://letters.gipi.tw"
+    machines.report("web")
+    house.settings.SITE_URL = ours
+
+
 TRUE = (1.0).__eq__
 FALSE = (0.0).__eq__
 OLD = (500.0).__lt__
@@ -225,6 +234,11 @@ TABLE = (
         *("the secret key is another one", lose_secret, "secret.changed"),
         "The secret key is not the one of before: links in mails sent so far, and logins, are dead.",
         *(("trouble", "secret.changed", "error"), TRUE, "trouble secret.changed: "),
+    ),
+    Situation(
+        *("a worker has another environment", report_another_environment, "machines.differ"),
+        *("the web server has another SITE_URL. It sends nothing.", ("machines_differing",), TRUE),
+        "trouble machines.differ:",
     ),
     Situation(
         *("no proxy is trusted", forget_proxy, "proxies.untrusted"),

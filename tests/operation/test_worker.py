@@ -5,7 +5,9 @@ import threading
 import time
 
 import pytest
+from django.core.cache import caches
 
+from newsletter.background import machines
 from newsletter.celery import app
 from newsletter.operation import programs, worker
 from newsletter.operation.supervisor import Child
@@ -72,6 +74,7 @@ def test_a_clock_that_has_put_a_task_shows_it(sent):
     assert heartbeats.last_beat(Component.CLOCK) is not None
 
 
+@pytest.mark.django_db(transaction=True)
 def test_while_the_queue_is_away_the_clock_does_its_tasks_itself_and_none_beside_itself():
     begun, goes_on = [], threading.Event()
 
@@ -104,6 +107,26 @@ def test_a_clock_without_a_queue_has_everything_done(monkeypatch):
     clock.tick(time.monotonic() + 5)
 
     assert {DISPATCH, "subscribers.tasks.send_confirmations"} <= set(done)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clock_with_another_environment_does_no_task_itself(settings):
+    settings.LOCK_DIR, ours = settings.DATA_DIR / "locks", settings.SITE_URL
+    settings.SITE_URL = "https://of-the-web-server.example.org"
+    machines.report("web")
+    settings.SITE_URL, done = ours, []
+
+    @app.task(name="tests.short")
+    def task():
+        done.append(1)
+
+    worker._run_task(task)
+    assert done == []
+
+    machines.report("web")
+    caches["pages"].clear()
+    worker._run_task(task)
+    assert done == [1]
 
 
 def test_a_clock_that_ends_unasked_ends_its_process(monkeypatch):

@@ -9,7 +9,6 @@ were sent is not known here.
 import fcntl
 import logging
 import os
-import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +23,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
+from newsletter.background.machines import machine_id
 from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.ledger import claims, flight_recorder, uncertain
 from newsletter.delivery.ledger.claims import WAITING_STATES, DeliveryResult, write_results
@@ -33,7 +33,6 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet
 from newsletter.delivery.models.deliveries import IS_REQUEUED
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.mail.mail_queue import CLOCK_SLACK
-from newsletter.mail.tokens import load_or_create_secret
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +43,6 @@ DEAD_MACHINE = timedelta(seconds=45)
 # If the holder has no valid record, or no other machine exists (SQLite): longer than the ten minutes that a final reply
 # may take (RFC 5321 section 4.5.3.2.6).
 HUNG_LEASE = timedelta(minutes=11)
-
-
-def machine_id() -> str:
-    """This machine's id in the ledger, stored next to its lock files."""
-    return load_or_create_secret(settings.LOCK_DIR / "machine", secrets.token_hex(8))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
+from newsletter.background import machines
 from newsletter.delivery.ledger import claims
 from newsletter.delivery.ledger.claims import DeliveryResult, DeliveryRow, LaneEnded
 from newsletter.delivery.ledger.flight_recorder import FlightRecorder, RowMark
@@ -249,11 +250,15 @@ class Lane:
         return self.is_revoked or self.is_stopping()
 
     def _was_stopped(self, now: float) -> bool:
-        """Whether the author stopped the mailing; queried every STATE_SECONDS, as a window may last much longer."""
+        """Whether the author stopped the mailing, or this machine differs from the web server.
+
+        Queried every STATE_SECONDS, as a window may last much longer.
+        """
         if not self.has_stopped and now >= self.check_at:
             self.check_at = now + STATE_SECONDS
             try:
-                self.has_stopped = not Mailing.objects.filter(pk=self.mailing.pk, state=Mailing.State.SENDING).exists()
+                is_sending = Mailing.objects.filter(pk=self.mailing.pk, state=Mailing.State.SENDING).exists()
+                self.has_stopped = not is_sending or not machines.may_send()
             except (OperationalError, InterfaceError):  # the next intent fails too, or the next check succeeds
                 close_dead_connection()
         return self.has_stopped

@@ -16,11 +16,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_safe
 
+from newsletter.background.machines import program_states
 from newsletter.delivery.models import Mailing
 from newsletter.desk import navigation, permissions
 from newsletter.desk.models import Errand
 from newsletter.operation import backup_findings
 from newsletter.operation.accounts import roles, second_factors
+from newsletter.operation.machine_findings import program_name, skew_text
 from newsletter.publication.audit import PER_PAGE, AuditedAdmin, HistoryEntry, actor_text
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
@@ -70,6 +72,15 @@ def advanced(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied(permissions.MANAGE_ACCOUNTS)
     context = {"title": gettext_lazy("Advanced"), "app_list": admin.site.get_app_list(request)}
     return render(request, "desk/settings/advanced.html", admin.site.each_context(request) | context)
+
+
+@require_safe
+def machines(request: HttpRequest) -> HttpResponse:
+    if not roles.is_owner(request.user):
+        raise PermissionDenied(permissions.MANAGE_ACCOUNTS)
+    programs = [(program_name(state), state, skew_text(state)) for state in program_states()]
+    context = {"title": gettext_lazy("Machines"), "programs": programs}
+    return render(request, "desk/settings/machines.html", admin.site.each_context(request) | context)
 
 
 SEARCH_LENGTH_MAX = 200  # characters, as many as a title has

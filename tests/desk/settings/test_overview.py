@@ -1,4 +1,4 @@
-"""The page that the word for settings leads to: what it says of backups."""
+"""The page that the word for settings leads to: what it says of backups, and the machines behind it."""
 
 from datetime import timedelta
 
@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from newsletter.operation.models import NightlyBackup
 from tests.factories import make_publication
+from tests.operation.test_machine_findings import make_program
 from tests.support.page_checks import markup
 
 pytestmark = pytest.mark.django_db
@@ -48,3 +49,19 @@ def test_without_a_place_for_them_the_owner_is_told(said, settings):
     settings.BACKUP_URL = ""
 
     assert "No backup is made by itself." in said()
+
+
+def test_each_program_stands_under_its_machine_with_its_version_and_why_it_sends_nothing(said, admin_client):
+    make_program("web", "alpha", clock_ahead=timedelta(seconds=61))
+    make_program("worker", "beta", site="other")
+    make_program("clock", "beta", beat_at=timezone.now() - timedelta(hours=9))
+
+    page = markup(admin_client.get(reverse("admin:settings_machines"), headers={"Accept-Language": "en"}))
+
+    assert reverse("admin:settings_machines") in said()
+    alpha, beta = page.partition("beta:/data")[::2]
+    assert "alpha:/data" in alpha
+    assert "0.2.0 (a1) · running" in alpha
+    assert "Its clock is +61 seconds off the database’s." in alpha
+    assert "Sends nothing: the web server has another SITE_URL." in beta
+    assert "0.2.0 (a1) · last seen" in beta

@@ -57,6 +57,7 @@ LEFT_OUT = {
     "delivery.InboundMessage": "is kept for 30 days, until it is applied: events tell what came of it",
     "delivery.Visit": "could be traced to a network together with the salt of its day",
     "delivery.DaySalt": "is kept for a day, so that nobody can trace visits",
+    "background.RunningProgram": "tells of this installation's machines",
     "operation.NightlyBackup": "tells of this machine's backups",
     "operation.Look": "tells of this machine",
     "operation.Trouble": "tells of this machine",

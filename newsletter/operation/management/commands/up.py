@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
+from newsletter.background import machines
 from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
 from newsletter.operation.backup import restoring
@@ -75,6 +76,7 @@ class Command(BaseCommand):
         preparing.migrate_database()
         if has_web:
             settings.SITE_URL_FILE.write_text(settings.SITE_URL + "\n")
+            machines.report(Program.WEB)  # before a worker compares itself with the one of before
         if demo:
             self._say("Loading the sample publication.")
             call_command("demo")

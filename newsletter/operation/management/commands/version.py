@@ -2,17 +2,15 @@
 
 import json
 import platform
-import shutil
-import subprocess
-import tomllib
 from argparse import ArgumentParser
 from sqlite3 import sqlite_version
 from typing import Any
 
 import django
-from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error, connection
+
+from newsletter import release
 
 
 class Command(BaseCommand):
@@ -23,11 +21,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="the same for a program")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
         facts = {
-            "name": project["name"],
-            "version": project["version"],
-            "commit": _commit(),
+            "name": "newsletter",
+            "version": release.version(),
+            "commit": release.commit(),
             "python": platform.python_version(),
             "django": django.get_version(),
             "database": _database(),
@@ -35,23 +32,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(facts))
             return
-        self.stdout.write(f"{facts['name']} {facts['version']} ({facts['commit'] or 'commit unknown'})")
+        self.stdout.write(f"{facts['name']} {release.version_and_commit()}")
         self.stdout.write(f"Python {facts['python']}, Django {facts['django']}, {facts['database']}")
-
-
-def _commit() -> str:
-    """The commit: from the image's file, or from git; "" without either."""
-    file = settings.BASE_DIR / "commit"
-    if file.exists():
-        return str(file.read_text()).strip()
-    git = shutil.which("git")
-    if git is None or not (settings.BASE_DIR / ".git").exists():
-        return ""
-    # The folder is root's, and the service another user's, as docs/deploy.md has it: git asks whether that is meant.
-    asked = [git, "-C", str(settings.BASE_DIR), "-c", f"safe.directory={settings.BASE_DIR}"]
-    asked += ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
-    return done.stdout.strip()
 
 
 def _database() -> str:
