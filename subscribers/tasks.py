@@ -1,30 +1,42 @@
 """Background tasks of readers."""
 
+from contextlib import closing
+
 from celery import shared_task
 from django.utils import timezone
 
-from newsletter.mail.mail_queue import send_next_of
+from newsletter.mail.mail_queue import MailerConnection, send_next_of
 from newsletter.publication.heartbeats import Component, beat
 from newsletter.publication.models import Publication
-from subscribers.mails import address_change, sending
+from newsletter.publication.task_queue import enqueue
+from subscribers.mails import sending
+from subscribers.mails.address_change import AddressChangeMailQueue
 from subscribers.models import FORGET_AFTER, Consent, DayCount, MailBudget, OriginCount, Subscriber, Unsent
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.mail_queue import BUDGET_WINDOW
 
-MAIL_QUEUES = (sending.SIGN_UP_QUEUE, address_change.QUEUE, sending.LINK_QUEUE, sending.REMINDER_QUEUE)
-MAILS_PER_RUN = 200  # beat starts the next run within ten seconds
+MAIL_KINDS = (
+    sending.SignUpMailQueue,
+    AddressChangeMailQueue,
+    sending.LinkMailQueue,
+    sending.ConfirmationReminderMailQueue,
+)
+MAILS_PER_RUN = 50  # then links that were requested meanwhile are queued
 
 
 @shared_task(ignore_result=True)
 def send_confirmations() -> None:
-    """Send due confirmations, address changes, links and reminders."""
+    """Send due confirmations, address changes, links and reminders over one connection."""
     sending.queue_requested_links(timezone.now())
     sending.queue_due_reminders(timezone.now())
-    for _mail in range(MAILS_PER_RUN):
-        goes_on = send_next_of(MAIL_QUEUES, timezone.now())
-        beat(Component.CONFIRMATIONS)
-        if not goes_on:
-            return
+    with closing(MailerConnection()) as connection:
+        queues = [kind(connection) for kind in MAIL_KINDS]
+        for _mail in range(MAILS_PER_RUN):
+            goes_on = send_next_of(queues, timezone.now())
+            beat(Component.CONFIRMATIONS)
+            if not goes_on:
+                return
+    enqueue(send_confirmations)
 
 
 @shared_task(ignore_result=True)

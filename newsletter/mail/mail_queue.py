@@ -9,8 +9,10 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from enum import Enum
+from smtplib import SMTPException, SMTPSenderRefused
 from typing import Any, ClassVar, NamedTuple
 
 from django.core import mail
@@ -31,6 +33,7 @@ DELAY_MAX = timedelta(hours=4)  # before a retry
 CLOCK_SLACK = timedelta(minutes=1)  # allowed difference between machines' clocks
 ROWS_PER_RUN, ROWS_TRIED = 200, 10
 RUN_SECONDS = 300  # of one run of send_due
+SMTP_OK = 250
 
 
 class SendResult(Enum):
@@ -50,6 +53,53 @@ def is_due(column: str, now: datetime) -> Q:
     return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + DELAY_MAX + CLOCK_SLACK})
 
 
+class MailerConnection:
+    """A connection, or an API's session, that the mails of a run share."""
+
+    def __init__(self) -> None:
+        self.backend: Any = None  # of the mailer; None while nothing is open
+
+    def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
+        """Send a message; raises the mailer's errors.
+
+        A server that closes the connection between two mails has not been given the second: it gets it over a new one.
+        """
+        is_kept = self._is_open()
+        try:
+            self._send(message, before_leaving)
+        except SMTPSenderRefused:
+            if not is_kept:
+                raise
+            self._send(message, before_leaving)
+
+    def _is_open(self) -> bool:
+        """Whether a connection is open, and its server still replies."""
+        connection = getattr(self.backend, "connection", None)
+        with suppress(SMTPException):
+            if connection is None or connection.noop()[0] == SMTP_OK:
+                return self.backend is not None
+        self.close()
+        return False
+
+    def _send(self, message: Mail, before_leaving: Callable[[], object]) -> None:
+        try:
+            self.backend = self.backend or mail.mailers[MAILER]
+            self.backend.open()
+            before_leaving()
+            connection = getattr(self.backend, "connection", None)
+            with hang_up_after(HAND_OVER_SECONDS, [connection.sock] if connection else []):
+                self.backend.send_messages([message])
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        backend, self.backend = self.backend, None
+        if backend:
+            with suppress(OSError):  # the server has gone; what it replied to is sent
+                backend.close()
+
+
 class MailQueue[Row: Model](ABC):
     """One kind of mail, sent from the rows of one model.
 
@@ -64,8 +114,13 @@ class MailQueue[Row: Model](ABC):
     due_column, tries_column = "due_at", "tries"  # tries_column: "" if they are not counted
     guard_column = "due_at"  # shows whether the row has changed since it was read
 
+    def __init__(self, connection: MailerConnection | None = None) -> None:
+        self.connection = connection or MailerConnection()
+
     def due_rows(self, now: datetime) -> QuerySet[Row]:
-        return self.model._default_manager.filter(is_due(self.due_column, now)).order_by(self.due_column, "pk")
+        """Oldest first. A mail that was tried before is older than its due time, which the claim has moved."""
+        due = self.model._default_manager.filter(is_due(self.due_column, now))
+        return due.order_by(f"-{self.tries_column}", self.due_column, "pk")
 
     def is_wanted(self, row: Row, now: datetime) -> bool:
         """Whether to send the mail of a due row now; if not, the row stays as it is."""
@@ -90,17 +145,12 @@ class MailQueue[Row: Model](ABC):
     def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
         """Send a message; raises the mailer's errors, or NotSent.
 
-        before_leaving: called before the server may have the message.
+        before_leaving: called before the server may have the message, again before it gets another connection.
         """
-        mailer = mail.mailers[MAILER]
-        try:
-            mailer.open()
-            before_leaving()
-            connection = getattr(mailer, "connection", None)
-            with hang_up_after(HAND_OVER_SECONDS, [connection.sock] if connection else []):
-                mailer.send_messages([message])
-        finally:
-            mailer.close()
+        self.connection.hand_over(message, before_leaving)
+
+    def close(self) -> None:
+        self.connection.close()
 
     def claimed_columns(self, now: datetime) -> dict[str, object]:
         return {self.due_column: now + CLAIM_DURATION}
@@ -122,11 +172,12 @@ class MailQueue[Row: Model](ABC):
     def send_due(self, now: datetime) -> int:
         """Send due mails until the server is unreachable or RUN_SECONDS have passed; return how many were sent."""
         sent, began = 0, time.monotonic()
-        for row in self.due_rows(now)[:ROWS_PER_RUN]:
-            result = self.send(row, now + _elapsed(began))
-            sent += result is SendResult.SENT
-            if result is SendResult.NO_SERVER or time.monotonic() - began > RUN_SECONDS:
-                break
+        with closing(self):
+            for row in self.due_rows(now)[:ROWS_PER_RUN]:
+                result = self.send(row, now + _elapsed(began))
+                sent += result is SendResult.SENT
+                if result is SendResult.NO_SERVER or time.monotonic() - began > RUN_SECONDS:
+                    break
         return sent
 
     def send(self, row: Row, now: datetime) -> SendResult:

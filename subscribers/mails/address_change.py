@@ -109,6 +109,3 @@ class AddressChangeMailQueue(ReaderMailQueue[AddressChange]):
 
     def requested_at(self, row: AddressChange, now: datetime) -> datetime:
         return row.confirmed_at or row.asked_at
-
-
-QUEUE = AddressChangeMailQueue()

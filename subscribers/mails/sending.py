@@ -135,9 +135,6 @@ class SignUpMailQueue(ReaderMailQueue[Subscriber]):
         return signup_mail(row), {"confirmation_sent_at": now}
 
 
-SIGN_UP_QUEUE = SignUpMailQueue()
-
-
 REQUESTS_PER_RUN = 500
 
 
@@ -175,9 +172,6 @@ class LinkMailQueue(ReaderMailQueue[FreshLink]):
 
     def dequeue(self, row: FreshLink, values: dict[str, object]) -> bool:
         return bool(self.unchanged(row).delete()[0])
-
-
-LINK_QUEUE = LinkMailQueue()
 
 
 REMIND_AFTER = timedelta(days=2)
@@ -219,6 +213,3 @@ class ConfirmationReminderMailQueue(AtMostOnceMailQueue[ConfirmationReminder], R
 
     def requested_at(self, row: ConfirmationReminder, now: datetime) -> datetime:
         return row.made_at
-
-
-REMINDER_QUEUE = ConfirmationReminderMailQueue()

@@ -74,7 +74,7 @@ def test_pictures_and_links_in_the_texts_lead_somewhere(client):
 
 
 def test_nobody_of_the_sample_waits_for_a_confirmation_or_a_welcome():
-    assert not sending.SIGN_UP_QUEUE.due_rows(NOW + timedelta(days=1)).exists()
+    assert not sending.SignUpMailQueue().due_rows(NOW + timedelta(days=1)).exists()
     assert not Subscriber.objects.filter(confirmed_at__isnull=False, welcomed_at__isnull=True).exists()
 
 

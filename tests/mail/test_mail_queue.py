@@ -11,6 +11,7 @@ from ssl import SSLCertVerificationError
 from typing import Any, NamedTuple
 
 import pytest
+from celery.signals import before_task_publish
 from django.contrib.auth.models import User
 from django.db import connection
 
@@ -23,6 +24,7 @@ from newsletter.delivery.readers.welcome import WelcomeMailQueue
 from newsletter.mail import mail_queue
 from newsletter.mail.mail_queue import CLAIM_DURATION, MailQueue, SendResult, send_next_of
 from newsletter.mail.mailers import mailer_from_url
+from subscribers import tasks
 from subscribers.mails import address_change, sending
 from subscribers.models import AddressChange, ConfirmationReminder, FreshLink, Pause, Subscriber, Unsent
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -95,18 +97,18 @@ def _reminder():
 
 
 READERS = {
-    "sign-up": Case(lambda: sending.SIGN_UP_QUEUE, _sign_up),
-    "change": Case(lambda: address_change.QUEUE, _change),
-    "link": Case(lambda: sending.LINK_QUEUE, _link),
+    "sign-up": Case(sending.SignUpMailQueue, _sign_up),
+    "change": Case(address_change.AddressChangeMailQueue, _change),
+    "link": Case(sending.LinkMailQueue, _link),
 }
 LEASED = READERS | {
-    "alert": Case(lambda: alerts.ALERT_QUEUE, _alert),
-    "reminder": Case(lambda: reminders.REMINDER_QUEUE, _reminder),
+    "alert": Case(alerts.AlertMailQueue, _alert),
+    "reminder": Case(reminders.ReminderMailQueue, _reminder),
 }
 MARKED = {
     "first letter": Case(lambda: CourseMailQueue(transport_for("default")), _first_letter),
     "missed": Case(lambda: MissedMailQueue(transport_for("default")), _missed),
-    "reminder to confirm": Case(lambda: sending.REMINDER_QUEUE, _reminder_to_confirm),
+    "reminder to confirm": Case(sending.ConfirmationReminderMailQueue, _reminder_to_confirm),
 }
 ALL = LEASED | MARKED | {"welcome": Case(lambda: WelcomeMailQueue(transport_for("default")), _welcome)}
 
@@ -119,7 +121,7 @@ def publication(db):
 @pytest.fixture(autouse=True)
 def provider(settings):
     settings.MAILERS = {"default": {"BACKEND": f"{Provider.__module__}.Provider"}}
-    Provider.answers, Provider.accepted = [], []
+    Provider.answers, Provider.accepted, Provider.sessions = [], [], []
     return Provider
 
 
@@ -203,10 +205,10 @@ def test_a_confirmation_whose_worker_was_killed_leaves_within_a_minute(publicati
     _sign_up()
     provider.answers = [Killed()]
     with pytest.raises(Killed):
-        sending.SIGN_UP_QUEUE.send_due(NOW)
+        sending.SignUpMailQueue().send_due(NOW)
     interval = settings.CELERY_BEAT_SCHEDULE["send confirmations that are due"]["schedule"]
 
-    assert sending.SIGN_UP_QUEUE.send_due(NOW + timedelta(seconds=60 - interval)) == 1
+    assert sending.SignUpMailQueue().send_due(NOW + timedelta(seconds=60 - interval)) == 1
 
 
 def test_a_server_that_falls_silent_is_hung_up_before_another_worker_sends(publication, provider, settings, stalling):
@@ -218,11 +220,14 @@ def test_a_server_that_falls_silent_is_hung_up_before_another_worker_sends(publi
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mail_queue, "HAND_OVER_SECONDS", 0.2)
-        assert sending.SIGN_UP_QUEUE.send_due(NOW) == 0
+        assert sending.SignUpMailQueue().send_due(NOW) == 0
 
     assert server.is_stalling.is_set()
     settings.MAILERS = {"default": {"BACKEND": f"{Provider.__module__}.Provider"}}
-    assert [sending.SIGN_UP_QUEUE.send_due(NOW + SECOND), sending.SIGN_UP_QUEUE.send_due(NOW + MINUTE)] == [0, 1]
+    assert [sending.SignUpMailQueue().send_due(NOW + SECOND), sending.SignUpMailQueue().send_due(NOW + MINUTE)] == [
+        0,
+        1,
+    ]
 
 
 class Stalling:
@@ -327,11 +332,11 @@ def test_a_welcome_of_a_worker_that_died_is_not_sent_again(publication, provider
 def test_whoever_asks_again_while_the_mail_is_on_its_way_is_not_overruled(publication, provider, monkeypatch):
     reader, later = _sign_up(), NOW + MINUTE
 
-    def ask_again(_message, _before_leaving):
+    def ask_again(_queue, _message, _before_leaving):
         Subscriber.objects.update(confirmation_due_at=later, asked_times=2)
 
-    monkeypatch.setattr(sending.SIGN_UP_QUEUE, "hand_over", ask_again)
-    send_next_of([sending.SIGN_UP_QUEUE], NOW)
+    monkeypatch.setattr(sending.SignUpMailQueue, "hand_over", ask_again)
+    send_next_of([sending.SignUpMailQueue()], NOW)
 
     reader.refresh_from_db()
     assert (reader.confirmation_due_at, reader.confirmation_sent_at) == (later, None)
@@ -341,9 +346,84 @@ def test_the_mail_is_written_of_the_row_as_it_is_when_it_is_claimed(publication,
     reader = _sign_up()
     Subscriber.objects.update(email="mended@example.org")
 
-    sending.SIGN_UP_QUEUE.send(reader, NOW)
+    sending.SignUpMailQueue().send(reader, NOW)
 
     assert [one.to for one in provider.accepted] == [["mended@example.org"]]
+
+
+# --- One connection for a run ---
+
+
+@pytest.fixture
+def server(publication, settings, smtp):
+    settings.MAILERS = {"default": mailer_from_url(smtp.url, outbox=Path())}
+    return smtp
+
+
+def _burst(*addresses):
+    """One sign-up a second; the first is stored last, so that its row has the highest number."""
+    for second, address in reversed([*enumerate(addresses)]):
+        asked = {"asked_at": NOW + second * SECOND, "confirmation_due_at": NOW + second * SECOND}
+        make_subscriber(address, state="pending", confirmed_at=None, **asked)
+
+
+def test_a_burst_leaves_over_one_connection_oldest_first(server):
+    addresses = [f"reader{number}@example.org" for number in range(40)]
+    _burst(*addresses)
+
+    tasks.send_confirmations()
+
+    assert [copy.rcpt for copy in server.received()] == addresses
+    assert len({copy.connection for copy in server.received()}) == 1
+
+
+@pytest.mark.parametrize(("wish", "per_connection"), [("hang-up-", 9), ("", 1)])
+def test_a_server_that_closes_the_connection_between_two_mails_costs_no_try(server, wish, per_connection, caplog):
+    addresses = [f"{wish}{number}@example.org" for number in range(4)]
+    _burst(*addresses)
+    (server.folder / "per-connection").write_text(str(per_connection))
+
+    tasks.send_confirmations()
+
+    assert [copy.rcpt for copy in server.received()] == addresses
+    assert set(Subscriber.objects.values_list("confirmation_tries", "confirmation_due_at")) == {(1, None)}
+    assert caplog.messages == []
+
+
+def test_a_burst_that_is_longer_than_a_run_goes_on_at_once(publication, provider, monkeypatch):
+    monkeypatch.setattr(tasks, "MAILS_PER_RUN", 2)
+    _burst("first@example.org", "second@example.org", "third@example.org")
+    published = []
+    note = before_task_publish.connect(lambda sender, **_fields: published.append(sender), weak=False)
+    try:
+        tasks.send_confirmations()
+        assert (len(provider.accepted), published) == (2, ["subscribers.tasks.send_confirmations"])
+        tasks.send_confirmations()
+    finally:
+        before_task_publish.disconnect(note)
+
+    assert (len(provider.accepted), len(published)) == (3, 1)
+
+
+def test_a_run_by_an_api_keeps_its_session(publication, provider):
+    _burst("first@example.org", "second@example.org")
+
+    tasks.send_confirmations()
+
+    assert len(provider.accepted) == 2
+    assert provider.sessions == ["open", "close"]
+
+
+def test_a_mail_of_a_worker_that_died_goes_before_newer_ones(publication, provider):
+    _burst("oldest@example.org", "newer@example.org", "newest@example.org")
+    provider.answers = [Killed()]
+    with pytest.raises(Killed):
+        sending.SignUpMailQueue().send_due(NOW)
+
+    for _mail in range(3):
+        send_next_of([sending.SignUpMailQueue()], NOW + CLAIM_DURATION)
+
+    assert [message.to[0].partition("@")[0] for message in provider.accepted] == ["oldest", "newer", "newest"]
 
 
 # --- Backing off ---
@@ -464,12 +544,12 @@ def test_a_mail_that_was_taken_over_is_not_given_up(publication, provider, monke
     reader = _sign_up()
     Subscriber.objects.update(confirmation_tries=sending.TRIES_MAX - 1)
 
-    def slow(_message, _before_leaving):
+    def slow(_queue, _message, _before_leaving):
         Subscriber.objects.update(confirmation_due_at=NOW + 2 * CLAIM_DURATION)
         raise SMTPDataError(450, b"busy")
 
-    monkeypatch.setattr(sending.SIGN_UP_QUEUE, "hand_over", slow)
-    send_next_of([sending.SIGN_UP_QUEUE], NOW)
+    monkeypatch.setattr(sending.SignUpMailQueue, "hand_over", slow)
+    send_next_of([sending.SignUpMailQueue()], NOW)
 
     reader.refresh_from_db()
     assert reader.confirmation_due_at == NOW + 2 * CLAIM_DURATION

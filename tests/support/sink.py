@@ -15,10 +15,12 @@ A recipient's local part may ask for bad days, `N` being a number that may be le
     cut-before-data-N-…  the connection closed at DATA, the first N times
     cut-after-data-N-…   the message accepted and logged, then the connection closed without a word, the first N times
     slow-N-…             the message accepted and logged, then N seconds until 250
+    hang-up-…            the message accepted, logged and answered with 250, then the connection closed
 
 The file FOLDER/gate may hold a number: once so many copies were accepted, the answer to each message waits until the
 number grows or the file is gone, HOLD_SECONDS at most. So a mailing stands where somebody wants to act on it.
 With a file FOLDER/accept-login it offers AUTH and takes every password, with FOLDER/refuse-login none.
+A number in FOLDER/per-connection limits the messages of a connection; at the next MAIL it says 421 and closes.
 """
 
 import asyncio
@@ -35,7 +37,7 @@ from pathlib import Path
 END_OF_DATA = b"\r\n.\r\n"
 MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
 ADDRESS = re.compile(r"<([^>]*)>")
-BAD_DAYS = ["refuse", "full", "greylist", "busy", "reject-data", "cut-before-data", "cut-after-data", "slow"]
+BAD_DAYS = ["refuse", "full", "greylist", "busy", "reject-data", "cut-before-data", "cut-after-data", "slow", "hang-up"]
 HOLD_SECONDS = 8.0  # that an answer waits at the gate: a mailing that nobody lets go goes on, slowly
 GLANCE_SECONDS = 0.02  # between two looks at the gate
 WISH = re.compile(rf"({'|'.join(BAD_DAYS)})(?:-(\d+))?(?:-|$)")
@@ -94,6 +96,7 @@ class Session(asyncio.Protocol):
     log: Log
     gate: Gate
     logins: dict[str, Path]
+    limit: Path
     refusals: Counter[tuple[str, str]] = Counter()
     connections = 0
     reply_seconds = 0.0
@@ -108,6 +111,7 @@ class Session(asyncio.Protocol):
         self.searched = 0
         self.in_data = False
         self.paused = self.encrypted = False
+        self.taken = 0
         self.reset()
         self.say("220 sink.example ESMTP")
 
@@ -162,6 +166,7 @@ class Session(asyncio.Protocol):
             return
         about = {"sender": self.sender or "", "connection": self.number, "encrypted": self.encrypted}
         self.log.accept(message, recipients=self.recipients, **about)
+        self.taken += 1
         cut = self.still("cut-after-data")
         self.reset()
         if cut:
@@ -171,6 +176,8 @@ class Session(asyncio.Protocol):
             self.answer_in(seconds, hold_until=time.monotonic() + seconds + HOLD_SECONDS)
         else:
             self.say("250 2.0.0 Accepted")
+            if "hang-up" in wishes:
+                self.transport.close()
 
     def answer_in(self, seconds: float, hold_until: float) -> None:
         asyncio.get_running_loop().call_later(seconds, self.answer_late, hold_until)
@@ -218,10 +225,17 @@ class Session(asyncio.Protocol):
             self.reset()
             self.work()  # what came together with the end of the handshake
 
+    def is_used_up(self) -> bool:
+        return self.limit.exists() and self.taken >= int(self.limit.read_text())
+
     def on_helo(self, rest: str) -> None:
         self.say("250 sink.example")
 
     def on_mail(self, rest: str) -> None:
+        if self.is_used_up():
+            self.say("421 4.7.0 Too many messages on this connection")
+            self.transport.close()
+            return
         found = ADDRESS.search(rest)
         self.reset()
         self.sender = found[1] if found else ""
@@ -273,6 +287,7 @@ class Session(asyncio.Protocol):
 
 async def serve(folder: Path, address: str, reply_seconds: float, pem: str) -> None:
     Session.log, Session.gate, Session.reply_seconds = Log(folder), Gate(folder / "gate"), reply_seconds
+    Session.limit = folder / "per-connection"
     Session.logins = {name: folder / f"{name}-login" for name in ("accept", "refuse")}
     if pem:
         Session.certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -139,8 +139,8 @@ class AlertMailQueue(AuthorMailQueue[Alert]):
         return build_alert_mail(row, recipient_addresses()), {"notified_at": now}
 
 
-ALERT_QUEUE = AlertMailQueue()
-send_due = ALERT_QUEUE.send_due
+def send_due(now: datetime) -> int:
+    return AlertMailQueue().send_due(now)
 
 
 def build_alert_mail(alert: Alert, addresses: list[str]) -> Mail:

@@ -104,8 +104,8 @@ class ReminderMailQueue(AuthorMailQueue[Reminder]):
         return reminder_mails.build_reminder(row, recipient_addresses(), now, frozen=frozen), shown
 
 
-REMINDER_QUEUE = ReminderMailQueue()
-send_due = REMINDER_QUEUE.send_due
+def send_due(now: datetime) -> int:
+    return ReminderMailQueue().send_due(now)
 
 
 def approve(reminder: Reminder, now: datetime) -> Mailing | None:

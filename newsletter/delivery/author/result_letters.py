@@ -52,8 +52,8 @@ class ResultMailQueue(AuthorMailQueue[ResultLetter]):
         return build_result_letter(found, recipient_addresses()), {"notified_at": now}
 
 
-RESULT_QUEUE = ResultMailQueue()
-send_due = RESULT_QUEUE.send_due
+def send_due(now: datetime) -> int:
+    return ResultMailQueue().send_due(now)
 
 
 def build_result_letter(found: IssueResult, addresses: list[str]) -> Mail:

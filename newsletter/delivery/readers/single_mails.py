@@ -29,6 +29,9 @@ class SingleMailQueue[Row: Model](MailQueue[Row]):
     def __init__(self, transport: MailTransport) -> None:
         self.transport, self.reply = transport, ""
 
+    def close(self) -> None:
+        self.transport.close()
+
     def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
         before_leaving()
         try:
@@ -69,11 +72,7 @@ def build_single_mail(letter: MailContent, to: tuple[str, str], own_headers: dic
 
 def send_due(kind: type[SingleMailQueue[Any]], now: datetime) -> int:
     """Send due mails of a kind over one connection, opened on demand; return how many."""
-    transport = transport_for(MAILER)
-    try:
-        return kind(transport).send_due(now)
-    finally:
-        transport.close()
+    return kind(transport_for(MAILER)).send_due(now)
 
 
 class ResponseRecordingQueue[Row: Model](AtMostOnceMailQueue[Row], SingleMailQueue[Row]):

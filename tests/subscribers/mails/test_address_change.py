@@ -47,7 +47,7 @@ def test_an_address_that_must_not_be_mailed_is_not_asked(subscriber, reason):
     Suppression.objects.create(address_hash=address_hash("NEW@example.net"), email=NEW, reason=reason)
 
     assert not address_change.request_change(subscriber, NEW, NOW)
-    assert not address_change.QUEUE.due_rows(NOW).exists()
+    assert not address_change.AddressChangeMailQueue().due_rows(NOW).exists()
     assert AddressChange.objects.get().email == NEW  # shown to the reader, who must not learn why no letter comes
 
 
@@ -204,7 +204,7 @@ def test_the_new_address_is_asked_and_then_the_former_one_is_told(change, letter
     assert change.confirm_url in asked.body
     assert "n•••@e•••.net" in former.body
     assert NEW not in former.body
-    assert not address_change.QUEUE.due_rows(NOW + timedelta(days=1)).exists()
+    assert not address_change.AddressChangeMailQueue().due_rows(NOW + timedelta(days=1)).exists()
 
 
 @pytest.mark.parametrize("is_confirmed", [False, True])

@@ -23,10 +23,22 @@ State = Subscriber.State
 
 
 class Provider(BaseEmailBackend):
-    """A provider that answers each message with the next of `answers`, then accepts."""
+    """A provider that answers each message with the next of `answers`, then accepts. Sessions as in Anymail."""
 
     answers: ClassVar[list[Exception]] = []
     accepted: ClassVar[list[mail.EmailMessage]] = []
+    sessions: ClassVar[list[str]] = []  # "open" and "close", in order
+    has_session = False
+
+    def open(self):
+        if not self.has_session:
+            self.has_session = True
+            self.sessions.append("open")
+
+    def close(self):
+        if self.has_session:
+            self.has_session = False
+            self.sessions.append("close")
 
     def send_messages(self, email_messages):
         if self.answers:
@@ -38,7 +50,7 @@ class Provider(BaseEmailBackend):
 @pytest.fixture
 def provider(settings):
     settings.MAILERS = {"default": {"BACKEND": f"{__name__}.Provider"}}
-    Provider.answers, Provider.accepted = [], []
+    Provider.answers, Provider.accepted, Provider.sessions = [], [], []
     return Provider
 
 
@@ -82,7 +94,7 @@ def send_until_over(provider, stranger):
     """Send whenever the mail is due; return the minutes between the tries."""
     waits, now = [], NOW
     while stranger.confirmation_due_at and not provider.accepted:
-        send_next_of([sending.SIGN_UP_QUEUE], now)
+        send_next_of([sending.SignUpMailQueue()], now)
         stranger.refresh_from_db()
         due_at = stranger.confirmation_due_at or now
         waits.append((due_at - now).total_seconds() / 60)
@@ -110,8 +122,8 @@ def test_every_try_carries_the_same_message_id(provider, stranger):
     provider.answers = [SMTPServerDisconnected("gone")]
     ids = [sending.signup_mail(stranger).message()["Message-ID"]]
 
-    send_next_of([sending.SIGN_UP_QUEUE], NOW)
-    send_next_of([sending.SIGN_UP_QUEUE], NOW + timedelta(minutes=1))
+    send_next_of([sending.SignUpMailQueue()], NOW)
+    send_next_of([sending.SignUpMailQueue()], NOW + timedelta(minutes=1))
 
     assert [message.message()["Message-ID"] for message in provider.accepted] == ids
 
@@ -120,7 +132,7 @@ def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, str
     provider.answers = [SMTPRecipientsRefused({"reader@example.org": (550, b"no reader@example.org here")})]
 
     with caplog.at_level(logging.WARNING):
-        send_next_of([sending.SIGN_UP_QUEUE], NOW)
+        send_next_of([sending.SignUpMailQueue()], NOW)
 
     stranger.refresh_from_db()
     assert (stranger.confirmation_due_at, stranger.confirmation_sent_at) == (None, None)
@@ -131,7 +143,7 @@ def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, str
 def test_the_log_names_no_address(provider, stranger, caplog):
     provider.answers = [SMTPDataError(554, b"<reader@example.org> is not liked")]
 
-    send_next_of([sending.SIGN_UP_QUEUE], NOW)
+    send_next_of([sending.SignUpMailQueue()], NOW)
 
     assert "SMTPDataError 554" in caplog.text
     assert "reader@example.org" not in caplog.text
@@ -150,7 +162,7 @@ def test_an_address_that_can_be_in_no_letter_is_let_go(provider, stranger, caplo
     Subscriber.objects.update(email="two words@example.org")
 
     with caplog.at_level(logging.WARNING):
-        assert send_next_of([sending.SIGN_UP_QUEUE], NOW)
+        assert send_next_of([sending.SignUpMailQueue()], NOW)
 
     assert Subscriber.objects.get().confirmation_due_at is None
     assert caplog.messages == [f"SignUpMailQueue: row {stranger.pk} was not sent: ValueError"]

@@ -7,7 +7,7 @@ from django.db import connection
 from newsletter.mail.mail_queue import send_next_of
 from subscribers import tasks
 from subscribers.mails import address_change
-from subscribers.mails.sending import SIGN_UP_QUEUE
+from subscribers.mails.sending import SignUpMailQueue
 from subscribers.models import Subscriber, address_hash
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import ConsentDetails
@@ -159,7 +159,7 @@ def test_the_former_address_is_told_of_a_move_even_if_its_budget_is_spent():
 
     address_change.confirm_change(AddressChange.objects.get(), NOW)
 
-    assert address_change.QUEUE.due_rows(NOW).get().mailed_address == "old@example.org"
+    assert address_change.AddressChangeMailQueue().due_rows(NOW).get().mailed_address == "old@example.org"
 
 
 def test_that_it_is_told_counts():
@@ -175,7 +175,7 @@ def test_the_tries_of_one_mail_count_once(monkeypatch, settings):
     monkeypatch.setattr("tests.subscribers.mails.test_sending.Provider.answers", [ConnectionRefusedError()] * 3)
     sign_up("reader@example.org", FORM, NOW)
 
-    went_on = [send_next_of([SIGN_UP_QUEUE], NOW + timedelta(minutes=minutes)) for minutes in (0, 1, 2, 4)]
+    went_on = [send_next_of([SignUpMailQueue()], NOW + timedelta(minutes=minutes)) for minutes in (0, 1, 2, 4)]
 
     assert went_on == [False, False, False, True]
 

@@ -166,12 +166,12 @@ def wish():
 
 def test_a_server_that_is_away_is_asked_again_with_a_link_that_is_fresh_then(wish, provider, client, clock):
     provider.answers = [SMTPServerDisconnected("gone")]
-    send_next_of([sending.LINK_QUEUE], NOW)
+    send_next_of([sending.LinkMailQueue()], NOW)
     wish.refresh_from_db()
     assert (wish.tries, wish.due_at) == (0, NOW + timedelta(minutes=1))
 
     clock.shift(timedelta(minutes=40))
-    assert send_next_of([sending.LINK_QUEUE], NOW + timedelta(minutes=40))
+    assert send_next_of([sending.LinkMailQueue()], NOW + timedelta(minutes=40))
 
     (letter,) = provider.accepted
     assert client.get(path_of(link_to("/mine/", letter.body))).status_code == 200
