@@ -34,7 +34,7 @@ from benchmarks.batch_api import LENGTH, said
 from benchmarks.end_to_end import FACTS, ISSUE, READERS, Server
 from benchmarks.installation import PARAGRAPH, PARAGRAPHS, free_port, machine
 from tests.support.postgres import Postgres
-from tests.support.processes import is_listening
+from tests.support.processes import end, is_listening
 from tests.support.product import Product
 from tests.support.redis import Redis
 from tests.support.waiting import wait_until
@@ -43,23 +43,28 @@ WANTED = {1: 1.0, 2: 1.9, 4: 3.5}  # times the rate of one machine
 LONGEST_WAIT = 5.0  # seconds of a confirmation
 ALONE = 1000.0  # messages a second
 REPLIES = 4  # of a server to a message: to the dot, and to MAIL, RCPT and DATA for the next
+PATIENCE_WITH_MAIL = 70.0  # seconds: a lost wake-up costs 20, a dead worker 35
 SIGN_UPS = """
-import time
+import signal
+from threading import Event
 from django.utils import timezone
 from newsletter.publication.task_queue import enqueue
 from subscribers import tasks
 from subscribers import signup
 from subscribers.models.consents import ConsentDetails
 
-for number in range(10_000):
+is_over, number = Event(), 0
+signal.signal(signal.SIGTERM, lambda *_: is_over.set())  # else a kill may lose a wake-up
+while not is_over.is_set():
     signup.sign_up(f"newcomer-{round}-{{number}}@example.com", ConsentDetails("benchmark"), timezone.now())
     enqueue(tasks.send_confirmations)
-    time.sleep(1)  # the pace of the sign-ups that are measured
+    number += 1
+    is_over.wait(1)  # the pace of the sign-ups that are measured
 """
 WAITS = """
 from subscribers.models import Subscriber
 asked = Subscriber.objects.filter(email__startswith="newcomer-{round}-").values_list("asked_at", "confirmation_sent_at")
-answer = [(sent - at).total_seconds() if sent else 1e9 for at, sent in asked]
+answer = [sent and (sent - at).total_seconds() for at, sent in asked]
 """
 
 
@@ -69,11 +74,13 @@ class Run:
 
     rate: float  # messages a second, from the approval to the closed mailing
     waits: list[float]  # seconds of the confirmations meanwhile, the longest last
+    missing: int  # confirmations that never left
 
     def __str__(self) -> str:
         longest = f"{self.waits[-1]:.1f} s at the longest" if self.waits else "nobody signed up"
         middle = f"{self.waits[len(self.waits) // 2]:.2f} s in the middle, " if self.waits else ""
-        return f"{self.rate:7.0f} messages/s   {len(self.waits):3} confirmations waited {middle}{longest}"
+        missing = f", {self.missing} NEVER LEFT" if self.missing else ""
+        return f"{self.rate:7.0f} messages/s   {len(self.waits):3} confirmations waited {middle}{longest}{missing}"
 
 
 def serve_api(port: int, seconds: float) -> None:
@@ -138,14 +145,21 @@ class Machines:
         self.first.shell(ISSUE.format(number=self.rounds, body="\n\n".join([PARAGRAPH] * PARAGRAPHS)))
         visitors = self.first.manage_in_background("shell", "--no-imports", "-c", SIGN_UPS.format(round=self.rounds))
         self.first.manage("send_issue", str(self.rounds), "--wait", "--no-hold", seconds=patience)
-        visitors.kill()
-        visitors.wait()
-        time.sleep(LONGEST_WAIT)  # what nobody has answered by now has waited for too long
-        waits, facts = self.first.shell(WAITS.format(round=self.rounds)), self.first.shell(FACTS)
+        end(visitors)
+        waits, facts = self._waits(), self.first.shell(FACTS)
         for one in self.all[:count]:
             one.stop_worker()
         assert facts["sent"] == facts["total"], facts
-        return Run(facts["total"] / facts["seconds"], sorted(waits))
+        came = sorted(wait for wait in waits if wait is not None)
+        return Run(facts["total"] / facts["seconds"], came, len(waits) - len(came))
+
+    def _waits(self) -> list[float | None]:
+        """Seconds of each confirmation of this round; None for one that has not left within PATIENCE_WITH_MAIL."""
+        until = time.monotonic() + PATIENCE_WITH_MAIL
+        while None in (waits := self.first.shell(WAITS.format(round=self.rounds))) and time.monotonic() < until:
+            time.sleep(1)  # between two looks
+        found: list[float | None] = waits
+        return found
 
 
 def compare(by: str, counts: list[int], options: argparse.Namespace, folder: Path) -> list[str]:
@@ -169,6 +183,8 @@ def compare(by: str, counts: list[int], options: argparse.Namespace, folder: Pat
 def verdict(by: str, count: int, run: Run, ratio: float) -> Iterator[str]:
     if ratio < WANTED.get(count, 0.0):
         yield f"{by}: {count} machines are {ratio:.2f} times as fast, not {WANTED[count]}"
+    if run.missing:
+        yield f"{by}: with {count} machines {run.missing} confirmations never left"
     if run.waits and run.waits[-1] > LONGEST_WAIT:
         yield f"{by}: with {count} machines a confirmation waited {run.waits[-1]:.1f} s"
 
