@@ -84,8 +84,11 @@ def append_to_file(departures: Iterable[Departure]) -> None:
 
 
 def _mark_committed(departures: Iterable[Departure]) -> None:
-    with departures_path().open("ab") as file:
-        file.write(_lines(one.mark for one in departures))
+    try:
+        with departures_path().open("ab") as file:
+            file.write(_lines(one.mark for one in departures))
+    except OSError:
+        log.exception("Departures cannot be marked as committed.")
 
 
 def _lines(lines: Iterable[str]) -> bytes:

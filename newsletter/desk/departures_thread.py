@@ -23,6 +23,7 @@ def run(is_over: Event) -> None:
     """Replay this machine's departures once, then apply pending unsubscribes until `is_over`."""
     has_remembered = False
     while not is_over.is_set():
+        pending_unsubscribes.reserve_space()
         has_remembered = _catch_up(has_remembered=has_remembered)
         is_over.wait(POLL_SECONDS)
 

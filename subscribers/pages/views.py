@@ -261,12 +261,20 @@ def _leave_at_once(request: HttpRequest, token: str) -> HttpResponse:
     return HttpResponse("OK", content_type="text/plain")
 
 
+PAGE = "page"  # source of a consent
+
+
 @same_origin
 def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.for_token(token, "unsubscribe")
     if subscriber is None:
         return invalid_link(request, token, "unsubscribe")
-    has_just_left = request.method == "POST" and subscriber.unsubscribe(timezone.now(), ConsentDetails(source="page"))
+    try:
+        has_just_left = request.method == "POST" and subscriber.unsubscribe(timezone.now(), ConsentDetails(source=PAGE))
+    except pending_unsubscribes.DATABASE_ERRORS:
+        if not pending_unsubscribes.store_unsubscribe(token, timezone.now(), by=PAGE):
+            raise
+        return closed_page(request, "leaving", status=202)
     if subscriber.state == Subscriber.State.UNSUBSCRIBED:
         return left_page(request, subscriber, undo=subscriber.token("undo") if has_just_left else "")
     return render(request, "subscribers/unsubscribe.html", {"subscriber": subscriber})

@@ -408,10 +408,13 @@ def test_up_makes_no_table_in_a_database_that_keeps_no_utf8(tmp_path, in_ascii, 
         assert there.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
 
 
-@pytest.mark.skipif(
+on_a_small_disk = pytest.mark.skipif(
     os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode != 0,
     reason="a disk that is full is a small one, and only root mounts one",
 )
+
+
+@on_a_small_disk
 def test_a_full_disk(tmp_path, migrated_sqlite):
     data, script = tmp_path / "data", tmp_path / "script"
     data.mkdir()
@@ -433,10 +436,52 @@ def test_a_full_disk(tmp_path, migrated_sqlite):
     assert log.count("not ready: data_dir full") == 1
 
 
-@pytest.mark.skipif(
-    os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode != 0,
-    reason="a disk that is full is a small one, and only root mounts one",
-)
+LEAVING = """
+import json
+from contextlib import suppress
+from urllib.parse import urlsplit
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+from subscribers import pending_unsubscribes
+from subscribers.models import Subscriber, address_hash
+
+for name in ("click", "page"):
+    values = {"email": f"{name}@example.org", "address_hash": address_hash(f"{name}@example.org")}
+    Subscriber.objects.create(state="active", confirmed_at=timezone.now(), **values)
+paths = [urlsplit(reader.unsubscribe_url).path for reader in Subscriber.objects.order_by("email")]
+pending_unsubscribes.reserve_space()
+filler = settings.DATA_DIR / "filler"
+with filler.open("wb") as file, suppress(OSError):
+    while True:
+        file.write(bytes(4096))
+bodies, client = [{"List-Unsubscribe": "One-Click"}, {}], Client(headers={"host": "localhost"})
+answers = [client.post(path, body, secure=True).status_code for path, body in zip(paths, bodies)]
+before = list(Subscriber.objects.values_list("state", flat=True))
+filler.unlink()
+pending_unsubscribes.process_pending()
+print(json.dumps([answers, before, list(Subscriber.objects.values_list("state", flat=True))]))
+"""
+
+
+@on_a_small_disk
+def test_who_leaves_on_a_full_disk_has_left_as_soon_as_there_is_room(tmp_path, migrated_sqlite, collected_static):
+    data, script = tmp_path / "data", tmp_path / "script"
+    data.mkdir()
+    script.write_text(
+        f"mount -t tmpfs -o size=20m none {data} || exit 70\n"
+        f'cp {migrated_sqlite} {data}/newsletter.sqlite3\ncd {ROOT}\nexec "$@"\n'
+    )
+    env = os.environ | {"DATA_DIR": str(data), "DATABASE_URL": "", "STATIC_ROOT": str(collected_static)}
+    command = ["unshare", "-m", "sh", str(script), sys.executable, "manage.py", "shell", "--no-imports", "-c", LEAVING]
+
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [[200, 202], ["active", "active"], ["unsubscribed", "unsubscribed"]]
+
+
+@on_a_small_disk
 def test_up_says_in_a_sentence_that_the_disk_has_no_room_for_static_files(tmp_path):
     data, script = tmp_path / "data", tmp_path / "script"
     data.mkdir()

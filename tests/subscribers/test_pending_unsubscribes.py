@@ -12,6 +12,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from newsletter.delivery.tasks import dispatch
+from newsletter.operation.backup.making import merge_lines
 from subscribers import pending_unsubscribes
 from subscribers.models import Subscriber
 from subscribers.pages import views
@@ -71,20 +72,66 @@ def test_one_click_is_heard_while_another_holds_the_database(client, reader):
     assert left.state == Subscriber.State.UNSUBSCRIBED
     assert left.unsubscribed_at <= asked_at
     assert left.consents.get().source == "one click"
-    assert pending_unsubscribes.requests_path().read_bytes() == b""
+    assert not pending_unsubscribes.requests_path().read_bytes().strip()
+
+
+@contextmanager
+def full_disk(free):
+    """No file may have more than `free` bytes."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free, limit[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_on_a_full_disk_a_wish_that_cannot_be_kept_is_asked_for_again(client, reader):
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with locked(reader):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit[1]))  # octets that a file may have
-        try:
-            answer = client.post(reader.unsubscribe_url, ONE_CLICK)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+def test_on_a_full_disk_one_click_is_stored_in_reserved_space_until_the_database_takes_it(client, reader):
+    pending_unsubscribes.reserve_space()
+    with locked(reader), full_disk(pending_unsubscribes.RESERVED):
+        answers = [client.post(reader.unsubscribe_url, ONE_CLICK) for _click in range(2)]
+
+    assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"OK")] * 2
+    assert [pending_unsubscribes.process_pending() for _run in range(2)] == [1, 0]
+    assert Subscriber.objects.get().state == Subscriber.State.UNSUBSCRIBED
+    assert pending_unsubscribes.requests_path().read_bytes() == b"\n" * pending_unsubscribes.RESERVED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_person_who_leaves_by_the_page_is_told_that_it_takes_effect_later(client, reader):
+    with locked(reader), pending_unsubscribes.short_lock_timeout(200):
+        answer = client.post(reader.unsubscribe_url)
+
+    assert answer.status_code == 202
+    assert "Your request to leave is stored" in answer.content.decode()
+    assert pending_unsubscribes.process_pending() == 1
+    assert Subscriber.objects.get().consents.get().source == "page"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_a_full_disk_without_reserved_space_a_request_is_asked_for_again(client, reader):
+    with locked(reader), full_disk(0):
+        answer = client.post(reader.unsubscribe_url, ONE_CLICK)
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "600")
+
+
+def test_reserving_space_keeps_what_is_stored(reader):
+    pending_unsubscribes.store_unsubscribe(reader.token("unsubscribe"), timezone.now())
+    pending_unsubscribes.reserve_space()
+
+    assert pending_unsubscribes.requests_path().stat().st_size == pending_unsubscribes.RESERVED
+    assert pending_unsubscribes.process_pending() == 1
+
+
+def test_lines_of_a_restore_behind_the_reserved_space_are_read(reader):
+    pending_unsubscribes.reserve_space()
+    merge_lines(
+        pending_unsubscribes.requests_path(), f"2026-11-26T08:00:00+00:00 {reader.token('unsubscribe')}".encode()
+    )
+
+    assert pending_unsubscribes.process_pending() == 1
 
 
 @pytest.mark.django_db(transaction=True)

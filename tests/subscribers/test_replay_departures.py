@@ -377,6 +377,20 @@ def test_a_file_that_cannot_be_written_stops_nobody_from_leaving(reader, caplog)
     assert "Departures cannot be kept for a restore" in caplog.text
 
 
+def test_a_file_that_cannot_be_written_after_the_commit_stops_nobody_either(
+    reader, caplog, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks() as committed:
+        reader.unsubscribe(NOW)
+    departures.departures_path().unlink()
+    departures.departures_path().mkdir()
+
+    for callback in committed:
+        callback()
+
+    assert "Departures cannot be marked as committed" in caplog.text
+
+
 def test_a_line_is_on_the_disk_before_the_page_answers(reader, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))

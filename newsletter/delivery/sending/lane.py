@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 from django.conf import settings
@@ -34,6 +35,7 @@ from newsletter.delivery.rate import NAP_SECONDS, RateLimiter, is_throttling
 from newsletter.delivery.sending.couriers import Courier, CourierCallbacks
 from newsletter.mail.mailers import provider_label
 from newsletter.publication.heartbeats import Component, beat, record_heartbeat
+from subscribers import pending_unsubscribes
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class HeldBatch:
     def _request_intent(self) -> None:
         results, self.results = self.results, []
         size = self.rate_limiter.window_size(self.window)
-        step = partial(claims.commit_intent, self.batch, results, size, timezone.now())
+        step = partial(_commit_intent, self.batch, results, size, timezone.now())
         self.renew_at = time.monotonic() + LEASE_SECONDS
         self.pending = self.writer.submit(run_with_retries, step)
 
@@ -162,6 +164,12 @@ class HeldBatch:
         else:
             step = partial(claims.release_batch, self.batch, results, cursor=min(self.without_result, default=None))
         self._run_in_writer(step)
+
+
+def _commit_intent(batch: Batch, results: Sequence[DeliveryResult], size: int, now: datetime) -> list[DeliveryRow]:
+    """Commit an intent, without those who left by this machine while the database could not be written."""
+    pending_unsubscribes.process_pending()
+    return claims.commit_intent(batch, results, size, now)
 
 
 def run_with_retries[T](step: Callable[[], T]) -> T:

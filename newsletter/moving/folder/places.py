@@ -22,12 +22,20 @@ LOG_BYTES_MAX, KEY_BYTES_MAX = 1024**3, 64 * 1024
 def write_files(folder: ExportWriter, *, with_keys: bool) -> None:
     _write_pictures(folder)
     for name in LOGS:
-        if (settings.DATA_DIR / name).exists():
+        if _has_lines(settings.DATA_DIR / name):
             folder.copy(settings.DATA_DIR / name, f"readers/{name}.txt")
     if with_keys:
         folder.add(f"{KEYS}/{SECRET_KEY_FILE_NAME}", settings.SECRET_KEY.encode())
         for source in sorted(settings.DKIM_DIR.glob("*")):
             folder.copy(source, f"{KEYS}/dkim/{source.name}")
+
+
+def _has_lines(path: Path) -> bool:
+    """Whether there is more than reserved space, which newlines fill."""
+    if not path.exists():
+        return False
+    with path.open("rb") as lines:
+        return any(line.strip() for line in lines)
 
 
 def _write_pictures(folder: ExportWriter) -> None:

@@ -13,6 +13,7 @@ from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUna
 from newsletter.delivery.sending import lane
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier
 from newsletter.mail.mailers import mailer_from_url
+from subscribers import pending_unsubscribes
 from subscribers.models import Subscriber
 from tests.delivery.conftest import FAILED, NOW, QUEUED, SENT, UNCERTAIN, Provider, counts, states
 
@@ -26,6 +27,17 @@ def test_everybody_gets_one_copy(make_mailing, run):
     assert provider.accepted == ["a@example.org", "b@example.org", "c@example.org"]
     assert states(mailing) == [SENT] * 3
     assert mailing.batches.get().state == Batch.State.DONE
+
+
+def test_who_left_while_the_database_could_not_be_written_gets_nothing(make_mailing, run, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    mailing, provider = make_mailing("abc"), Provider()
+    token = Subscriber.objects.get(email="b@example.org").token("unsubscribe")
+    pending_unsubscribes.store_unsubscribe(token, timezone.now())
+
+    run(mailing, provider)
+
+    assert provider.accepted == ["a@example.org", "c@example.org"]
 
 
 def test_the_intent_is_committed_before_the_message_leaves(make_mailing, run):
