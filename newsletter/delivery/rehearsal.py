@@ -439,7 +439,9 @@ def _about_format(issue: Issue, publication: Publication) -> Iterator[RehearsalR
 
 def links_to_other_sites(references: References) -> list[str]:
     wanted = [*references.links, *(one.url for one in references.pictures)]
-    others = [url for url in wanted if url.startswith(WEB_SCHEMES) and not is_own_url(url)]
+    others = [
+        url for url in wanted if url.startswith(WEB_SCHEMES) and not is_own_url(url) and reach.opens_from_afar(url)
+    ]
     return list(dict.fromkeys(others))[:LINKS_MAX]
 
 

@@ -8,7 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from newsletter.delivery import tasks, trials
-from newsletter.delivery.models import Delivery, Mailing, Trial
+from newsletter.delivery.author import alerts
+from newsletter.delivery.models import Alert, Delivery, Mailing, Trial
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import PlanningError
 from newsletter.issues.models import Issue
@@ -168,3 +169,16 @@ def test_an_issue_that_is_due_when_mail_ends_in_the_outbox_waits_with_the_reason
     assert mailing.why_paused.startswith(NOBODY)
     assert not mailing.resume(NOW, timedelta())
     assert list(Issue.objects.unsent()) == [issue]
+
+
+def test_the_author_is_mailed_why_an_issue_waits_and_no_mail_server_is_blamed(issue, readers, request):
+    begin_mailing(issue, "", planned=False)
+    request.getfixturevalue("box")
+    beginning.begin_due(NOW)
+
+    alerts.record_alerts(NOW)
+    text = " ".join(alerts.build_alert_mail(Alert.objects.get(), ["author@example.org"]).body.split())
+
+    assert "was stopped, because it would reach nobody." in text
+    assert NOBODY in text
+    assert "The mail server said" not in text
