@@ -87,7 +87,7 @@ def audience_remarks(issue: Issue, segment: str, now: datetime) -> Iterator[Rehe
     missing = reach.missing_parts()
     for part in missing:
         yield RehearsalRemark(
-            Rehearsal.Topic.AUDIENCE, WARNING, reach.paragraph(reach.headline(), part.problem), part.step
+            Rehearsal.Topic.AUDIENCE, WARNING, reach.paragraph(reach.headline(missing), part.problem), part.step
         )
     audience = count_audience(issue, now, segment)
     words = (

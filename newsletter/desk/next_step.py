@@ -416,7 +416,7 @@ STEP_RULES: tuple[StepRule, ...] = (
     StepRule("first_draft", (CHANGE_POST,), has_only_drafts, first_draft, _draft),
     StepRule("sender", (CHANGE_SETTINGS,), lambda f, _: f.lacks_sender, sender, SENDER_PAGE),
     StepRule("mail_server", (CHANGE_USERS,), lambda f, _: f.lacks_mail_server, mail_server, _page("settings_mail")),
-    StepRule("address", (CHANGE_USERS,), lambda f, _: f.lacks_address, address, _page("settings_mail", "address")),
+    StepRule("address", (CHANGE_SETTINGS,), lambda f, _: f.lacks_address, address, _page("settings_sender", "address")),
     StepRule("left_out", (CHANGE_ISSUE,), lambda f, _: f.newly > 0 and f.issue is not None, left_out, ISSUE_PAGE),
     StepRule("left_out", (ADD_ISSUE,), lambda f, _: f.newly > 0 and f.issue is None, left_out, NEW_ISSUE_PAGE),
     StepRule("scheduled", (VIEW_MAILING,), is_open(Mailing.State.SCHEDULED), scheduled, _mailing),

@@ -151,7 +151,7 @@ REMEDIES: dict[str, Remedy] = {
         gettext_lazy("Name the place"), CHANGE_SETTINGS, "admin:settings_letter", "#id_data_place"
     ),
     "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), next_step.CHANGE_USERS, MAIL_SERVER),
-    "site_url.missing": Remedy(gettext_lazy("See how"), next_step.CHANGE_USERS, MAIL_SERVER, "#address"),
+    "site_url.missing": Remedy(gettext_lazy("See how"), CHANGE_SETTINGS, SENDER, "#address"),
     "mail.unreadable": Remedy(gettext_lazy("Enter it again"), next_step.CHANGE_USERS, MAIL_SERVER),
     "mail.waiting": Remedy(gettext_lazy("See who waits"), next_step.SEE_READERS, *PENDING_READERS),
     "mail.given_up": Remedy(gettext_lazy("See who waits"), next_step.SEE_READERS, *PENDING_READERS),

@@ -47,15 +47,18 @@ def missing_parts(mailer: str = "bulk") -> list[MissingPart]:
     return parts
 
 
-def headline() -> str:
-    return _("This would reach nobody yet.")
+def headline(parts: list[MissingPart]) -> str:
+    """What the missing parts come to, in a sentence; "" if there are none."""
+    if any(part.gap == Gap.MAIL_SERVER for part in parts):
+        return _("This would reach nobody yet.")
+    return _("No issue leaves yet.") if parts else ""
 
 
 def obstacle(mailer: str = "bulk") -> str:
-    """Why an issue reaches nobody, with the next steps, in one paragraph; "" if it would reach readers."""
+    """Why no issue can leave, with the next steps, in one paragraph; "" if it would reach readers."""
     parts = missing_parts(mailer)
     sentences = [sentence for part in parts for sentence in (part.problem, part.step)]
-    return paragraph(headline(), *sentences) if parts else ""
+    return paragraph(headline(parts), *sentences) if parts else ""
 
 
 def paragraph(*sentences: str) -> str:

@@ -30,7 +30,7 @@ def test_with_a_mail_server_and_an_address_nothing_is_missing(missing):
 def test_no_issue_leaves_by_a_real_mail_server_without_an_address(english, missing, mail_url, site_url, is_given):
     assert missing(mail_url, site_url, is_given=is_given) == [Gap.ADDRESS]
     assert reach.obstacle() == (
-        f"This would reach nobody yet. Every link in the letter leads to {site_url}, which no reader can open. "
+        f"No issue leaves yet. Every link in the letter leads to {site_url}, which no reader can open. "
         "Set SITE_URL to the site’s public address, such as https://news.example.org, and restart."
     )
 

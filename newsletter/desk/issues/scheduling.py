@@ -168,6 +168,7 @@ def _what_will_happen(
     items = list(issue.items.select_related("post").defer("post__body"))
     hindered = issue_obstacles(issue, at, letter=letter)
     hindered_now = issue_obstacles(issue, form.earliest_at, letter=letter)
+    missing = reach.missing_parts()
     return {
         "title": _("Send"),
         "letter": letter,
@@ -181,7 +182,8 @@ def _what_will_happen(
         "segment": form.segment,
         "segment_in_words": segment_label(form.segment),
         "rows": [(item, item.post.state(at)) for item in items],
-        "missing": reach.missing_parts(),
+        "missing": missing,
+        "headline": reach.headline(missing),
         "can_try": reach.ends_in_outbox() and not hindered,
         "trial": Trial.objects.filter(issue=issue).first(),
         "obstacles": hindered,
