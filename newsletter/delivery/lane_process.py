@@ -127,10 +127,12 @@ def run_lane(slot: int, *, after: int = 0, scalers: ScalerCache | None = None) -
 
 
 def pause_if_unreachable(mailing: Mailing) -> bool:
-    """Pause a mailing that has come to reach nobody: the outbox never gets a letter of a mailing."""
+    """Whether the mailing would reach nobody from here; then it is paused: the outbox never gets a letter of one."""
     with translation.override(Publication.objects.current().language):
         reason = reach.obstacle(mailing.mailer)
-    return bool(reason) and mailing.pause(reason, Mailing.Cause.NOBODY)
+    if reason:
+        mailing.pause(reason, Mailing.Cause.NOBODY)
+    return bool(reason)
 
 
 def _make_is_ending(slot: int, lock_inode: int | None) -> Callable[[], bool]:
