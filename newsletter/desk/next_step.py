@@ -97,6 +97,10 @@ class DeskFacts:
     last_mailings: Sequence[Mailing] = ()  # the latest first
     reader_counts: ReaderCounts | None = None
 
+    @property
+    def reaches_nobody(self) -> bool:
+        return self.lacks_mail_server or self.lacks_address
+
     def may(self, *rights: str) -> bool:
         return self.rights.issuperset(rights)
 
@@ -195,6 +199,9 @@ def held(facts: DeskFacts, now: datetime) -> StepText:
 
 def scheduled(facts: DeskFacts, now: datetime) -> StepText:
     mailing = facts.mailing
+    if facts.reaches_nobody:
+        sentence = _("%(what)s is scheduled, but would reach nobody yet.")
+        return sentence % {"what": mailing_title(mailing)}, _("See what is scheduled")
     to_all = mailing.kind == Mailing.Kind.ISSUE and not mailing.segment
     going = _going(facts, mailing_title(mailing), mailing.send_at, now, to_all=to_all)
     sentence = _("%(going)s. All is ready, %(wait)s.")
@@ -270,7 +277,7 @@ def rehearsal(facts: DeskFacts, now: datetime) -> StepText:
 
 
 def schedule(facts: DeskFacts, now: datetime) -> StepText:
-    if facts.lacks_mail_server or facts.lacks_address:
+    if facts.reaches_nobody:
         sentence = _("%(what)s is rehearsed, but would reach nobody yet.")
         return sentence % {"what": issue_title(facts.issue)}, _("See what is missing")
     sentence = _("%(what)s is rehearsed, and not scheduled: until it is, nobody gets it. The next slot is %(when)s.")
@@ -497,7 +504,7 @@ CHECKLIST_RULES: tuple[ChecklistRule, ...] = (
         gettext_lazy("Set the sender"),
         gettext_lazy("The address that your letters come from. It needs a domain of your own."),
         frozenset({"sender", "mail_server", "address"}),
-        lambda facts: not (facts.lacks_sender or facts.lacks_mail_server or facts.lacks_address),
+        lambda facts: not (facts.lacks_sender or facts.reaches_nobody),
     ),
     ChecklistRule(
         gettext_lazy("Put it into an issue"),

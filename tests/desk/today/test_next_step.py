@@ -122,6 +122,11 @@ CASES = [  # facts, the sentence and the button, as the author reads them
         "看還缺什麼",
     ),
     (
+        {"mailing": make_mailing(), "lacks_address": True, "rights": ALL - {next_step.CHANGE_SETTINGS}},
+        "第 42 期已經排好，但現在寄，還沒有人收得到。",
+        "看排好的寄送",
+    ),
+    (
         {"mailing": make_mailing()},
         "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，已經排好，還有 8 天。",
         "看排好的寄送",
