@@ -53,7 +53,8 @@ def run(database_url: str, readers: int) -> None:
     """Measure one engine in a new process, whose peak of memory is then its own."""
     with tempfile.TemporaryDirectory(prefix="newsletter-planning-") as folder:
         own = {"DATABASE_URL": database_url, "DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "newsletter.settings"}
-        rest = {"REDIS_URL": "", "MAIL_URL": "", "BULK_MAIL_URL": "", "SITE_URL": "https://news.example.org"}
+        mail = {"MAIL_URL": "smtp://127.0.0.1:25", "BULK_MAIL_URL": ""}  # planned, not sent
+        rest = {"REDIS_URL": "", "SITE_URL": "https://news.example.org"} | mail
         command = [sys.executable, "-m", "benchmarks.planning", "--here", "--readers", str(readers)]
         subprocess.run(command, cwd=ROOT, env=os.environ | own | rest, check=True)
 

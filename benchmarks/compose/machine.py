@@ -21,6 +21,7 @@ from benchmarks.image import BASE, IMAGE, LIMITS, Engine, build, make_base, said
 from benchmarks.installation import ROOT
 
 ADDRESS = "192.0.2.1"  # of the machine, for its containers (RFC 5737)
+HOST = "news.local"  # no issue leaves for a server elsewhere while the site's address is loopback
 CERTIFICATES = "/run/certificates"  # where benchmarks/image.py mounts those of a proxy for the build
 SOCKET = "unix:///run/podman.sock"
 LOOK_SECONDS = 2
@@ -73,6 +74,8 @@ ip address add {ADDRESS}/24 dev outside
 ip link set outside up
 ip route add default via 192.0.2.254
 mount -t tmpfs tmpfs /run
+echo 127.0.0.1 localhost {HOST} >/run/hosts
+mount --bind /run/hosts /etc/hosts
 mount -t tmpfs tmpfs /dev/shm
 umount -R /sys/fs/cgroup 2>/dev/null || true
 mount -t cgroup2 none /sys/fs/cgroup

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from benchmarks.compose.machine import ADDRESS, Tree, confinement
+from benchmarks.compose.machine import ADDRESS, HOST, Tree, confinement
 from benchmarks.compose.site import Site
 from benchmarks.image import Engine
 from benchmarks.installation import ROOT
@@ -43,10 +43,15 @@ def first_start(tree: Tree, profile: str, mail_url: str) -> str:
     tree.paste(copy)
     if profile != "single":
         tree.paste(*documented(r"^    (install -d -m 700 secrets .*)$"))
+    add(tree, f"SITE_URL={site_url(profile)}\n")
     if profile == "large":
-        add(tree, f"SITE_URL=https://localhost\nTRUSTED_PROXIES=1\nMAIL_URL={mail_url}\n")
+        add(tree, f"TRUSTED_PROXIES=1\nMAIL_URL={mail_url}\n")
     tree.paste(start)
     return tree.paste(logs)
+
+
+def site_url(profile: str) -> str:
+    return f"https://{HOST}" if profile == "large" else f"http://{HOST}:8000"
 
 
 def documented(lines: str) -> Sequence[str]:
@@ -215,8 +220,7 @@ def play(engine: Engine, profile: str, readers: int) -> None:
         smtp = Smtp(folder, host="0.0.0.0")  # the machine has no way out, and nobody in
         smtp.start()
         stack.callback(smtp.kill)
-        url = "https://localhost" if profile == "large" else "http://127.0.0.1:8000"
-        site = Site(engine, tree, profile, url)
+        site = Site(engine, tree, profile, site_url(profile))
         away_with_it = "docker compose --profile '*' down --volumes --remove-orphans"  # of the other workers too
         tree.paste(away_with_it, may_fail=True)
         stack.callback(lambda: tree.paste(away_with_it, may_fail=True))

@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     if bool(options.folder) == options.send:
         parser.error("name a FOLDER, or --send, and not both")
-    with scratch():
+    with scratch(**({} if options.send else {"MAIL_URL": "smtp://127.0.0.1:25"})):  # nothing is approved without one
         refused = collect(options)
     raise SystemExit(refused > 0)
 

@@ -227,6 +227,12 @@ def _notice(kind: Kind, happens: Callable[[Issue, datetime], None]) -> Callable[
     return build
 
 
+def _result(scene: Scene) -> Mail:
+    if not scene.issue.mailings.exists():
+        _finished(scene.issue, scene.now)
+    return rarer.result(scene, scene.issue.mailings.get())
+
+
 def _scheduled(scene: Scene) -> Mail:
     """Announce it once; each look tells it anew, as another alert."""
     if not scene.issue.mailings.exists():
@@ -282,7 +288,7 @@ KINDS = {
     "reminder-approve": Entry(_to_approve, PLAIN | ODD),
     "answer": Entry(rarer.answered, PLAIN | NAMES),
     "quote": Entry(rarer.asked_to_quote, PLAIN | NAMES),
-    "result": Entry(rarer.result),
+    "result": Entry(_result),
     "backup": Entry(rarer.backup),
     "silence": Entry(rarer.silence),
     "troubles": Entry(rarer.troubles),

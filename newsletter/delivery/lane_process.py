@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from newsletter.background import machines
 from newsletter.celery import app
@@ -24,6 +24,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.rate import RateLimiter, WarmUp
 from newsletter.delivery.sending.couriers import ScalerCache, courier_for
 from newsletter.delivery.sending.lane import Lane
+from newsletter.mail import reach
 from newsletter.mail.mailers import SendLimits
 from newsletter.publication.heartbeats import record_heartbeat
 from newsletter.publication.models import Publication
@@ -116,12 +117,23 @@ def run_lane(slot: int, *, after: int = 0, scalers: ScalerCache | None = None) -
         recovery.recover_slot(worker_prefix, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=mailing_id)
         with _errors_recorded(mailing):
+            if pause_if_unreachable(mailing):
+                return mailing_id
             send_batches(mailing, f"{worker_prefix}{time.time_ns():x}", slot, _make_is_ending(slot, inode), scalers)
         # Settle rows of a batch that another machine took over, and revoked here, while this process was stalled.
         recovery.settle_unrecorded(worker_prefix, slot, timezone.now(), mailing)
     # Closes the mailing. If it is lost, the clock enqueues another.
     enqueue(app.signature(DISPATCH_TASK), expires=WAKE_UP_EXPIRES_SECONDS)
     return mailing_id
+
+
+def pause_if_unreachable(mailing: Mailing) -> bool:
+    """Whether the mailing would reach nobody from here; then it is paused: the outbox never gets a letter of one."""
+    with translation.override(Publication.objects.current().language):
+        reason = reach.obstacle(mailing.mailer)
+    if reason:
+        mailing.pause(reason, Mailing.Cause.NOBODY)
+    return bool(reason)
 
 
 def _make_is_ending(slot: int, lock_inode: int | None) -> Callable[[], bool]:

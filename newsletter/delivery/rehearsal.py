@@ -38,7 +38,7 @@ from newsletter.delivery.provider.outcomes import SendOutcome
 from newsletter.delivery.provider.transports import transport_for
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
-from newsletter.mail import outbox
+from newsletter.mail import outbox, reach
 from newsletter.mail.message import Mail, shouting_letters
 from newsletter.mail.safe_http import (
     HOPS_MAX,
@@ -128,9 +128,32 @@ def check_own_links(references: References, issue: Issue, at: datetime) -> Itera
         if not url.startswith((*WEB_SCHEMES, "mailto:")):
             text = _("This link works in no mail: %s") % url
             yield RehearsalRemark(Topic.LINKS, ERROR, text, _("Write the whole address."))
-    if own_urls and not lost:
-        text = ngettext("%(count)d link to this site works.", "All %(count)d links to this site work.", len(own_urls))
+    if own_urls and not lost and reach.opens_from_afar(settings.SITE_URL):
+        text = ngettext(
+            "%(count)d link to this site works, and any reader can open it.",
+            "All %(count)d links to this site work, and any reader can open them.",
+            len(own_urls),
+        )
         yield RehearsalRemark(Topic.LINKS, OK, text % {"count": len(own_urls)})
+
+
+def check_reach_of_links(references: References) -> Iterator[RehearsalRemark]:
+    """Name the links that a reader far away could not open; those to this site once, with their number."""
+    closed = [url for url in references.links if url.startswith(WEB_SCHEMES) and not reach.opens_from_afar(url)]
+    own_count = sum(map(is_own_url, closed))
+    if own_count:
+        text = ngettext(
+            "%(count)d link leads to this site, which no reader far away can open: %(url)s",
+            "%(count)d links lead to this site, which no reader far away can open: %(url)s",
+            own_count,
+        )
+        hint = _("Set SITE_URL to the site’s public address.")
+        values = {"count": own_count, "url": settings.SITE_URL}
+        yield RehearsalRemark(Topic.LINKS, WARNING, text % values, hint)
+    for url in closed:
+        if not is_own_url(url):
+            text = _("No reader far away can open this link: %s") % url
+            yield RehearsalRemark(Topic.LINKS, WARNING, text, _("Link to a public address."))
 
 
 def _leads_somewhere(url: str, issue: Issue, at: datetime) -> bool:
@@ -391,6 +414,7 @@ def _about_letter(mailing: Mailing, specimen: WrittenCopy, references: Reference
     yield from _about_size(mailing)
     yield from check_headers(specimen.octets, mailing)
     yield from check_own_links(references, mailing.issue, slot)
+    yield from check_reach_of_links(references)
     yield from check_pictures(references, logo_url=logo_url)
     yield from _about_format(mailing.issue, publication)
     yield from check_losses(mailing.issue, mailing)
@@ -415,7 +439,9 @@ def _about_format(issue: Issue, publication: Publication) -> Iterator[RehearsalR
 
 def links_to_other_sites(references: References) -> list[str]:
     wanted = [*references.links, *(one.url for one in references.pictures)]
-    others = [url for url in wanted if url.startswith(WEB_SCHEMES) and not is_own_url(url)]
+    others = [
+        url for url in wanted if url.startswith(WEB_SCHEMES) and not is_own_url(url) and reach.opens_from_afar(url)
+    ]
     return list(dict.fromkeys(others))[:LINKS_MAX]
 
 

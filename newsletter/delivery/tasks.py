@@ -7,6 +7,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from newsletter.delivery import trials
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.events import applying, mailbox, rules, thinning
@@ -30,6 +31,7 @@ WAKE_UP_EXPIRES_SECONDS = 30
 APPLYING_SECONDS = 4.0  # per run; the next run continues
 APPLYING_BESIDE_SECONDS = 0.5  # while a mailing is being sent, which events must not slow down
 THINNING_SECONDS = 2.0
+TRIAL_SECONDS = 4.0  # per run; the next run continues
 DELETING_SECONDS = 1.0  # per run: single mails share the worker
 
 
@@ -61,6 +63,8 @@ def take_steps(now: datetime) -> None:
         rules.judge_refusals(now)
     with log_errors("counting deliveries"):
         breakdown.count_next_mailing(now)
+    with log_errors("writing trials"):
+        trials.write_unfinished(now, TRIAL_SECONDS)
 
 
 @shared_task(ignore_result=True)

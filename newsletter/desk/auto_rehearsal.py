@@ -17,6 +17,7 @@ from newsletter.delivery.rehearsal import rehearse, unsaved_mailing
 from newsletter.desk.audiences import count_audience
 from newsletter.desk.next_issue import unscheduled_issues
 from newsletter.issues.models import Issue
+from newsletter.mail import reach
 from newsletter.publication.models import Publication
 
 IDLE_TIME = timedelta(seconds=30)  # since the last change
@@ -83,8 +84,17 @@ def _claim(issue: Issue, digest: str, now: datetime) -> Rehearsal | None:
 
 
 def audience_remarks(issue: Issue, segment: str, now: datetime) -> Iterator[RehearsalRemark]:
+    missing = reach.missing_parts()
+    for part in missing:
+        yield RehearsalRemark(
+            Rehearsal.Topic.AUDIENCE, WARNING, reach.paragraph(reach.headline(missing), part.problem), part.step
+        )
     audience = count_audience(issue, now, segment)
-    words = ngettext("%(count)d reader gets it.", "%(count)d readers get it.", audience.readers)
+    words = (
+        ngettext("%(count)d reader would get it.", "%(count)d readers would get it.", audience.readers)
+        if missing
+        else ngettext("%(count)d reader gets it.", "%(count)d readers get it.", audience.readers)
+    )
     level = OK if audience.readers else WARNING
     yield RehearsalRemark(Rehearsal.Topic.AUDIENCE, level, words % {"count": audience.readers})
     excluded = {

@@ -1,4 +1,4 @@
-"""Loads the sample publication of `demo_data` into an empty installation."""
+"""Loads the sample publication of `demo_data` into an empty installation. Its past issues are archived, not mailed."""
 
 import tomllib
 from collections.abc import Iterator
@@ -12,11 +12,8 @@ from typing import Any
 import yaml
 from django.core.cache import caches
 from django.db import transaction
-from django.db.models import F, Q
 
-from newsletter.delivery.models import Answer, Batch, Delivery, Event, Mailing, Quote, Reply
-from newsletter.delivery.models.mailing import Alert, MailingStep
-from newsletter.delivery.planning import approving, beginning
+from newsletter.delivery.models import Answer, Quote, Reply
 from newsletter.issues import cadence, schedule
 from newsletter.issues.models import Issue, IssueItem, StartingPoint, Vote
 from newsletter.issues.search import index_issue
@@ -34,14 +31,11 @@ from subscribers.models.consents import Consent, ConsentDetails
 DATA = Path(__file__).parent / "demo_data"
 SOURCE = "demo:"  # prefix of Post.source
 CLOSING = "<!-- closing -->"  # stands between introduction and closing
-SENT = 5  # issues; the next one is composed only
+SENT = 5  # issues in the archive; the next one is composed only
 A_MONTH = timedelta(days=31)
 A_WEEK = timedelta(days=7)  # minimum, even if the current fortnight has just begun
 READERS = 14  # the last one is not confirmed, the one before pauses
 FIRST_READERS = 7  # before the first issue
-A_DAY, SECONDS_10 = timedelta(days=1), timedelta(seconds=10)
-SENT_STATE, FAILED = Delivery.State.SENT, Delivery.State.FAILED
-MAILBOX_FULL = "552 5.2.2 Mailbox full"
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 
@@ -92,10 +86,9 @@ def load(now: datetime) -> bool:
             issue = _compose(sample)
             if not has_readers:
                 _invite_readers(sample)
-            if sample.number <= SENT and has_readers:
-                issue.mark_sent(sample.ends_at)
-            elif sample.number <= SENT:
-                _mail(issue, sample.ends_at)
+            if sample.number <= SENT:
+                _archive(issue, sample.ends_at, now)
+            if sample.number <= SENT and not has_readers:
                 _answer_question(issue, sample)
                 add_replies(issue, sample.ends_at, now)
             index_issue(issue)
@@ -136,7 +129,7 @@ def _make_tags_and_series() -> None:
 
 
 def _samples(publication: Publication, now: datetime) -> Iterator[SampleIssue]:
-    """The sent issues, the last one at the last slot before `now`, and an unsent one."""
+    """The archived issues, the last one at the last slot before `now`, and an unsent one."""
     moments = [*_slots_before(publication, now), now]
     for number, (begins_at, ends_at) in enumerate(pairwise(moments), 1):
         fields, text = _parsed(f"issues/{number}.md")
@@ -230,51 +223,14 @@ def _reader(number: int, at: datetime) -> Subscriber:
     return reader
 
 
-def _mail(issue: Issue, slot: datetime) -> None:
-    """Store the issue as sent at `slot`, without sending anything."""
-    mailing = approving.approve(issue, send_at=slot, now=slot - A_DAY, hold=timedelta())
-    beginning.plan_mailing(mailing, slot)
-    has_full_mailbox = Q(seq=mailing.total - 1) if issue.number % 3 == 0 else Q(pk__in=[])
-    failed = mailing.deliveries.filter(has_full_mailbox).update(state=FAILED, reply=MAILBOX_FULL, attempts=1)
-    sent = mailing.deliveries.exclude(has_full_mailbox).update(state=SENT_STATE, sent_at=slot + SECONDS_10, attempts=1)
-    mailing.batches.update(state=Batch.State.DONE, cursor=F("hi"), sent=sent, failed=failed)
-    closed_at = slot + SECONDS_10 * 2
-    Mailing.objects.filter(pk=mailing.pk).update(state=Mailing.State.SENT, finished_at=closed_at)
-    mailing.record(MailingStep.Kind.FINISHED, at=closed_at)
-    Alert.objects.create(mailing=mailing, kind="finished", at=closed_at, notified_at=closed_at)
-    mailing.refresh_from_db()
-    add_delivery_events(mailing, slot)
-    add_feedback(mailing, slot)
+def _archive(issue: Issue, slot: datetime, now: datetime) -> None:
+    """Put the issue into the archive, as one that another program has mailed: nobody got it from here."""
+    issue.sent_at, issue.imported_at = slot, now
+    issue.save(update_fields=["sent_at", "imported_at"])
 
 
-REPLY_SOURCE = "demo"  # source of events and replies
-FULL_AFTERWARDS = 4  # number of the issue of which a copy bounces later
-FULL_LATER = "452 4.2.2 Mailbox full"
-A_MOMENT, AN_HOUR = timedelta(seconds=30), timedelta(hours=1)
-
-
-def add_delivery_events(mailing: Mailing, slot: datetime) -> None:
-    copies = mailing.deliveries.filter(state=Delivery.State.SENT).order_by("seq").select_related("subscriber")
-    Event.objects.bulk_create(_event(copy, mailing, slot) for copy in copies)
-
-
-def _event(copy: Delivery, mailing: Mailing, slot: datetime) -> Event:
-    event = Event(source=REPLY_SOURCE, source_id=f"{mailing.pk}-{copy.seq}", mailing_id=mailing.pk, seq=copy.seq)
-    event.address_hash = copy.subscriber.address_hash if copy.subscriber else ""
-    event.kind, event.at = Event.Kind.DELIVERED, slot + A_MOMENT
-    if mailing.issue.number == FULL_AFTERWARDS and copy.seq == mailing.total - 1:
-        event.kind, event.at = Event.Kind.BOUNCED, slot + AN_HOUR
-        event.verdict, event.domain, event.words = Event.BounceType.SOFT, "example.com", FULL_LATER
-    event.created_at = event.at
-    return event
-
-
-def add_feedback(mailing: Mailing, slot: datetime) -> None:
-    got_it = mailing.deliveries.filter(state=Delivery.State.SENT).order_by("seq").select_related("subscriber")
-    answers = ["helpful"] * (3 + mailing.issue.number % 3) + ["fair"]
-    for copy, one in zip(got_it, answers, strict=False):
-        assert copy.subscriber is not None  # noqa: S101 - nobody has been erased yet
-        mailing.issue.feedback.give(copy.subscriber, mailing.issue, one, slot + 6 * AN_HOUR)
+REPLY_SOURCE = "demo"  # prefix of Reply.key
+AN_HOUR = timedelta(hours=1)
 
 
 def _answer_question(issue: Issue, sample: SampleIssue) -> None:

@@ -78,6 +78,7 @@ class DeskFacts:
     readers: int | None = None
     lacks_sender: bool = False
     lacks_mail_server: bool = False
+    lacks_address: bool = False
     has_sent: bool = False
     has_posts: bool = False
     has_published: bool = False
@@ -95,6 +96,10 @@ class DeskFacts:
     open_mailings: Sequence[Mailing] = ()  # the most pressing first
     last_mailings: Sequence[Mailing] = ()  # the latest first
     reader_counts: ReaderCounts | None = None
+
+    @property
+    def reaches_nobody(self) -> bool:
+        return self.lacks_mail_server or self.lacks_address
 
     def may(self, *rights: str) -> bool:
         return self.rights.issuperset(rights)
@@ -147,6 +152,7 @@ PAUSE_ADVICE = {  # by the cause of a pause
     "receiver": gettext_lazy("A receiver refuses it for reasons of its own; read them, fix the cause, then resume."),
     "addresses": gettext_lazy("The mail server calls too many addresses dead; look at them, then go on."),
     "error": gettext_lazy("The program failed; the reason is on the page."),
+    "nobody": gettext_lazy("It would reach nobody; give what is missing, then resume."),
 }
 PAUSE_BUTTONS = {
     "author": gettext_lazy("Resume or cancel"),
@@ -156,6 +162,7 @@ PAUSE_BUTTONS = {
     "receiver": gettext_lazy("Read the answer"),
     "addresses": gettext_lazy("Look at the addresses"),
     "error": gettext_lazy("Read the reason"),
+    "nobody": gettext_lazy("Read the reason"),
 }
 REHEARSAL_TEXTS = {  # by its status
     "none": (gettext_lazy("not rehearsed yet"), gettext_lazy("Rehearse")),
@@ -194,6 +201,9 @@ def held(facts: DeskFacts, now: datetime) -> StepText:
 
 def scheduled(facts: DeskFacts, now: datetime) -> StepText:
     mailing = facts.mailing
+    if facts.reaches_nobody:
+        sentence = _("%(what)s is scheduled, but would reach nobody yet.")
+        return sentence % {"what": mailing_title(mailing)}, _("See what is scheduled")
     to_all = mailing.kind == Mailing.Kind.ISSUE and not mailing.segment
     going = _going(facts, mailing_title(mailing), mailing.send_at, now, to_all=to_all)
     sentence = _("%(going)s. All is ready, %(wait)s.")
@@ -206,6 +216,10 @@ def sender(facts: DeskFacts, now: datetime) -> StepText:
 
 def mail_server(facts: DeskFacts, now: datetime) -> StepText:
     return _("No mail server yet: nothing reaches your readers."), _("Enter a mail server")
+
+
+def address(facts: DeskFacts, now: datetime) -> StepText:
+    return _("The site has no public address yet: no issue leaves, for readers could open no link."), _("See how")
 
 
 def no_post(facts: DeskFacts, now: datetime) -> StepText:
@@ -238,21 +252,21 @@ def empty_with_posts(facts: DeskFacts, now: datetime) -> StepText:
         "%(going)s. It is empty, and %(count)s posts are in no issue.",
         facts.left_out_count,
     )
-    return sentence % {"going": _issue_goes(facts, now), "count": thousands(facts.left_out_count)}, _("Choose posts")
+    return sentence % {"going": _planned(facts, now), "count": thousands(facts.left_out_count)}, _("Choose posts")
 
 
 def empty_with_draft(facts: DeskFacts, now: datetime) -> StepText:
     sentence = _("%(going)s. It is empty; “%(title)s” is a draft.")
-    return sentence % {"going": _issue_goes(facts, now), "title": _draft_title(facts)}, _("Go on writing")
+    return sentence % {"going": _planned(facts, now), "title": _draft_title(facts)}, _("Go on writing")
 
 
 def empty(facts: DeskFacts, now: datetime) -> StepText:
-    return _("%(going)s. It is empty.") % {"going": _issue_goes(facts, now)}, _("Write a post")
+    return _("%(going)s. It is empty.") % {"going": _planned(facts, now)}, _("Write a post")
 
 
 def subject(facts: DeskFacts, now: datetime) -> StepText:
     sentence = _("%(going)s. Missing: %(what)s.")
-    return sentence % {"going": _issue_goes(facts, now), "what": _("a subject")}, _("Write the subject")
+    return sentence % {"going": _planned(facts, now), "what": _("a subject")}, _("Write the subject")
 
 
 def rehearsal(facts: DeskFacts, now: datetime) -> StepText:
@@ -261,11 +275,15 @@ def rehearsal(facts: DeskFacts, now: datetime) -> StepText:
         standing, button = what % {"count": thousands(facts.errors)}, _("See what to fix")
     else:
         standing, button = map(str, REHEARSAL_TEXTS[facts.rehearsal])
-    return _("%(going)s: %(standing)s.") % {"going": _issue_goes(facts, now), "standing": standing}, button
+    return _("%(going)s: %(standing)s.") % {"going": _planned(facts, now), "standing": standing}, button
 
 
 def schedule(facts: DeskFacts, now: datetime) -> StepText:
-    return _("%(going)s, once you schedule it.") % {"going": _issue_goes(facts, now)}, _("Schedule it")
+    if facts.reaches_nobody:
+        sentence = _("%(what)s is rehearsed, but would reach nobody yet.")
+        return sentence % {"what": issue_title(facts.issue)}, _("See what is missing")
+    sentence = _("%(what)s is rehearsed, and not scheduled: until it is, nobody gets it. The next slot is %(when)s.")
+    return sentence % {"what": issue_title(facts.issue), "when": moment(facts.slot, facts.zone, now)}, _("Schedule it")
 
 
 def begin(facts: DeskFacts, now: datetime) -> StepText:
@@ -304,11 +322,16 @@ def rest(facts: DeskFacts, now: datetime) -> StepText:
     return _("Nothing here waits for you."), _("Your account")
 
 
-def _issue_goes(facts: DeskFacts, now: datetime) -> str:
-    return _going(facts, issue_title(facts.issue), facts.slot, now)
+def _planned(facts: DeskFacts, now: datetime) -> str:
+    """Where an issue that nobody has scheduled belongs."""
+    values = {"what": issue_title(facts.issue), "when": moment(facts.slot, facts.zone, now)}
+    if not facts.readers:
+        return _("%(what)s is planned for %(when)s") % values
+    values["readers"] = reader_count_text(facts.readers)
+    return _("%(what)s is planned for %(readers)s on %(when)s") % values
 
 
-def _going(facts: DeskFacts, what: str, at: datetime, now: datetime, *, to_all: bool = True) -> str:
+def _going(facts: DeskFacts, what: str, at: datetime, now: datetime, *, to_all: bool) -> str:
     values = {"what": what, "when": moment(at, facts.zone, now)}
     if not (facts.readers and to_all):
         return _("%(what)s goes out on %(when)s") % values
@@ -402,6 +425,7 @@ STEP_RULES: tuple[StepRule, ...] = (
     StepRule("first_draft", (CHANGE_POST,), has_only_drafts, first_draft, _draft),
     StepRule("sender", (CHANGE_SETTINGS,), lambda f, _: f.lacks_sender, sender, SENDER_PAGE),
     StepRule("mail_server", (CHANGE_USERS,), lambda f, _: f.lacks_mail_server, mail_server, _page("settings_mail")),
+    StepRule("address", (CHANGE_SETTINGS,), lambda f, _: f.lacks_address, address, _page("settings_sender", "address")),
     StepRule("left_out", (CHANGE_ISSUE,), lambda f, _: f.newly > 0 and f.issue is not None, left_out, ISSUE_PAGE),
     StepRule("left_out", (ADD_ISSUE,), lambda f, _: f.newly > 0 and f.issue is None, left_out, NEW_ISSUE_PAGE),
     StepRule("scheduled", (VIEW_MAILING,), is_open(Mailing.State.SCHEDULED), scheduled, _mailing),
@@ -481,8 +505,8 @@ CHECKLIST_RULES: tuple[ChecklistRule, ...] = (
     ChecklistRule(
         gettext_lazy("Set the sender"),
         gettext_lazy("The address that your letters come from. It needs a domain of your own."),
-        frozenset({"sender", "mail_server"}),
-        lambda facts: not (facts.lacks_sender or facts.lacks_mail_server),
+        frozenset({"sender", "mail_server", "address"}),
+        lambda facts: not (facts.lacks_sender or facts.reaches_nobody),
     ),
     ChecklistRule(
         gettext_lazy("Put it into an issue"),

@@ -27,7 +27,7 @@ from django.views.decorators.cache import never_cache
 from newsletter.desk import calendar, editor_api, login, moving_in, navigation, permissions, views
 from newsletter.desk.accounts.security_alerts import SecurityEvent
 from newsletter.desk.forms import OldPasswordForm
-from newsletter.desk.issues import actions, composer, copies, listing, mailings, results, scheduling
+from newsletter.desk.issues import actions, composer, copies, listing, mailings, results, scheduling, trials
 from newsletter.desk.readers import bulk_actions, errands, health, importing, reader_actions, replies
 from newsletter.desk.settings import mail_server, overview, own_account, publication, sender_checks, setup
 from newsletter.desk.today import issues_context, today_context
@@ -53,6 +53,8 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("rehearsal/dot/", SEND(composer.rehearsal_dot), "issue_rehearsal_dot"),
     ("send/", SEND(scheduling.send), "issue_send"),
     ("correct/", SEND(scheduling.correct), "issue_correct"),
+    ("trial/", SEND(trials.begin), "issue_trial"),
+    ("trial/away/", SEND(trials.throw_away), "issue_trial_away"),
 )
 MAILING_SCREENS: tuple[Screen, ...] = (
     ("", LOOK_AT_MAILINGS(partial(mailings.mailing, steps=issues_context)), "mailing"),

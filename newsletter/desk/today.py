@@ -25,10 +25,10 @@ from newsletter.desk.templatetags.figures import thousands
 from newsletter.issues import public_holidays, schedule
 from newsletter.issues.assembly import next_number
 from newsletter.issues.models import Issue, in_no_issue
+from newsletter.mail import reach
 from newsletter.operation import diagnosis, senders
 from newsletter.operation.findings import Finding
 from newsletter.posts.models import Post, attach_renderings
-from newsletter.publication.mail_server import mail_url
 from newsletter.publication.models import Publication
 from subscribers import growth
 from subscribers.models import DayCount, ReaderCounts, cached_reader_counts
@@ -57,8 +57,9 @@ def load_desk_facts(user: Any, now: datetime) -> DeskFacts:
         next_number=issue.number if issue else new_number,
         new_number=new_number,
         readers=readers.mailable if readers else None,
-        lacks_sender=_lacks_sender(now, has_sent=has_sent),
-        lacks_mail_server=not (has_sent or mail_url()),
+        lacks_sender=any(True for _finding in senders.sender_findings(now)),
+        lacks_mail_server=reach.ends_in_outbox(),
+        lacks_address=any(part.gap == reach.Gap.ADDRESS for part in reach.missing_parts()),
         has_sent=has_sent,
         has_posts=Post.objects.visible_to(user).order_by().exists(),
         has_published=Post.objects.published(now).exists(),
@@ -110,11 +111,6 @@ def _find_left_out(now: datetime, issue: Issue | None, sent: list[Mailing]) -> t
     return counts, list(waiting.only("title", "published_at")[:LEFT_OUT_SHOWN])
 
 
-def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
-    """Is the sender address a placeholder? Accepted once issues have gone to the outbox."""
-    return bool(mail_url() or not has_sent) and any(True for _finding in senders.sender_findings(now))
-
-
 # --- What is wrong ---
 
 
@@ -155,6 +151,7 @@ REMEDIES: dict[str, Remedy] = {
         gettext_lazy("Name the place"), CHANGE_SETTINGS, "admin:settings_letter", "#id_data_place"
     ),
     "mail.outbox": Remedy(gettext_lazy("Enter a mail server"), next_step.CHANGE_USERS, MAIL_SERVER),
+    "site_url.missing": Remedy(gettext_lazy("See how"), CHANGE_SETTINGS, SENDER, "#address"),
     "mail.unreadable": Remedy(gettext_lazy("Enter it again"), next_step.CHANGE_USERS, MAIL_SERVER),
     "mail.waiting": Remedy(gettext_lazy("See who waits"), next_step.SEE_READERS, *PENDING_READERS),
     "mail.given_up": Remedy(gettext_lazy("See who waits"), next_step.SEE_READERS, *PENDING_READERS),
@@ -174,6 +171,7 @@ REMEDIES: dict[str, Remedy] = {
 COVERED_BY_STEP = {
     "sender.made_up": "sender",
     "mail.outbox": "mail_server",
+    "site_url.missing": "address",
     "mailing.paused": "paused",
 }  # by finding: key of the step that says the same
 

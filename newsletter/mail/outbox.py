@@ -4,6 +4,7 @@ import email.policy
 import re
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -42,20 +43,31 @@ def store_mail(directory: Path, octets: bytes, *, message_id: str, now: datetime
     A symbolic link named by its hash reserves the file name atomically, so a process killed at any point leaves no mail
     or a complete one.
     """
-    claims = directory / ".claims"
-    claims.mkdir(parents=True, exist_ok=True)
-    digest = sha256(message_id.encode()).hexdigest()[:20]
-    name = f"{now:%Y%m%dT%H%M%S%f}-{digest}"
+    claim = _claim(directory, message_id)
+    claim.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{now:%Y%m%dT%H%M%S%f}-{claim.name}"
     try:
-        (claims / digest).symlink_to(f"../{name}.eml")
+        claim.symlink_to(f"../{name}.eml")
     except FileExistsError:
-        name = (claims / digest).readlink().stem
+        name = claim.readlink().stem
     path = directory / f"{name}.eml"
     if not path.exists():
-        with tempfile.NamedTemporaryFile(dir=claims, prefix="new-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=claim.parent, prefix="new-", delete=False) as file:
             file.write(octets)
         Path(file.name).replace(path)
     return name
+
+
+def remove_mail(directory: Path, message_id: str) -> None:
+    """Remove a mail that was stored by this Message-ID, if there is one."""
+    claim = _claim(directory, message_id)
+    with suppress(FileNotFoundError):
+        (directory / claim.readlink().name).unlink(missing_ok=True)
+        claim.unlink()
+
+
+def _claim(directory: Path, message_id: str) -> Path:
+    return directory / ".claims" / sha256(message_id.encode()).hexdigest()[:20]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from newsletter.delivery.models import Batch, Mailing
+from newsletter.mail import reach
 from newsletter.operation import backup_findings, doctor_checks, liveness, readiness, server_checks
 from newsletter.operation.accounts import author
 from newsletter.operation.backup_findings import restore_findings
@@ -99,6 +100,11 @@ def outbox_findings(now: datetime) -> Iterator[Finding]:
         yield Finding(WARNING, "mail.outbox", _("Mail goes only to the outbox: no reader gets any."), hint)
 
 
+def address_findings(now: datetime) -> Iterator[Finding]:
+    if not reach.ends_in_outbox():
+        yield from (Finding(ERROR, "site_url.missing", part.problem, part.step) for part in reach.missing_parts())
+
+
 def postal_address_findings(now: datetime) -> Iterator[Finding]:
     if not Publication.objects.current().postal_address:
         hint = _("Fill it in at Settings, Sender: many countries ask for it at the foot of every issue.")
@@ -164,7 +170,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     *(differing_machine_findings, version_findings, clock_findings),
     *(doctor_checks.static_file_findings, worker_findings, liveness.silence_findings, account_findings),
     *(site_url_findings, proxy_findings, doctor_checks.generated_key_findings, doctor_checks.changed_key_findings),
-    *(debug_findings, outbox_findings, doctor_checks.smtp_login_findings, sender_findings),
+    *(debug_findings, outbox_findings, address_findings, doctor_checks.smtp_login_findings, sender_findings),
     *(dns_findings, postal_address_findings, data_place_findings, mailing_findings),
     *(liveness.stalled_mailing_findings, uncertain_delivery_findings, restore_findings),
     *(backup_findings.nightly_backup_findings, backup_findings.bucket_findings, backup_findings.no_backup_findings),
@@ -182,7 +188,7 @@ DESK_CHECKS: tuple[Check, ...] = (
     *MAILING_CHECKS,
     *(backup_findings.nightly_backup_findings, mailbox_findings, waiting_mail_findings, lost_mail_findings),
     *(result_letter_findings, outbox_findings, sender_findings, postal_address_findings, data_place_findings),
-    *(doctor_checks.hook_findings, last_check_findings),
+    *(address_findings, doctor_checks.hook_findings, last_check_findings),
 )
 
 

@@ -24,9 +24,7 @@ pytestmark = pytest.mark.usefixtures("clock")
 @pytest.fixture
 def box(db, settings, tmp_path, monkeypatch):
     """Tasks are done as soon as they are put on the queue, no other site is asked, and mails are kept here."""
-    settings.MAILERS = settings.MAILERS | {
-        name: mailer_from_url("", outbox=tmp_path / name) for name in ("default", "bulk")
-    }
+    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path / "default")}
     written = auto_rehearsal.rehearse
     monkeypatch.setattr(auto_rehearsal, "rehearse", lambda *args: written(*args)._replace(links=[]))
     for module in (delivery_tasks, tasks):
@@ -103,3 +101,21 @@ def test_what_nobody_cancels_goes_out_at_its_time(box, clock):
 
     assert (before["status"], before["total"]) == ("scheduled", 0)
     assert (begun["status"], begun["total"]) in {("sending", 2), ("sent", 2)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_program_is_told_that_an_issue_would_reach_nobody_yet(box, clock, settings, english):
+    make_subscriber()
+    settings.MAILERS = settings.MAILERS | {"bulk": settings.MAILERS["default"]}
+    program = Program(make_helper(EDITOR, name="edith", email="edith@example.org"))
+    address = prepared(program)
+
+    etag = program.get(address).headers["ETag"]
+    answer = program.post(f"{address}/schedule", {"at": "next-slot"}, match=etag)
+
+    assert answer.status_code == 409
+    assert answer.json()["detail"] == (
+        "This would reach nobody yet. All mail ends in the outbox of this site. "
+        "Enter a mail server under Settings, Sender, or set MAIL_URL."
+    )
+    assert not Mailing.objects.exists()

@@ -14,6 +14,7 @@ from newsletter.delivery.ledger import claims, recovery
 from newsletter.delivery.models import Batch, Mailing, RateLimitState
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.planning.approving import approve
+from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.waiting import wait_until
@@ -81,6 +82,17 @@ def test_a_paused_mailing_is_not_sent(begun, bulk_smtp):
     assert lane_process.run_lane(0) is None
 
     assert bulk_smtp.received() == []
+
+
+def test_a_mailing_under_way_is_paused_when_mail_has_come_to_end_in_the_outbox(begun, settings, tmp_path):
+    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url("", outbox=tmp_path / "outbox")}
+
+    assert [lane_process.run_lane(0) for _ in range(2)] == [begun.pk, None]
+
+    begun.refresh_from_db()
+    assert (begun.state, begun.paused_by) == (Mailing.State.PAUSED, Mailing.Cause.NOBODY)
+    assert (begun.counts().queued, begun.counts().sent) == (1, 0)
+    assert not (tmp_path / "outbox").exists()
 
 
 def test_a_provider_that_is_away_is_not_asked(begun, bulk_smtp):

@@ -158,6 +158,8 @@ TABLE: dict[str, str] = {
     "admin/issues/issue/<int:pk>/frame/mail/": EDITORS,
     "admin/issues/issue/<int:pk>/take-in/<int:post_pk>/": EDITORS,
     "admin/issues/issue/<int:pk>/test/": EDITORS,
+    "admin/issues/issue/<int:pk>/trial/": EDITORS,
+    "admin/issues/issue/<int:pk>/trial/away/": EDITORS,
     "admin/issues/issue/<int:pk>/rehearsal/": EDITORS,
     "admin/issues/issue/<int:pk>/rehearsal/dot/": EDITORS,
     "admin/issues/issue/<int:pk>/send/": EDITORS,
@@ -240,6 +242,7 @@ POSTED = {
     "admin/posts/post/<int:pk>/versions/<int:number>/restore/",
     *("admin/posts/post/trash/<int:pk>/", "admin/issues/issue/trash/<int:pk>/"),
     *("admin/issues/issue/<int:pk>/take-in/<int:post_pk>/", "admin/settings/sender/test/"),
+    *("admin/issues/issue/<int:pk>/trial/", "admin/issues/issue/<int:pk>/trial/away/"),
 }
 
 READER, SECRET_TITLE, COMING = "secret.reader@example.org", "還沒有人知道的題目", "準備中的一期"
@@ -266,7 +269,7 @@ def made(shared_rows, tmp_path_factory) -> Iterator[tuple[dict[str, Any], World]
     """Mailers whose outbox has a mail in it, and the world in which it was written, for all tests of this module."""
     box = {"BACKEND": outbox.BACKEND, "OPTIONS": {"directory": str(tmp_path_factory.mktemp("outbox"))}}
     own = {"default": box, "bulk": box}
-    with override_settings(MAILERS=own), shared_rows(_world) as world:
+    with shared_rows(lambda: _world(own)) as world:
         yield own, world
 
 
@@ -276,7 +279,7 @@ def world(settings, made, db) -> World:
     return world
 
 
-def _world() -> World:
+def _world(mailers: dict[str, Any]) -> World:
     """A reader whose address stands wherever one can stand, a draft of somebody else, and an issue in preparation."""
     make_publication()
     helpers = {role: make_helper(role, name=role) for role in ROLES[2:]} | {"nobody": make_helper(), "stranger": None}
@@ -305,7 +308,9 @@ def _world() -> World:
         "subscribers/suppression": gone.pk,
         "publication/publication": 1,
     }
-    return World(_addresses(keys, closed=_closed_mailing().pk, mail=_mail(), version=version.pk), helpers)
+    closed = _closed_mailing().pk
+    with override_settings(MAILERS=mailers):
+        return World(_addresses(keys, closed=closed, mail=_mail(), version=version.pk), helpers)
 
 
 def _issue_in_preparation(draft: Post) -> Issue:

@@ -33,6 +33,7 @@ from newsletter.desk.issues.actions import ALL_ACTIONS
 from newsletter.desk.issues.composer import start_rehearsal, wake_workers
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
+from newsletter.mail import reach
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 
@@ -173,6 +174,8 @@ def resume_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     issue, mailing = _open(number)
     if mailing.paused_by == Mailing.Cause.QUOTE:
         raise Problem("conflict", mailing.why_paused)
+    if reason := reach.obstacle(mailing.mailer):
+        raise Problem("conflict", reason)
     if not mailing.planned_at:
         require_alert_recipient()
     if not mailing.resume(timezone.now(), approving.api_hold_time(Publication.objects.current())):

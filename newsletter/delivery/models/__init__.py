@@ -23,3 +23,4 @@ from newsletter.delivery.models.mailing import (
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.models.reminders import Reminder, ResultLetter
 from newsletter.delivery.models.replies import Answer, Feedback, Quote, Reply, ReplyMail, ReplyTag, accepts_replies
+from newsletter.delivery.models.trials import Trial

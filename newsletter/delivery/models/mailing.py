@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.delivery.models.deliveries import Batch
 from newsletter.issues.models import Issue
-from newsletter.mail import tokens
+from newsletter.mail import reach, tokens
 from newsletter.mail.mail_queue import CLOCK_SLACK
 from newsletter.publication import changes
 from subscribers.departures import fsync_folder
@@ -194,6 +194,7 @@ class Mailing(models.Model):
         ADDRESSES = "addresses", _("the mail server says of too many addresses that they do not exist")
         ERROR = "error", _("an error of the program")
         QUOTE = "quote", _("a reader has taken back a quote in it")
+        NOBODY = "nobody", _("it would reach nobody")
 
     OPEN_STATES: ClassVar = [State.SCHEDULED, State.SENDING, State.PAUSED]
 
@@ -290,9 +291,10 @@ class Mailing(models.Model):
     def resume(self, now: datetime, hold: timedelta) -> bool:
         """Continue. A mailing that has not begun gets its hold again.
 
-        Returns False if it is not paused, or if it contains a quote that was withdrawn: replace the text first.
+        Returns False if it is not paused, if it would reach nobody (newsletter.mail.reach), or if it contains a quote
+        that was withdrawn: replace the text first.
         """
-        if Mailing.objects.filter(pk=self.pk, paused_by=self.Cause.QUOTE).exists():
+        if reach.obstacle(self.mailer) or Mailing.objects.filter(pk=self.pk, paused_by=self.Cause.QUOTE).exists():
             return False
         values = {"state": self.State.SCHEDULED, "send_at": max(self.send_at, now + hold)}
         if self.planned_at:

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.models import Issue
+from newsletter.mail import reach
 
 OK, INFO, WARNING, ERROR = "ok", "info", "warning", "error"
 STUCK_AFTER = timedelta(minutes=3)  # without progress for so long, its worker is dead
@@ -38,8 +39,9 @@ class RehearsalStatus(StrEnum):
 
 
 def rehearsal_digest(content_hash: str, segment: str) -> str:
-    """The hash of a letter (FrozenLetter.content_hash) and its segment."""
-    return sha256(f"{content_hash}\x00{segment}".encode()).hexdigest()
+    """The hash of a letter (FrozenLetter.content_hash), its segment, and what would keep it from readers."""
+    missing = [part.gap for part in reach.missing_parts()]
+    return sha256("\x00".join([content_hash, segment, *missing]).encode()).hexdigest()
 
 
 class RehearsalQuerySet(models.QuerySet["Rehearsal"]):

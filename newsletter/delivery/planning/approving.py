@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 from newsletter.delivery.letter.losses import Loss, losses, losses_digest, weigh_letter
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze_letter
 from newsletter.delivery.links import rewriting
-from newsletter.delivery.models import Batch, Delivery, Mailing, Quote
+from newsletter.delivery.models import Batch, Delivery, Mailing, Quote, Trial
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.models.replies import QuoteQuerySet
 from newsletter.issues.models import Issue
+from newsletter.mail import reach
 from newsletter.posts.models import UPLOAD_MARK, Revision
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
@@ -98,12 +99,22 @@ def obstacles(issue: Issue, send_at: datetime, *, letter: FrozenLetter | Mailing
 
     letter: its frozen letter; None to freeze it here.
     """
+    return issue_obstacles(issue, send_at, letter=letter) + reach_obstacles()
+
+
+def reach_obstacles(mailer: str = "bulk") -> list[str]:
+    """The obstacle that nobody could get an issue from this installation; [] otherwise."""
+    return list(filter(None, [reach.obstacle(mailer)]))
+
+
+def issue_obstacles(issue: Issue, send_at: datetime, *, letter: FrozenLetter | Mailing | None = None) -> list[str]:
+    """The obstacles that lie in the issue."""
     found = obstacles_without_letter(issue, send_at)
     return found if issue.imported_at else found + size_obstacles(issue, letter or freeze_letter(issue))
 
 
 def obstacles_without_letter(issue: Issue, send_at: datetime) -> list[str]:
-    """The obstacles that need no rendering, which is most of the work."""
+    """Those of the issue's obstacles that need no rendering, which is most of the work."""
     if issue.imported_at:
         return [imported_obstacle(issue)]
     if not Publication.objects.current().is_set_up:
@@ -150,7 +161,8 @@ def size_obstacles(issue: Issue, letter: FrozenLetter | Mailing) -> list[str]:
 def mailing_obstacles(mailing: Mailing, send_at: datetime, letter: FrozenLetter | None = None) -> list[str]:
     """Reasons why a scheduled mailing cannot be sent at `send_at`. letter: instead of its own."""
     if mailing.kind != Mailing.Kind.CORRECTION:
-        return obstacles(mailing.issue, send_at, letter=letter or mailing)
+        found = issue_obstacles(mailing.issue, send_at, letter=letter or mailing)
+        return found + reach_obstacles(mailing.mailer)
     return correction_obstacles(mailing.issue, mailing.note) + (size_obstacles(mailing.issue, letter) if letter else [])
 
 
@@ -172,7 +184,7 @@ def correction_obstacles(issue: Issue, note: str) -> list[str]:
         )
     if not note.strip():
         reasons.append(_("Say in a sentence what was wrong."))
-    return reasons
+    return reasons + reach_obstacles()
 
 
 def can_be_corrected(issue: Issue) -> bool:
@@ -218,6 +230,7 @@ def approve(
     if reasons := obstacles(issue, begins, letter=letter):
         raise PlanningError(" ".join(reasons))
     check_acknowledged(issue, letter, acknowledged)
+    Trial.objects.throw_away(issue)  # of a time without a mail server
     return _schedule(Mailing(issue=issue, segment=segment, approved_at=now, send_at=begins), letter)
 
 

@@ -25,6 +25,7 @@ from newsletter.delivery.planning.approving import (
 )
 from newsletter.issues.models import Issue
 from newsletter.issues.search import index_issue
+from newsletter.mail import reach
 from newsletter.mail.mailers import provider_label
 from newsletter.publication.models import Publication
 
@@ -39,7 +40,7 @@ def begin_due(now: datetime) -> list[Mailing]:
     """Plan every mailing that is due; return those that began.
 
     One later than LATE_AFTER, or late on a day that already had an issue, is paused with a reason: after a long outage
-    nothing is sent by surprise.
+    nothing is sent by surprise. So is one that would reach nobody.
     """
     begun = []
     publication = Publication.objects.current()
@@ -48,15 +49,17 @@ def begin_due(now: datetime) -> list[Mailing]:
             if has_unsettled_batches(mailing.issue):
                 continue
             with translation.override(publication.language), timezone.override(publication.zone):
-                reason = _reason_to_pause(mailing, now)
+                nobody = reach.obstacle(mailing.mailer)
+                reason = nobody or _reason_to_wait(mailing, now)
             if reason:
-                mailing.pause(reason, Mailing.Cause.LATE)
+                cause = Mailing.Cause.NOBODY if nobody else Mailing.Cause.LATE
+                mailing.pause(reason, cause)
             elif plan_mailing(mailing, now):
                 begun.append(mailing)
     return begun
 
 
-def _reason_to_pause(mailing: Mailing, now: datetime) -> str:
+def _reason_to_wait(mailing: Mailing, now: datetime) -> str:
     if mailing.issue.imported_at:
         return imported_obstacle(mailing.issue)
     if deleted := deleted_deliveries_obstacles(mailing.issue):

@@ -77,7 +77,7 @@ def mailer_outcome(error: Exception) -> SendOutcome:
             return api_outcome(error)
         case anymail.AnymailUnsupportedFeature() | anymail.AnymailConfigurationError():
             raise ProviderRejection(reply_line(error)) from error
-        case OSError():  # the outbox, on a full disk: the same Message-ID never makes a second file
+        case OSError():  # a full disk under the outbox: the same Message-ID never makes a second file
             raise ProviderUnavailable(reply_line(error)) from error
     raise error
 

@@ -2,7 +2,7 @@
 
 smtp     a compiled template over several persistent connections
 api      batch calls of an e-mail API (sending/api_courier.py)
-django   any other mailer, including the outbox, message by message
+django   any other mailer, message by message; never the outbox (newsletter/mail/reach.py)
 """
 
 import logging

@@ -33,7 +33,7 @@ from newsletter.desk.issues import history
 from newsletter.desk.issues.composer import issue_page, losses_context, wake_workers
 from newsletter.desk.issues.scheduling import schedule_form
 from newsletter.desk.templatetags.calendar_days import long_moment
-from newsletter.mail import headers
+from newsletter.mail import headers, reach
 from newsletter.mail.mailers import provider_label
 from newsletter.publication.models import Publication
 from subscribers.models import cached_reader_counts
@@ -150,6 +150,8 @@ def _after_cancelling(found: Mailing) -> str:
 def _resume(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
     if found.paused_by == Mailing.Cause.QUOTE:
         raise PlanningError(found.why_paused or found.reason)
+    if reason := reach.obstacle(found.mailer):
+        raise PlanningError(reason)
     return found.resume(now, _hold())
 
 

@@ -19,13 +19,14 @@ from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery.letter.losses import Loss, losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze_letter, subject_line
-from newsletter.delivery.models import Mailing
+from newsletter.delivery.models import Mailing, Trial
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, RehearsalStatus
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import (
     PlanningError,
     correction_obstacles,
     count_copies,
+    issue_obstacles,
     obstacles,
     was_sent_to_all,
 )
@@ -33,6 +34,7 @@ from newsletter.desk.audiences import Audience, count_audience, segment_choices,
 from newsletter.desk.forms import AcknowledgeLossesForm, CorrectionForm, ScheduleForm
 from newsletter.desk.issues.composer import (
     NEEDS_REHEARSAL,
+    REFRESH_SECONDS,
     issue_page,
     losses_context,
     start_rehearsal_if_needed,
@@ -41,6 +43,7 @@ from newsletter.desk.issues.composer import (
 from newsletter.desk.templatetags.calendar_days import long_moment
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
+from newsletter.mail import reach
 from newsletter.publication.models import Publication
 
 SLOTS_OFFERED = 6
@@ -69,7 +72,10 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
     context = _what_will_happen(issue, letter, form, audience, now) | losses_context(lost)
     context |= {"asks_number": asks_number, "waits": waits} | _rehearsal(issue, form.segment, standing)
     is_dialog = "dialog" in request.GET and not context["has_been_sent"]
-    return issue_page(request, "desk/schedule.html" if is_dialog else "desk/send.html", issue, context)
+    response = issue_page(request, "desk/schedule.html" if is_dialog else "desk/send.html", issue, context)
+    if context["trial"] and context["trial"].finished_at is None:
+        response.headers["Refresh"] = str(REFRESH_SECONDS)
+    return response
 
 
 def schedule_form(request: HttpRequest, issue: Issue, now: datetime) -> ScheduleForm:
@@ -160,8 +166,9 @@ def _what_will_happen(
     publication = Publication.objects.current()
     at = form.send_at or form.earliest_at if form.is_bound else form.proposed
     items = list(issue.items.select_related("post").defer("post__body"))
-    hindered = obstacles(issue, at, letter=letter)
-    hindered_now = obstacles(issue, form.earliest_at, letter=letter)
+    hindered = issue_obstacles(issue, at, letter=letter)
+    hindered_now = issue_obstacles(issue, form.earliest_at, letter=letter)
+    missing = reach.missing_parts()
     return {
         "title": _("Send"),
         "letter": letter,
@@ -175,6 +182,10 @@ def _what_will_happen(
         "segment": form.segment,
         "segment_in_words": segment_label(form.segment),
         "rows": [(item, item.post.state(at)) for item in items],
+        "missing": missing,
+        "headline": reach.headline(missing),
+        "can_try": reach.ends_in_outbox() and not hindered,
+        "trial": Trial.objects.filter(issue=issue).first(),
         "obstacles": hindered,
         "obstacles_now": [text for text in hindered_now if text not in hindered],
         "to_read_again": issue.posts_with_objections(publication),

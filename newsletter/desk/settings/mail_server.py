@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods
 from newsletter.delivery.provider.transports import backend_factory
 from newsletter.desk import permissions
 from newsletter.desk.settings import sender_checks
-from newsletter.mail import mailers, safe_http
+from newsletter.mail import mailers, reach, safe_http
 from newsletter.mail.mailers import PROVIDERS, mailer_from_url, provider_label
 from newsletter.operation import doctor_checks, senders
 from newsletter.operation.accounts import roles
@@ -211,6 +211,7 @@ def mail_server(request: HttpRequest) -> HttpResponse:
         "environment": settings.MAIL_URL and "MAIL_URL",
         "bulk": settings.BULK_MAIL_URL and provider_label(settings.MAILERS["bulk"]),
         "is_saved": bool(known),
+        "missing": reach.missing_parts(),
     }
     return render(request, "desk/settings/mail.html", admin.site.each_context(request) | context)
 

@@ -30,7 +30,7 @@ from newsletter.delivery.rehearsal import example_reader
 from newsletter.desk.settings.menu import MenuForm
 from newsletter.issues.models import Issue
 from newsletter.issues.views import render_home
-from newsletter.mail import outbox
+from newsletter.mail import outbox, reach
 from newsletter.mail.message import Mail
 from newsletter.mail.salutations import SAMPLE_NAME
 from newsletter.mail.views import MAIL_CSP, html_frame_response
@@ -262,6 +262,7 @@ class SectionAdmin(AuditedAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # Django names what kwargs takes
         shown: dict[str, Any] = {"title": self.section.title, "subtitle": None, "section": self.section.name}
         shown["public_url"] = settings.SITE_URL
+        shown["missing"] = reach.missing_parts()
         shown["look_kinds"] = previews_of(self.section.form)
         return super().render_change_form(request, context | shown, **kwargs)
 

@@ -75,8 +75,9 @@ async function look() {
 }
 
 async function schedule(event) {
-  event.preventDefault();
   const asked = event.target;
+  if (new URL(asked.action).pathname !== address().pathname) return; // a trial
+  event.preventDefault();
   const button = asked.querySelector("[type=submit]");
   if (button.disabled) return;
   const focused = document.activeElement;

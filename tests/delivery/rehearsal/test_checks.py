@@ -87,7 +87,7 @@ def test_a_subject_that_spam_filters_take_for_shouting_is_told_and_no_other(issu
 def test_pages_of_this_site_are_found(issue, path):
     [remark] = checks.check_own_links(References(links=[SITE + path]), issue, NOW)
 
-    assert (remark.level, remark.text) == ("ok", "1 link to this site works.")
+    assert (remark.level, remark.text) == ("ok", "1 link to this site works, and any reader can open it.")
 
 
 @pytest.mark.parametrize(

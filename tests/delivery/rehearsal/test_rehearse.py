@@ -1,5 +1,6 @@
 """A rehearsal writes what would be sent, to those who would get it, and leaves no trace but its report."""
 
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -195,6 +196,28 @@ def test_links_to_others_are_kept_for_later(publication):
     assert links.count("https://a.example/x") == 1
     assert "https://b.example/c.png" in links
     assert not any(link.startswith("https://news.example.org") for link in links)
+
+
+def test_of_each_link_it_is_said_whether_a_reader_far_away_could_open_it(publication, settings):
+    body = "[甲](http://intranet/x) [乙](http://192.168.1.5/) [丙](https://a.example/) [我們](/about/)"
+    issue = make_issue(make_post("甲", body=body), number=9)
+
+    far = report(issue)
+    settings.SITE_URL = "http://localhost:8000"
+    near = report(issue)
+
+    closed = [
+        ("warning", f"No reader far away can open this link: {url}")
+        for url in ("http://intranet/x", "http://192.168.1.5/")
+    ]
+    [works, *others] = told(far, "links")
+    assert re.fullmatch(r"All \d+ links to this site work, and any reader can open them\.", works[1])
+    assert others == closed
+    assert far.links == ["https://a.example/"]
+    [site, *others] = told(near, "links")
+    assert site[0] == "warning"
+    assert site[1].endswith("links lead to this site, which no reader far away can open: http://localhost:8000")
+    assert others == closed
 
 
 # --- What is outside ---

@@ -12,7 +12,6 @@ from newsletter.delivery.models import Batch, Mailing, MailingCounts, deliveries
 from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendOutcome, SendStatus
 from newsletter.delivery.sending import lane
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier
-from newsletter.mail.mailers import mailer_from_url
 from subscribers import pending_unsubscribes
 from subscribers.models import Subscriber
 from tests.delivery.conftest import FAILED, NOW, QUEUED, SENT, UNCERTAIN, Provider, counts, states
@@ -391,20 +390,6 @@ def test_a_reader_who_cannot_be_mailed_fails_alone(make_mailing, run, bulk_smtp,
 
     assert states(mailing) == [SENT, FAILED, SENT, SENT]
     assert mailing.batches.get().state == Batch.State.DONE
-
-
-def test_a_full_disk_makes_the_outbox_wait_and_loses_nobody(make_mailing, run, settings, tmp_path):
-    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url("", outbox=tmp_path / "outbox")}
-    mailing = make_mailing("ab")
-    (tmp_path / "outbox").write_text("not a folder")
-
-    run(mailing, DjangoCourier("bulk", mailing))
-    assert states(mailing) == [QUEUED, QUEUED]
-    assert mailing.retry_at is not None
-    (tmp_path / "outbox").unlink()
-    run(mailing, DjangoCourier("bulk", mailing))
-
-    assert states(mailing) == [SENT, SENT]
 
 
 # --- The ledger against the database's own habits ---

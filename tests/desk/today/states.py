@@ -98,7 +98,7 @@ def _language() -> str:
 STATES: dict[str, tuple[Callable[[datetime], object], str]] = {  # by name, with the key of the step of its owner
     "empty": (empty, "no_post"),
     "begun": (begun, "mail_server"),
-    "shown": (shown, "rehearsal"),
+    "shown": (shown, "sender"),
     "composed": (composed, "subject"),
     "scheduled": (scheduled, "scheduled"),
     "held": (held, "held"),
@@ -106,3 +106,4 @@ STATES: dict[str, tuple[Callable[[datetime], object], str]] = {  # by name, with
     "paused": (paused, "paused"),
     "finished": (finished, "result"),
 }
+NEW_STATES = {"empty", "begun", "shown"}  # without a mail server

@@ -64,7 +64,7 @@ TITLED = Post(pk=3, title="題")
 CASES = [  # facts, the sentence and the button, as the author reads them
     (
         {"issue": LACKING},
-        "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，還缺：主旨。",
+        "第 42 期預計 12/4（五）08:00 寄給 3,124 位讀者，還缺：主旨。",
         "補上主旨",
     ),
     (FIRST | {"lacks_sender": True}, "還沒有文章，從第一篇開始吧。", "寫第一篇"),
@@ -78,6 +78,11 @@ CASES = [  # facts, the sentence and the button, as the author reads them
         "還沒有郵件伺服器，信寄不到讀者手上。",
         "設定郵件伺服器",
     ),
+    (
+        FIRST | {"has_posts": True, "has_published": True, "newly": 1, "left_out": NEW, "lacks_address": True},
+        "網站還沒有對外的網址，讀者打不開信裡的連結，所以還不能寄。",
+        "看怎麼設定",
+    ),
     (FIRST | {"has_posts": True, "draft": TITLED}, "〈題〉還是草稿，發布後就能放進第 1 期。", "繼續寫"),
     ({"newly": 1, "left_out": NEW}, "〈甲〉已經發布，還沒放進任何一期。", "編第 42 期"),
     (
@@ -87,30 +92,40 @@ CASES = [  # facts, the sentence and the button, as the author reads them
     ),
     (
         {"issue": EMPTY, "left_out_count": 2},
-        "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，裡面還是空的，有 2 篇文章可以放。",
+        "第 42 期預計 12/4（五）08:00 寄給 3,124 位讀者，裡面還是空的，有 2 篇文章可以放。",
         "挑文章",
     ),
     (
         {"issue": EMPTY, "draft": TITLED},
-        "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，裡面還是空的，〈題〉還在寫。",
+        "第 42 期預計 12/4（五）08:00 寄給 3,124 位讀者，裡面還是空的，〈題〉還在寫。",
         "繼續寫",
     ),
     (
         {"issue": COMPLETE, "readers": 0},
-        "第 42 期將於 12/4（五）08:00 寄出，還沒有彩排。",
+        "第 42 期預計 12/4（五）08:00 寄出，還沒有彩排。",
         "開始彩排",
     ),
     (
         {"issue": COMPLETE, "rehearsal": "faulty", "errors": 2},
-        "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，彩排找到 2 個錯誤。",
+        "第 42 期預計 12/4（五）08:00 寄給 3,124 位讀者，彩排找到 2 個錯誤。",
         "看要改什麼",
     ),
     (
         {"issue": COMPLETE, "rehearsal": "outdated"},
-        "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，彩排之後改過。",
+        "第 42 期預計 12/4（五）08:00 寄給 3,124 位讀者，彩排之後改過。",
         "重新彩排",
     ),
-    (REHEARSED, "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，都好了，只差排程。", "排程"),
+    (REHEARSED, "第 42 期彩排過了，還沒排程，排程之前不會寄給任何人。最近的時段是 12/4（五）08:00。", "排程"),
+    (
+        REHEARSED | {"lacks_mail_server": True, "rights": ALL - {next_step.CHANGE_USERS}},
+        "第 42 期彩排過了，但現在寄，還沒有人收得到。",
+        "看還缺什麼",
+    ),
+    (
+        {"mailing": make_mailing(), "lacks_address": True, "rights": ALL - {next_step.CHANGE_SETTINGS}},
+        "第 42 期已經排好，但現在寄，還沒有人收得到。",
+        "看排好的寄送",
+    ),
     (
         {"mailing": make_mailing()},
         "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，已經排好，還有 8 天。",
@@ -199,7 +214,7 @@ def test_it_is_said_in_english_too():
     with translation.override("en"):
         step = choose_step(facts(issue=LACKING), NOW)
 
-    assert step.sentence == "Issue 42 goes to 3,124 readers on Fri 4 Dec, 08:00. Missing: a subject."
+    assert step.sentence == "Issue 42 is planned for 3,124 readers on Fri 4 Dec, 08:00. Missing: a subject."
 
 
 def test_a_correction_is_called_one_in_english_too():
@@ -259,6 +274,7 @@ everything = st.builds(
     readers=st.none() | counts,
     lacks_sender=st.booleans(),
     lacks_mail_server=st.booleans(),
+    lacks_address=st.booleans(),
     has_sent=st.booleans(),
     has_posts=st.booleans(),
     has_published=st.booleans(),

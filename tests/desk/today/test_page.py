@@ -21,7 +21,7 @@ from newsletter.mail import outbox
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
-from tests.desk.today.states import STATES, paused, sending
+from tests.desk.today.states import NEW_STATES, STATES, paused, sending
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.page_checks import assert_valid
 
@@ -73,9 +73,11 @@ def make_mailing(issue: Issue, **fields) -> Mailing:
 
 
 @pytest.mark.parametrize("state", ["shown", *sorted(STATES.keys() - {"shown"})])
-def test_each_state_has_its_step_and_every_link_of_the_page_opens(owner, state):
+def test_each_state_has_its_step_and_every_link_of_the_page_opens(owner, state, settings):
     make, key = STATES[state]
     make(timezone.now())
+    if state in NEW_STATES:
+        settings.MAILERS = settings.MAILERS | {"bulk": settings.MAILERS["default"]}
 
     page = home(owner)
 

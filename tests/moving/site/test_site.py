@@ -49,6 +49,7 @@ LEFT_OUT = {
     "posts.SearchDocument": "is made anew of the text",
     "publication.MailServer": "opens the account at a mail server; only this installation's key reads it",
     "publication.SiteVersion": "counts changes of this database",
+    "delivery.Trial": "is in the outbox of this installation, and nobody has it",
     "delivery.Rehearsal": "is of no use elsewhere: an issue is rehearsed again before it is sent",
     "delivery.Restoration": "tells of this machine",
     "delivery.LedgerPlace": "is about this database",

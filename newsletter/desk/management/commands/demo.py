@@ -1,4 +1,3 @@
-import logging
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -8,20 +7,16 @@ from newsletter.desk import demo
 
 
 class Command(BaseCommand):
-    help = "Fill an empty installation with a sample publication: posts, five sent issues and the next one."
+    help = "Fill an empty installation with a sample publication: posts, five archived issues and the next one."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()
-        logging.disable(logging.INFO)  # hides log lines about sample mailings
         try:
-            loaded = demo.load(now)
+            loaded = demo.load(timezone.now())
         except demo.NotEmptyError:
             raise CommandError(
                 "There are posts or issues here already, and the sample publication would mix with them. "
                 "Try it beside yours: DATA_DIR=./demo uv run manage.py up --demo"
             ) from None
-        finally:
-            logging.disable(logging.NOTSET)
         if not loaded:
             self.stdout.write("The sample publication is here already; nothing was changed.")
             return
