@@ -17,7 +17,7 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
 from newsletter.celery import app
-from newsletter.delivery.ledger import recovery, restore_detection
+from newsletter.delivery.ledger import recovery, restore_detection, silence
 from newsletter.delivery.ledger.flight_recorder import FlightRecorder
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rate import RateLimiter, WarmUp
@@ -107,6 +107,7 @@ def run_lane(slot: int, *, after: int = 0, scalers: ScalerCache | None = None) -
     ready = list(Mailing.objects.ready(timezone.now()).values_list("pk", flat=True))
     if not ready or is_stopping() or restore_detection.is_restore_undecided():
         return None
+    silence.keep_watch(timezone.now())
     mailing_id = next((pk for pk in ready if pk > after), ready[0])
     with recovery.hold_slot(slot) as worker_prefix:
         if worker_prefix is None:

@@ -25,7 +25,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from newsletter.delivery.error_logging import log_errors
-from newsletter.delivery.ledger import claims, flight_recorder, uncertain
+from newsletter.delivery.ledger import claims, flight_recorder, places, uncertain
 from newsletter.delivery.ledger.claims import WAITING_STATES, DeliveryResult, write_results
 from newsletter.delivery.ledger.flight_recorder import FlightRecord, RowMark
 from newsletter.delivery.ledger.uncertain import RESOLUTION_OF_STATE, DeliveryReport, Resolution
@@ -47,8 +47,13 @@ HUNG_LEASE = timedelta(minutes=11)
 
 
 def machine_id() -> str:
-    """This machine's id in the ledger, stored next to its lock files."""
-    return load_or_create_secret(settings.LOCK_DIR / "machine", secrets.token_hex(8))
+    """This machine's id in the ledger. Belongs to a file beside the lock files: a copy of that file is another machine.
+
+    Its lanes would otherwise hold the same slots under other lock files, and take the original's batches for their own.
+    """
+    path = settings.LOCK_DIR / "machine"
+    secret = load_or_create_secret(path, secrets.token_hex(8))
+    return places.digest(secret, path.stat().st_dev, *places.file_identity(path))[:16]
 
 
 @contextmanager

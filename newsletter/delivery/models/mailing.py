@@ -173,6 +173,7 @@ class Mailing(models.Model):
     class Cause(models.TextChoices):
         AUTHOR = "author", _("somebody at the desk paused it")
         LATE = "late", _("it was too late to begin by itself")
+        SILENCE = "silence", _("nothing was running for a while")
         PROVIDER = "provider", _("the mail server refuses it")
         RECEIVER = "receiver", _("a receiver refuses it")
         ADDRESSES = "addresses", _("the mail server says of too many addresses that they do not exist")

@@ -1,0 +1,72 @@
+"""Where the ledger and the lock files are: tells a copy from its original. No rules of sending.
+
+A file's inode alone does not: ext4 gives the inode of a deleted file to the next one, so a folder that was deleted and
+put back often has the same inodes. Each use of an inode has its own generation, where the file system has generations.
+"""
+
+import fcntl
+import hashlib
+import os
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+from django.db import connection
+
+from newsletter.delivery.ledger.flight_recorder import boot_id
+from newsletter.delivery.models import Batch
+
+MACHINE_ID_FILE = Path("/etc/machine-id")  # https://www.freedesktop.org/software/systemd/man/machine-id.html
+FS_IOC_GETVERSION = 0x80087601  # linux/fs.h: _IOR('v', 1, long)
+BOOT = "@"  # in front of what counts within one boot only
+
+
+def file_identity(path: Path) -> tuple[int, int]:
+    """The inode and its generation; 0 if the file system has no generations."""
+    with path.open("rb") as file:
+        inode, generation = os.fstat(file.fileno()).st_ino, 0
+        with suppress(OSError):
+            octets = fcntl.ioctl(file.fileno(), FS_IOC_GETVERSION, bytes(struct.calcsize("l")))
+            (generation,) = struct.unpack("l", octets)
+    return inode, generation
+
+
+def digest(*facts: object) -> str:
+    return hashlib.sha256(" ".join(map(str, facts)).encode()).hexdigest()[:32]
+
+
+def ledger_place() -> str:
+    """Which database this is, for `is_elsewhere`."""
+    return _server_place() if connection.vendor == "postgresql" else _file_place()
+
+
+def _server_place() -> str:
+    """Server, database and table.
+
+    A dump that is loaded anywhere makes a new table at least, a copied database keeps its tables' numbers, and a new
+    server begins with the same numbers. A standby that takes over has all three.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),"
+            " (SELECT oid FROM pg_database WHERE datname = current_database()), %s::regclass::oid)",
+            [Batch._meta.db_table],
+        )
+        return str(cursor.fetchone()[0])
+
+
+def _file_place() -> str:
+    """Machine, file system and file; and of this boot the device, whose number the next boot may change.
+
+    The file system's own id survives a boot on ext4, btrfs and ZFS. A mounted snapshot of a volume has the same one.
+    """
+    path = Path(connection.settings_dict["NAME"])
+    machine = MACHINE_ID_FILE.read_text().strip() if MACHINE_ID_FILE.exists() else ""
+    place = digest(machine, os.statvfs(path).f_fsid, *file_identity(path))
+    return f"{place}{BOOT}{digest(boot_id())[:8]}:{path.stat().st_dev}"
+
+
+def is_elsewhere(former: str, place: str) -> bool:
+    (file, _, of_boot), (former_file, _, of_former_boot) = place.partition(BOOT), former.partition(BOOT)
+    is_same_boot = of_boot.partition(":")[0] == of_former_boot.partition(":")[0]
+    return file != former_file or (is_same_boot and of_boot != of_former_boot)
