@@ -142,6 +142,7 @@ def is_fresh_result(facts: DeskFacts, now: datetime) -> bool:
 PAUSE_ADVICE = {  # by the cause of a pause
     "author": gettext_lazy("Resume, or cancel what is left?"),
     "late": gettext_lazy("Its time has passed; choose another one."),
+    "silence": gettext_lazy("Nothing was running for a while; go on, or does nobody else get it?"),
     "provider": gettext_lazy("The mail server refuses it; read its answer, fix the cause, then resume."),
     "receiver": gettext_lazy("A receiver refuses it for reasons of its own; read them, fix the cause, then resume."),
     "addresses": gettext_lazy("The mail server calls too many addresses dead; look at them, then go on."),
@@ -150,6 +151,7 @@ PAUSE_ADVICE = {  # by the cause of a pause
 PAUSE_BUTTONS = {
     "author": gettext_lazy("Resume or cancel"),
     "late": gettext_lazy("Choose a time"),
+    "silence": gettext_lazy("Read and decide"),
     "provider": gettext_lazy("Read the answer"),
     "receiver": gettext_lazy("Read the answer"),
     "addresses": gettext_lazy("Look at the addresses"),

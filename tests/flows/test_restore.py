@@ -101,7 +101,7 @@ def test_after_a_restore_nobody_who_left_gets_mail_and_nobody_gets_it_twice(
     restore(product, tmp_path)
     product.start_worker(processes=2)
     product.start_beat()
-    wait_until(lambda: "comes from a backup" in product.output("worker"), 60, what=product.log_tails)
+    wait_until(lambda: "was put back, copied or moved" in product.output("worker"), 60, what=product.log_tails)
     assert "database.restored" in product.shell(FINDINGS)
     assert len(smtp.received()) == before  # the clock has ticked meanwhile
     product.shell(DECISION)

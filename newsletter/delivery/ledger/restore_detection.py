@@ -133,7 +133,7 @@ def cancel_open_mailings(now: datetime) -> None:
     """Cancel everything that was open at the time of the backup."""
     with transaction.atomic():
         for mailing in Mailing.objects.open():
-            mailing.cancel(now, _("The database was restored."))
+            mailing.cancel(now, _("The database was put back, copied or moved."))
         Restoration.decide(Restoration.Handling.CANCELLED, now)
 
 

@@ -238,7 +238,7 @@ def test_the_author_may_cancel_what_was_open(make_mailing):
     restore_detection.cancel_open_mailings(NOW)
 
     mailing.refresh_from_db()
-    assert (mailing.state, mailing.reason) == (Mailing.State.CANCELLED, "The database was restored.")
+    assert (mailing.state, mailing.reason) == (Mailing.State.CANCELLED, "The database was put back, copied or moved.")
     assert not restore_detection.is_restore_undecided()
 
 
