@@ -11,6 +11,7 @@ from django.core.management import get_commands
 
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.env_file import parse_variables
+from tests.flows.seeds import compose_issue_1, schedule_issue_1
 from tests.support.documented_backup import back_up, restore
 from tests.support.missing_parts import skip_missing
 from tests.support.product import ROOT
@@ -196,6 +197,8 @@ def test_a_restored_postgresql_is_known_by_a_machine_that_has_sent_nothing_itsel
 ):
     """The machine that has sent, and could prove it, may start later."""
     first, second = (make_product(database_url=named_postgres_url) for _ in range(2))
+    compose_issue_1(first, {"reader@example.org"})
+    schedule_issue_1(first)
     assert [first.shell(START), second.shell(START), first.shell(START)] == [False] * 3
     back_up(first, tmp_path)
 

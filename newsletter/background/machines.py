@@ -23,6 +23,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from newsletter import release
+from newsletter.background.file_identity import digest, file_identity
 from newsletter.background.models import RunningProgram
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.mail.tokens import load_or_create_secret
@@ -39,8 +40,13 @@ type Fingerprints = dict[str, list[str]]  # by variable; [] of one that is not s
 
 
 def machine_id() -> str:
-    """This machine's id in the ledger, stored next to its lock files."""
-    return load_or_create_secret(settings.LOCK_DIR / "machine", secrets.token_hex(8))
+    """This machine's id in the ledger. Belongs to a file beside the lock files: a copy of that file is another machine.
+
+    Its lanes would otherwise hold the same slots under other lock files, and take the original's batches for their own.
+    """
+    path = settings.LOCK_DIR / "machine"
+    secret = load_or_create_secret(path, secrets.token_hex(8))
+    return digest(secret, path.stat().st_dev, *file_identity(path))[:16]
 
 
 # --- Fingerprints ---

@@ -18,7 +18,7 @@ from django.utils import timezone, translation
 
 from newsletter.background import machines
 from newsletter.celery import app
-from newsletter.delivery.ledger import recovery, restore_detection
+from newsletter.delivery.ledger import downtime, recovery, restore_detection
 from newsletter.delivery.ledger.flight_recorder import FlightRecorder
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rate import RateLimiter, WarmUp
@@ -109,6 +109,7 @@ def run_lane(slot: int, *, after: int = 0, scalers: ScalerCache | None = None) -
     ready = list(Mailing.objects.ready(timezone.now()).values_list("pk", flat=True))
     if not ready or is_stopping() or restore_detection.is_restore_undecided() or not machines.may_send():
         return None
+    downtime.keep_watch(timezone.now())
     mailing_id = next((pk for pk in ready if pk > after), ready[0])
     with recovery.hold_slot(slot) as worker_prefix:
         if worker_prefix is None:

@@ -11,7 +11,7 @@ from newsletter.delivery import trials
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.events import applying, mailbox, rules, thinning
-from newsletter.delivery.ledger import breakdown, recovery, restore_detection, retention
+from newsletter.delivery.ledger import breakdown, downtime, recovery, restore_detection, retention
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import InboundMessage, Mailing, Reply
 from newsletter.delivery.models.events import MESSAGES_KEPT_FOR
@@ -40,6 +40,7 @@ def dispatch() -> None:
     """Move all mailings on: recover, begin, close."""
     pending_unsubscribes.process_pending()
     if not restore_detection.is_restore_undecided():
+        downtime.keep_watch(timezone.now())
         take_steps(timezone.now())
     beat(Component.DISPATCHER)
 

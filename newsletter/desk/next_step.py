@@ -147,6 +147,7 @@ def is_fresh_result(facts: DeskFacts, now: datetime) -> bool:
 PAUSE_ADVICE = {  # by the cause of a pause
     "author": gettext_lazy("Resume, or cancel what is left?"),
     "late": gettext_lazy("Its time has passed; choose another one."),
+    "downtime": gettext_lazy("Nothing was running for a while; go on, or does nobody else get it?"),
     "provider": gettext_lazy("The mail server refuses it; read its answer, fix the cause, then resume."),
     "silent": gettext_lazy("The mail server takes mails and never answers; find out why, then resume."),
     "receiver": gettext_lazy("A receiver refuses it for reasons of its own; read them, fix the cause, then resume."),
@@ -157,6 +158,7 @@ PAUSE_ADVICE = {  # by the cause of a pause
 PAUSE_BUTTONS = {
     "author": gettext_lazy("Resume or cancel"),
     "late": gettext_lazy("Choose a time"),
+    "downtime": gettext_lazy("Read and decide"),
     "provider": gettext_lazy("Read the answer"),
     "silent": gettext_lazy("Read the reason"),
     "receiver": gettext_lazy("Read the answer"),

@@ -77,6 +77,6 @@ def no_backup_findings(now: datetime) -> Iterator[Finding]:
 
 def restore_findings(now: datetime) -> Iterator[Finding]:
     if restore_detection.is_restore_undecided():
-        message = _("The database comes from a backup: no issue is sent until you have decided what has left since.")
-        hint = _("Read what is missing and choose, on the desk at %s.") % reverse("admin:restored")
+        message = _("The database was put back, copied or moved: no issue is sent until you have decided.")
+        hint = _("Read what is known and choose, on the desk at %s.") % reverse("admin:restored")
         yield Finding(ERROR, "database.restored", message, hint)

@@ -7,8 +7,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from newsletter.delivery.management.commands import send_issue
-from newsletter.delivery.models import Mailing
-from tests.delivery.conftest import Provider
+from newsletter.delivery.models import Mailing, Restoration
+from tests.delivery.conftest import NOW, Provider
 from tests.factories import make_issue, make_post, make_subscriber
 
 
@@ -112,6 +112,14 @@ def test_waiting_without_a_worker_ends_with_a_reason(issue, monkeypatch):
         manage("send_issue", "7", "--wait", "--no-hold")
 
     assert Mailing.objects.get().state == Mailing.State.SCHEDULED
+
+
+def test_waiting_while_it_is_undecided_whether_the_database_was_put_back_ends_with_the_reason(make_mailing):
+    make_mailing()
+    Restoration.objects.create(noticed_at=NOW)
+
+    with pytest.raises(CommandError, match=r"put back, copied or moved: .* decided at http.*/admin/restored/\."):
+        manage("send_issue", "7", "--wait")
 
 
 def test_waiting_for_a_paused_mailing_ends_with_the_reason(make_mailing):

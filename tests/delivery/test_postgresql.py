@@ -19,6 +19,7 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "delivery/test_interleavings",
         "delivery/ledger/test_claims",
         "delivery/ledger/test_restored",
+        "delivery/ledger/test_downtime",
         "delivery/ledger/test_recovery",
         "delivery/test_rate",
         "delivery/test_planning",

@@ -35,6 +35,14 @@ from django.core.management import call_command
 
 call_command("send_issue", "1", "--no-hold", stdout=StringIO())
 """
+SCHEDULED = """
+from datetime import timedelta
+from django.utils import timezone
+from newsletter.delivery.planning import approving
+from newsletter.issues.models import Issue
+now = timezone.now()
+approving.approve(Issue.objects.get(number=1), send_at=now + timedelta(days=1), now=now, hold=timedelta())
+"""
 ENGLISH = """
 from newsletter.publication.models import Publication
 
@@ -63,3 +71,8 @@ def compose_issue_1(product: Product, readers: Iterable[str]) -> None:
 def send_issue_1(product: Product) -> None:
     """Begin to send now, by the command that `test_result` and `test_machines` run as a process of its own."""
     product.shell(SENT)
+
+
+def schedule_issue_1(product: Product) -> None:
+    """Approve it for tomorrow."""
+    product.shell(SCHEDULED)

@@ -115,8 +115,8 @@ def _current_alerts(mailing: Mailing) -> Iterator[tuple[Kind, str]]:
         yield Kind.FINISHED, ""
         return
     if mailing.state == Mailing.State.PAUSED and mailing.paused_by != Mailing.Cause.AUTHOR:
-        is_late = mailing.paused_by == Mailing.Cause.LATE
-        yield (Kind.LATE if is_late else Kind.STOPPED), mask_addresses(mailing.reason)
+        waits = mailing.paused_by in {Mailing.Cause.LATE, Mailing.Cause.DOWNTIME}
+        yield (Kind.LATE if waits else Kind.STOPPED), mask_addresses(mailing.reason)
     if mailing.planned_at:
         counts = mailing.counts()
         if counts.uncertain:

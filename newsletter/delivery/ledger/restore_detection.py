@@ -4,8 +4,8 @@ A restored ledger does not know which deliveries were sent since its backup; the
 committed before it is recorded, and an intent before its row is marked, so a record with a newer token, of a missing
 batch, or with sent rows beyond the cursor proves a restore. A power cut only loses marks.
 
-Recorders prove it only on the machine that sent. On PostgreSQL the ledger also stores in which database it lives, so
-that the first machine that starts on a restored dump knows it, even if another machine sent.
+Recorders prove it only where they are, and not if they were put back with the ledger. So the ledger also stores in
+which database it is. A move looks like a copy: while something waits to be sent, the author is asked.
 """
 
 import fcntl
@@ -13,14 +13,14 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.ledger import flight_recorder
+from newsletter.delivery.ledger import downtime, flight_recorder, places
 from newsletter.delivery.ledger.claims import WAITING_STATES
 from newsletter.delivery.ledger.flight_recorder import FlightRecord, RowMark
 from newsletter.delivery.models import Batch, Delivery, LedgerPlace, Mailing
@@ -40,18 +40,22 @@ STATE_OF_MARK = {
 def detect_restore(now: datetime) -> bool:
     """Replay forgotten departures; block sending if the database was restored, and return whether it was.
 
-    Called at each start, before anything is sent, by one process of a machine at a time.
+    Where it only may have been, it counts as restored if anything may leave. Called at each start, before anything is
+    sent, by one process of a machine at a time.
     """
     with _exclusive_lock():
         forgotten = replay_departures.replay()
         proofs = _newer_records(flight_recorder.all_records(settings.LOCK_DIR))
         with transaction.atomic():
-            if not _store_place() and not forgotten and not proofs:
-                return False
-            records = [record.packed() for record in proofs]
-            Restoration.objects.create(noticed_at=now, departures=forgotten, records=records)
-    log.error("this database comes from a backup: nothing is sent until the author decides on the desk what was sent")
-    return True
+            is_in_doubt = _store_place() and _may_anything_leave(now)
+            if is_restored := is_in_doubt or bool(forgotten or proofs):
+                records = [record.packed() for record in proofs]
+                Restoration.objects.create(noticed_at=now, departures=forgotten, records=records)
+    if is_restored:
+        log.error("this database was put back, copied or moved: nothing is sent until the author decides on the desk")
+    elif not is_restore_undecided():
+        downtime.check_at_start(now)
+    return is_restored
 
 
 def block_sending(made_at: datetime, now: datetime) -> None:
@@ -69,20 +73,14 @@ def _exclusive_lock() -> Iterator[None]:
 
 
 def _store_place() -> bool:
-    """Store in which PostgreSQL database the ledger is; return whether it was in another one before.
+    """Store where the ledger is; return whether it was elsewhere before: True for one of several callers."""
+    place = places.ledger_place()
+    return places.is_elsewhere(LedgerPlace.move(place), place)
 
-    Server, database and table: a dump that is loaded anywhere makes a new table at least, a copied database keeps its
-    tables' numbers, and a new server begins with the same numbers. A standby that takes over has all three.
-    """
-    if connection.vendor != "postgresql":
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),"
-            " (SELECT oid FROM pg_database WHERE datname = current_database()), %s::regclass::oid)",
-            [Batch._meta.db_table],
-        )
-        return LedgerPlace.move(str(cursor.fetchone()[0]))
+
+def _may_anything_leave(now: datetime) -> bool:
+    """Whether a mailing is open, or a letter waits that is sent without an answer."""
+    return Mailing.objects.open().exists() or downtime.unanswered_letters(now - timedelta(days=1)).exists()
 
 
 def is_restore_undecided() -> bool:
@@ -135,7 +133,7 @@ def cancel_open_mailings(now: datetime) -> None:
     """Cancel everything that was open at the time of the backup."""
     with transaction.atomic():
         for mailing in Mailing.objects.open():
-            mailing.cancel(now, _("The database was restored."))
+            mailing.cancel(now, _("The database was put back, copied or moved."))
         Restoration.decide(Restoration.Handling.CANCELLED, now)
 
 

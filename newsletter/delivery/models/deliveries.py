@@ -11,6 +11,7 @@ from itertools import batched
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.mail_queue import CLOCK_SLACK
@@ -245,6 +246,7 @@ class Restoration(models.Model):
     @classmethod
     def decide(cls, decision: "Restoration.Handling", now: datetime) -> int:
         """Allow sending again; return how many restores this call decided."""
+        LedgerPlace.objects.update(seen_at=Now())  # or the time that the author took would count as downtime
         return cls.undecided().update(decided_at=now, decision=decision)
 
 
@@ -252,12 +254,14 @@ class LedgerPlace(models.Model):
     """The database that holds this ledger: a single row, which is part of a dump, so that a copy is recognised."""
 
     identity = models.CharField(max_length=80)
+    seen_at = models.DateTimeField(null=True, help_text="when a worker last looked after it, by the database's clock")
 
     def __str__(self) -> str:
         return self.identity
 
     @classmethod
-    def move(cls, identity: str) -> bool:
-        """Store the identity; return whether it was another one before: True for one of several callers."""
-        cls.objects.get_or_create(pk=1, defaults={"identity": identity})
-        return bool(cls.objects.filter(pk=1).exclude(identity=identity).update(identity=identity))
+    def move(cls, identity: str) -> str:
+        """Store the identity; return the former one to one of several callers, the new one to all others."""
+        former = cls.objects.get_or_create(pk=1, defaults={"identity": identity})[0].identity
+        moved = cls.objects.filter(pk=1, identity=former).exclude(identity=identity).update(identity=identity)
+        return former if moved else identity

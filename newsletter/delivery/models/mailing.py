@@ -188,6 +188,7 @@ class Mailing(models.Model):
     class Cause(models.TextChoices):
         AUTHOR = "author", _("somebody at the desk paused it")
         LATE = "late", _("it was too late to begin by itself")
+        DOWNTIME = "downtime", _("nothing was running for a while")
         PROVIDER = "provider", _("the mail server refuses it")
         SILENT = "silent", _("the mail server takes mails and never answers")
         RECEIVER = "receiver", _("a receiver refuses it")

@@ -23,7 +23,7 @@ from newsletter.delivery.ledger import uncertain as evidence
 from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution, SeenRow
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze_letter
-from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models import Delivery, LedgerPlace, Mailing
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError, mailing_obstacles
@@ -379,18 +379,23 @@ RESTORE_CHOICES: dict[str, Callable[[datetime], object]] = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def decide_restored(request: HttpRequest) -> HttpResponse:
-    """Show what the restored database lacks. POST decides, and sending resumes."""
+    """Show what is known of a database that may lack copies. POST decides, and sending resumes."""
     if request.method == "POST" and (choice := RESTORE_CHOICES.get(request.POST.get("choice", ""))):
         choice(timezone.now())
         wake_workers()
         messages.success(request, _("Sending goes on as you have decided."))
         return redirect("admin:index")
+    context = admin.site.each_context(request) | _known_of_restored() | {"title": _("Before sending goes on")}
+    return render(request, "desk/restored.html", context)
+
+
+def _known_of_restored() -> dict[str, Any]:
     found = Restoration.undecided()
-    context = admin.site.each_context(request) | {
-        "title": _("After a restore"),
+    return {
         "restorations": found,
+        "is_backup": found.exclude(made_at=None, departures=0, records=[]).exists(),
+        "seen_at": LedgerPlace.objects.values_list("seen_at", flat=True).first(),
         **found.aggregate(departures=Sum("departures", default=0), made_at=Max("made_at")),
         "copies": restore_detection.count_forgotten(),
         "mailings": Mailing.objects.open().select_related("issue").defer("html", "text"),
     }
-    return render(request, "desk/restored.html", context)

@@ -275,8 +275,12 @@ def _withheld_at(found: Mailing) -> datetime | None:
     return changes.withheld_texts(found.issue).get(found.content_hash) if changes.can_be_withheld(found) else None
 
 
+AFTER_DOWNTIME = {"cancel": gettext_lazy("Nobody else gets it"), "resume": gettext_lazy("Go on")}
+
+
 def _actions(found: Mailing) -> list[dict[str, Any]]:
-    ours = [(name, one.title) for name, one in ACTIONS.items() if one.is_open_to(found)]
+    decisions = AFTER_DOWNTIME if found.paused_by == Mailing.Cause.DOWNTIME else {}
+    ours = [(name, decisions.get(name, one.title)) for name, one in ACTIONS.items() if one.is_open_to(found)]
     if found.state == Mailing.State.SCHEDULED:
         ours += [("move", _("Another time")), (AT_ONCE, SEND_AT_ONCE.title)]
     return [
@@ -285,6 +289,7 @@ def _actions(found: Mailing) -> list[dict[str, Any]]:
             "title": title,
             "url": reverse(f"admin:mailing_{name}", args=[found.pk]),
             "is_next": PRIMARY_ACTIONS.get(found.state) == name,
+            "is_one_press": name == "cancel" or name in decisions,
         }
         for name, title in ours
     ]

@@ -83,6 +83,15 @@ def test_a_late_mailing_waits_for_its_author_and_says_so(box, make_mailing):
     assert "It was due at 2026-11-03" in text_of(mails_in(box)[0])
 
 
+def test_a_mailing_that_waits_after_a_downtime_is_told_with_its_reason(box, make_mailing):
+    make_mailing("ab").pause("Nothing was running here.", Mailing.Cause.DOWNTIME)
+
+    assert told(box, NOW) == ["Waits for you: #7 第七期"]
+    text = text_of(mails_in(box)[0])
+    assert "waits, because nothing was running for a while" in text
+    assert "The mail server said" not in text
+
+
 def test_a_mailing_that_no_worker_took_up_is_told_by_the_first_that_comes(box, make_mailing):
     make_mailing("ab", planned=False)
     alerts.record_unattended(NOW + 9 * MINUTE)

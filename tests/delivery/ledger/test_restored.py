@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.test import TestCase
 from django.utils import timezone
@@ -12,12 +12,14 @@ from django.utils import timezone
 from newsletter.delivery import lane_process
 from newsletter.delivery.ledger import claims, flight_recorder, recovery, restore_detection
 from newsletter.delivery.ledger.flight_recorder import FlightRecorder, RowMark
-from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models import Batch, LedgerPlace, Mailing, Reminder
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.sending.lane import Lane
 from newsletter.delivery.tasks import dispatch
+from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.delivery.conftest import FAILED, NOW, QUEUED, SENT, UNCERTAIN, InTurn, Provider, states
+from tests.factories import make_publication
 
 
 @pytest.fixture(autouse=True)
@@ -236,8 +238,81 @@ def test_the_author_may_cancel_what_was_open(make_mailing):
     restore_detection.cancel_open_mailings(NOW)
 
     mailing.refresh_from_db()
-    assert (mailing.state, mailing.reason) == (Mailing.State.CANCELLED, "The database was restored.")
+    assert (mailing.state, mailing.reason) == (Mailing.State.CANCELLED, "The database was put back, copied or moved.")
     assert not restore_detection.is_restore_undecided()
+
+
+def was_elsewhere(file="another", boot="another", device="1"):
+    LedgerPlace.objects.update(identity=f"{file}@{boot}:{device}")
+
+
+def in_this_file():
+    file, _, boot = LedgerPlace.objects.get().identity.partition("@")
+    return {"file": file, "boot": boot.partition(":")[0]}
+
+
+@pytest.mark.parametrize("stage", ["due", "under way", "paused", "for another day"])
+def test_a_database_that_was_put_back_or_copied_sends_nothing_before_its_author_has_decided(issue, make_mailing, stage):
+    """The recorders were put back with it, and prove nothing."""
+    mailing = make_mailing("ab", planned=stage == "under way")
+    if stage == "for another day":
+        Mailing.objects.update(send_at=timezone.now() + timedelta(days=2))
+    if stage == "paused":
+        mailing.pause(cause=Mailing.Cause.AUTHOR)
+    assert not restore_detection.detect_restore(NOW)
+    was_elsewhere()
+
+    assert restore_detection.detect_restore(NOW)
+    dispatch()
+    lane_process.run_lane(0)
+
+    assert not mailing.deliveries.exclude(state=QUEUED).exists()
+    assert not restore_detection.detect_restore(NOW), "it is asked once"
+    restore_detection.resume_sending(NOW)
+    assert not restore_detection.detect_restore(NOW)
+    assert not restore_detection.is_restore_undecided()
+
+
+def test_a_letter_that_leaves_without_an_answer_is_asked_about_too(issue):
+    make_publication(unapproved=Publication.Unapproved.GO)
+    Reminder.objects.create(kind=Reminder.Kind.LETTER, slot_at=NOW + timedelta(hours=9), issue=issue, at=NOW)
+    restore_detection.detect_restore(NOW)
+    was_elsewhere()
+
+    assert restore_detection.detect_restore(NOW)
+
+
+def test_a_move_with_nothing_to_send_asks_nothing_then_or_later(issue, make_mailing):
+    restore_detection.detect_restore(NOW)
+    was_elsewhere()
+
+    assert not restore_detection.detect_restore(NOW)
+    make_mailing("ab")
+    assert not restore_detection.detect_restore(NOW)
+
+    assert not restore_detection.is_restore_undecided()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="a server has no device")
+def test_a_reboot_that_numbers_devices_anew_asks_nothing_and_a_mounted_snapshot_does(make_mailing):
+    make_mailing("ab")
+    restore_detection.detect_restore(NOW)
+
+    was_elsewhere(**in_this_file() | {"boot": "another"})
+    assert not restore_detection.detect_restore(NOW)
+
+    was_elsewhere(**in_this_file())
+    assert restore_detection.detect_restore(NOW)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="a server has no machine")
+def test_a_container_made_anew_is_where_it_was(make_mailing, settings, tmp_path):
+    """Without an id of the machine, with another name and other folders: its database file is the same."""
+    make_mailing("ab")
+    restore_detection.detect_restore(NOW)
+    settings.DATA_DIR, settings.LOCK_DIR = tmp_path / "new", tmp_path / "new" / "locks"
+
+    assert not restore_detection.detect_restore(NOW)
 
 
 def test_a_departure_that_was_forgotten_is_proof_too(make_mailing):

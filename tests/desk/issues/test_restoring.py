@@ -1,10 +1,12 @@
 import base64
+import re
 import zlib
 
 import pytest
 from django.urls import reverse
 
 from newsletter.delivery.ledger.flight_recorder import RowMark
+from newsletter.delivery.models import LedgerPlace, Mailing
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.operation import diagnosis
 from tests.delivery.conftest import NOW, issue, make_mailing, publication  # noqa: F401 - fixtures
@@ -35,6 +37,32 @@ def test_the_page_says_what_is_missing(admin_client, restored):
     assert Restoration.undecided().exists()
 
 
+def test_a_database_that_was_only_moved_is_asked_about_by_one_sentence_and_two_buttons(admin_client, mailing):
+    Restoration.objects.create(noticed_at=NOW)
+    mailing.batches.update(sent=1)
+    LedgerPlace.objects.create(identity="here", seen_at=NOW)
+
+    page = admin_client.get(ADDRESS).content.decode()
+
+    assert "If it was only moved, go on" in page
+    assert "Last sign of life: " in page
+    assert "1 of 2 copies are known to have left" in " ".join(page.split())
+    assert re.findall(r'name="choice"\s+value="(\w+)"', page) == ["go_on", "cancel"]
+
+
+def test_after_a_downtime_the_mailing_s_page_decides_by_one_press(admin_client, mailing):
+    mailing.pause("Nothing was running here.", Mailing.Cause.DOWNTIME)
+
+    page = admin_client.get(reverse("admin:mailing", args=[mailing.pk])).content.decode()
+
+    assert "Nothing was running here." in page
+    for action, title in {"resume": "Go on", "cancel": "Nobody else gets it"}.items():
+        address = reverse(f"admin:mailing_{action}", args=[mailing.pk])
+        assert f'<form method="post" action="{address}">' in page
+        assert f'value="{title}"' in page
+    assert "Read and decide" in admin_client.get("/admin/").content.decode()
+
+
 @pytest.mark.parametrize(
     ("choice", "state", "sent"),
     [("count", "sending", 1), ("go_on", "sending", 0), ("cancel", "cancelled", 0)],
@@ -49,9 +77,9 @@ def test_one_button_decides(admin_client, restored, choice, state, sent):
 
 
 def test_home_and_doctor_say_it_until_it_is_decided(admin_client, restored):
-    assert "The database comes from a backup" in admin_client.get("/admin/").content.decode()
+    assert "The database was put back, copied or moved" in admin_client.get("/admin/").content.decode()
     assert "database.restored" in [finding.id for finding in diagnosis.editor_findings(NOW)]
 
     admin_client.post(ADDRESS, {"choice": "go_on"})
 
-    assert "The database comes from a backup" not in admin_client.get("/admin/").content.decode()
+    assert "The database was put back, copied or moved" not in admin_client.get("/admin/").content.decode()

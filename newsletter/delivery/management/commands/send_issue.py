@@ -9,10 +9,12 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from newsletter.delivery import tasks, trials
+from newsletter.delivery.ledger import restore_detection
 from newsletter.delivery.models import Mailing, Trial
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError
@@ -80,6 +82,11 @@ class Command(BaseCommand):
         last = ""
         while True:
             mailing.refresh_from_db()
+            if restore_detection.is_restore_undecided():
+                raise CommandError(
+                    "This database was put back, copied or moved: "
+                    f"nothing is sent until you have decided at {settings.SITE_URL}/admin/restored/."
+                )
             if mailing.state == State.SCHEDULED and timezone.now() > mailing.send_at + WORKER_PATIENCE:
                 raise CommandError(
                     f"No worker has taken up the mailing within {WORKER_PATIENCE.seconds} seconds. "
