@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -118,13 +119,10 @@ class Bucket:
 
 @cache
 def _client_of(bucket: Bucket, process: int) -> Any:
-    try:
-        import boto3  # noqa: PLC0415 - an extra, and 30 MB
-        from botocore.config import Config  # noqa: PLC0415 - the same
-    except ImportError:
-        raise ImproperlyConfigured(
-            "s3:// needs a package that is not installed: uv sync --extra s3 (docs/deploy.md, Backup)"
-        ) from None
+    import boto3  # noqa: PLC0415 - an extra, and 30 MB
+    from botocore.config import Config  # noqa: PLC0415 - the same
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - the same
+
     config = Config(
         connect_timeout=bucket.timeouts.connect_seconds,
         read_timeout=bucket.timeouts.read_seconds,
@@ -138,11 +136,14 @@ def _client_of(bucket: Bucket, process: int) -> Any:
         "aws_secret_access_key": bucket.secret,
     }
     own = {name: value for name, value in given.items() if value}
-    return boto3.session.Session().client("s3", config=config, **own)
+    try:
+        return boto3.session.Session().client("s3", config=config, **own)
+    except (BotoCoreError, ValueError) as error:  # such as a host with "_"
+        raise BucketError(_message(bucket, error)) from error
 
 
 def bucket_from_url(url: str, name: str = "BACKUP_URL") -> Bucket:
-    """Raise ImproperlyConfigured, without the secret, for a URL that cannot be read."""
+    """Raise ImproperlyConfigured, without the secret, for a URL that cannot be read, or if boto3 is missing."""
     parts = urlsplit(url)
     bucket, _slash, folder = parts.path.strip("/").partition("/")
     options = dict(parse_qsl(parts.query))
@@ -152,6 +153,10 @@ def bucket_from_url(url: str, name: str = "BACKUP_URL") -> Bucket:
         raise ImproperlyConfigured(f"{name}: host or port cannot be read. Percent-encode special characters") from None
     if parts.scheme != "s3" or not bucket or options.keys() - OPTIONS or bool(parts.username) != bool(parts.password):
         raise ImproperlyConfigured(f"{name} is written like s3://KEY:SECRET@HOST/BUCKET?region=REGION")
+    if find_spec("boto3") is None:
+        raise ImproperlyConfigured(
+            f"{name}=s3://… needs a package that is not installed: uv sync --extra s3 (docs/deploy.md, Backup)"
+        )
     scheme = "http" if options.get("tls", "").lower() in {"false", "0", "no"} else "https"
     host = f"{parts.hostname}:{port}" if parts.hostname and port else parts.hostname
     return Bucket(
@@ -167,7 +172,7 @@ def bucket_from_url(url: str, name: str = "BACKUP_URL") -> Bucket:
 @contextmanager
 def _client_errors(bucket: Bucket) -> Iterator[None]:
     """Translate boto3 errors to BucketError and FileNotFoundError."""
-    _ = bucket._client  # raises ImproperlyConfigured if boto3 is missing
+    _ = bucket._client  # raises BucketError itself
     from boto3.exceptions import Boto3Error  # noqa: PLC0415 - an extra
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
 

@@ -17,6 +17,8 @@ class OperationConfig(AppConfig):
     label = "operation"
 
     def ready(self) -> None:
+        from newsletter.operation.backup import checks  # noqa: F401, PLC0415 - models are not loaded earlier
+
         if settings.SENTRY_DSN:
             error_reports.start_sentry()
         os.umask(0o077)  # addresses, drafts and keys are readable by the owner alone, whatever the caller's umask

@@ -173,7 +173,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     *(debug_findings, outbox_findings, address_findings, doctor_checks.smtp_login_findings, sender_findings),
     *(dns_findings, postal_address_findings, data_place_findings, mailing_findings),
     *(liveness.stalled_mailing_findings, uncertain_delivery_findings, restore_findings),
-    *(backup_findings.nightly_backup_findings, backup_findings.bucket_findings, backup_findings.no_backup_findings),
+    *(backup_findings.nightly_backup_findings, backup_findings.place_findings, backup_findings.no_backup_findings),
     *(refused_address_findings, mailbox_findings, provider_webhook_findings, doctor_checks.hook_findings),
     *(waiting_mail_findings, lost_mail_findings, result_letter_findings),
     *(server_checks.dump_program_findings, server_checks.scratch_database_findings, server_checks.eviction_findings),

@@ -23,7 +23,6 @@ from django.core.mail.backends.smtp import EmailBackend
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from newsletter.buckets import is_bucket_url
 from newsletter.mail.mailers import SMTP_BACKEND, URL_VARIABLES, provider_label
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look
@@ -63,8 +62,12 @@ def disk_findings(now: datetime) -> Iterator[Finding]:
 def folder_findings(now: datetime) -> Iterator[Finding]:
     """Write a test file into folders that may be on other disks or owned by other users."""
     for name, folder in _folders().items():
-        if (error := write_error(folder)) is not None:
-            yield _unusable(name, folder, error)
+        yield from unusable_folder(name, folder)
+
+
+def unusable_folder(name: str, folder: Path) -> Iterator[Finding]:
+    if (error := write_error(folder)) is not None:
+        yield _unusable(name, folder, error)
 
 
 def _folders() -> dict[str, Path]:
@@ -73,8 +76,6 @@ def _folders() -> dict[str, Path]:
         known["media"] = Path(settings.MEDIA_ROOT)
     if not mail_url():
         known["outbox"] = settings.OUTBOX_DIR
-    if settings.BACKUP_URL and not is_bucket_url(settings.BACKUP_URL):
-        known["backups"] = Path(settings.BACKUP_URL)
     return known
 
 

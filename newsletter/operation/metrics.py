@@ -20,8 +20,8 @@ from newsletter.delivery.models import Batch, Breakdown, Delivery, InboundMessag
 from newsletter.mail.mailers import provider_label
 from newsletter.mail.smtp_replies import RefusalReason
 from newsletter.mail.views import is_trial_user
-from newsletter.operation import readiness
-from newsletter.operation.models import Look, NightlyBackup, Trouble
+from newsletter.operation import backup_findings, readiness
+from newsletter.operation.models import Look, Trouble
 from newsletter.publication import heartbeats
 from subscribers.models import Subscriber
 from subscribers.models.counts import cached_reader_counts, count_movements
@@ -174,9 +174,9 @@ def queue(now: datetime) -> Iterator[Metric]:
 
 
 def nights(now: datetime) -> Iterator[Metric]:
-    made = NightlyBackup.objects.exclude(made_at=None).order_by("-made_at")
-    if settings.BACKUP_URL and (last := made.values_list("made_at", flat=True).first()):
-        yield gauge("backup_age_seconds", "Since the last backup was made.", _age(last, now))
+    if settings.BACKUP_URL:
+        words = "Since the last backup was made, or, before the first one, since the installation was."
+        yield gauge("backup_age_seconds", words, _age(backup_findings.uncovered_since(), now))
 
 
 def troubles(now: datetime) -> Iterator[Metric]:

@@ -2,7 +2,8 @@
 
 import pytest
 from django.contrib.auth.models import User
-from django.utils import translation
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone, translation
 
 from tests.factories import make_publication
 
@@ -10,6 +11,7 @@ from tests.factories import make_publication
 @pytest.fixture
 def in_order(db, settings, tmp_path, name_server):
     """A healthy installation, in English."""
+    MigrationRecorder.Migration.objects.update(applied=timezone.now())
     settings.DATA_DIR = tmp_path
     settings.QUEUE_DIR = tmp_path / "queue"
     settings.QUEUE_DIR.mkdir()

@@ -1,6 +1,6 @@
 """The backup file: a tar, streamed with constant memory, optionally encrypted. No Django.
 
-    manifest.json       format, time, engine, rows of each table
+    manifest.json       format, time, engine, size, rows of each table
     database/00000…     the dump in parts, because its size is not known in advance
     files/…             files by their path in DATA_DIR
     sums.json           SHA-256 of every member before it; without it the backup is incomplete
@@ -225,13 +225,21 @@ class EncryptionError(Exception):
 @contextmanager
 def encrypting(target: IO[bytes], public_key: str) -> Iterator[IO[bytes]]:
     """Yield a stream that writes to `target`, encrypted for `public_key` (age1…)."""
-    age = _import_age()
-    try:
-        key = age.x25519.Recipient.from_str(public_key)
-    except age.RecipientError as error:
-        raise EncryptionError(f"BACKUP_AGE_KEY is no public key of age (age1…): {error}") from None
+    age, key = _import_age(), parse_public_key(public_key)
     with _pipe_into(lambda source: age.encrypt_io(source, target, [key])) as stream:
         yield stream
+
+
+def parse_public_key(text: str) -> Any:
+    """The key of BACKUP_AGE_KEY. Raises EncryptionError, without `text`."""
+    age = _import_age()
+    if text.upper().startswith("AGE-SECRET-KEY-"):
+        risk = "BACKUP_AGE_KEY is a secret key: whoever reads it here can read every backup"
+        raise EncryptionError(f"{risk}. Set its public key (age1…), which `age-keygen -y` prints")
+    try:
+        return age.x25519.Recipient.from_str(text)
+    except age.RecipientError as error:
+        raise EncryptionError(f"BACKUP_AGE_KEY is no public key of age (age1…): {error}") from None
 
 
 @contextmanager
@@ -318,5 +326,5 @@ def _import_age() -> Any:
     try:
         import pyrage  # noqa: PLC0415 - an extra
     except ImportError:
-        raise EncryptionError("encryption needs the extra `age`: uv sync --frozen --extra age") from None
+        raise EncryptionError("BACKUP_AGE_KEY needs the extra `age`: uv sync --frozen --extra age") from None
     return pyrage

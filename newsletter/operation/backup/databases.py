@@ -116,6 +116,10 @@ class PostgreSQLEngine:
                 rows = _row_counts(cursor)
                 yield DatabaseDump(rows | {name: 0 for name in TABLES_WITHOUT_ROWS if name in rows}, source)
 
+    def byte_count(self) -> int:
+        """Bytes of the database on our disk: it is on the server's."""
+        return 0
+
     def row_counts(self) -> dict[str, int]:
         with self._cursor() as cursor:
             return _row_counts(cursor)
@@ -220,12 +224,21 @@ class SQLiteEngine:
     def snapshot(self, scratch: Path) -> Iterator[DatabaseDump]:
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=scratch) as folder:
             copy = Path(folder) / "copy.sqlite3"
-            with closing(sqlite3.connect(self.path, timeout=WRITE_LOCK_SECONDS, isolation_level=None)) as database:
-                database.execute("VACUUM INTO ?", [str(copy)])
-            _delete_excluded_rows(copy)
+            self._copy_to(copy)
             # A subprocess compresses at level 1: higher levels take three times as long for 10 % less.
             with read_from_program(["gzip", "-1", "--stdout", str(copy)], os.environ) as source:
                 yield DatabaseDump(SQLiteEngine(copy).row_counts(), source)
+
+    def _copy_to(self, copy: Path) -> None:
+        try:
+            with closing(sqlite3.connect(self.path, timeout=WRITE_LOCK_SECONDS, isolation_level=None)) as database:
+                database.execute("VACUUM INTO ?", [str(copy)])
+            _delete_excluded_rows(copy)
+        except sqlite3.Error as error:
+            raise DatabaseUnusable(f"the database could not be copied to {copy.parent.parent}: {error}") from error
+
+    def byte_count(self) -> int:
+        return self.path.stat().st_size
 
     def row_counts(self) -> dict[str, int]:
         with closing(sqlite3.connect(self.path)) as database:

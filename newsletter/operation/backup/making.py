@@ -186,7 +186,8 @@ def _write_members(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str,
 def _manifest(engine: databases.Engine, rows: dict[str, int], now: datetime) -> dict[str, object]:
     migrations = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
     made_at = now.astimezone(UTC).isoformat(timespec="seconds")
-    return {"form": MANIFEST_VERSION, "made_at": made_at, "engine": engine.name, "rows": rows, "migrations": migrations}
+    facts = {"engine": engine.name, "database_bytes": engine.byte_count(), "rows": rows, "migrations": migrations}
+    return {"form": MANIFEST_VERSION, "made_at": made_at} | facts
 
 
 @contextmanager

@@ -3,19 +3,19 @@
 import logging
 import re
 import socket
-import tempfile
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
-from pathlib import Path
 
 from django.conf import settings
 from django.core import mail
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.author.alerts import recipient_addresses
+from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail
-from newsletter.operation.backup import making, restoring
+from newsletter.operation.backup import databases, making, restoring
 from newsletter.operation.backup.restoring import BACKUP_ERRORS
 from newsletter.operation.backup.stores import DEPARTURES_PREFIX, BackupStore, backup_store
 from newsletter.operation.liveness import build_author_mail
@@ -24,6 +24,7 @@ from newsletter.publication.models import Publication
 
 BACKUP_TIME = time(3, 30)  # in the publication's zone, when it is quiet
 FILE_NAME_PATTERN = re.compile(r"newsletter-(\d{4}-\d{2}-\d{2})\.tar(\.age)?")
+REASON_LENGTH_MAX = 500
 DAYS_KEPT, WEEKS_KEPT, MONTHS_KEPT = 7, 5, 12
 
 
@@ -41,8 +42,12 @@ def backup_day(name: str) -> date | None:
 
 
 def due_on(now: datetime, days: Iterable[date]) -> date | None:
-    """The day whose backup is due, or None. now: in the publication's zone. days: that have a backup."""
-    return now.date() if now.time() >= BACKUP_TIME and now.date() not in set(days) else None
+    """The day whose backup is due, or None; the first one is due at once. now: in the publication's zone.
+
+    days: that have a backup.
+    """
+    made = set(days)
+    return now.date() if now.date() not in made and (not made or now.time() >= BACKUP_TIME) else None
 
 
 def days_to_remove(days: Iterable[date]) -> set[date]:
@@ -74,36 +79,60 @@ def is_backup_due(now: datetime) -> bool:
 
 
 def make_due_backup(now: datetime) -> NightlyBackup | None:
-    """Make the due backup unless another process does; remove old ones; test it if none was tested this month."""
-    store, day = backup_store(settings.BACKUP_URL), due_day(now)
-    if store is None or day is None or not (row := NightlyBackup.claim(day, now)):
+    """Make the due backup unless another process does; remove old ones; test it if none was tested this month.
+
+    Whatever fails is on the row, and mailed.
+    """
+    day = due_day(now) if settings.BACKUP_URL else None
+    if day is None or not (row := NightlyBackup.claim(day, now)):
         return None
     name = file_name(day, is_encrypted=bool(settings.BACKUP_AGE_KEY))
     try:
-        with store.writing(name, now) as path:
-            made = making.make_backup(path, now)
-    except BACKUP_ERRORS as error:
+        store = backup_store(settings.BACKUP_URL)
+        _make_backup(row, store, name, now)
+    except Exception as error:  # whatever it is: nobody looks for a backup before the day it is needed
         log.exception("no backup was made")
-        row.failure = str(error)
-        row.save(update_fields=["failure"])
-        _mail_author(_("The nightly backup was not made"), row.failure, now)
+        _report_failure(row, error, now)
         return row
-    row.made_at, row.octets, row.failure = timezone.now(), made.size, ""
-    row.save(update_fields=["made_at", "octets", "failure"])
-    remove_old_backups(store)
     if not NightlyBackup.objects.filter(tried_at__year=day.year, tried_at__month=day.month).exists():
         _test_backup(row, store, name, now)
     return row
 
 
+def _make_backup(row: NightlyBackup, store: BackupStore, name: str, now: datetime) -> None:
+    with store.writing(name, now) as path:
+        made = making.make_backup(path, now)
+    row.made_at, row.octets, row.failure = timezone.now(), made.size, ""
+    row.save(update_fields=["made_at", "octets", "failure"])
+    try:
+        remove_old_backups(store)
+    except OSError as error:
+        log.warning("old backups were not removed: %s", error)
+        row.failure = _reason(error)
+        row.save(update_fields=["failure"])
+
+
+def _report_failure(row: NightlyBackup, error: Exception, now: datetime) -> None:
+    row.failure = _reason(error)
+    try:
+        row.save(update_fields=["failure"])
+    finally:  # a full disk may take no row
+        _mail_author(_("The nightly backup was not made"), row.failure, now)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error) if isinstance(error, BACKUP_ERRORS) else f"{type(error).__name__}: {error}"
+    return text[:REASON_LENGTH_MAX]
+
+
 def store_departures() -> None:
     """Copy the departures file beside the backups: it would be lost with the machine."""
-    store, source = backup_store(settings.BACKUP_URL), settings.DATA_DIR / "departures"
-    if store is None or not source.exists():
+    source = settings.DATA_DIR / "departures"
+    if not settings.BACKUP_URL or not source.exists():
         return
     try:
-        store.merge(f"{DEPARTURES_PREFIX}{socket.gethostname()}", source)
-    except OSError as error:
+        backup_store(settings.BACKUP_URL).merge(f"{DEPARTURES_PREFIX}{socket.gethostname()}", source)
+    except (OSError, ImproperlyConfigured) as error:
         log.warning("the departures file was not copied beside the backups: %s", error)
 
 
@@ -122,12 +151,16 @@ def due_day(now: datetime) -> date | None:
 
 
 def _test_backup(row: NightlyBackup, store: BackupStore, name: str, now: datetime) -> None:
-    """Test the backup. If it is encrypted, whose key is elsewhere, test an unencrypted twin."""
+    """Test the backup. One that cannot be tested, for lack of room, is tested in the next night."""
     try:
-        result = _drill(store, name, now)
-    except BACKUP_ERRORS as error:
+        result = _drill(row, store, name, now)
+    except Exception as error:  # as above
+        row.trial = _reason(error)
+        if restoring.is_untried(error):
+            log.warning("the backup could not be tried here: %s", row.trial)
+            row.save(update_fields=["trial"])
+            return
         log.exception("the backup would not bring the newsletter back")
-        row.trial = str(error)
         subject, line = _("The backup would not bring the newsletter back"), row.trial
     else:
         row.trial = ""
@@ -139,17 +172,21 @@ def _test_backup(row: NightlyBackup, store: BackupStore, name: str, now: datetim
     _mail_author(subject, line, now)
 
 
-def _drill(store: BackupStore, name: str, now: datetime) -> restoring.DrillResult:
+def _drill(row: NightlyBackup, store: BackupStore, name: str, now: datetime) -> restoring.DrillResult:
+    """If it is encrypted, whose key is elsewhere, an unencrypted twin is tested."""
     if not settings.BACKUP_AGE_KEY:
         with store.reading(name) as path:
             return restoring.drill(path)
-    with tempfile.TemporaryDirectory(prefix=".trial-", dir=settings.DATA_DIR) as folder:
-        return restoring.drill(making.make_backup(Path(folder) / "twin.tar", now, key="").path)
+    with restoring.scratch_folder(row.octets + databases.current_engine().byte_count()) as folder:
+        return restoring.drill(making.make_backup(folder / "twin.tar", now, key="").path)
 
 
 def _mail_author(subject: str, line: str, now: datetime) -> None:
     if addresses := recipient_addresses():
-        mail.mailers["default"].send_messages([build_backup_mail(subject, line, addresses, now)])
+        try:
+            mail.mailers["default"].send_messages([build_backup_mail(subject, line, addresses, now)])
+        except mailer_errors() as error:
+            log.warning("the mail about the backup could not be sent: %s", error)
 
 
 def build_backup_mail(subject: str, line: str, addresses: list[str], now: datetime) -> Mail:

@@ -1,9 +1,11 @@
 """Restore a backup into an empty or stopped installation; or test one."""
 
+import errno
 import http
 import os
 import secrets
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,8 +19,10 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DatabaseError, connection
+from django.template.defaultfilters import filesizeformat
 from django.utils.crypto import constant_time_compare
 
 from newsletter import server
@@ -161,7 +165,20 @@ class DrillFailed(Exception):
     """The backup would not restore the product; the message says why."""
 
 
-BACKUP_ERRORS = (OSError, DamagedBackup, DrillFailed, RestoreRefused, EncryptionError, DatabaseUnusable)
+class CannotTry(Exception):
+    """The backup cannot be tested here, which says nothing about it; the message says why."""
+
+
+BACKUP_ERRORS = (
+    *(OSError, sqlite3.Error, DatabaseError, ImproperlyConfigured),
+    *(DamagedBackup, DrillFailed, CannotTry, RestoreRefused, EncryptionError, DatabaseUnusable),
+)
+NO_ROOM_TEXTS = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "database or disk is full")
+
+
+def is_untried(error: Exception) -> bool:
+    """Does an error of `drill` say nothing about the backup? Those of programs on a full disk are only text."""
+    return isinstance(error, CannotTry) or any(text in str(error) for text in NO_ROOM_TEXTS)
 
 
 @dataclass(frozen=True)
@@ -172,21 +189,42 @@ class DrillResult:
 
 
 def drill(path: Path, *, identity: Path | None = None) -> DrillResult:
-    """Restore into a scratch folder and serve pages from it.
-
-    Raises DamagedBackup, DrillFailed, RestoreRefused, EncryptionError or DatabaseUnusable.
-    """
+    """Restore into a scratch folder and serve pages from it. Raises BACKUP_ERRORS: see `is_untried`."""
     began = time.monotonic()
     manifest = verified_manifest(path, identity)
-    with tempfile.TemporaryDirectory(prefix="newsletter-drill-") as name:
-        folder = Path(name)
-        with _scratch_database(manifest["engine"], folder) as (engine, url), open_archive(path, identity) as stream:
-            check_compatible(manifest, engine)
-            restorer = FileRestorer(folder, "drill")
-            load_backup(BackupReader(stream), engine, restorer, keeps_secret=False)
-            _compare_row_counts(manifest["rows"], engine.row_counts())
-            _check_pages(folder, url)
+    migrating = 2 * manifest.get("database_bytes", 0)  # a migration may write each table anew
+    with (
+        scratch_folder(path.stat().st_size + migrating) as folder,
+        _scratch_database(manifest["engine"], folder) as (engine, url),
+        open_archive(path, identity) as stream,
+    ):
+        check_compatible(manifest, engine)
+        restorer = FileRestorer(folder, "drill")
+        load_backup(BackupReader(stream), engine, restorer, keeps_secret=False)
+        _compare_row_counts(manifest["rows"], engine.row_counts())
+        _check_pages(folder, url)
     return DrillResult(sum(manifest["rows"].values()), restorer.restored_count, time.monotonic() - began)
+
+
+RESERVE_BYTES = 200 * 1024**2  # stays free for the running newsletter
+SCRATCH_PREFIX = ".drill-"
+SCRATCH_SECONDS_MAX = 24 * 3600  # then a killed drill has left it
+
+
+@contextmanager
+def scratch_folder(needed_bytes: int) -> Iterator[Path]:
+    """Yield a folder on the disk of DATA_DIR: the temporary one may be memory. Raises CannotTry."""
+    place: Path = settings.DATA_DIR
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in place.glob(f"{SCRATCH_PREFIX}*"):
+        if time.time() - left.stat().st_mtime > SCRATCH_SECONDS_MAX:
+            shutil.rmtree(left, ignore_errors=True)
+    free = max(0, shutil.disk_usage(place).free - RESERVE_BYTES)
+    if free < needed_bytes:
+        sizes = {"needs": filesizeformat(needed_bytes), "has": filesizeformat(free)}
+        raise CannotTry("there is no room: it needs {needs} in {place}, which has {has}".format(**sizes, place=place))
+    with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=place) as name:
+        yield Path(name)
 
 
 @contextmanager
@@ -196,13 +234,13 @@ def _scratch_database(engine: str, folder: Path) -> Iterator[tuple[Engine, str]]
         yield SQLiteEngine(folder / "newsletter.sqlite3"), ""
         return
     if connection.vendor != engine:
-        raise RestoreRefused("a backup of PostgreSQL is tried on its server: set DATABASE_URL")
+        raise CannotTry("a backup of PostgreSQL is tried on its server: set DATABASE_URL")
     name = f"newsletter_drill_{secrets.token_hex(4)}"
     ours = PostgreSQLEngine(str(connection.settings_dict["NAME"]))
     try:
         ours.run(f'CREATE DATABASE "{name}" TEMPLATE template0')
     except DatabaseError as error:
-        raise DatabaseUnusable(f"no database to try it in could be made (ALTER ROLE … CREATEDB): {error}") from None
+        raise CannotTry(f"no database to try it in could be made (ALTER ROLE … CREATEDB): {error}") from None
     try:
         yield PostgreSQLEngine(name), urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))
     finally:
@@ -223,12 +261,12 @@ def _check_pages(folder: Path, database_url: str) -> None:
     own = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "SITE_URL": f"http://127.0.0.1:{port}"}
     own["SECRET_KEY"] = (folder / SECRET_KEY_FILE_NAME).read_text()
     unset = dict.fromkeys(UNSET_VARIABLES, "")
+    if settings.STATIC_ROOT.is_dir():
+        own["STATIC_ROOT"] = str(settings.STATIC_ROOT)
     env = os.environ | {f"{name}_FILE": "" for name in own | unset} | unset | own
     # The calling command has run Django's checks: they load every page and would double the time.
     _run_manage(["migrate", "--skip-checks", "--verbosity", "0", "--no-input"], env)
-    if settings.STATIC_ROOT.is_dir():
-        shutil.copytree(settings.STATIC_ROOT, folder / "static", dirs_exist_ok=True)
-    else:
+    if "STATIC_ROOT" not in own:
         _run_manage(["collectstatic", "--verbosity", "0", "--no-input"], env)
     process = subprocess.Popen(  # noqa: S603 - ours
         server.command("127.0.0.1", port, processes=1),

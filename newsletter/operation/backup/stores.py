@@ -1,5 +1,6 @@
 """Where nightly backups are stored: a folder or an S3 bucket, with the same interface."""
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -17,19 +18,15 @@ from newsletter.operation.backup import making
 DEPARTURES_PREFIX = "departures-"
 
 
-def backup_store(url: str) -> "BackupStore | None":
-    """The store of BACKUP_URL: a folder, as a path or file://, or a bucket; None if it is empty.
-
-    Raises ImproperlyConfigured for other URLs.
-    """
-    if not url:
-        return None
+def backup_store(url: str) -> "BackupStore":
+    """The store of BACKUP_URL: a folder, as a path or file://, or a bucket. Raises ImproperlyConfigured."""
     if is_bucket_url(url):
         return BucketStore(bucket_from_url(url))
     parts = urlsplit(url)
     path = Path(parts.path)
     if parts.scheme not in {"", "file"} or parts.netloc or not path.is_absolute():
-        raise ImproperlyConfigured(f"BACKUP_URL must be a folder, as an absolute path, got {url!r}")
+        shown = re.sub(r"//[^/]*@", "//…@", url)
+        raise ImproperlyConfigured(f"BACKUP_URL must be a folder, as an absolute path, or s3://…, got {shown!r}")
     return FolderStore(path)
 
 

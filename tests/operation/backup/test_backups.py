@@ -1,13 +1,16 @@
 """`manage.py backup`, `restore` and `check_backup`: a day of an operator who runs them, and what else may come."""
 
 import gzip
+import os
+import subprocess
+import sys
 import tarfile
 
 import pyrage
 import pytest
 
 from newsletter.operation.backup.archive import DUMP_PREFIX
-from tests.support.product import Product
+from tests.support.product import ROOT, Product
 
 pytestmark = pytest.mark.servers
 
@@ -132,6 +135,19 @@ def test_a_burnt_machine(product, make_product, tmp_path, migrated_postgres):
     assert not list(other.data.glob("before_restore_*"))
 
 
+@pytest.mark.parametrize("product", ["sqlite"], indirect=True)
+def test_a_restore_says_whether_the_key_of_the_backup_is_in_use(product, tmp_path):
+    path = tmp_path / "one.tar"
+    product.command("backup", str(path))
+    own = (product.data / "secret_key").read_text().strip()
+
+    def advises_fallback(secret_key: str) -> bool:
+        product.env["SECRET_KEY"] = secret_key
+        return "SECRET_KEY_FALLBACKS" in product.command("restore", "--replace", str(path)).stdout
+
+    assert [advises_fallback(own), advises_fallback("another" * 10)] == [False, True]
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("product", ["postgresql"], indirect=True)
 def test_a_backup_that_cannot_be_loaded_leaves_all_as_it_was(product, tmp_path):
@@ -244,20 +260,79 @@ def test_a_night(make_product, tmp_path):
     assert facts(other, token)["left"] == LEFT
 
 
-@pytest.mark.exhaustive
+ON_A_FULL_DISK = """
+import resource
+from django.core.management import CommandError, call_command
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+try:
+    call_command("backup", nightly=True)
+    answer = "made"
+except CommandError as error:
+    answer = str(error)
+"""
+
+
 def test_a_night_without_room_is_told(make_product, tmp_path):
     product = make_product()
-    product.env["BACKUP_URL"] = str(tmp_path / "file")
+    product.env["BACKUP_URL"] = str(tmp_path / "kept")
     product.shell(AT_NOON)
-    (tmp_path / "file").touch()
 
-    done = product.command("backup", "--nightly", check=False)
+    answer = product.shell(ON_A_FULL_DISK)
 
-    assert done.returncode == 1
     (row,) = product.shell(NIGHTS)
-    assert (row[:2], "Not a directory" in row[2]) == ([False, False], True)
+    assert row == [False, False, answer, ""]
+    assert "the database could not be copied" in answer
     assert len(list((product.data / "outbox").rglob("*.eml"))) == 1
     assert "backup.failed" in product.command("doctor", "--json", check=False).stdout
+
+
+WITHOUT_ROOM_TO_TRY = """
+from django.core.management import CommandError, call_command
+from newsletter.operation.backup import restoring
+
+restoring.RESERVE_BYTES = 2**60
+try:
+    call_command("backup", nightly=True)
+except CommandError as error:
+    answer = str(error)
+"""
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+def test_a_backup_that_there_is_no_room_to_try_is_not_called_bad(make_product, tmp_path, is_encrypted):
+    product = make_product()
+    product.env["BACKUP_URL"] = str(tmp_path / "kept")
+    product.env["BACKUP_AGE_KEY"] = str(pyrage.x25519.Identity.generate().to_public()) if is_encrypted else ""
+    product.shell(AT_NOON)
+
+    answer = product.shell(WITHOUT_ROOM_TO_TRY)
+
+    assert f" in {product.data}, which has " in answer
+    assert product.shell(NIGHTS) == [[True, False, "", answer]]
+    assert not list((product.data / "outbox").rglob("*.eml"))
+    found = product.command("doctor", "--json", check=False).stdout
+    assert ("backup.untried" in found, "backup.trial" in found) == (True, False)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(
+    os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode != 0,
+    reason="only root mounts a small temporary folder",
+)
+def test_a_backup_is_tried_where_the_temporary_folder_is_small(make_product, tmp_path):
+    product, path, small = make_product(), tmp_path / "one.tar", tmp_path / "small"
+    product.command("backup", str(path))
+    small.mkdir()
+    script = f'mount -t tmpfs -o size=100k none {small} && exec "$@"'
+    command = ["unshare", "-m", "sh", "-c", script, "sh", sys.executable, "manage.py", "check_backup", str(path)]
+
+    done = subprocess.run(
+        command, env=product.env | {"TMPDIR": str(small)}, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert "would bring the newsletter back" in done.stdout, done.stderr
+    assert not list(product.data.glob(".drill-*"))
 
 
 @pytest.mark.exhaustive

@@ -90,7 +90,7 @@ def test_a_server_that_refuses_or_is_away_is_named_by_the_doctor(s3, settings):
     for url, why in urls.items():
         settings.BACKUP_URL = url
         with translation.override("en"):
-            found = list(backup_findings.bucket_findings(NOW))
+            found = list(backup_findings.place_findings(NOW))
 
         assert [one.id for one in found] == (["backups.away"] if why else [])
         assert all(why in one.message and "cret" not in one.message for one in found)

@@ -5,13 +5,19 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.db.migrations.recorder import MigrationRecorder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation import backup_findings, diagnosis
-from newsletter.operation.backup import databases, nightly, stores
+from newsletter.operation.backup import databases, nightly, restoring, stores
+from newsletter.operation.backup.archive import BackupWriter
 from newsletter.operation.models import NightlyBackup
+from tests.factories import make_publication
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 TODAY = date(2026, 11, 28)
@@ -23,9 +29,14 @@ def at(hour: int, minute: int = 0) -> datetime:
 
 
 def test_a_backup_is_due_from_half_past_three():
-    assert nightly.due_on(at(3, 29), []) is None
-    assert nightly.due_on(at(3, 30), []) == TODAY
-    assert nightly.due_on(at(23, 59), [TODAY - timedelta(1)]) == TODAY
+    yesterday = [TODAY - timedelta(1)]
+    assert nightly.due_on(at(3, 29), yesterday) is None
+    assert nightly.due_on(at(3, 30), yesterday) == TODAY
+    assert nightly.due_on(at(23, 59), yesterday) == TODAY
+
+
+def test_the_first_backup_waits_for_no_night():
+    assert nightly.due_on(at(0), []) == TODAY
 
 
 def test_a_day_has_one_backup():
@@ -78,6 +89,12 @@ def folder(settings, tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def author():
+    make_publication(language="en")
+    User.objects.create_superuser("gipi", email="gipi@example.org", password="leverage-2026-x")
+
+
 def ids(now: datetime = NOW) -> list[str]:
     return [finding.id for finding in backup_findings.nightly_backup_findings(now)]
 
@@ -121,6 +138,7 @@ def test_without_a_folder_none_is_due_and_nothing_is_said(settings):
 
 
 def test_due_from_half_past_three_in_the_zone_of_the_publication(folder):
+    made(DAY - timedelta(days=1))
     assert not nightly.is_backup_due(NOW - timedelta(minutes=31))
     assert nightly.is_backup_due(NOW)
     made(DAY)
@@ -138,8 +156,13 @@ def test_a_folder_is_a_path_or_its_url(url):
     assert stores.backup_store(url) == stores.FolderStore(Path("/backup"))
 
 
-def test_a_new_installation_with_a_folder_hears_nothing(folder):
-    assert ids() == []
+def test_an_installation_without_any_backup_is_told_after_an_hour(folder):
+    MigrationRecorder.Migration.objects.update(applied=NOW)
+
+    assert ids(NOW + timedelta(minutes=59)) == []
+    assert ids(NOW + timedelta(minutes=61)) == ["backup.never"]
+    made(DAY)
+    assert ids(NOW + timedelta(minutes=61)) == []
 
 
 def test_a_backup_that_was_not_made_is_an_error(folder):
@@ -168,7 +191,8 @@ def test_a_backup_that_would_bring_nothing_back_is_an_error_until_one_does(folde
 
 def test_an_open_site_is_told_that_nobody_backs_it_up(settings):
     settings.BACKUP_URL = ""
-    assert [finding.id for finding in backup_findings.no_backup_findings(NOW)] == ["backup.none"]
+    (finding,) = backup_findings.no_backup_findings(NOW)
+    assert (finding.level, finding.id) == ("warning", "backup.none")
     assert "backup.none" in [finding.id for finding in diagnosis._run_checks(diagnosis.ALL_CHECKS, NOW)]
 
     settings.SITE_URL = "http://127.0.0.1:8000"
@@ -216,6 +240,61 @@ def test_a_backup_of_the_day_that_this_database_does_not_know_is_kept(folder, mo
 
 def broken():
     raise OSError("no disk")
+
+
+@pytest.mark.parametrize("url", ["./backup", "ftp://host/x", "/proc/nowhere/backup", "s3://k:s@not_a_host/nights"])
+def test_a_place_that_takes_no_backup_is_a_row_a_mail_and_a_finding(settings, author, mailoutbox, url):
+    settings.BACKUP_URL = url
+
+    row = nightly.make_due_backup(NOW)
+    nightly.store_departures()
+
+    assert NightlyBackup.objects.get().failure == row.failure != ""
+    (mail,) = mailoutbox
+    assert (mail.to, mail.subject) == (["gipi@example.org"], "The nightly backup was not made")
+    assert row.failure in mail.body
+    assert "backup.failed" in ids()
+
+
+def test_a_failure_is_a_row_even_if_the_mail_server_is_away(folder, author, settings, caplog):
+    settings.MAILERS = dict.fromkeys(("default", "bulk"), mailer_from_url("smtp://127.0.0.1:1", outbox=folder))
+    (folder / f".newsletter-{DAY}.tar.part").mkdir()
+
+    nightly.make_due_backup(NOW)
+
+    assert ids() == ["backup.failed"]
+    assert any("mail" in line for line in caplog.messages)
+
+
+def test_no_room_to_try_a_backup_is_told_from_a_bad_one(settings, tmp_path, monkeypatch):
+    settings.DATA_DIR, path = tmp_path, tmp_path / "one.tar"
+    monkeypatch.setattr(restoring, "RESERVE_BYTES", 2**60)
+    with path.open("wb") as file, BackupWriter(file) as writer:
+        writer.add_json("manifest.json", {"form": 1, "engine": "sqlite", "database_bytes": 3 * 1024**3})
+        writer.finish()
+
+    with pytest.raises(CommandError) as untried:
+        call_command("check_backup", str(path))
+    path.write_bytes(b"junk")
+    with pytest.raises(CommandError) as bad:
+        call_command("check_backup", str(path))
+
+    assert " could not be tried here: there is no room: it needs 6.0\xa0GB in " in str(untried.value)
+    assert f" in {tmp_path}, which has 0\xa0bytes" in str(untried.value)
+    assert " would not bring the newsletter back: no backup" in str(bad.value)
+
+
+def test_old_backups_that_cannot_be_removed_hinder_no_new_one(folder, author, mailoutbox):
+    (folder / "newsletter-2020-01-01.tar").mkdir()
+    for day in range(1, 25):
+        (folder / f"newsletter-2026-{day:02}-01.tar").touch()
+    made(date(2026, 11, 1), tried_at=NOW)  # the drill of this month
+
+    row = nightly.make_due_backup(NOW)
+
+    assert row.made_at
+    assert ids() == ["backup.thinning"]
+    assert not mailoutbox, "the hourly check tells of it"
 
 
 def test_other_files_in_the_folder_stay(folder):

@@ -130,6 +130,18 @@ def test_a_damaged_database_is_put_aside(backup, ruin):
     assert ruin is leave_log or aside.read_bytes() == before
 
 
+@pytest.mark.parametrize("is_same", [True, False])
+def test_restore_says_whether_the_key_of_the_backup_is_in_use(backup, monkeypatch, is_same):
+    """Where SECRET_KEY is given, it stays: with another one, links in mails of the backup are dead."""
+    path, product = backup
+    key = (product.data / "secret_key").read_text() if is_same else "another one"
+    monkeypatch.setitem(product.env, "SECRET_KEY", key)
+
+    done = product.command("restore", "--replace", str(path))
+
+    assert ("SECRET_KEY differs" in done.stdout, "SECRET_KEY_FALLBACKS" in done.stdout) == (not is_same, not is_same)
+
+
 ON_A_FULL_DISK = """
 import resource
 from django.core.management import CommandError, call_command

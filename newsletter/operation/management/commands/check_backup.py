@@ -23,6 +23,8 @@ class Command(BaseCommand):
             with open_backup(path) as file:
                 tried = restoring.drill(file, identity=identity)
         except restoring.BACKUP_ERRORS as error:
+            if restoring.is_untried(error):
+                raise CommandError(f"{name} could not be tried here: {error}") from error
             raise CommandError(f"{name} would not bring the newsletter back: {error}") from error
         self.stdout.write(
             f"{name} would bring the newsletter back: {tried.rows:,} rows, {tried.files:,} files, "

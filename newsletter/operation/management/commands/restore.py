@@ -4,7 +4,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
 from django.utils import timezone
 
 from newsletter.operation import programs
@@ -33,7 +32,7 @@ class Command(BaseCommand):
                 found = restoring.restore_backup(file, timezone.now(), identity=identity, replace=replace)
         except AlreadyInUse as holder:
             raise CommandError(f"Nothing was restored: the newsletter is running ({holder}). Stop it first.") from None
-        except (DatabaseError, *restoring.BACKUP_ERRORS) as error:
+        except restoring.BACKUP_ERRORS as error:
             raise CommandError(f"Nothing was restored: {error}") from error
         lines = [f"Restored the backup of {found.made_at:%Y-%m-%d %H:%M} UTC: {sum(found.row_counts.values()):,} rows"]
         lines[0] += f", {found.file_count:,} files."

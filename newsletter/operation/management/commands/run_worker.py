@@ -15,7 +15,7 @@ from newsletter.operation.supervisor import Supervisor
 
 class Command(BaseCommand):
     help = "Run a worker: lanes send mailings, threads run tasks from the queue. SIGTERM stops it gracefully."
-    requires_system_checks = []  # they load every page and the admin; migrate and `up` have run them
+    requires_system_checks = []  # they load every page and the admin; `handle` runs those of our settings
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         words = f"threads for tasks (default: {worker.CONCURRENCY})"
@@ -26,6 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, hands: int, clock: bool, log_level: str, **options: Any) -> None:
         if reason := unfinished_restore():
             raise CommandError(reason)
+        self.check(tags=["newsletter"])
         connections.close_all()  # forks must not share one
         programs.clear_heartbeats([Program.WORKER])
         # In one process group, so that one signal stops all.
