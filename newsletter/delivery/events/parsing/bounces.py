@@ -67,7 +67,7 @@ def _without_type(value: str) -> str:
     return TYPE_PREFIX.sub("", value, count=1).strip()
 
 
-COMPLAINT_TYPES = {"abuse", "opt-out", "opt-out-list", "fraud", "virus", "other", ""}
+COMPLAINT_TYPES = {"abuse", "opt-out", "opt-out-list", "fraud", "virus", "other"}
 JMRP_FIELD = "X-HmXmrOriginalRecipient"
 
 
@@ -204,15 +204,30 @@ AUTO_REPLY_SUBJECT = re.compile(
     r"^\W{0,9}(?:auto(?:matic|mated|matische)?[- ]?(?:reply|response|answer|antwort)|auto:|"
     r"(?:(?:[^:]{1,60} )?is )?out[- ]of[- ](?:the[- ])?office|ooo\b|vacation|away from|i am away|"
     r"on (?:holiday|leave|vacation)|absence|abwesen|urlaub|r[ée]ponse automatique|yahoo! auto|"
-    r"自動(?:回覆|回复|返信|応答)|自动(?:回复|答复)|不在(?:通知|連絡|のお知らせ)?|休假)",
+    r"自動(?:回覆|回复|回信|返信|応答)|自动(?:回复|答复)|不在(?:通知|連絡|のお知らせ)?|休假|外出中|離職|离职)",
     re.IGNORECASE,
 )
+AUTO_REPLY_TEXT = re.compile(r"^\s{0,99}这是来自QQ邮箱的假期自动回复")
+CHALLENGE_SENDER = re.compile(
+    r"@(?:[\w-]+\.)*(?:boxbe|spamarrest)\.com$", re.IGNORECASE
+)  # asks strangers to prove themselves
 AUTO_REPLY_PRECEDENCE = {"auto_reply", "auto-reply", "autoreply"}
 LIST_PRECEDENCE = {"bulk", "junk"}  # never in a personal mail
 READ_RECEIPT = "disposition-notification"  # RFC 8098
+# Of DMARC and TLS reports, whoever sends them: RFC 9990 section 2.6, RFC 8460 section 5.3.
+AUTHENTICATION_SUBJECT = re.compile(r"^\W{0,9}(?:preview\W{1,3})?Report[ -]Domain:", re.IGNORECASE)
 
 
-def is_marked_automatic(message: Message) -> bool:
+def is_authentication_report(message: Message) -> bool:
+    """Is it an aggregate report about DMARC or TLS? It is no reader's mail, whatever its sender is called."""
+    if report_type(message) == "tlsrpt" or header(message, "TLS-Report-Domain"):
+        return True
+    return bool(AUTHENTICATION_SUBJECT.search(header(message, "Subject")))
+
+
+def is_marked_automatic(message: Message, text: str = "") -> bool:
+    if AUTO_REPLY_TEXT.search(text) or CHALLENGE_SENDER.search(address(message, "From")):
+        return True
     submitted = header(message, "Auto-Submitted").partition(";")[0].strip().lower()
     if submitted.startswith("auto-"):
         return True

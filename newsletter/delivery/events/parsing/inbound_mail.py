@@ -201,9 +201,12 @@ def _parse_nonstandard_bounce(inspected: InspectedMail) -> ParsedMessage | None:
 
 def _parse_other(inspected: InspectedMail, body: bytes) -> ParsedMessage:
     reference = inspected.unquoted_reference
+    if bounces.is_authentication_report(inspected.mail):
+        return ParsedMessage(MessageKind.NOTICE, note="a report about DMARC or TLS")
     is_receipt = bounces.report_type(inspected.mail) == bounces.READ_RECEIPT
     # No personal mail has an empty return path.
-    if is_receipt or bounces.has_empty_return_path(inspected.mail) or bounces.is_marked_automatic(inspected.mail):
+    is_automatic = bounces.is_marked_automatic(inspected.mail, inspected.text)
+    if is_receipt or is_automatic or bounces.has_empty_return_path(inspected.mail):
         event = ReportedEvent(EventKind.AUTORESPONDED, inspected.sent_at, inspected.dedup_key, reference)
         return ParsedMessage(MessageKind.AUTO_REPLY, (event,), reference)
     is_by_person = bounces.has_reply_subject(inspected.mail) or bounces.from_matches_return_path(inspected.mail)

@@ -192,7 +192,11 @@ def field_blocks(part: Message) -> list[Message]:
     """The field blocks of a report: the first about the message, the others about recipients."""
     payload = part.get_payload()
     if isinstance(payload, list):
-        return [block for block in payload if isinstance(block, Message)]
+        blocks = [block for block in payload if isinstance(block, Message)]
+        if header(part, "Content-Transfer-Encoding").lower() != "base64":
+            return blocks
+        blocks[0]["Content-Transfer-Encoding"] = "base64"  # of 163: the parser takes the encoded lines for a body
+        return [message_from_string(part_text(blocks[0]), policy=LIMITED_POLICY)]
     some = re.split(r"\n\s*\n", part_text(part), maxsplit=BLOCKS_MAX)[:BLOCKS_MAX]
     return [message_from_string(block, policy=LIMITED_POLICY) for block in some if block.strip()]
 

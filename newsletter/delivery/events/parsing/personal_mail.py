@@ -16,18 +16,25 @@ from newsletter.delivery.events.parsing import mime
 
 LINE_MAX = 300  # characters of an introducing line
 QUOTE_INTRODUCTION = re.compile(
-    r"(?:wrote|writes|schrieb|a écrit|escribió|寫道|写道|のメール|さんは書きました|來信)\s{0,3}[:：]?\s{0,3}$|"
+    r"(?:wrote|writes|schrieb|a écrit|escribió|ha scritto|escreveu|skrev|"
+    r"寫道|写道|のメール|さんは書きました|來信|님이 작성)"
+    r"\s{0,3}[:：]?\s{0,3}$|"
     r"^(?:On|於|在|Am|Le|El)\s.{5,200}(?:[:：]|<[^<>]{3,100}@[^<>]{3,100}>\s{0,3}[:：]?)\s{0,3}$|"
     r"^\d{4}年\d{1,2}月\d{1,2}日.{0,150}[:：]\s{0,3}$"
 )
+ADDRESS_OR_TIME = re.compile(
+    r"[^\s<>@]@[^\s<>@]|(?<!\d)\d{1,2}[:：.]\d\d(?!\d)"
+)  # people introduce lists in the same way
 QUOTE_SEPARATOR = re.compile(
-    r"^\s{0,9}[-_]{2,20}\s{0,3}(?:Original Message|Original Appointment|Forwarded message|Ursprüngliche Nachricht|"
-    r"原始郵件|原始邮件|轉寄|转发|元のメッセージ|Reply to).{0,40}$|^\s{0,9}_{20,80}\s{0,9}$",
+    r"^\s{0,9}[-_]{2,20}\s{0,3}(?:Original|Forwarded message|Ursprüngliche Nachricht|Message d'origine|"
+    r"Messaggio originale|Mensagem original|Oprindelig meddelelse|"
+    r"原始郵件|原始邮件|回复的原邮件|轉寄|转发|元のメッセージ|Reply to).{0,40}$|^\s{0,9}_{20,80}\s{0,9}$",
     re.IGNORECASE,
 )
-FROM_FIELD = re.compile(r"^\*{0,2}(?:From|Von|De|寄件者|寄件人|发件人|差出人)\*{0,2}\s{0,3}[:：]\s{0,9}\S")
+FROM_FIELD = re.compile(r"^\*{0,2}(?:From|Von|De|Da|Fra|寄件者|寄件人|发件人|差出人)\*{0,2}\s{0,3}[:：]\s{0,9}\S")
 OTHER_FIELD = re.compile(
-    r"^\*{0,2}(?:Sent|Date|To|Subject|Gesendet|An|Betreff|傳送時間|日期|寄件日期|收件者|收件人|主旨|发送时间|主题|送信日時|宛先|件名)"
+    r"^\*{0,2}(?:Sent|Date|To|Subject|Gesendet|An|Betreff|Envoyé|Objet|Inviato|Oggetto|Enviado|Assunto|Sendt|Emne|"
+    r"傳送時間|日期|寄件日期|收件者|收件人|主旨|发送时间|主题|送信日時|宛先|件名)"
     r"\*{0,2}\s{0,3}[:：]"
 )
 WRAPPED_BEGINNINGS = ("On ", "於 ", "在 ")  # beginnings of lines that programs may wrap
@@ -52,22 +59,28 @@ def split_quote(text: str) -> tuple[str, str]:
 
 
 def _begins_quote(lines: list[str], number: int) -> bool:
-    line = lines[number].strip()
+    line = lines[number].replace("&nbsp;", " ").strip()  # QQ writes it into plain text
     if not line or len(line) > LINE_MAX:
         return False
     if QUOTE_SEPARATOR.search(line):
         return any(one.strip() for one in lines[number + 1 : number + 6])
     if FROM_FIELD.match(line):
         return any(OTHER_FIELD.match(one.strip()) for one in lines[number + 1 : number + 1 + FIELDS_WITHIN])
-    if not QUOTE_INTRODUCTION.search(line) and line.startswith(WRAPPED_BEGINNINGS) and number + 1 < len(lines):
+    if not QUOTE_INTRODUCTION.search(line) and _may_be_wrapped(line) and number + 1 < len(lines):
         line = f"{line} {lines[number + 1].strip()}"[:LINE_MAX]
-    return bool(QUOTE_INTRODUCTION.search(line)) and _is_quote_next(lines, number)
+    return bool(QUOTE_INTRODUCTION.search(line)) and _is_quote_next(lines[number + 1 :], line)
 
 
-def _is_quote_next(lines: list[str], number: int) -> bool:
-    """Whether a quote follows: marked lines, or enough other text."""
-    rest = [line for line in lines[number + 1 :] if line.strip()]
-    return bool(rest) and (any(_is_quoted(line) for line in rest[:3]) or len(rest) > 5)
+def _may_be_wrapped(line: str) -> bool:
+    return line.startswith(WRAPPED_BEGINNINGS) or bool(ADDRESS_OR_TIME.search(line))
+
+
+def _is_quote_next(after: list[str], introduction: str) -> bool:
+    """Whether a quote follows: marked lines, or enough other text below an address or a time."""
+    rest = [line for line in after if line.strip()]
+    if any(_is_quoted(line) for line in rest[:3]):
+        return True
+    return len(rest) > 5 and bool(ADDRESS_OR_TIME.search(introduction))
 
 
 def _end_of_quote(lines: list[str], begin: int) -> int:

@@ -1,6 +1,7 @@
 """What a mail is, and what a bounce says of its address: mails of our own, in the forms that servers write."""
 
 import random
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
@@ -376,7 +377,7 @@ def test_a_receipt_by_which_a_server_rejects_is_a_bounce():
         (plain("News for all.", extra="Precedence: bulk\n"), "a mailing list, or a mail to many"),
         (
             plain("A report.").replace(b"text/plain", b"multipart/report; report-type=tlsrpt"),
-            "a mail server, about something else",
+            "a report about DMARC or TLS",
         ),
     ],
 )
@@ -462,3 +463,53 @@ def test_a_report_about_many_says_so_of_the_first_ones_and_takes_no_longer(mail)
 
     assert 10 < len(read.events) <= 100
     assert is_within(2, lambda: parse_mail(mail, [], NOW))
+
+
+# --- Reports about authentication, which no reader writes ---
+
+
+def encoded(report: bytes) -> bytes:
+    """A complaint whose machine-readable part is base64, as 163 sends its DMARC failure reports."""
+    head, mark, rest = report.partition(b"Content-Type: message/feedback-report\n\n")
+    fields, between, tail = rest.partition(b"\n--x")
+    return head + mark[:-1] + b"Content-Transfer-Encoding: base64\n\n" + b64encode(fields) + between + tail
+
+
+def test_a_failure_report_whose_type_is_encoded_is_no_complaint():
+    about = "Message-ID: <1@news.example.org>"
+
+    assert read(encoded(complaint(about, kind="auth-failure"))).kind == MessageKind.NOTICE
+    assert read(encoded(complaint(about))).kind == MessageKind.COMPLAINT
+    assert read(complaint(about, kind="")).kind == MessageKind.NOTICE
+
+
+@pytest.mark.parametrize(
+    ("subject", "extra"),
+    [
+        ("Report domain: example.org Submitter: google.com Report-ID: 123", ""),
+        ("Report Domain: example.org Submitter: enterprise.protection.outlook.com Report-ID: abc", ""),
+        ("[Preview] Report Domain: example.org Submitter: mail.example", ""),
+        ("Yesterday", "TLS-Report-Domain: example.org\nTLS-Report-Submitter: mail.example\n"),
+    ],
+)
+def test_a_report_about_dmarc_or_tls_is_no_reply(subject, extra):
+    found = read(plain("This is an aggregate report.", subject=subject, extra=extra, sender="reports@mail.example"))
+
+    assert (found.kind, found.note) == (MessageKind.NOTICE, "a report about DMARC or TLS")
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "sender"),
+    [
+        ("[自動回信] Re: 第七期", "我在休假。", "a@example.org"),
+        ("外出中: 第七期", "十二月回來。", "a@example.org"),
+        ("離職通知", "我已離職。", "a@example.org"),
+        ("Re: 第七期", "这是来自QQ邮箱的假期自动回复邮件。\n您好", "a@qq.com"),
+        ("Re: Issue 7 (Action Required)", "Prove that you are a person.", "a@boxbe.com"),
+        ("Verification", "Prove that you are a person.", "b@mail.spamarrest.com"),
+    ],
+)
+def test_a_program_that_answers_is_no_reader(subject, text, sender):
+    extra = f"Return-Path: <{sender}>\n"
+
+    assert read(plain(text, subject=subject, sender=sender, extra=extra)).kind == MessageKind.AUTO_REPLY

@@ -124,6 +124,15 @@ QUOTES = {
     "Outlook on the web": "____________________\nFrom: Gipi <n@e.org>\nSent: Wednesday\nTo: a@e.org\n\n內文",
     "Yahoo": "在 2026年11月4日 星期三 上午08:00:00 [GMT+8]，Gipi <n@e.org> 寫道：\n\n> 第七期",
     "Japanese": "2026年11月4日(水) 8:00 Gipi <n@e.org>:\n\n> 第七期",
+    "Gmail in Chinese, wrapped": "Gipi電子報 <n@e.org> 於 2026年11月4日 週三\n上午8:00寫道：\n\n> 第七期",
+    "Gmail in Korean": "2026년 11월 4일 (수) 오전 8:00, Gipi <n@e.org>님이 작성:\n\n> 第七期",
+    "QQ": '------------------&nbsp;原始邮件&nbsp;------------------\n发件人: "Gipi" <n@e.org>;\n主题: 第七期\n\n內文',
+    "QQ in English": '------------------ Original ------------------\nFrom: "Gipi" <n@e.org>;\n\n內文',
+    "163": "---- 回复的原邮件 ----\n| 发件人 | Gipi<n@e.org> |\n| 主题 | 第七期 |\n\n內文",
+    "Outlook in French": "De : Gipi <n@e.org>\nEnvoyé : mercredi 4 novembre 2026 08:00\nObjet : 第七期\n\n內文",
+    "Gmail in Italian": "Il giorno mer 4 nov 2026 alle ore 08:00 Gipi <n@e.org> ha scritto:\n\n> 第七期",
+    "Outlook in Portuguese": "De: Gipi <n@e.org>\nEnviado: quarta-feira, 4 de novembro\nAssunto: 第七期\n\n內文",
+    "Outlook in Danish": "Fra: Gipi <n@e.org>\nSendt: 4. november 2026 08:00\nEmne: 第七期\n\n內文",
     "no introduction": "> 第七期\n> 內文",
 }
 
@@ -157,6 +166,8 @@ def test_answers_between_quoted_lines_stay_between_them():
         "> 只有引文",
         "--\n小明",
         "昨天我寫道：\n今天再寫。",
+        "你好：\n\n2026年11月30日收到你的信，我有以下幾個問題：\n一\n二\n三\n四\n五\n六",
+        "嗨，\nOn the other hand, I have three points:\n- a\n- b\n- c\n- d\n- e\n- f",
     ],
 )
 def test_words_that_only_look_like_a_quote_stay(text):
