@@ -24,6 +24,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from newsletter.mail.mailers import SMTP_BACKEND, URL_VARIABLES, provider_label
+from newsletter.operation import preparing
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look
 from newsletter.publication.heartbeats import WEB_SERVER, Component, last_beat
@@ -118,9 +119,14 @@ def _unusable(name: str, folder: Path, error: OSError) -> Finding:
 
 def static_file_findings(now: datetime) -> Iterator[Finding]:
     """For machines that serve pages."""
-    if not _only_works() and not (settings.STATIC_ROOT / "staticfiles.json").exists():
-        hint = _("Run manage.py collectstatic; manage.py up does it by itself.")
+    if _only_works():
+        return
+    hint = _("Run manage.py collectstatic; manage.py up does it by itself.")
+    if not (settings.STATIC_ROOT / "staticfiles.json").exists():
         yield Finding(ERROR, "static.missing", _("The style sheets have not been collected."), hint)
+    elif preparing.are_static_files_stale():
+        message = _("The style sheets are those of before an upgrade: pages may look wrong.")
+        yield Finding(ERROR, "static.stale", message, hint)
 
 
 def _only_works() -> bool:

@@ -1,7 +1,7 @@
 """Preparation before anything starts: folders, database, static files."""
 
 import fcntl
-import hashlib
+import json
 import logging
 import os
 import time
@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from newsletter.delivery.ledger import restore_detection
 from newsletter.operation import replaced_migrations
+from newsletter.publication.response_headers import SOURCES_FILE, source_digest
 
 DATABASE_RETRY_SECONDS = 2  # between retries while the database is unavailable
 log = logging.getLogger(__name__)
@@ -181,19 +182,21 @@ def collect_static_files() -> None:
                 f"STATIC_ROOT={settings.STATIC_ROOT} is empty: run manage.py collectstatic, or leave it out."
             )
         return
-    mark, sources = settings.STATIC_ROOT / ".sources", _static_sources()
-    if not mark.exists() or mark.read_text() != sources:
+    if are_static_files_stale():
         unused = [] if settings.DEBUG else UNMINIFIED_SCRIPTS
         call_command("collectstatic", verbosity=0, interactive=False, clear=True, ignore_patterns=unused)
-        mark.write_text(sources)
 
 
-def _static_sources() -> str:
-    """A hash over all sources."""
-    stats = [
-        (path, stat.st_mtime_ns, stat.st_size)
-        for finder in get_finders()
-        for path, storage in finder.list([])
-        for stat in [Path(storage.path(path)).stat()]
-    ]
-    return hashlib.sha256(repr((str(settings.STATIC_ROOT), stats)).encode()).hexdigest()
+def are_static_files_stale() -> bool:
+    """Has a source changed since the files were collected, as by an upgrade under a supervisor of one's own?"""
+    collected = settings.STATIC_ROOT / SOURCES_FILE
+    if not collected.exists():
+        return True
+    then, now = json.loads(collected.read_text()), static_digests()
+    return any(then.get(path) != now.get(path) for path in now | then if Path(path).name not in UNMINIFIED_SCRIPTS)
+
+
+def static_digests() -> dict[str, str]:
+    """The digest of each source, by its path below STATIC_ROOT."""
+    sources = (source for finder in get_finders() for source in finder.list([]))
+    return {path: source_digest(storage, path) for path, storage in sources}

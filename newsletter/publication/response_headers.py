@@ -1,9 +1,15 @@
 """Headers of every response and of static files, and the static files storage."""
 
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from wsgiref.headers import Headers
 
 from django.core.files import File
 from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 from rcssmin import cssmin
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -25,6 +31,14 @@ def add_static_headers(headers: Headers) -> None:
         headers[name] = value
 
 
+SOURCES_FILE = "sources.json"  # in STATIC_ROOT: the digest of each file as it was before it was minified
+
+
+def source_digest(storage: Storage, path: str) -> str:
+    with storage.open(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class MinifyingStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # WhiteNoise has no types
     """WhiteNoise's storage with minified CSS; module scripts import each other by hashed names."""
 
@@ -35,3 +49,21 @@ class MinifyingStorage(CompressedManifestStaticFilesStorage):  # type: ignore[mi
             content = ContentFile(cssmin(b"".join(content.chunks())))  # chunks() seeks to the start
         saved: str = super()._save(name, content)
         return saved
+
+    def post_process(
+        self, paths: dict[str, tuple[Storage, str]], dry_run: bool = False, **options: Any
+    ) -> Iterator[Any]:
+        digests = {name: source_digest(storage, path) for name, (storage, path) in paths.items()}
+        yield from super().post_process(paths, dry_run, **options)
+        if not dry_run:
+            (Path(self.location) / SOURCES_FILE).write_text(json.dumps(digests))
+
+    def stored_name(self, name: str) -> str:
+        """The name with its hash; without one if the files were not collected since it was added.
+
+        A page without one style sheet is better than none, the error page included. The doctor says it.
+        """
+        try:
+            return str(super().stored_name(name))
+        except ValueError:
+            return name

@@ -1,15 +1,24 @@
 """What the tests of the operation share."""
 
+import json
+
 import pytest
 from django.contrib.auth.models import User
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone, translation
 
+from newsletter.operation import preparing
+from newsletter.publication.response_headers import SOURCES_FILE
 from tests.factories import make_publication
 
 
+@pytest.fixture(scope="session")
+def static_digests() -> str:
+    return json.dumps(preparing.static_digests())
+
+
 @pytest.fixture
-def in_order(db, settings, tmp_path, name_server):
+def in_order(static_digests, db, settings, tmp_path, name_server):
     """A healthy installation, in English."""
     MigrationRecorder.Migration.objects.update(applied=timezone.now())
     settings.DATA_DIR = tmp_path
@@ -17,7 +26,8 @@ def in_order(db, settings, tmp_path, name_server):
     settings.QUEUE_DIR.mkdir()
     settings.STATIC_ROOT = tmp_path / "static"
     settings.STATIC_ROOT.mkdir()
-    (settings.STATIC_ROOT / "staticfiles.json").write_text("{}")
+    (settings.STATIC_ROOT / "staticfiles.json").write_text('{"version": "1.1", "paths": {}}')
+    (settings.STATIC_ROOT / SOURCES_FILE).write_text(static_digests)
     settings.SECRET_KEY, settings.SECRET_KEY_PATH = "from the environment", tmp_path / "secret_key"
     settings.MAIL_URL = settings.BULK_MAIL_URL = "postmark://token@"
     settings.SITE_URL = "https://news.gipi.tw"

@@ -1,5 +1,6 @@
 """What the doctor finds."""
 
+import json
 import os
 import time
 from datetime import timedelta
@@ -16,6 +17,7 @@ from newsletter.delivery.models import Batch, Mailing
 from newsletter.operation import diagnosis, doctor_checks, readiness
 from newsletter.operation.models import Trouble
 from newsletter.publication import heartbeats
+from newsletter.publication.response_headers import SOURCES_FILE, MinifyingStorage
 from tests.factories import make_issue, make_post, make_publication
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_order")]
@@ -114,6 +116,15 @@ def test_a_machine_that_only_works_is_asked_for_no_static_files(settings):
         found[part] = ids(doctor_checks.static_file_findings(timezone.now()))
 
     assert found == {None: ["static.missing"], "worker": [], "web": ["static.missing"]}
+
+
+def test_style_sheets_of_before_an_upgrade_are_named_and_pages_go_on(settings):
+    sources = settings.STATIC_ROOT / SOURCES_FILE
+    sources.write_text(json.dumps(json.loads(sources.read_text()) | {"site.css": "another"}))
+
+    assert ids(doctor_checks.static_file_findings(timezone.now())) == ["static.stale"]
+    storage = MinifyingStorage(location=settings.STATIC_ROOT)
+    assert storage.stored_name("new.css") == "new.css"  # or each page raises, the error page too
 
 
 def test_a_generated_secret_is_named_so_that_it_is_kept(settings):
