@@ -37,10 +37,12 @@ def after_a_power_cut(monkeypatch, tmp_path):
 
     The database begins without a log. What SQLite itself syncs is not seen, which loses more than a power cut would.
     """
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     database, left, fsync = Path(connection.settings_dict["NAME"]), tmp_path / "left.sqlite3", os.fsync
     log = database.with_name(f"{database.name}-wal")
-    assert not log.exists()
+    assert not log.exists() or not log.stat().st_size  # it exists while another connection is open
     shutil.copy(database, left)
 
     def keep(descriptor):

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone, translation
 
+from newsletter.operation import preparing
 from newsletter.operation.backup import making
 from newsletter.operation.backup.nightly import make_due_backup
 from newsletter.operation.backup.restoring import BACKUP_ERRORS
@@ -37,6 +38,8 @@ class Command(BaseCommand):
             raise CommandError(row.failure or row.trial)
 
     def _now(self, path: Path) -> None:
+        if reason := preparing.missing_tables_hint():
+            raise CommandError(reason)
         try:
             made = making.make_backup(path, timezone.now())
         except BACKUP_ERRORS as error:
