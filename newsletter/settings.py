@@ -62,7 +62,8 @@ CSRF_COOKIE_HTTPONLY = True  # the desk's scripts read the form field
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no third cookie
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # probed inside the network, without TLS
+VISITS_SITE = True  # the doctor visits SITE_URL from outside; tests switch it off
+SECURE_REDIRECT_EXEMPT = [r"^healthz(?:/|$)", r"^readyz$", r"^metrics$"]  # probed inside the network, without TLS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {  # PolicyMiddleware fills in the two hashes

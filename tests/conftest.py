@@ -47,6 +47,7 @@ from tests.support.frames import with_large_frame
 project.STORAGES |= {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 project.CELERY_BROKER_URL = "memory://"
 project.SECURE_SSL_REDIRECT = False
+project.VISITS_SITE = False
 project.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ThreadedWSGIServer.process_request_thread = with_large_frame(ThreadedWSGIServer.process_request_thread)
 mail_queue.JITTER = 0  # mails that failed are tried again on the minute

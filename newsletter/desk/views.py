@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -20,7 +21,7 @@ from newsletter.desk import login
 from newsletter.desk.accounts import login_attempts
 from newsletter.desk.accounts.security_alerts import SecurityEvent
 from newsletter.desk.forms import StartForm
-from newsletter.operation import readiness
+from newsletter.operation import readiness, site_visit
 from newsletter.operation.accounts import author, second_factors
 from newsletter.operation.metrics import may_read_metrics, metrics_text
 from newsletter.posts import redirects
@@ -32,6 +33,15 @@ from newsletter.publication.models import Publication
 def healthz(request: HttpRequest) -> HttpResponse:
     """Liveness only: a database failure is no reason to restart the process."""
     return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def site_echo(request: HttpRequest, token: str) -> HttpResponse:
+    """Tell the doctor, which visits SITE_URL, what proxies have made of its request."""
+    if not site_visit.is_valid(token, timezone.now()):
+        raise Http404
+    return JsonResponse(site_visit.echo(request, token))
 
 
 @require_safe

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 # Path segments before a token: a reader of the log must not be able to act for a subscriber or the author.
 # tests/mail/test_logs.py compares them with the URLs of the site.
 BEFORE_TOKEN = (
-    *("address", "admin/start/[^/\\s]+", "approve", "calendar", "cancel", "confirm", "feedback", "gift", "invite"),
-    *("mine", "preferences", "preview", "quote", "r", "undo", "unsubscribe"),
+    *("address", "admin/start/[^/\\s]+", "approve", "calendar", "cancel", "confirm", "feedback", "gift"),
+    *("healthz", "invite", "mine", "preferences", "preview", "quote", "r", "undo", "unsubscribe"),
 )
 # After those segments, and any path segment as long as a token (tokens.py): 17 to 24 letters and digits.
 TOKEN = re.compile(

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.mail import reach
-from newsletter.operation import backup_findings, doctor_checks, liveness, readiness, server_checks
+from newsletter.operation import backup_findings, doctor_checks, liveness, readiness, server_checks, site_visit
 from newsletter.operation.accounts import author
 from newsletter.operation.backup_findings import restore_findings
 from newsletter.operation.findings import ERROR, INFO, WARNING, Check, Finding
@@ -150,7 +150,7 @@ def last_check_findings(now: datetime) -> Iterator[Finding]:
 
 SLOW_FINDING_PREFIXES = (
     *("mail.away", "mail.login", "mail.unsupported", "mail.certificate", "dkim.", "spf.", "dmarc.", "secret."),
-    *("media.", "locks.", "outbox.", "backups.", "data_dir.", "static."),
+    *("media.", "locks.", "outbox.", "backups.", "data_dir.", "static.", "site."),
 )
 
 FOUNDATION_CHECKS: tuple[Check, ...] = (
@@ -169,7 +169,8 @@ ALL_CHECKS: tuple[Check, ...] = (
     *(doctor_checks.folder_findings, doctor_checks.picture_bucket_findings),
     *(differing_machine_findings, version_findings, clock_findings),
     *(doctor_checks.static_file_findings, worker_findings, liveness.silence_findings, account_findings),
-    *(site_url_findings, proxy_findings, doctor_checks.generated_key_findings, doctor_checks.changed_key_findings),
+    *(site_url_findings, proxy_findings, site_visit.visit_findings),
+    *(doctor_checks.generated_key_findings, doctor_checks.changed_key_findings),
     *(debug_findings, outbox_findings, address_findings, doctor_checks.smtp_login_findings, sender_findings),
     *(dns_findings, postal_address_findings, data_place_findings, mailing_findings),
     *(liveness.stalled_mailing_findings, uncertain_delivery_findings, restore_findings),

@@ -1,9 +1,9 @@
 """The hourly check: mails what has become wrong since the last one, and what is well again.
 
 `manage.py doctor --mail` runs it, started hourly by a task. An error is reported at the first check that finds it, a
-warning at the second, because a DNS failure may be temporary. What the very first check finds is how the newsletter was
-set up, and not reported. Findings with an immediate mail of their own are left out. The log gets one line when a
-problem begins and one when it ends; /metrics shows current ones.
+warning or a fault of the network at the second, because it may be temporary. What the very first check finds is how the
+newsletter was set up, and not reported. Findings with an immediate mail of their own are left out. The log gets one
+line when a problem begins and one when it ends; /metrics shows current ones.
 """
 
 import logging
@@ -25,7 +25,7 @@ from newsletter.operation.liveness import build_author_mail
 from newsletter.operation.models import Look, Trouble
 from newsletter.publication.models import Publication
 
-CHECKS_BEFORE_REPORT = {ERROR: 1}  # in a row before a finding is reported; 2 for other levels
+PASSING = ("site.", "check.")  # a fault of the network or of a check may have gone at the next look
 # Mailed by alerts, report_silence and the backup itself.
 MAILED_AT_ONCE = ("mailing.", "dispatcher.", "confirmations.", "clock.silent", "worker.", "backup.failed")
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def _mail_changes(now: datetime) -> HealthChanges:
         if not trouble.level:
             well.append(trouble.message)
             trouble.delete()
-        elif trouble.told_at is None and trouble.looks >= CHECKS_BEFORE_REPORT.get(trouble.level, 2):
+        elif trouble.told_at is None and trouble.looks >= _looks_before_report(trouble):
             trouble.told_at, trouble.by_mail = now, not trouble.finding.startswith(MAILED_AT_ONCE)
             trouble.save()
             if trouble.by_mail:
@@ -107,6 +107,10 @@ def _mail_changes(now: datetime) -> HealthChanges:
     if changes and addresses:
         mail.mailers["default"].send_messages([build_health_mail(changes, addresses, now)])
     return changes
+
+
+def _looks_before_report(trouble: Trouble) -> int:
+    return 1 if trouble.level == ERROR and not trouble.name.startswith(PASSING) else 2
 
 
 def build_health_mail(changes: HealthChanges, addresses: list[str], now: datetime) -> Mail:

@@ -44,7 +44,7 @@ class PublicationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         # /healthz, /readyz and /r/ must work without a database; the others have no language.
         if request.path in {"/healthz", "/readyz", "/metrics"} or request.path.startswith(
-            (body_size.WEBHOOKS_PREFIX, "/r/")
+            (body_size.WEBHOOKS_PREFIX, "/r/", "/healthz/")
         ):
             return self.get_response(request)
         version: int | None = getattr(request, "site_version", None)
