@@ -7,22 +7,24 @@ line when a problem begins and one when it ends; /metrics shows current ones.
 """
 
 import logging
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.core import mail
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from newsletter.background.models import RunningProgram
 from newsletter.delivery.author.alerts import recipient_addresses
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail
 from newsletter.operation import diagnosis, doctor_checks
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.liveness import build_author_mail
-from newsletter.operation.models import Look, Trouble
+from newsletter.operation.models import NAME_MAX, Look, Trouble
 from newsletter.publication.models import Publication
 
 PASSING = ("site.", "check.")  # a fault of the network or of a check may have gone at the next look
@@ -60,7 +62,7 @@ def check_and_mail(now: datetime) -> HealthChanges:
 
 def _update_problems(found: Sequence[Finding], now: datetime, *, is_first: bool) -> None:
     """Update stored problems and the log. A solved one stays, without level, until that was mailed."""
-    known = {trouble.name: trouble for trouble in Trouble.objects.all()}
+    known = {trouble.name: trouble for trouble in Trouble.objects.all() if _is_judged_here(trouble)}
     for name, finding in _by_name(found).items():
         trouble = known.pop(name, None) or Trouble(name=name, since=now)
         if not trouble.level:
@@ -80,14 +82,39 @@ def _update_problems(found: Sequence[Finding], now: datetime, *, is_first: bool)
                 trouble.delete()
 
 
+# Of a machine's own disk, programs and network: another machine neither finds them nor says that they are over.
+OF_ONE_MACHINE = (
+    *("data_dir.", "locks.", "media.", "outbox.", "backups.", "static.", "site."),
+    *("backup.pg_dump", "mail.away"),
+)
+
+
+def _this_machine() -> str:
+    return "" if connection.vendor == "sqlite" else socket.gethostname()
+
+
+def _is_judged_here(trouble: Trouble) -> bool:
+    """Also one of a machine that does not report any more."""
+    if trouble.machine in {"", _this_machine()}:
+        return True
+    return not RunningProgram.objects.filter(host=trouble.machine).exists()
+
+
 def _by_name(found: Sequence[Finding]) -> dict[str, Finding]:
     """One finding per problem: two domains may lack the same record."""
     named: dict[str, Finding] = {}
     for finding in found:
-        name = f"{finding.id}:{finding.about}" if finding.about else finding.id
+        name, message = _identity(finding)
         before = named.get(name)
-        named[name] = replace(before, message=f"{before.message} {finding.message}") if before else finding
+        named[name] = replace(finding, message=f"{before.message} {message}" if before else message)
     return named
+
+
+def _identity(finding: Finding) -> tuple[str, str]:
+    """Name of its trouble, and message; both with the machine, if it is one's own."""
+    name = f"{finding.id}:{finding.about}" if finding.about else finding.id
+    machine = _this_machine() if finding.id.startswith(OF_ONE_MACHINE) else ""
+    return (f"{name}@{machine}"[:NAME_MAX], f"{machine}: {finding.message}") if machine else (name, finding.message)
 
 
 def _mail_changes(now: datetime) -> HealthChanges:

@@ -79,10 +79,13 @@ class Look(models.Model):
         cls.objects.update(key_marks=" ".join(sorted(marks)))
 
 
+NAME_MAX = 80  # characters
+
+
 class Trouble(models.Model):
     """A problem that the hourly check found, and whether it was reported."""
 
-    name = models.CharField(max_length=80, unique=True, help_text="the finding's id, and what it is about")
+    name = models.CharField(max_length=NAME_MAX, unique=True, help_text="the finding's id, and what it is about")
     level = models.CharField(max_length=10, default="", db_default="", help_text="empty once it is over")
     message = models.TextField(help_text="as it was told")
     hint = models.TextField(blank=True, default="", db_default="", help_text="what to do about it")
@@ -98,8 +101,14 @@ class Trouble(models.Model):
         return self.name
 
     @property
+    def machine(self) -> str:
+        """The machine that it is about; "" for a problem that all share."""
+        return self.name.partition("@")[2]
+
+    @property
     def finding(self) -> str:
-        return self.name.partition(":")[0]
+        return self.name.partition("@")[0].partition(":")[0]
 
     def as_finding(self) -> Finding:
-        return Finding(self.level, self.finding, self.message, self.hint, int(self.name.partition(":")[2] or 0))
+        about = self.name.partition("@")[0].partition(":")[2]
+        return Finding(self.level, self.finding, self.message, self.hint, int(about or 0))

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
+from newsletter.background.models import RunningProgram
 from newsletter.operation import diagnosis, hourly_check, tasks
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look, Trouble
@@ -67,6 +68,35 @@ def test_a_warning_is_told_when_it_stays(examined, mailoutbox):
 
 def test_a_name_server_that_did_not_answer_once_is_no_news(examined):
     assert examined([], [SPF], [], [SPF], []) == [NOTHING] * 5
+
+
+def test_what_is_wrong_on_one_machine_is_well_again_by_its_own_word(examined, monkeypatch, mailoutbox):
+    def at(machine, *found):
+        monkeypatch.setattr(hourly_check, "_this_machine", lambda: machine)
+        return examined(found)[0]
+
+    RunningProgram.objects.create(
+        machine="1", program="worker", host="web-1", fingerprints={}, beat_at=NOW, clock_ahead=timedelta()
+    )
+    assert at("web-1", STYLES) == (["static.missing"], [])
+    assert [at("web-2"), at("web-1", STYLES), at("web-2"), at("web-1", STYLES)] == [NOTHING] * 4
+    assert len(mailoutbox) == 1
+
+    assert at("web-1") == ([], [f"web-1: {STYLES.message}"])
+
+
+def test_what_is_wrong_on_a_machine_that_has_gone_is_over(examined, monkeypatch):
+    for machine, found, told in (("web-1", [STYLES], ["static.missing"]), ("web-2", [], [])):
+        monkeypatch.setattr(hourly_check, "_this_machine", lambda machine=machine: machine)
+        assert examined(found)[0][0] == told
+
+    assert not Trouble.objects.exists()
+
+
+def test_a_fault_of_the_network_is_told_when_it_stays(examined):
+    away = Finding(ERROR, "site.failing", "It answers with 502.", "Look.")
+
+    assert examined([], [away], [], [away], [away]) == [*[NOTHING] * 4, (["site.failing"], [])]
 
 
 def test_what_was_told_is_told_to_be_well_again_once(examined, mailoutbox):
