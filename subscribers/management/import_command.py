@@ -12,6 +12,7 @@ from typing import TextIO
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from subscribers.importers import csv_file
 from subscribers.importers.columns import NO_CHOICES
@@ -49,16 +50,17 @@ class ImportCommand(BaseCommand):
         except (OSError, TableError) as error:
             raise CommandError(str(error)) from error
         if (more := counts["rejected"] - REASONS_SHOWN) > 0:
-            self.stderr.write(f"… and {more} more rows were rejected.")
+            self.stderr.write(_("… and %d more rows were rejected.") % more)
         self.stdout.write(json.dumps({name: counts[name] for name in counted}))
 
     def _describe(self, table: Table) -> None:
         columns = table.columns
-        self.stderr.write(f"Read as: {columns.export_format.name or 'a table by hand'}; {table.format_text}")
+        source = columns.export_format.name or _("a table by hand")
+        self.stderr.write(_("Read as: %(source)s; %(format)s") % {"source": source, "format": table.format_text})
         used = ", ".join(f"{name} → {target}" for name, target in columns.used.items())
-        self.stderr.write(f"Columns used: {used or 'there is no heading'}")
+        self.stderr.write(_("Columns used: %s") % (used or _("there is no heading")))
         if columns.unused:
-            self.stderr.write(f"Columns not used: {', '.join(columns.unused)}")
+            self.stderr.write(_("Columns not used: %s") % ", ".join(columns.unused))
 
     def _import(self, table: Table, write: WriteRows, size: int, refused: TextIO | None) -> Counter[str]:
         now, counts = timezone.now(), Counter[str]()
@@ -67,7 +69,7 @@ class ImportCommand(BaseCommand):
         for write_chunk in chunks(table, write):
             chunk = write_chunk(now)
             for line, why in chunk.problems[: max(0, REASONS_SHOWN - counts["rejected"])]:
-                self.stderr.write(f"Line {line}: {why}")
+                self.stderr.write(_("Line %(line)d: %(why)s") % {"line": line, "why": why})
             counts += chunk.counts
             if refused:
                 refused.writelines(chunk.refused)
@@ -92,6 +94,6 @@ def _table(file: Path) -> Iterator[Path]:
 def _refused(path: Path, given: Path) -> Iterator[TextIO]:
     """Yield the file for refused lines; the mark in front lets Excel read the Chinese."""
     if path.exists() and path.samefile(given):
-        raise CommandError("The file of rejected lines would be written over the file that is imported.")
+        raise CommandError(_("The file of rejected lines would be written over the file that is imported."))
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         yield file

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError, no_translations
+from django.core.management.base import CommandError
 
 from subscribers.importers import merging
 from subscribers.importers.columns import COLUMN_NAMES, IGNORED_FIELD, KEPT
@@ -24,7 +24,6 @@ class Command(ImportCommand):
         ):
             parser.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=text)
 
-    @no_translations  # an operator's tool speaks one language, in all its parts
     def handle(self, *args: Any, file: Path, dry_run: bool, rejected: Path | None, **options: Any) -> None:
         choices = _pairs(options["map"]) | dict.fromkeys(options["keep"], KEPT)
         choices |= dict.fromkeys(options["ignore"], IGNORED_FIELD)

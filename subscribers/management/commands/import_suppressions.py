@@ -5,8 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import no_translations
-
 from subscribers.importers import suppressions
 from subscribers.management.import_command import ImportCommand
 
@@ -19,7 +17,6 @@ class Command(ImportCommand):
         reasons, text = ("bounced", "complained", "manual"), "Why, where the file does not say: manual, unless given."
         parser.add_argument("--reason", choices=reasons, default="manual", help=text)
 
-    @no_translations  # an operator's tool speaks one language, in all its parts
     def handle(self, *args: Any, file: Path, reason: str, dry_run: bool, rejected: Path | None, **options: Any) -> None:
         write = partial(suppressions.suppress, dry_run=dry_run)
         self.run(file, write, suppressions.COUNTED, rejected=rejected, reason=reason)
