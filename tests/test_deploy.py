@@ -196,7 +196,8 @@ def test_a_restored_postgresql_is_known_by_a_machine_that_has_sent_nothing_itsel
     make_product, named_postgres_url, tmp_path
 ):
     """The machine that has sent, and could prove it, may start later."""
-    first, second = (make_product(database_url=named_postgres_url) for _ in range(2))
+    options = {"database_url": named_postgres_url, "mail_url": "smtp://127.0.0.1:9"}
+    first, second = (make_product(**options) for _ in range(2))
     compose_issue_1(first, {"reader@example.org"})
     schedule_issue_1(first)
     assert [first.shell(START), second.shell(START), first.shell(START)] == [False] * 3

@@ -130,7 +130,7 @@ def test_a_machine_with_another_environment_sends_nothing_and_is_named_with_the_
     named = {one["message"] for one in findings if one["id"] == "machines.differ"}
     messages = [(mute, "MAIL_URL"), (lost, "SECRET_KEY, SITE_URL")]
     for machine, variables in messages:
-        assert any(f":{machine.data} " in message and variables in message for message in named), named
+        assert any(f":{machine.data}: " in message and variables in message for message in named), named
         assert all(str(machine.data) in page and variables in page for page in pages.values())
         assert f"{machine.data} sends nothing" in machine.output("worker")
     assert len(named) == len(messages)

@@ -61,7 +61,7 @@ def test_one_click_is_heard_while_postgresql_is_away(make_product, postgres_of_i
     postgres_of_its_own.serve()
 
     wait_until(lambda: product.shell(STATE) == ["unsubscribed", 0], 30, what=product.log_tails)
-    assert not (product.data / "wishes").read_bytes().strip()
+    wait_until(lambda: not (product.data / "wishes").read_bytes().strip(), what=product.log_tails)
 
 
 def test_what_a_machine_without_a_worker_knows_of_departures_is_done_again_after_a_restore(make_product):

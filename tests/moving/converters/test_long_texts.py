@@ -11,7 +11,7 @@ from tests.support.cpu import is_within
 
 pytestmark = pytest.mark.exhaustive
 
-SECONDS = 3.0  # of CPU time
+SECONDS = 10.0  # of CPU time: quadratic reading takes minutes, and processors differ by more than twice
 
 
 @pytest.mark.parametrize(
