@@ -9,23 +9,25 @@ import pytest
 from django.conf import settings as project
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from subscribers import forms
 from tests.factories import make_publication, make_subscriber
-from tests.flows.journeys.people import HANDS, PATIENCE, PHONE, WINDOW, Author, Machine, Person
+from tests.flows.journeys import doors
+from tests.flows.journeys.people import PATIENCE, PHONE, WINDOW, Author, Hands, Machine, Person
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(
-    params=["own", *(pytest.param(hands, marks=pytest.mark.exhaustive) for hands in HANDS)],
-)
-def hands(request: pytest.FixtureRequest) -> str:
-    """What all persons of a journey use: by its name one of the three; with the exhaustive tests each."""
-    name = request.node.originalname
-    return HANDS[crc32(name.encode()) % len(HANDS)] if request.param == "own" else str(request.param)
+@pytest.fixture(params=["pointing", pytest.param("keys", marks=pytest.mark.exhaustive)])
+def hands(request: pytest.FixtureRequest) -> Hands:
+    """By the journey's name a mouse or a finger; with the exhaustive tests the keys, in a window of the other width."""
+    is_phone = crc32(request.node.originalname.encode()) % 2 == 1
+    if request.param == "keys":
+        return Hands("keys", WINDOW if is_phone else PHONE)
+    return Hands("finger", PHONE) if is_phone else Hands("mouse", WINDOW)
 
 
 @pytest.fixture
@@ -43,26 +45,43 @@ def machine() -> Machine:
     return Machine()
 
 
+@pytest.fixture(autouse=True)
+def opened_doors() -> set[str]:
+    """The addresses to which the browsers of a journey have sent forms."""
+    return set()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[object]:
+    """Fail a journey that ends well without having gone through the doors of its mark."""
+    result = yield
+    missed = doors.named_by(pyfuncitem.function) - pyfuncitem.funcargs.get("opened_doors", set())
+    assert missed == set()
+    return result
+
+
 @pytest.fixture
-def new_person(browser: "Browser", site: LiveServer, hands: str) -> Iterator[Callable[..., Any]]:
+def new_person(
+    browser: "Browser", site: LiveServer, hands: Hands, opened_doors: set[str]
+) -> Iterator[Callable[..., Any]]:
     """Make persons, each with a browser of their own; a script's error on any page fails the journey."""
     complaints: list[str] = []
     profiles = []
 
     def make(kind: type[Person] = Person, **fields: str) -> Person:
-        is_phone = hands == "finger"
         profile = browser.new_context(
-            viewport=cast(Any, PHONE if is_phone else WINDOW),
-            has_touch=is_phone,
+            viewport=cast(Any, hands.window),
+            has_touch=hands.by == "finger",
             locale="en",
             timezone_id="Asia/Taipei",
         )
         profile.set_default_timeout(PATIENCE)
+        profile.on("response", lambda response: opened_doors.update(doors.opened_by(response, site.url)))
         profiles.append(profile)
         page = profile.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: dialog.accept())
-        return kind(page, site.url, hands, **fields)
+        return kind(page, site.url, hands.by, **fields)
 
     yield make
     for profile in profiles:
@@ -95,5 +114,5 @@ def stranger(new_person: Callable[..., Person]) -> Person:
 @pytest.fixture
 def reader(new_person: Callable[..., Person]) -> Person:
     """Somebody who reads the newsletter already."""
-    make_subscriber("reader@example.org")
+    make_subscriber("reader@example.org", welcomed_at=timezone.now())
     return new_person(address="reader@example.org")

@@ -5,11 +5,13 @@ mouse, a finger on a phone, or the keys alone. A file is attached by the browser
 field does not open.
 """
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.conf import settings
 from django.core import mail
@@ -18,21 +20,32 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from PIL import Image
+from playwright.sync_api import Error
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from newsletter.delivery import lane_process
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.models.rehearsals import Rehearsal
+from newsletter.delivery.planning import approving, beginning
+from newsletter.desk.tasks import look_outside
+from newsletter.issues.models import Issue
+from tests.support.letters import link_to
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 WINDOW = {"width": 1280, "height": 900}
 PHONE = {"width": 375, "height": 812}
-HANDS = ("mouse", "finger", "keys")
 TABS_MAX = 250  # presses of Tab that reach everything on a page
 ROLES = ("button", "link", "checkbox", "radio", "menuitem", "tab", "option", "switch")
-PATIENCE = 15_000  # ms
+PATIENCE = 30_000  # ms
 # What the clock does that no journey waits for: it looks at the whole installation, or outside.
 WITHOUT = {"newsletter.operation.tasks.examine", "newsletter.operation.tasks.back_up"}
+NAMES = """part => [...part.querySelectorAll("a[href], button, input, summary, label")]
+    .filter(element => element.checkVisibility())
+    .map(element => (element.ariaLabel || element.innerText || element.value || element.name).trim())"""
+HAS_VALUE = "([name, text]) => document.querySelector(`[name='${name}']`).value.includes(text)"
 IS_REACHED = """element => {
     const reached = document.activeElement;
     const isRadio = element.type === "radio" && reached.type === "radio";
@@ -40,9 +53,16 @@ IS_REACHED = """element => {
 }"""
 
 
+class Hands(NamedTuple):
+    """by: "mouse", "finger" or "keys"."""
+
+    by: str
+    window: dict[str, int]
+
+
 @dataclass
 class Person:
-    """Somebody with a browser of their own. hands: one of HANDS. address: of their mailbox."""
+    """Somebody with a browser of their own. hands: as in Hands. address: of their mailbox."""
 
     page: "Page"
     site: str
@@ -70,11 +90,29 @@ class Person:
         shown = self.page.get_by_text(text).locator("visible=true")
         assert shown.count() == 0, f"{text!r} stands on {self.page.url}"
 
+    def sees_link(self, name: str, *, to: str) -> None:
+        assert self._named(name, "body").get_attribute("href") == to
+
+    def sees_in_frame(self, text: str) -> None:
+        """A preview shows it."""
+        self.page.frame_locator("iframe").get_by_text(text).first.wait_for()
+
+    def sees_in_field(self, name: str, text: str) -> None:
+        self.page.wait_for_function(HAS_VALUE, arg=[name, text])
+
+    def sees_a_picture(self, description: str) -> None:
+        """A picture is there, in whole, and says this to whoever cannot see it."""
+        picture = self.page.get_by_role("img", name=description).first
+        picture.scroll_into_view_if_needed()
+        self.page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=picture.element_handle())
+
     # --- What they do ---
 
     def presses(self, name: str, *, inside: str = "body") -> None:
         """Press what has this whole name. inside: CSS of the part of the page, where a name stands twice."""
-        target = self._named(name, inside)
+        self._press(self._named(name, inside))
+
+    def _press(self, target: "Locator") -> None:
         if self.hands == "mouse":
             target.click()
         elif self.hands == "finger":
@@ -83,12 +121,21 @@ class Person:
             self._reaches(target)
             self.page.keyboard.press("Space" if target.get_attribute("type") in {"checkbox", "radio"} else "Enter")
 
+    def ticks_if_asked(self, name: str) -> None:
+        if self.page.get_by_label(name).locator("visible=true").count():
+            self.presses(name)
+
     def goes(self, name: str, *, inside: str = "body") -> None:
         """Press what leads to another page, and wait for that."""
         before = self.page.evaluate("performance.timeOrigin")
         self.presses(name, inside=inside)
         with ignoring_navigation():
             self.page.wait_for_function("before => performance.timeOrigin !== before", arg=before)
+        self.sees_all_of_the_page()
+
+    def goes_to_the_last_of(self, links: str) -> None:
+        """links: CSS, of links without a name that one could read aloud."""
+        self._press(self.page.locator(links).last)
         self.sees_all_of_the_page()
 
     def types(self, **texts: str) -> None:
@@ -134,16 +181,25 @@ class Person:
         return self.page.locator(f"[name='{name}']").locator("visible=true").first
 
     def _named(self, name: str, inside: str) -> "Locator":
-        """The one that can be pressed; waits until there is one. Raises AssertionError if there are several."""
+        """What can be pressed under this name, as soon as it is there; the first one if the name ends with a colon.
+
+        Raises AssertionError if there is none, with all names that there are, or more than one that leads elsewhere.
+        """
         part = self.page.locator(inside)
-        found = part.get_by_role(ROLES[0], name=name, exact=True)
+        is_beginning = name.endswith(":")
+        whole = re.compile(rf"^{re.escape(name[:-1])}\s*:") if is_beginning else name
+        targets = part.get_by_role(ROLES[0], name=whole, exact=True)
         for role in ROLES[1:]:
-            found = found.or_(part.get_by_role(cast(Any, role), name=name, exact=True))
-        found = found.locator("visible=true")
-        found.first.wait_for()
-        targets = {element.get_attribute("href") or number for number, element in enumerate(found.all())}
-        assert len(targets) == 1, f"{found.count()} things on {self.page.url} are called {name!r}"
-        return found.first
+            targets = targets.or_(part.get_by_role(cast(Any, role), name=whole, exact=True))
+        targets = targets.locator("visible=true")
+        try:
+            targets.first.wait_for()
+        except PlaywrightTimeoutError:
+            names = part.first.evaluate(NAMES)
+            raise AssertionError(f"nothing on {self.page.url} is called {name!r}; there are {names}") from None
+        addresses = {target.get_attribute("href") or number for number, target in enumerate(targets.all())}
+        assert is_beginning or len(addresses) == 1, f"{len(addresses)} things on {self.page.url} are called {name!r}"
+        return targets.first
 
     def _reaches(self, target: "Locator") -> None:
         """Press Tab until the target has the focus; among radio buttons the arrows do."""
@@ -159,6 +215,16 @@ class Person:
                 return
             self.page.keyboard.press("ArrowDown")
 
+    def subscribes(self, machine: "Machine") -> None:
+        """Sign up at the door, and press the button behind the link of the letter."""
+        self.opens("/subscribe/")
+        self.types(email=self.address)
+        self.goes("Subscribe", inside="main form")
+        machine.works()
+        self.opens_letter("Please confirm")
+        self.goes("Confirm my subscription")
+        self.goes("Yes, subscribe me")
+
     # --- Their mail ---
 
     def letters(self) -> list[EmailMultiAlternatives]:
@@ -169,8 +235,21 @@ class Person:
     def got(self, subject: str) -> EmailMultiAlternatives:
         """The newest letter with these words in its subject."""
         letters = [letter for letter in self.letters() if subject in str(letter.subject)]
-        assert letters, f"no {subject!r} for {self.address}, but {[str(letter.subject) for letter in self.letters()]}"
+        known = [str(letter.subject) for letter in self.letters()]
+        mailings = list(Mailing.objects.values_list("state", "reason", "total"))
+        assert letters, f"no {subject!r} for {self.address}, but {known}; mailings {mailings}"
         return letters[-1]
+
+    def link_in(self, subject: str, door: str) -> str:
+        """The link of a letter whose path begins with `door`."""
+        return link_to(door, str(self.got(subject).body))
+
+    def reaches_own_data(self, machine: "Machine") -> None:
+        """Ask for a fresh link from the newest letter, and open it."""
+        self.opens(self.link_in("", "/preferences/"))
+        self.goes("Mail me a link")
+        machine.works()
+        self.opens(self.link_in("", "/mine/"))
 
     def opens_letter(self, subject: str) -> None:
         """Show a letter as a mail program does: its HTML, with all pictures."""
@@ -190,26 +269,91 @@ class Author(Person):
         """Open a screen of the desk by the name of its address."""
         self.opens(reverse(f"admin:{name}", args=numbers))
 
+    def writes_a_post(self, title: str, body: str = "") -> None:
+        self.opens_desk("posts_post_add")
+        self.types(title=title, body=body)
+
+    def puts_a_picture_in(self, file: Path, description: str) -> None:
+        """Upload a picture to where the text ends, and say what it shows."""
+        self.page.locator("#id_body").press("Control+End")
+        self.page.keyboard.press("Escape")  # the tools come back
+        self.presses("Picture")
+        with self.page.expect_file_chooser() as opened:
+            self.presses("Upload a file…")
+        opened.value.set_files(file)
+        self.sees_in_field("body", "](/media/")
+        self._press(self.page.locator(".editor-margin button").last)
+        self.page.locator("#editor-alt").fill(description)
+        self.page.keyboard.press("Enter")
+        self.sees_in_field("body", f"![{description}](/media/")
+
+    def makes_a_link_to_the_draft(self) -> str:
+        self.presses("Publish…")
+        self.goes("Make a link")
+        return self.page.locator("#preview-link-address").input_value()
+
+    def sends_the_issue(self, machine: "Machine") -> None:
+        """Send what is composed here, now; that waits for a rehearsal, which the machine ends."""
+        self.presses("Schedule…")
+        self.presses("Now", inside="dialog")
+        self.presses("Schedule", inside="dialog")
+        self.sees("It is scheduled as soon as the rehearsal is over.")
+        machine.works()
+        self.page.wait_for_url("**/delivery/mailing/**")
+
+    def publishes(self) -> None:
+        """Publish what stands on the writing page."""
+        self.presses("Publish…")
+        self.goes("Publish now")
+
 
 class Machine:
     """What runs without a person: the clock's tasks, and the lane that sends."""
 
+    def sends(self, issue: Issue) -> None:
+        """Have an issue go to all readers now, as its author would."""
+        approving.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
+        self.works()
+
+    def begins(self, issue: Issue) -> None:
+        """Have an issue begin to go, before its first letter has left."""
+        approving.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
+        beginning.begin_due(timezone.now())
+
+    def schedules(self, issue: Issue, *, days: int) -> None:
+        approving.approve(issue, send_at=timezone.now() + timedelta(days=days), now=timezone.now(), hold=timedelta())
+
     def works(self) -> None:
         """Do what is due now, until nothing is left to do."""
-        tasks = [entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values() if entry["task"] not in WITHOUT]
-        for _ in range(2):  # what the first round has begun, the second ends
-            for task in tasks:
-                import_string(task).run()
-            while lane_process.run_lane(0) is not None:
-                pass
-            for mailing in Mailing.objects.filter(state=Mailing.State.SENDING):
-                mailing.finish(timezone.now())
+        self._does_a_round()
+        self._does_a_round()  # ends what the first has begun
+        wait_until(self._has_sent_all, 30, what=self._what_is_open, every=0.2)
+
+    def _does_a_round(self) -> None:
+        for entry in settings.CELERY_BEAT_SCHEDULE.values():
+            if entry["task"] not in WITHOUT:
+                import_string(entry["task"]).run()
+        for rehearsal in Rehearsal.objects.filter(begun_at=None):
+            look_outside.run(rehearsal.pk)
+        self._sends()
+
+    def _sends(self) -> None:
+        while lane_process.run_lane(0) is not None:
+            pass
+        for mailing in Mailing.objects.filter(state=Mailing.State.SENDING):
+            mailing.finish(timezone.now())
+
+    def _has_sent_all(self) -> bool:
+        """A lane may find its slot held for a moment, as by a process that was started while another lane ran."""
+        self._sends()
+        return not Mailing.objects.filter(state=Mailing.State.SENDING).exists()
+
+    def _what_is_open(self) -> str:
+        return str(list(Mailing.objects.values_list("state", "reason", "retry_at")))
 
 
 def ignoring_navigation() -> Any:
     """A page that is replaced while it is asked cannot answer; the next question reaches the new one."""
-    from playwright.sync_api import Error
-
     return suppress(Error)
 
 
