@@ -135,19 +135,6 @@ def test_a_burnt_machine(product, make_product, tmp_path, migrated_postgres):
     assert not list(other.data.glob("before_restore_*"))
 
 
-@pytest.mark.parametrize("product", ["sqlite"], indirect=True)
-def test_a_restore_says_whether_the_key_of_the_backup_is_in_use(product, tmp_path):
-    path = tmp_path / "one.tar"
-    product.command("backup", str(path))
-    own = (product.data / "secret_key").read_text().strip()
-
-    def advises_fallback(secret_key: str) -> bool:
-        product.env["SECRET_KEY"] = secret_key
-        return "SECRET_KEY_FALLBACKS" in product.command("restore", "--replace", str(path)).stdout
-
-    assert [advises_fallback(own), advises_fallback("another" * 10)] == [False, True]
-
-
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("product", ["postgresql"], indirect=True)
 def test_a_backup_that_cannot_be_loaded_leaves_all_as_it_was(product, tmp_path):
