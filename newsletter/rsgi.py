@@ -27,7 +27,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from newsletter.wsgi import application as django
-from newsletter.wsgi_environ import Environ, FileWrapper, Headers, environ_from_scope
+from newsletter.wsgi_environ import Environ, FileWrapper, Headers, environ_from_scope, refusal
 
 # These import models, so they come after django.setup() in newsletter.wsgi.
 from newsletter.background import machines  # isort: skip
@@ -81,6 +81,9 @@ class RsgiAdapter:
             self.has_served = True
             _drop_unread_connections()
         environ = environ_from_scope(scope)
+        if refused := refusal(environ):
+            proto.response_empty(*refused)
+            return
         if _is_liveness_probe(environ) and self._is_busy():
             proto.response_str(HTTPStatus.OK, [("Content-Type", "text/plain"), ("Cache-Control", "no-store")], "ok\n")
             return

@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +14,7 @@ type Headers = list[tuple[str, str]]
 IN_MEMORY_BYTES = 256 * 1024  # larger files are sent by path
 UNPREFIXED_KEYS = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 NON_ASCII_VALUE = "?"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # case-sensitive, though Django's are not
 ARRIVED_MONOTONIC_KEY = "newsletter.arrived_monotonic"  # by time.monotonic()
 
 
@@ -64,6 +66,22 @@ def environ_from_scope(scope: Any) -> Environ:
     }
     _add_headers(environ, scope.headers)
     return environ
+
+
+def refusal(environ: Environ) -> tuple[HTTPStatus, Headers] | None:
+    """Status and headers for a request that is refused before anybody reads more of it: RFC 9112 section 3.2.
+
+    Proxies in front may take it for another request. A forwarded address that cannot be read would hide the client:
+    granian gives none of a value that is not ASCII, not even the part that a proxy has appended.
+    """
+    host = environ.get("HTTP_HOST", "")
+    if environ["REQUEST_METHOD"] not in METHODS:
+        return HTTPStatus.METHOD_NOT_ALLOWED, [("Allow", ", ".join(METHODS))]
+    if "," in host or host == NON_ASCII_VALUE or (not host and environ["SERVER_PROTOCOL"] == "HTTP/1.1"):
+        return HTTPStatus.BAD_REQUEST, []
+    if environ.get("HTTP_X_FORWARDED_FOR") == NON_ASCII_VALUE:
+        return HTTPStatus.BAD_REQUEST, []
+    return None
 
 
 def _add_headers(environ: Environ, headers: Any) -> None:

@@ -1,6 +1,7 @@
 """Issue, its items and corrections; kept texts and starting points."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 from hashlib import sha256
@@ -81,11 +82,12 @@ class IssueQuerySet(models.QuerySet["Issue"]):
 
 
 class ChoiceTally(NamedTuple):
-    """How often an answer was given. share: in percent of all."""
+    """How often an answer was given. share: in percent of all. from_page: of `times`, without a letter."""
 
     label: str
     times: int
     share: int
+    from_page: int = 0
 
 
 class Issue(models.Model):
@@ -174,11 +176,13 @@ class Issue(models.Model):
         return not Issue.objects.newer(self.sent_at, self.number).filter(sent_at__lte=now).exists()
 
     def tally(self) -> list[ChoiceTally]:
-        given = dict(self.votes.order_by().values_list("choice").annotate(Count("pk")))
-        total = sum(given.values())
+        counted = self.votes.order_by().values_list("choice", "is_from_page").annotate(Count("pk"))
+        given = Counter({(choice, is_from_page): count for choice, is_from_page, count in counted})
+        total = given.total()
         return [
-            ChoiceTally(label, count, round(100 * count / total) if total else 0)
-            for label, count in ((label, given.get(number, 0)) for number, label in enumerate(self.choices, 1))
+            ChoiceTally(label, times, round(100 * times / total) if total else 0, given[number, True])
+            for number, label in enumerate(self.choices, 1)
+            for times in [given[number, False] + given[number, True]]
         ]
 
     def posts_with_objections(self, publication: Publication) -> list[tuple[Post, int]]:
@@ -196,13 +200,13 @@ class Issue(models.Model):
 
 
 class VoteQuerySet(models.QuerySet["Vote"]):
-    def put(self, issue: Issue, voter: str, choice: int, line: str) -> None:
+    def put(self, issue: Issue, voter: str, choice: int, line: str, *, is_from_page: bool = False) -> None:
         """Store an answer; a later one of the same voter replaces it.
 
         voter: names a reader or browser; only its hash is stored, until the question closes.
         """
         name = sha256(f"{issue.question_salt} {voter}".encode()).hexdigest()[:32]
-        fields = {"choice": choice} | ({"line": line} if line else {})
+        fields = {"choice": choice, "is_from_page": is_from_page} | ({"line": line} if line else {})
         self.update_or_create(issue=issue, voter=name, defaults=fields)
 
     def lines(self) -> models.QuerySet["Vote", str]:
@@ -217,6 +221,9 @@ class Vote(models.Model):
     choice = models.PositiveSmallIntegerField(help_text="number of the answer, from 1")
     line = models.CharField(max_length=LINE_MAX, blank=True)
     voter = models.CharField(max_length=32, blank=True, help_text="a salted hash, until the question closes")
+    is_from_page = models.BooleanField(
+        default=False, db_default=False, help_text="by anybody who read the page, and not by a reader's own link"
+    )
 
     objects = VoteQuerySet.as_manager()
 

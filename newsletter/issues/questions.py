@@ -15,7 +15,10 @@ from newsletter.limits.rate_limits import count_and_check_limit
 from newsletter.mail.characters import nfc, single_line
 
 VOTE_COOKIE = "vote"  # a random name of the browser, so that it counts once; sent to this page alone
-VOTES_PER_HOUR = 60  # from one network: a company, or the phones behind one address
+# From one network: a company, or the phones behind one address. Letters have links of their own.
+VOTES_PER_HOUR = 60
+NEW_BROWSERS_PER_HOUR = 10  # without the cookie
+IPV6_PREFIX = 48  # what one customer may get: RFC 6177
 
 
 @private_form
@@ -23,11 +26,13 @@ def vote(request: HttpRequest, number: int) -> HttpResponse:
     issue = get_object_or_404(Issue.objects.archived().exclude(question=""), number=number)
     if request.method != "POST":
         return voting_page(request, issue, "")
-    network = client_ip.client_network(client_ip.client_address(request))
-    if count_and_check_limit("vote", network, limit=VOTES_PER_HOUR, seconds=3600):
+    network = client_ip.client_network(client_ip.client_address(request), ipv6_prefix=IPV6_PREFIX)
+    known = request.get_signed_cookie(VOTE_COOKIE, "", salt=str(number))
+    scope, limit = ("vote", VOTES_PER_HOUR) if known else ("new-vote", NEW_BROWSERS_PER_HOUR)
+    if count_and_check_limit(scope, network, limit=limit, seconds=3600):
         return too_many_requests(request, seconds=3600)
-    browser = request.get_signed_cookie(VOTE_COOKIE, "", salt=str(number)) or secrets.token_urlsafe(12)
-    response = voting_page(request, issue, f"browser {browser}")
+    browser = known or secrets.token_urlsafe(12)
+    response = voting_page(request, issue, f"browser {browser}", is_from_page=True)
     path = reverse("issues:vote", args=[number])
     age = int(QUESTION_OPEN_FOR.total_seconds())
     response.set_signed_cookie(
@@ -43,7 +48,9 @@ def vote(request: HttpRequest, number: int) -> HttpResponse:
     return response
 
 
-def voting_page(request: HttpRequest, issue: Issue, voter: str, choice: str = "") -> HttpResponse:
+def voting_page(
+    request: HttpRequest, issue: Issue, voter: str, choice: str = "", *, is_from_page: bool = False
+) -> HttpResponse:
     """The question with its answers; after a POST that names one of them, thanks.
 
     choice: the number of the answer that a link named. A GET stores nothing, because mail scanners follow links.
@@ -54,7 +61,7 @@ def voting_page(request: HttpRequest, issue: Issue, voter: str, choice: str = ""
     context = {"issue": issue, "chosen": chosen, "is_open": is_open, "sentence_max": LINE_MAX}
     if request.method == "POST" and is_open and chosen:
         line = nfc(single_line(request.POST.get("sentence", ""))).strip()[:LINE_MAX]
-        Vote.objects.put(issue, voter, chosen, line)
+        Vote.objects.put(issue, voter, chosen, line, is_from_page=is_from_page)
         context |= {"is_given": True, "has_sentence": bool(line), "answer": issue.choices[chosen - 1]}
     return render(request, "issues/vote.html", context)
 

@@ -21,13 +21,13 @@ def client_address(request: HttpRequest) -> str:
         return ""
 
 
-def client_network(address: str) -> str:
+def client_network(address: str, *, ipv6_prefix: int = 64) -> str:
     """The network to count requests by: an IPv4 address, or the /64 of an IPv6 one, which is one household's."""
     try:
         found = _plain(address)
     except ValueError:
         return ""
-    return str(IPv6Network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
+    return str(IPv6Network((found, ipv6_prefix), strict=False)) if isinstance(found, IPv6Address) else str(found)
 
 
 def _without_port(hop: str) -> str:

@@ -28,25 +28,27 @@ class AnymailProvider:
     password_option: str = ""
     host_option: str = ""
     api_url: str = ""  # built from the host, for self-hosted providers
+    options: tuple[str, ...] = ()  # query parameters, by Anymail's names
 
 
-# A single secret is the user: resend://re_123@. Other options are query parameters by Anymail's names:
+# A single secret is the user: resend://re_123@. Every one takes "timeout" and "api_url" too:
 # mailgun://key@mg.example.org?api_url=https://api.eu.mailgun.net/v3
+# Of Anymail's options only these: others lose mails without a word, print them, or are no strings.
 # Source: the get_anymail_setting calls of anymail/backends/*.py, version 15.
 PROVIDERS = {
     "brevo": AnymailProvider("brevo"),
-    "mailersend": AnymailProvider("mailersend", user_option="api_token"),
+    "mailersend": AnymailProvider("mailersend", user_option="api_token", options=("batch_send_mode",)),
     "mailgun": AnymailProvider("mailgun", host_option="sender_domain"),
     "mailjet": AnymailProvider("mailjet", "api_key", "secret_key"),
-    "mailtrap": AnymailProvider("mailtrap", user_option="api_token"),
+    "mailtrap": AnymailProvider("mailtrap", user_option="api_token", options=("sandbox_id",)),
     "mandrill": AnymailProvider("mandrill"),
     "postal": AnymailProvider("postal", api_url="https://{host}/api/v1"),
-    "postmark": AnymailProvider("postmark", user_option="server_token"),
+    "postmark": AnymailProvider("postmark", user_option="server_token", options=("message_stream",)),
     "resend": AnymailProvider("resend"),
     "scaleway": AnymailProvider("scaleway", "project_id", "secret_key", host_option="region"),
-    "sendgrid": AnymailProvider("sendgrid"),
-    "ses": AnymailProvider("amazon_ses"),
-    "sparkpost": AnymailProvider("sparkpost"),
+    "sendgrid": AnymailProvider("sendgrid", options=("merge_field_format",)),
+    "ses": AnymailProvider("amazon_ses", options=("configuration_set_name", "message_tag_name")),
+    "sparkpost": AnymailProvider("sparkpost", options=("subaccount",)),
     "unisender-go": AnymailProvider("unisender_go", api_url="https://{host}/en/transactional/api/v1"),
 }
 SMTP_SCHEMES = ("smtp", "smtp+tls", "smtps")
@@ -248,8 +250,7 @@ def _smtp_options(parts: SplitResult) -> dict[str, Any]:
     query = dict(parse_qsl(parts.query))
     if not parts.hostname:
         raise ImproperlyConfigured(f"{parts.scheme}:// needs a host, such as {parts.scheme}://localhost")
-    if unknown := query.keys() - {"tls", "timeout"}:
-        raise ImproperlyConfigured(f"unknown option {min(unknown)!r}. Known: timeout, tls")
+    _refuse_others(query, {"tls", "timeout"})
     implicit = parts.scheme == "smtps"
     starttls = not implicit and _parse_flag(query.get("tls"), parts.scheme == "smtp+tls" or parts.port == 587)
     options: dict[str, Any] = {
@@ -266,6 +267,7 @@ def _smtp_options(parts: SplitResult) -> dict[str, Any]:
 
 def _provider_options(parts: SplitResult, provider: AnymailProvider) -> dict[str, Any]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
+    _refuse_others(options, {"api_url", "timeout", *provider.options})
     given = {
         provider.user_option: unquote(parts.username or ""),
         provider.password_option: unquote(parts.password or ""),
@@ -286,6 +288,7 @@ def _provider_options(parts: SplitResult, provider: AnymailProvider) -> dict[str
 def _ses_options(parts: SplitResult) -> dict[str, Any]:
     """Without keys in the URL, boto3 finds its own (role, environment)."""
     options: dict[str, Any] = dict(parse_qsl(parts.query))
+    _refuse_others(options, {"timeout", *PROVIDERS["ses"].options})
     client: dict[str, Any] = {"region_name": parts.hostname} if parts.hostname else {}
     if parts.username:
         client["aws_access_key_id"] = unquote(parts.username)
@@ -293,6 +296,11 @@ def _ses_options(parts: SplitResult) -> dict[str, Any]:
     if "timeout" in options:
         client["config"] = {"read_timeout": _parse_seconds(options.pop("timeout"))}
     return options | ({"client_params": client} if client else {})
+
+
+def _refuse_others(given: Mapping[str, str], known: set[str]) -> None:
+    if unknown := given.keys() - known:
+        raise ImproperlyConfigured(f"unknown option {min(unknown)!r}. Known: {', '.join(sorted(known))}")
 
 
 def _parse_flag(given: str | None, default: bool) -> bool:

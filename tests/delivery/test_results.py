@@ -183,5 +183,8 @@ def test_the_json_has_the_answers_to_the_question_of_an_issue():
 
     written = results.result_json(results.issue_result(last, NOW + DAYS_3), shows_sentences=False)
 
-    answers = [{"label": "會議", "times": 1, "share": 33}, {"label": "帶人", "times": 2, "share": 67}]
+    answers = [
+        {"label": "會議", "times": 1, "share": 33, "from_page": 0},
+        {"label": "帶人", "times": 2, "share": 67, "from_page": 0},
+    ]
     assert written["question"] == {"question": "先寫什麼？", "answers": answers}

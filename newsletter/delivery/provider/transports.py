@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from email.policy import SMTP
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -48,7 +48,24 @@ def transport_for(alias: str, entry: Mapping[str, Any] | None = None) -> MailTra
 def backend_factory(alias: str, entry: Mapping[str, Any] | None = None) -> Callable[[], Any]:
     """Return a function that makes backends of the mailer as it is set now. It needs no database: for any thread."""
     entry = entry or settings.MAILERS[alias]
-    return partial(import_string(entry["BACKEND"]), alias=alias, **entry.get("OPTIONS", {}))
+    return partial(_staying(import_string(entry["BACKEND"])), alias=alias, **entry.get("OPTIONS", {}))
+
+
+@cache
+def _staying(backend: type[BaseEmailBackend]) -> type[BaseEmailBackend]:
+    """The class of a backend; one that uses HTTP follows no redirect, which could lead into a private network."""
+    return type(backend.__name__, (_Staying, backend), {}) if hasattr(backend, "create_session") else backend
+
+
+class _Staying:
+    def create_session(self) -> Any:
+        session = super().create_session()  # type: ignore[misc]
+        session.hooks["response"].append(_forget_location)
+        return session
+
+
+def _forget_location(response: Any, **_facts: Any) -> None:
+    response.headers.pop("Location", None)
 
 
 class SmtpTransport:

@@ -123,7 +123,7 @@ class DjangoCourier:
     window = 1
 
     def __init__(self, alias: str, mailing: Mailing) -> None:
-        self.transport, self.stop_control = DjangoTransport(mailers[alias]), StopControl()
+        self.transport, self.stop_control = DjangoTransport(backend_factory(alias)()), StopControl()
         self.callbacks = CourierCallbacks()
         self.mailing, self.refusals = mailing, Refusals(dead_are_confirmed=mailing.dead_are_confirmed)
         takes_metadata = getattr(mailers[alias], "esp_name", "") in METADATA_PROVIDERS

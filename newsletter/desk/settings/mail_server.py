@@ -10,9 +10,11 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.core.mail.backends.smtp import EmailBackend
+from django.core.validators import RegexValidator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -32,22 +34,29 @@ from newsletter.publication.mail_server import UNREADABLE_URL, MailServer, may_c
 TRIAL_SESSION_KEY = "mail_trial"  # the steps of the last successful trial
 SMTP, TLS, STARTTLS, UNENCRYPTED = "smtp", "smtps", "smtp+tls", "smtp"
 PORTS = {TLS: 465, STARTTLS: 587, UNENCRYPTED: 25}
-# Of services with a second address, which is entered as an option or as the server.
-API_HOSTS = {"api.eu.mailgun.net", "api.eu.sparkpost.com", "go1.unisender.ru", "go2.unisender.ru"}
+# Of services with a second address, chosen as a kind of its own.
+EUROPE = {"mailgun": "https://api.eu.mailgun.net/v3", "sparkpost": "https://api.eu.sparkpost.com/api/v1"}
+IN_EUROPE = "-eu"  # ends such a kind
+# All others could lead into a private network. Compared as a whole: two parsers may see two hosts in one URL.
+API_URLS = {*EUROPE.values(), *(PROVIDERS["unisender-go"].api_url.format(host=f"go{n}.unisender.ru") for n in (1, 2))}
 DOTS = {messages.SUCCESS: "good", messages.WARNING: "warn", messages.ERROR: "bad"}
 # Services that need more than a key.
 WITH_USER = {"ses", *(name for name, one in PROVIDERS.items() if one.password_option)}
 NEEDS_MORE = WITH_USER | {name for name, one in PROVIDERS.items() if one.host_option or one.api_url}
+
+
+def _service_kinds(*, needs_more: bool) -> Iterator[tuple[str, Any]]:
+    for name, service in senders.SERVICES.items():
+        if (name in NEEDS_MORE) is needs_more:
+            yield name, service.name
+            if name in EUROPE:
+                yield name + IN_EUROPE, format_lazy("{} ({})", service.name, pgettext_lazy("service", "Europe"))
+
+
 KINDS = (
     (SMTP, gettext_lazy("An SMTP server")),
-    (
-        gettext_lazy("An e-mail service, by its key"),
-        [(name, one.name) for name, one in senders.SERVICES.items() if name not in NEEDS_MORE],
-    ),
-    (
-        gettext_lazy("An e-mail service that asks for more"),
-        [(name, one.name) for name, one in senders.SERVICES.items() if name in NEEDS_MORE],
-    ),
+    (gettext_lazy("An e-mail service, by its key"), [*_service_kinds(needs_more=False)]),
+    (gettext_lazy("An e-mail service that asks for more"), [*_service_kinds(needs_more=True)]),
 )
 
 
@@ -64,6 +73,7 @@ class MailServerForm(CleanTextForm, forms.Form):
         label=gettext_lazy("Server"),
         required=False,
         max_length=253,
+        validators=[RegexValidator(r"^[\w.:\[\]-]*\Z", gettext_lazy("This is no address of a server."))],
         help_text=gettext_lazy("Such as smtp.example.org."),
     )
     security = forms.ChoiceField(
@@ -115,15 +125,18 @@ class MailServerForm(CleanTextForm, forms.Form):
 
     @sensitive_variables()
     def _url(self, typed: dict[str, Any]) -> str:
-        kind, user, host = typed["kind"], typed["user"], typed["host"].lower()
+        kind, user, host, options = typed["kind"], typed["user"], typed["host"].lower(), typed["options"]
         password = typed["password"] or self._saved_password(kind, user, host)
+        if kind.endswith(IN_EUROPE):
+            kind = kind.removesuffix(IN_EUROPE)
+            options = "&".join(filter(None, [options, f"api_url={EUROPE[kind]}"]))
         if kind == SMTP:
             kind = typed["security"] or STARTTLS
             secrets, host = [user, password] if user else [], f"{host}:{typed['port'] or PORTS[kind]}" if host else ""
         else:
             secrets = [user, password] if kind in WITH_USER else [password]
         given = f"{':'.join(quote(one, safe='') for one in secrets)}@" if any(secrets) else ""
-        return f"{kind}://{given}{host}{'?' if typed['options'] else ''}{typed['options']}"
+        return f"{kind}://{given}{host}{'?' if options else ''}{options}"
 
     def _saved_password(self, kind: str, user: str, host: str) -> str:
         """The saved password, only for the same server and user."""
@@ -133,19 +146,26 @@ class MailServerForm(CleanTextForm, forms.Form):
 
 
 def check_address(entry: dict[str, Any]) -> None:
-    """Raise ValidationError unless mail may be sent there."""
+    """Raise ValidationError unless mail may be sent there, with what was entered alone."""
     options = entry["OPTIONS"]
     if api_url := options.get("api_url"):
-        _check_api(urlsplit(api_url).hostname)
+        _check_api(api_url)
     elif "host" in options:
         _check_smtp(options["host"], options["port"])
+    elif "amazon_ses" in entry["BACKEND"]:
+        _check_amazon(options.get("client_params", {}))
 
 
-def _check_api(host: str | None) -> None:
-    """Only known services: another one could redirect a request into a private network."""
-    if host not in API_HOSTS and not settings.PRIVATE_MAIL_SERVERS:
+def _check_api(url: str) -> None:
+    if url not in API_URLS and not settings.PRIVATE_MAIL_SERVERS:
         message = _("%s is no address of a service: allow it by PRIVATE_MAIL_SERVERS=1 in the environment.")
-        raise ValidationError(message % host)
+        raise ValidationError(message % url)
+
+
+def _check_amazon(client: dict[str, Any]) -> None:
+    """Without keys, Amazon's client would take the role of this machine, which only its operator may give away."""
+    if not (client.get("aws_access_key_id") and client.get("aws_secret_access_key")):
+        raise ValidationError(_("Amazon SES needs both of its keys here: user name and password."))
 
 
 def _check_smtp(host: str, port: int) -> None:
@@ -170,13 +190,15 @@ def initial_of(url: str) -> dict[str, Any]:
     """The fields of a mail URL, without the password."""
     parts = urlsplit(url)
     is_smtp = parts.scheme in mailers.SMTP_SCHEMES
+    given = parts.query.split("&")
+    options = [one for one in given if unquote(one) != f"api_url={EUROPE.get(parts.scheme)}"]
     return {
-        "kind": SMTP if is_smtp else parts.scheme,
+        "kind": SMTP if is_smtp else parts.scheme + (IN_EUROPE if options != given else ""),
         "security": parts.scheme if is_smtp else "",
         "host": parts.hostname or "",
         "port": parts.port if is_smtp and parts.port != PORTS[parts.scheme] else None,
         "user": _secrets(url)[0],
-        "options": parts.query,
+        "options": "&".join(options),
     }
 
 

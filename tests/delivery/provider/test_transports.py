@@ -139,13 +139,18 @@ def api(settings):
                 return
             status, body = server.answer
             self.send_response(status)
+            self.send_header("Location", self.path)
             self.end_headers()
             self.wfile.write(json.dumps(body).encode())
+
+        def do_GET(self):
+            server.followed = True
 
         def log_message(self, *_words):
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.followed = False
     thread = threading.Thread(target=server.serve_forever, args=[0.02], daemon=True)
     thread.start()
     settings.MAILERS = settings.MAILERS | {
@@ -173,12 +178,20 @@ def test_an_api_that_accepts_has_sent_and_names_the_message(api):
 
 
 @pytest.mark.parametrize(
-    ("status", "answer"), [(422, SendStatus.FAILED), (400, SendStatus.FAILED), (500, SendStatus.UNCERTAIN)]
+    ("status", "answer"),
+    [
+        (422, SendStatus.FAILED),
+        (400, SendStatus.FAILED),
+        (500, SendStatus.UNCERTAIN),
+        (302, SendStatus.UNCERTAIN),
+        (307, SendStatus.UNCERTAIN),
+    ],
 )
 def test_an_api_that_answers_with_an_error(api, status, answer):
     api.answer = (status, {"ErrorCode": 300, "Message": "Invalid"})
 
     assert transport_for("bulk").send(mail_to("a@example.org")).status is answer
+    assert not api.followed
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time_machine
 from newsletter.delivery import tasks
 from newsletter.delivery.letter import rendering
 from newsletter.issues.models import Issue, Vote
-from newsletter.issues.questions import VOTES_PER_HOUR
+from newsletter.issues.questions import NEW_BROWSERS_PER_HOUR, VOTES_PER_HOUR
 from subscribers.models import Subscriber
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.page_checks import markup
@@ -109,17 +109,45 @@ def test_an_answer_that_is_not_offered_counts_nothing(client, issue, answer):
 
 
 def test_a_flood_is_refused(client, issue):
-    answers = [client.post(VOTE, {"answer": "1"}).status_code for _n in range(VOTES_PER_HOUR + 1)]
+    answers = [client.post(VOTE, {"answer": "1"}).status_code for _n in range(VOTES_PER_HOUR + 2)]
 
     assert answers[-2:] == [200, 429]
     assert tallied(issue) == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "times"),
+    [
+        (["203.0.113.7"] * 60, NEW_BROWSERS_PER_HOUR),
+        ([f"2001:db8:1:{n:x}::1" for n in range(60)], NEW_BROWSERS_PER_HOUR),  # one customer's /48
+        ([f"203.0.113.{n}" for n in range(1, 60)], 59),
+    ],
+    ids=["one address", "one customer of IPv6", "many"],
+)
+def test_whoever_forgets_the_cookie_gives_few_answers(client, issue, addresses, times):
+    for address in addresses:
+        client.cookies.clear()
+        client.post(VOTE, {"answer": "1"}, REMOTE_ADDR=address)
+
+    assert tallied(issue) == [times, 0, 0]
+
+
+def test_answers_by_letter_and_from_the_page_are_told_apart(client, issue, door):
+    client.post(door(1), {"answer": "1"})
+    client.post(VOTE, {"answer": "1"})
+
+    with time_machine.travel(PUBLISHED_AT + timedelta(days=14)):
+        Issue.objects.update(shows_result=True)
+        page = client.get(issue.get_absolute_url())
+
+    assert "100% (2, 1 from the page)" in markup(page)
 
 
 @pytest.mark.parametrize("shown", [True, False])
 def test_a_question_closes_after_two_weeks_and_only_then_the_page_shows_its_result(client, issue, shown):
     Issue.objects.update(shows_result=shown)
     client.post(VOTE, {"answer": "2"})
-    assert "100% (1)" not in client.get(issue.get_absolute_url()).text
+    assert "100% (1, 1 from the page)" not in client.get(issue.get_absolute_url()).text
 
     with time_machine.travel(PUBLISHED_AT + timedelta(days=14)):
         late = client.post(VOTE, {"answer": "1"})
@@ -127,7 +155,7 @@ def test_a_question_closes_after_two_weeks_and_only_then_the_page_shows_its_resu
 
     assert "This question is closed." in late.text
     assert f'action="{VOTE}"' not in page.text
-    assert ("100% (1)" in markup(page)) is shown
+    assert ("100% (1, 1 from the page)" in markup(page)) is shown
     assert tallied(issue) == [0, 1, 0]
 
 

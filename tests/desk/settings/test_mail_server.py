@@ -2,11 +2,10 @@
 
 import pytest
 from django.core.cache import caches
-from django.core.exceptions import ValidationError
 
 from newsletter.desk.accounts.sessions import PROVEN_AT_KEY
-from newsletter.desk.settings.mail_server import MailServerForm, check_address, initial_of
-from newsletter.mail.mailers import Mailers, mailer_from_url
+from newsletter.desk.settings.mail_server import MailServerForm, initial_of
+from newsletter.mail.mailers import Mailers
 from newsletter.operation import diagnosis
 from newsletter.publication.changes import Change
 from newsletter.publication.mail_server import MailServer, mail_url, may_connect, saved_url
@@ -76,12 +75,56 @@ def test_a_private_network_is_refused_unless_the_environment_allows_it(owner, se
     assert "is in a private network" in owner.post(PAGE, typed(host=host)).text
 
 
-@pytest.mark.parametrize("url", ["postal://key@8.8.8.8:443", "mailgun://key@mg.example.org?api_url=https://127.0.0.1/"])
-def test_an_api_of_ones_own_is_refused_as_it_could_redirect_into_a_private_network(settings, url):
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"kind": "postal", "host": "8.8.8.8"}, "is no address of a service"),
+        ({"kind": "unisender-go", "host": "go1.unisender.ru:22"}, "is no address of a service"),
+        ({"kind": "unisender-go", "host": "127.0.0.1\\@go1.unisender.ru"}, "This is no address of a server."),
+        ({"options": "api_url=https://127.0.0.1/"}, "is no address of a service"),
+        ({"options": "api_url=http://127.0.0.1%5C@api.eu.mailgun.net/v3"}, "is no address of a service"),
+        ({"options": "api_url=https://api.eu.mailgun.net:8443/v3"}, "is no address of a service"),
+        ({"options": "api_url=https://[::1"}, "is no address of a service"),
+        ({"options": "nonsense=x"}, "unknown option &#x27;nonsense&#x27;. Known: api_url, message_stream, timeout"),
+        ({"options": "requests_timeout=abc"}, "unknown option"),
+        ({"options": "timeout=abc"}, "timeout must be seconds"),
+        ({"options": "fail_silently=1"}, "unknown option"),
+        ({"options": "debug_api_requests=1"}, "unknown option"),
+        ({"options": "send_defaults=x"}, "unknown option"),
+        ({"options": "server_token=zz"}, "unknown option"),
+        ({"kind": "ses", "host": "eu-west-1", "password": ""}, "Amazon SES needs both of its keys"),
+        ({"kind": "ses", "host": "eu-west-1", "user": "AKIA", "password": ""}, "Amazon SES needs both of its keys"),
+        ({"kind": "ses", "host": "eu-west-1", "user": "u", "options": "client_params=x"}, "unknown option"),
+    ],
+)
+def test_only_known_addresses_and_options_of_a_service_are_taken(owner, settings, fields, words):
+    """A request to another address could read a private network, and its answer is shown."""
     settings.PRIVATE_MAIL_SERVERS = False
 
-    with pytest.raises(ValidationError, match="is no address of a service"):
-        check_address(mailer_from_url(url, outbox=None))
+    response = owner.post(PAGE, typed(**{"kind": "postmark", "password": "key"} | fields))
+
+    assert words in response.text
+    assert not said(response)
+
+
+def test_a_service_in_europe_is_chosen_from_the_list(settings):
+    settings.PRIVATE_MAIL_SERVERS = False
+    form = MailServerForm(typed(kind="sparkpost-eu", password="key", options="subaccount=5"), saved="")
+
+    assert form.is_valid(), form.errors
+    assert form.entry["OPTIONS"] == {
+        "api_key": "key",
+        "subaccount": "5",
+        "api_url": "https://api.eu.sparkpost.com/api/v1",
+    }
+    assert initial_of(form.url) | {"user": ""} == {
+        "kind": "sparkpost-eu",
+        "security": "",
+        "host": "",
+        "port": None,
+        "user": "",
+        "options": "subaccount=5",
+    }
 
 
 @pytest.mark.parametrize(
