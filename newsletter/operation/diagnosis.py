@@ -18,7 +18,12 @@ from newsletter.operation import backup_findings, doctor_checks, liveness, readi
 from newsletter.operation.accounts import author
 from newsletter.operation.backup_findings import restore_findings
 from newsletter.operation.findings import ERROR, INFO, WARNING, Check, Finding
-from newsletter.operation.machine_findings import clock_findings, differing_machine_findings, version_findings
+from newsletter.operation.machine_findings import (
+    clock_findings,
+    differing_machine_findings,
+    queue_clock_findings,
+    version_findings,
+)
 from newsletter.operation.models import Trouble
 from newsletter.operation.senders import dns_findings, sender_findings
 from newsletter.operation.undelivered import (
@@ -167,7 +172,7 @@ BLOCKING_IDS = frozenset(
 )
 ALL_CHECKS: tuple[Check, ...] = (
     *(doctor_checks.folder_findings, doctor_checks.picture_bucket_findings),
-    *(differing_machine_findings, version_findings, clock_findings),
+    *(differing_machine_findings, version_findings, clock_findings, queue_clock_findings),
     *(doctor_checks.static_file_findings, worker_findings, liveness.silence_findings, account_findings),
     *(site_url_findings, proxy_findings, site_visit.visit_findings),
     *(doctor_checks.generated_key_findings, doctor_checks.changed_key_findings),

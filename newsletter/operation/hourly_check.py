@@ -85,7 +85,7 @@ def _update_problems(found: Sequence[Finding], now: datetime, *, is_first: bool)
 # Of a machine's own disk, programs and network: another machine neither finds them nor says that they are over.
 OF_ONE_MACHINE = (
     *("data_dir.", "locks.", "media.", "outbox.", "backups.", "static.", "site."),
-    *("backup.pg_dump", "mail.away"),
+    *("backup.pg_dump", "clock.redis", "mail.away"),
 )
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from newsletter.background import machines
 from newsletter.background.machines import ProgramState
+from newsletter.operation import readiness
 from newsletter.operation.findings import ERROR, WARNING, Finding
 
 CLOCK_SKEW_MAX = timedelta(seconds=5)
@@ -41,17 +43,22 @@ def version_findings(now: datetime) -> Iterator[Finding]:
 
 def clock_findings(now: datetime) -> Iterator[Finding]:
     """On SQLite the database's clock is the machine's own."""
-    for host, skew in sorted({state.row.host: skew_text(state) for state in _living()}.items()):
+    for host, skew in sorted({state.row.host: skew_text(state.row.clock_ahead) for state in _living()}.items()):
         if skew:
             message = _("The clock of %(host)s differs from the database’s by %(seconds)s seconds.")
             facts = {"host": host, "seconds": skew}
             yield Finding(WARNING, "clock.differs", message % facts, _("Let both machines follow a time server."))
 
 
-def skew_text(state: ProgramState) -> str:
+def queue_clock_findings(now: datetime) -> Iterator[Finding]:
+    if settings.REDIS_URL and (skew := skew_text(readiness.ahead_of_redis())):
+        message = _("The clock of this machine differs from that of Redis by %s seconds.") % skew
+        yield Finding(WARNING, "clock.redis", message, _("Let both machines follow a time server."))
+
+
+def skew_text(clock_ahead: timedelta) -> str:
     """Seconds with their sign, "" if they are few."""
-    skew = state.row.clock_ahead
-    return f"{skew.total_seconds():+.0f}" if abs(skew) > CLOCK_SKEW_MAX else ""
+    return f"{clock_ahead.total_seconds():+.0f}" if abs(clock_ahead) > CLOCK_SKEW_MAX else ""
 
 
 def program_name(state: ProgramState) -> str:

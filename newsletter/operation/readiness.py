@@ -4,11 +4,12 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from kombu import Connection
 from kombu.exceptions import OperationalError
@@ -125,3 +126,11 @@ def redis_memory() -> dict[str, Any]:
     """What INFO says of memory: docs at https://redis.io/docs/latest/commands/info/."""
     with _redis() as client:
         return dict(client.info("memory"))
+
+
+def ahead_of_redis() -> timedelta:
+    """How far this machine's clock is ahead of that of Redis."""
+    with _redis() as client:
+        client.ping()  # a connection takes time
+        now, (seconds, microseconds) = timezone.now(), client.time()
+    return now - datetime.fromtimestamp(seconds, UTC) - timedelta(microseconds=microseconds)

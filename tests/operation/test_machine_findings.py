@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from newsletter.background.models import RunningProgram
-from newsletter.operation import machine_findings
+from newsletter.operation import diagnosis, machine_findings
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("english")]
 
@@ -67,3 +68,17 @@ def test_a_wrong_clock_is_named_once_for_a_machine_whichever_looks():
         make_program(program, "beta", clock_ahead=timedelta(seconds=-61))
 
     assert said() == [("clock.differs", "The clock of beta differs from the database’s by -61 seconds.")]
+
+
+@pytest.mark.servers
+def test_a_clock_that_is_not_that_of_redis_is_named(settings, redis_url):
+    settings.REDIS_URL = redis_url
+    found = []
+    for ahead in (-61, 4, 61):
+        with time_machine.travel(timezone.now() + timedelta(seconds=ahead), tick=False):
+            found += [one.message for one in machine_findings.queue_clock_findings(timezone.now())]
+
+    assert machine_findings.queue_clock_findings in diagnosis.ALL_CHECKS
+    assert found == [
+        f"The clock of this machine differs from that of Redis by {one} seconds." for one in ("-61", "+61")
+    ]

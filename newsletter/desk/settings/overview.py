@@ -78,7 +78,7 @@ def advanced(request: HttpRequest) -> HttpResponse:
 def machines(request: HttpRequest) -> HttpResponse:
     if not roles.is_owner(request.user):
         raise PermissionDenied(permissions.MANAGE_ACCOUNTS)
-    programs = [(program_name(state), state, skew_text(state)) for state in program_states()]
+    programs = [(program_name(state), state, skew_text(state.row.clock_ahead)) for state in program_states()]
     context = {"title": gettext_lazy("Machines"), "programs": programs}
     return render(request, "desk/settings/machines.html", admin.site.each_context(request) | context)
 
