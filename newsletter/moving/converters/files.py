@@ -14,7 +14,7 @@ from typing import IO
 FILES_MAX = 100_000
 MEMBER_MAX = 1024**3
 TEXT_MAX = 200 * 1024**2  # bytes of a text that is read at once: four times the largest export that is known
-RATIO_MAX = 200  # how much larger than its packed form a member above SMALL may be: text reaches 30
+RATIO_MAX = 200  # how much larger than its packed form a member, or a whole, above SMALL may be: text reaches 30
 SMALL = 10 * 1024**2
 _JUNK = ("__MACOSX/", ".DS_Store")
 # What a ZIP raises that is broken, cut off or packed in an unknown way.
@@ -118,7 +118,7 @@ class InArchive(Files):
 
     def __init__(self, path: Path) -> None:
         try:
-            self.zip = zipfile.ZipFile(path)
+            self.zip, self.bytes = zipfile.ZipFile(path), path.stat().st_size
         except UNREADABLE as error:
             raise Rejected(f"it is no zip that can be read: {error}") from error
         members = [info for info in self._checked() if not any(mark in info.filename for mark in _JUNK)]
@@ -135,6 +135,8 @@ class InArchive(Files):
         for info in infos:
             if refusal := _refusal(info):
                 raise Rejected(f"{refusal}: {info.filename[:80]!r}")
+        if _is_bomb(sum(info.file_size for info in infos), self.bytes):  # members may overlap
+            raise Rejected("it is packed too tightly to be honest (a zip bomb)")
         return infos
 
     def has(self, name: str) -> bool:
@@ -161,5 +163,9 @@ def _refusal(info: zipfile.ZipInfo) -> str:
         return "a member is a link to another file"
     if info.flag_bits & 0x1:
         return "a member is encrypted"
-    is_bomb = info.file_size > SMALL and info.file_size > RATIO_MAX * max(info.compress_size, 1)
+    is_bomb = _is_bomb(info.file_size, info.compress_size)
     return "a member is packed too tightly to be honest (a zip bomb)" if is_bomb else ""
+
+
+def _is_bomb(unpacked_bytes: int, packed_bytes: int) -> bool:
+    return unpacked_bytes > SMALL and unpacked_bytes > RATIO_MAX * max(packed_bytes, 1)

@@ -41,6 +41,13 @@ def test_a_hostile_member_condemns_the_archive(tmp_path, member, why):
         InArchive(path)
 
 
+def test_members_that_are_bombs_together_condemn_the_archive(tmp_path):
+    members = [(f"{number}.png", b"0" * files.SMALL) for number in range(2)]
+
+    with pytest.raises(Rejected, match="it is packed too tightly to be honest"):
+        InArchive(made(tmp_path / "x.zip", *members))
+
+
 def test_an_absurd_number_of_files_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "FILES_MAX", 1)
 

@@ -5,7 +5,6 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import partial
 from typing import Any
 
 import yaml
@@ -15,6 +14,8 @@ from newsletter.moving.converters.files import Rejected
 type Value = str | list[str]
 
 HEAD_MAX = 20_000  # characters; front matter is some lines
+NESTING_MAX = 50  # lists and mappings within each other
+TOO_DEEP = "its front matter is nested too deeply"
 _YAML = re.compile(
     r"\A---[ \t]*(?:yaml|yml)?[ \t]*\n(?P<head>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
 )
@@ -50,8 +51,7 @@ def parse(text: str) -> tuple[dict[str, Value], str]:
     found = _YAML.match(text) or _OPEN.match(text)
     if not found or not _KEY.search(found["head"]):
         return {}, text
-    load = partial(yaml.load, Loader=_Loader)  # it builds texts, lists and mappings only
-    return flat(_loaded("its front matter is no YAML", load, found["head"])), text[found.end() :]
+    return flat(_loaded("its front matter is no YAML", _load_yaml, found["head"])), text[found.end() :]
 
 
 def _loaded(failed: str, load: Callable[[str], Any], head: str, most: int = HEAD_MAX) -> dict[Any, Any]:
@@ -62,8 +62,10 @@ def _loaded(failed: str, load: Callable[[str], Any], head: str, most: int = HEAD
     except Rejected:
         raise
     except RecursionError as error:
-        raise Rejected("its front matter is nested too deeply") from error
+        raise Rejected(TOO_DEEP) from error
     except yaml.MarkedYAMLError as error:
+        if "maximum nesting" in str(error.problem):  # of libyaml, which reads ahead: 1000
+            raise Rejected(TOO_DEEP) from error
         line = error.problem_mark.line + 2 if error.problem_mark else 1
         raise Rejected(f"{failed}: line {line}: {error.problem}") from error
     except (ValueError, yaml.YAMLError) as error:
@@ -71,17 +73,23 @@ def _loaded(failed: str, load: Callable[[str], Any], head: str, most: int = HEAD
     return fields if isinstance(fields, dict) else {}
 
 
-class _Loader(yaml.BaseLoader):
-    """Builds texts, lists and mappings; `null` and `~` are the empty text. Aliases are refused."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):  # some lines of them could mean gigabytes
+def _load_yaml(head: str) -> Any:
+    depth = 0
+    for event in yaml.parse(head, Loader=yaml.CBaseLoader):
+        if isinstance(event, yaml.AliasEvent):  # some lines of them could mean gigabytes
             raise Rejected("its front matter has an alias of YAML, which is refused")
-        return super().compose_node(parent, index)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > NESTING_MAX:
+            raise Rejected(TOO_DEEP)
+    return yaml.load(head, Loader=_Loader)  # noqa: S506 - it builds texts, lists and mappings only
+
+
+class _Loader(yaml.CBaseLoader):  # the one in Python takes a time that grows with the square of the nesting
+    """`null` and `~` are the empty text."""
 
     def construct_scalar(self, node: Any) -> str:
         text = str(super().construct_scalar(node))
-        return "" if node.style is None and text in {"~", "null", "Null", "NULL"} else text
+        return "" if not node.style and text in {"~", "null", "Null", "NULL"} else text
 
 
 def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
