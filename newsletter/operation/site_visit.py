@@ -129,12 +129,15 @@ def _seen_findings(site: SplitResult, seen: dict[str, Any]) -> Iterator[Finding]
     proxies = len(hops) - 1 - hops.index(FORGED) if FORGED in hops else len(hops)
     if seen.get("scheme") != site.scheme:
         message = _("The web server takes requests for %s: pages would redirect to themselves.") % seen.get("scheme")
-        hint = _("The proxy must send X-Forwarded-Proto, and TRUSTED_PROXIES must be set: docs/deploy.md.")
+        hint = _("Set TRUSTED_PROXIES=%d; the proxy must send X-Forwarded-Proto: docs/deploy.md.") % max(proxies, 1)
         yield _finding("scheme", ERROR, message, hint)
     elif proxies != settings.TRUSTED_PROXIES:
         message = _("TRUSTED_PROXIES is %(set)d, but a request passes %(seen)d: limits count wrong addresses.")
         facts = {"set": settings.TRUSTED_PROXIES, "seen": proxies}
-        yield _finding("proxies", ERROR, message % facts, _("Set TRUSTED_PROXIES=%d.") % proxies)
+        hint = _("Set TRUSTED_PROXIES=%d.") % proxies
+        if site.scheme == "https" and not proxies:  # without a trusted one, pages would redirect to themselves
+            hint = _("Let the proxy send X-Forwarded-For: docs/deploy.md.")
+        yield _finding("proxies", ERROR, message % facts, hint)
 
 
 def _redirect_findings(site: SplitResult) -> Iterator[Finding]:

@@ -3,7 +3,8 @@
     with proxies.start("nginx", port, upstream_port):
         …
 
-Only addresses are replaced: TLS on 443 by plain HTTP on a free port, and the port of the web server.
+Only addresses are replaced: TLS on 443 by plain HTTP on a free port, or by TLS with a certificate of the test, and the
+port of the web server.
 """
 
 import os
@@ -36,6 +37,20 @@ REPLACED = {
         "ssl_certificate /etc/letsencrypt/live/news.example.org/fullchain.pem;": "",
         "ssl_certificate_key /etc/letsencrypt/live/news.example.org/privkey.pem;": "",
         "ssl_session_cache shared:newsletter:1m;": "",
+    },
+}
+# The same, of those that are to end TLS; the certificate lies beside the configuration.
+REPLACED_WITH_TLS = {
+    "caddy": {
+        "news.example.org {": "https://:{port} {\n    tls pem pem",
+        "{\n    servers {": "{\n    admin off\n    auto_https disable_redirects\n    servers {",
+    },
+    "haproxy": {":443 ssl crt /etc/haproxy/news.example.org.pem": "127.0.0.1:{port} ssl crt pem"},
+    "nginx": REPLACED["nginx"]
+    | {
+        "listen 443 ssl;": "listen 127.0.0.1:{port} ssl;",
+        "ssl_certificate /etc/letsencrypt/live/news.example.org/fullchain.pem;": "ssl_certificate pem;",
+        "ssl_certificate_key /etc/letsencrypt/live/news.example.org/privkey.pem;": "ssl_certificate_key pem;",
     },
 }
 # Around the block: everything in this folder, one process in the foreground, nothing to the system's log.
@@ -75,10 +90,11 @@ def block(kind: str) -> str:
     return dedent(found[1])
 
 
-def configuration(kind: str, port: int, upstream_port: int) -> str:
+def configuration(kind: str, port: int, upstream_port: int, *, ends_tls: bool = False) -> str:
     """That configuration with addresses of this machine. Raises AssertionError when there is none to replace."""
     shown = block(kind)
-    for words, instead in ({"127.0.0.1:8000": f"127.0.0.1:{upstream_port}"} | REPLACED[kind]).items():
+    replaced = (REPLACED_WITH_TLS if ends_tls else REPLACED)[kind]
+    for words, instead in ({"127.0.0.1:8000": f"127.0.0.1:{upstream_port}"} | replaced).items():
         assert words in shown, f"{words!r} is not in the configuration for {kind}"
         shown = shown.replace(words, instead.replace("{port}", str(port)))
     return AROUND[kind].format(block=shown)
@@ -93,12 +109,18 @@ def program(kind: str) -> str:
 
 
 @contextmanager
-def start(kind: str, port: int, upstream_port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a proxy on `port` of this machine in front of a web server, by a user without rights."""
+def start(kind: str, port: int, upstream_port: int, *, pem: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a proxy on `port` of this machine in front of a web server, by a user without rights.
+
+    pem: a key with its certificate, to end TLS with.
+    """
     argv = [program(kind), *ARGUMENTS[kind], "configuration"]
     folder, user = Path(tempfile.mkdtemp(prefix=f"newsletter-{kind}-")), "-"
-    (folder / "configuration").write_text(configuration(kind, port, upstream_port))
+    (folder / "configuration").write_text(configuration(kind, port, upstream_port, ends_tls=pem is not None))
     (folder / "configuration").chmod(0o644)
+    if pem:
+        shutil.copyfile(pem, folder / "pem")
+        (folder / "pem").chmod(0o644)
     if os.geteuid() == 0:
         user, owner = UNPRIVILEGED, pwd.getpwnam(UNPRIVILEGED)
         os.chown(folder, owner.pw_uid, owner.pw_gid)
