@@ -1,6 +1,7 @@
 """`convert` and `import_posts`: one step after the other, or both at once, with the same end."""
 
 import json
+import re
 from io import StringIO
 
 import pytest
@@ -47,6 +48,19 @@ def test_an_export_is_converted_and_taken_in_by_one_command_or_by_two(export, tm
     assert len(post_names(folder)) == 5
     assert read_report(folder).site == "https://old.example"
     assert list((settings.DATA_DIR / "imports").iterdir()) == []
+
+
+def test_an_import_answers_in_the_language_of_the_installation_and_its_summary_in_json(export):
+    with translation.override("zh-hant"):
+        *lines, summary = run("import_posts", export, "--dry-run")
+        export.write_bytes(packed(**{"a.txt": "x"}))
+        with pytest.raises(CommandError, match="認不出這是哪個平台的檔案"):
+            run("import_posts", export)
+
+    assert lines[0].startswith("post-1：新增")
+    assert lines[-1] == "這是試算：什麼都沒有改動。"
+    assert [line for line in lines if not re.search(r"[\u4e00-\u9fff]", line)] == []
+    assert json.loads(summary)["created"] == 5
 
 
 def test_what_cannot_be_converted_leaves_nothing(export, tmp_path, settings):

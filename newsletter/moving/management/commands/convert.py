@@ -3,9 +3,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils.translation import ngettext
 
 from newsletter.moving.folder import layout
-from newsletter.moving.management.commands.import_posts import add_options_of_conversion, convert
+from newsletter.moving.management.commands.import_posts import add_options_of_conversion, convert, rejection_text
 
 
 class Command(BaseCommand):
@@ -20,5 +21,9 @@ class Command(BaseCommand):
         convert(path, folder.absolute(), self, options)
         account = layout.read_report(folder)
         for name, reason in account.rejected:
-            self.stdout.write(f"{name}: rejected: {reason}")
-        self.stdout.write(f"{account.program}: {len(account.posts):,} posts in {folder}")
+            self.stdout.write(rejection_text(name, reason))
+        count = len(account.posts)
+        message = ngettext(
+            "%(program)s: %(count)d post in %(folder)s", "%(program)s: %(count)d posts in %(folder)s", count
+        )
+        self.stdout.write(message % {"program": account.program, "count": count, "folder": folder})

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from newsletter.buckets import PicturesUnavailable
 from newsletter.issues import archiving
@@ -22,7 +23,7 @@ from newsletter.moving.folder.layout import FolderError, is_folder_of_posts
 from newsletter.moving.taking import posts
 from newsletter.moving.taking.linking import GHOST_URL_PLACEHOLDER
 from newsletter.moving.taking.posts import MoveResult
-from newsletter.moving.taking.report import MoveReport, PostReport, render_html
+from newsletter.moving.taking.report import MoveReport, PostReport, render_html, translated
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
 
@@ -49,9 +50,10 @@ class Command(BaseCommand):
             except FolderError as error:
                 raise CommandError(f"{path}: {error}") from error
             except PicturesUnavailable as error:
-                raise CommandError(f"{error}. Run this again once it responds; imported posts are kept.") from error
+                hint = _("%s. Run this again once it responds; imported posts are kept.")
+                raise CommandError(hint % error) from error
         if not made.report.entries:
-            raise CommandError(f"No post in {path}")
+            raise CommandError(_("No post in %s") % path)
         _note_missing_site(made.report)
         if options["as_issues"]:
             self._archive(made, dry_run=dry_run)
@@ -68,19 +70,21 @@ class Command(BaseCommand):
         try:
             count = len(past) if dry_run else archiving.archive_mails(past, now)
         except NumberingError as error:
-            raise CommandError(f"No issue was made: {error}. Run it again.") from error
+            raise CommandError(_("No issue was made: %s. Run it again.") % translated(str(error))) from error
         for one in past:
-            self.stdout.write(f"issue {one.number}: {timezone.localtime(one.at):%Y-%m-%d} {one.subject}")
+            facts = {"number": one.number, "day": f"{timezone.localtime(one.at):%Y-%m-%d}", "subject": one.subject}
+            self.stdout.write(_("issue %(number)d: %(day)s %(subject)s") % facts)
         made.report.issues = count
-        made.report.notes += [f"{own}: mailed once, and no issue: its post is a draft" for own in closed]
+        made.report.notes += [_("%s: mailed once, and no issue: its post is a draft") % own for own in closed]
 
     def _print_summary(self, made: MoveResult) -> None:
         report, lines = made.report, [*made.report.notes]
         if not report.is_dry_run and (waits := Image.objects.unfinished().count()):
-            self.stderr.write(f"{waits:,} pictures are resized in the background; make_picture_sizes does it at once.")
-        lines += [f"Links between posts that lead to the new place: {report.links}"] if report.links else []
-        lines += [f"Issues of the archive: {report.issues}. Nothing was mailed."] if report.issues else []
-        lines += ["Nothing was changed: this was a dry run."] if report.is_dry_run else []
+            message = _("Pictures resized in the background: %d. make_picture_sizes does it at once.")
+            self.stderr.write(message % waits)
+        lines += [_("Links between posts that lead to the new place: %d") % report.links] if report.links else []
+        lines += [_("Issues of the archive: %d. Nothing was mailed.") % report.issues] if report.issues else []
+        lines += [_("A dry run: nothing was changed.")] if report.is_dry_run else []
         self.stdout.write("\n".join([*lines, json.dumps(report.summary())]))
 
 
@@ -95,20 +99,20 @@ def add_options_of_conversion(parser: ArgumentParser) -> None:
 def convert(path: Path, folder: Path, command: BaseCommand, options: dict[str, Any]) -> None:
     """Write an export as a folder of posts; on a terminal, say how many are done. Raises CommandError."""
     if missing := [one for one in options["pictures"] if not one.is_dir()]:
-        raise CommandError(f"{missing[0]} is no folder")
+        raise CommandError(_("%s is no folder") % missing[0])
     if not path.exists():
-        raise CommandError(f"{path} does not exist")
+        raise CommandError(_("%s does not exist") % path)
     given = {"site_url": options["site"], "picture_folders": options["pictures"], "fetch": options["fetch"]}
     given |= {"zone": Publication.objects.current().zone, "progress": partial(_progress, command)}
     try:
         converter_process.run_converter(path, folder, **given)
     except converter_process.ConversionError as error:
-        raise CommandError(f"{path}: {error}") from error
+        raise CommandError(f"{path}: {translated(str(error))}") from error
 
 
 def _progress(command: BaseCommand, done: int, of: int | None = None) -> None:
     if command.stderr.isatty():
-        command.stderr.write(f"{done:,} of {of:,}" if of else f"{done:,}", ending="\r")
+        command.stderr.write(f"{done:,} / {of:,}" if of else f"{done:,}", ending="\r")
 
 
 @contextmanager
@@ -116,7 +120,7 @@ def _post_folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> I
     """Yield `path` if it is a folder of posts, else a temporary folder in DATA_DIR: it is as large as the export."""
     if is_folder_of_posts(path):
         if any(options[name] for name in ("site", "pictures", "fetch")):
-            command.stderr.write("This is a folder of posts already: --site, --pictures and --fetch change nothing.")
+            command.stderr.write(_("This is a folder of posts already: --site, --pictures and --fetch change nothing."))
         yield path
         return
     imports = settings.DATA_DIR / "imports"
@@ -130,17 +134,23 @@ def _note_missing_site(account: MoveReport) -> None:
     """Note pictures whose URLs still contain Ghost's placeholder for the site."""
     details = (remark.detail for entry in account.entries for remark in entry.remarks)
     if count := sum(GHOST_URL_PLACEHOLDER in detail for detail in details):
-        account.notes.append(
-            f"Ghost's file does not say where the site was: {count} pictures stay at {GHOST_URL_PLACEHOLDER}, which no "
-            "browser opens. Run it again with --site URL."
+        note = _(
+            "Ghost's file does not say where the site was: %(count)d pictures stay at %(address)s, which no browser "
+            "opens. Run it again with --site URL."
         )
+        account.notes.append(note % {"count": count, "address": GHOST_URL_PLACEHOLDER})
 
 
 def _print_post_report(command: BaseCommand, numbers: Iterator[int], entry: PostReport) -> None:
     """Print the outcome of a post and its remarks, unless it is unchanged."""
     _progress(command, next(numbers))
     if entry.outcome == "rejected":
-        command.stdout.write(f"{entry.name}: rejected: {entry.reason}")
+        command.stdout.write(rejection_text(entry.name, entry.reason))
     elif entry.outcome != "unchanged":
-        reasons = [*entry.unexplained, *map(str, entry.remarks)]
-        command.stdout.write("; ".join([f"{entry.name}: {entry.outcome}", *reasons]))
+        message = _("%s: created") if entry.outcome == "created" else _("%s: updated")
+        reasons = map(translated, (*entry.unexplained, *map(str, entry.remarks)))
+        command.stdout.write("; ".join([message % entry.name, *reasons]))
+
+
+def rejection_text(name: str, reason: str) -> str:
+    return _("%(name)s: rejected: %(why)s") % {"name": name, "why": translated(reason)}
