@@ -81,43 +81,6 @@ def log_out(page) -> None:
     press(page, "#logout-form button")
 
 
-def test_an_app_is_added_and_asked_for_at_the_next_login(page, server, gipi):
-    log_in(page, server)
-    open_account(page)
-    page.get_by_role("link", name="Add an app").click()
-    secret = page.locator(".secret").inner_text().replace(" ", "")
-    page.fill("#id_code", totp_code(0, secret))
-    press(page, "[value='Add it']")
-    codes = page.locator(".codes code").all_inner_texts()
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download").click()
-    file = download.value.path().read_text()
-    page.get_by_role("link", name="I have kept them").click()
-    log_out(page)
-    log_in(page, server, "/admin/posts/post/")
-    asked = page.url
-    page.fill("#id_code", totp_code(1, secret))
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/admin/posts/post/")
-
-    assert len(set(codes)) == 10
-    assert file.split("\n")[:-1] == codes
-    assert asked == f"{server.url}/admin/login/code/"
-
-
-def test_a_passkey_opens_the_desk_without_name_and_password(page, server, gipi, security_key):
-    add_passkey(page, server)
-    listed = page.locator(".rows").first.inner_text()
-    log_out(page)
-
-    page.goto(f"{server.url}/admin/login/?next=/admin/issues/issue/")
-    page.get_by_role("button", name="Log in with a passkey").click()
-    page.wait_for_url("**/admin/issues/issue/")
-
-    assert "blue key" in listed
-    assert "10 left" in listed
-
-
 @pytest.mark.exhaustive
 def test_a_passkey_is_a_second_factor_behind_the_password(page, server, gipi, security_key):
     add_passkey(page, server)

@@ -241,17 +241,3 @@ def test_the_first_page_may_ask_too_and_gets_its_author_back(author, asked):
     assert "農曆除夕、春節（2/4（四）到 2/10（三））裡有發刊日：2/4（四）。" in form
     assert "移到 2/3（三）" in form
     assert response.headers["Location"] == reverse("admin:index")
-
-
-# --- The link ---
-
-
-def test_the_link_is_shown_and_renewed(author):
-    page = author.get(PAGE + "link/").text
-    old = page.partition('value="https://news.example.org/calendar/')[2].partition('"')[0]
-    opened = author.get(f"/calendar/{old}").status_code
-    author.post(PAGE + "link/")
-
-    assert opened == 200
-    assert author.get(f"/calendar/{old}").status_code == 404
-    assert old not in author.get(PAGE + "link/").text

@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from newsletter.delivery.planning import approving
 from newsletter.issues import schedule
-from newsletter.issues.models import Shift
 from tests.factories import make_issue, make_post, make_publication
 from tests.support.page_checks import assert_accessible_wide_and_narrow
 
@@ -46,18 +45,3 @@ def test_no_screen_of_the_calendar_has_a_barrier_or_is_too_wide(desk, server, sl
             desk.fill("[name=day]", near["day"])
             desk.locator("form.sheet-form button").click()
         assert_accessible_wide_and_narrow(desk)
-
-
-def test_a_slot_is_skipped_and_put_back_by_the_keyboard_alone(desk, server, slots):
-    desk.goto(server.url + PAGE)
-
-    desk.locator(f'form[action$="{slots[1]}/skip/"] button').focus()
-    desk.keyboard.press("Enter")
-    desk.wait_for_selector(".messagelist")
-    skipped = Shift.objects.filter(slot_on=slots[1]).count()
-    desk.locator(f'form[action$="{slots[1]}/restore/"] button').focus()
-    desk.keyboard.press("Enter")
-    desk.wait_for_selector(f'form[action$="{slots[1]}/skip/"]')
-
-    assert skipped == 1
-    assert Shift.objects.filter(slot_on=slots[1]).count() == 0

@@ -34,15 +34,6 @@ def secret_on(page) -> str:
 # --- The app ---
 
 
-def test_an_app_is_added_by_its_first_code(desk, gipi):
-    secret = secret_on(desk.get(f"{ACCOUNT}app/"))
-
-    shown = desk.post(f"{ACCOUNT}app/", {"code": totp_code(0, secret)})
-
-    assert "Keep these codes now" in shown.text
-    assert second_factors.has_second_factor(gipi)
-
-
 def test_a_wrong_code_adds_nothing_and_keeps_the_secret_that_the_app_was_shown(desk, gipi):
     secret = secret_on(desk.get(f"{ACCOUNT}app/"))
 
@@ -93,20 +84,6 @@ def test_the_pages_are_valid(desk, gipi):
 
 
 # --- Less, or anew ---
-
-
-def test_removing_asks_first_and_then_removes(desk, gipi):
-    add_totp_app(gipi)
-    path = f"{ACCOUNT}remove/{second_factors.factors_of(gipi).totp.pk}/"
-
-    asked = desk.get(path)
-    before = second_factors.has_second_factor(gipi)
-    done = desk.post(path)
-
-    assert "after that your password alone opens the desk" in asked.text
-    assert before
-    assert done["Location"] == ACCOUNT
-    assert not second_factors.has_second_factor(gipi)
 
 
 def test_nobody_removes_what_is_another_account_s(desk):

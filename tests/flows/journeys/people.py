@@ -86,8 +86,8 @@ class Person:
         shown = self.page.locator(inside).get_by_text(text).locator("visible=true").first
         shown.wait_for()
 
-    def does_not_see(self, text: str) -> None:
-        shown = self.page.get_by_text(text).locator("visible=true")
+    def does_not_see(self, text: str, *, inside: str = "body") -> None:
+        shown = self.page.locator(inside).get_by_text(text).locator("visible=true")
         assert shown.count() == 0, f"{text!r} stands on {self.page.url}"
 
     def sees_link(self, name: str, *, to: str) -> None:
@@ -95,7 +95,7 @@ class Person:
 
     def sees_in_frame(self, text: str) -> None:
         """A preview shows it."""
-        self.page.frame_locator("iframe").get_by_text(text).first.wait_for()
+        self.page.frame_locator("iframe >> nth=0").get_by_text(text).first.wait_for()
 
     def sees_in_field(self, name: str, text: str) -> None:
         self.page.wait_for_function(HAS_VALUE, arg=[name, text])
@@ -107,6 +107,11 @@ class Person:
         self.page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=picture.element_handle())
 
     # --- What they do ---
+
+    def logs_in(self, name: str, password: str, *, at: str = "/admin/") -> None:
+        self.opens(f"/admin/login/?next={at}")
+        self.types(username=name, password=password)
+        self.goes("Log in", inside="#login-form")
 
     def presses(self, name: str, *, inside: str = "body") -> None:
         """Press what has this whole name. inside: CSS of the part of the page, where a name stands twice."""
@@ -121,22 +126,39 @@ class Person:
             self._reaches(target)
             self.page.keyboard.press("Space" if target.get_attribute("type") in {"checkbox", "radio"} else "Enter")
 
+    def ticks(self, label: str) -> None:
+        """Tick a box, or untick it. label: how its name begins."""
+        self._press(self.page.get_by_role("checkbox", name=re.compile(f"^{re.escape(label)}")))
+
     def ticks_if_asked(self, name: str) -> None:
         if self.page.get_by_label(name).locator("visible=true").count():
             self.presses(name)
 
     def goes(self, name: str, *, inside: str = "body") -> None:
         """Press what leads to another page, and wait for that."""
+        self._goes(self._named(name, inside))
+
+    def goes_to_the_last_of(self, links: str) -> None:
+        """links: CSS, of links without a name that one could read aloud."""
+        self._goes(self.page.locator(links).last)
+
+    def _goes(self, target: "Locator") -> None:
         before = self.page.evaluate("performance.timeOrigin")
-        self.presses(name, inside=inside)
+        self._press(target)
         with ignoring_navigation():
             self.page.wait_for_function("before => performance.timeOrigin !== before", arg=before)
         self.sees_all_of_the_page()
 
-    def goes_to_the_last_of(self, links: str) -> None:
-        """links: CSS, of links without a name that one could read aloud."""
-        self._press(self.page.locator(links).last)
-        self.sees_all_of_the_page()
+    def opens_a_tab_by(self, name: str, *, inside: str = "body") -> None:
+        """Press what leads to a page in a tab of its own."""
+        with self.page.context.expect_page() as opened:
+            self.presses(name, inside=inside)
+        opened.value.wait_for_load_state()
+
+    def unfolds(self, name: str, *, inside: str = "main") -> None:
+        """Open what is folded under this name."""
+        folded = re.compile(rf"^\s*{re.escape(name)}")
+        self._press(self.page.locator(f"{inside} summary").filter(has_text=folded).first)
 
     def types(self, **texts: str) -> None:
         """Fill in fields, each by the name it has in its form."""
@@ -158,6 +180,26 @@ class Person:
         if self.hands == "keys":
             self._reaches(target)
         target.select_option(label=option)
+
+    def finds(self, field: str, text: str) -> None:
+        """Choose in a field that searches while one types."""
+        self._press(self.page.locator(f"[name='{field}'] + .select2 [role=combobox]"))
+        self.page.locator(".select2-search__field").fill(text)
+        option = self.page.get_by_role("option", name=text)
+        option.wait_for()
+        if self.hands == "keys":
+            self.page.keyboard.press("Enter")
+        else:
+            self._press(option)
+
+    def picks(self, option: str) -> None:
+        """Pick one of several ways, each of which begins with its name."""
+        radio = self.page.get_by_role("radio", name=re.compile(f"^{re.escape(option)}"))
+        if self.hands == "keys":
+            self._reaches(radio)
+            self.page.keyboard.press("Space")
+        else:
+            self._press(radio.locator("xpath=ancestor::label"))
 
     def attaches(self, field: str, file: Path) -> None:
         """Choose a file in the window that the browser opens. field: its name in the form."""
@@ -198,7 +240,7 @@ class Person:
             names = part.first.evaluate(NAMES)
             raise AssertionError(f"nothing on {self.page.url} is called {name!r}; there are {names}") from None
         addresses = {target.get_attribute("href") or number for number, target in enumerate(targets.all())}
-        assert is_beginning or len(addresses) == 1, f"{len(addresses)} things on {self.page.url} are called {name!r}"
+        assert is_beginning or len(addresses) < 2, f"{len(addresses)} things on {self.page.url} are called {name!r}"
         return targets.first
 
     def _reaches(self, target: "Locator") -> None:
@@ -262,6 +304,14 @@ class Person:
 class Author(Person):
     """Who writes and sends."""
 
+    def has_a_passkey_in_the_browser(self) -> None:
+        """A passkey whose owner is always there: Chromium's virtual authenticator."""
+        devtools = self.page.context.new_cdp_session(self.page)
+        devtools.send("WebAuthn.enable")
+        kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+        alive = {"isUserVerified": True, "automaticPresenceSimulation": True}
+        devtools.send("WebAuthn.addVirtualAuthenticator", {"options": kind | alive})
+
     def is_at_the_desk(self) -> None:
         self.opens("/admin/")
 
@@ -272,6 +322,21 @@ class Author(Person):
     def writes_a_post(self, title: str, body: str = "") -> None:
         self.opens_desk("posts_post_add")
         self.types(title=title, body=body)
+
+    def ends_typing(self) -> None:
+        """On a phone the buttons come back with it."""
+        if (key := self.page.get_by_role("button", name="Hide the keyboard")).is_visible():
+            self._press(key)
+
+    def waits_until_saved(self) -> None:
+        """The writing page saves what is typed by itself."""
+        self.sees("Saved:", inside="#saving")
+
+    def deletes(self, name: str) -> None:
+        """Delete what is called so in a list, on its own page."""
+        self.goes(name, inside="#result_list")
+        self.goes("Delete")
+        self.goes("Delete it")
 
     def puts_a_picture_in(self, file: Path, description: str) -> None:
         """Upload a picture to where the text ends, and say what it shows."""

@@ -3,10 +3,12 @@
 import pytest
 from django.utils import timezone
 
-from newsletter.delivery.models import Reply
+from newsletter.delivery.events import applying
+from newsletter.delivery.models import InboundMessage, Reply
 from newsletter.mail import tokens
 from subscribers.models import Sentence, Subscriber
-from tests.factories import make_issue, make_post
+from tests.delivery.events.mails import complaint, returned
+from tests.factories import make_issue, make_post, make_subscriber
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 CONSENT = "They asked for it at the fair."
@@ -114,3 +116,82 @@ def test_a_reader_who_asked_by_word_of_mouth_gets_the_next_issue(author, strange
     machine.sends(make_issue(make_post("A shelf"), number=7, subject="The seventh"))
     stranger.opens_letter("The seventh")
     stranger.sees("A shelf")
+
+
+@pytest.mark.doors("admin:reader_act")
+def test_who_asks_not_to_be_mailed_any_more_is_not(author, reader, machine):
+    author.opens_desk("subscribers_subscriber_change", Subscriber.objects.get().pk)
+    author.unfolds("More")
+    author.unfolds("Never mail again")
+    author.types(reason="Asked at the fair.")
+    author.goes("Never mail again", inside=".reader-acts form")
+
+    machine.sends(make_issue(make_post("A shelf"), number=7, subject="The seventh"))
+    assert reader.letters() == []
+
+
+@pytest.mark.doors(
+    "admin:subscribers_suppression_add",
+    "admin:subscribers_suppression_change",
+    "admin:subscribers_suppression_delete",
+)
+def test_an_address_is_suppressed_until_it_is_freed(author, reader, machine):
+    author.opens_desk("subscribers_suppression_add")
+    author.types(email=reader.address)
+    author.chooses("Reason", "by hand")
+    author.goes("Save")
+    machine.sends(make_issue(make_post("A shelf"), number=7, subject="The seventh"))
+    assert reader.letters() == []
+
+    author.goes(reader.address, inside="#result_list")
+    author.types(note="Asked on the telephone.")
+    author.goes("Save")
+    author.sees("Asked on the telephone.")
+    author.deletes(reader.address)
+    author.sees("No address is suppressed.")
+
+
+@pytest.mark.doors("admin:reader_bulk")
+def test_all_readers_are_tagged_at_once(author, machine):
+    make_subscriber("a@example.org")
+    make_subscriber("b@example.org")
+    author.opens_desk("subscribers_subscriber_changelist")
+    author.goes("All readers…")
+    author.goes("Give a tag")
+    author.types(tag="fair")
+    author.goes("Give a tag:", inside="main form")
+    machine.works()
+
+    author.opens_desk("subscribers_subscriber_changelist")
+    author.sees("fair", inside="#result_list")
+
+
+@pytest.mark.doors("admin:reader_errand_stop")
+def test_what_was_begun_with_many_readers_is_stopped(author, machine):
+    make_subscriber("a@example.org")
+    author.opens_desk("subscribers_subscriber_changelist")
+    author.goes("All readers…")
+    author.goes("Unsubscribe")
+    author.goes("Unsubscribe:", inside="main form")
+    author.goes("Stop")
+    machine.works()
+
+    author.opens_desk("subscribers_subscriber_changelist")
+    author.sees("active", inside="#result_list")
+
+
+@pytest.mark.doors("admin:reader_health_believe", "admin:reader_health_dismiss")
+def test_a_complaint_that_proves_nothing_is_believed_or_dismissed(author, reader, machine):
+    other = make_subscriber("other@example.org", welcomed_at=timezone.now())
+    machine.sends(make_issue(make_post("A shelf"), number=7, subject="The seventh"))
+    for address in (reader.address, other.email):
+        InboundMessage.objects.store("mail", complaint(returned(), recipient=address), timezone.now())
+    applying.apply_waiting(timezone.now(), 5)
+    author.opens_desk("reader_health")
+    author.goes("Take as proven", inside=f"li:has-text('{reader.address}')")
+    author.goes("Dismiss all")
+    machine.works()
+
+    author.opens_desk("subscribers_suppression_changelist")
+    author.sees(reader.address)
+    author.does_not_see(other.email)

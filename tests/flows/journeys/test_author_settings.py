@@ -3,7 +3,7 @@
 import pytest
 
 from newsletter.mail.mailers import Mailers
-from tests.factories import make_issue, make_post
+from tests.factories import make_issue, make_post, make_publication
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -86,3 +86,65 @@ def test_robots_of_ai_companies_are_sent_away(author, stranger):
 
     stranger.page.goto(stranger.site + "/robots.txt")
     stranger.sees("GPTBot")
+
+
+@pytest.mark.doors("admin:settings_sender")
+def test_a_letter_names_its_sender(author, reader, machine):
+    author.opens_desk("settings_sender")
+    author.types(sender_name="Gipi of the shelf")
+    author.goes("Save")
+    author.sees("Saved.")
+
+    machine.sends(make_issue(make_post("A shelf"), subject="The first"))
+    assert "Gipi of the shelf" in reader.got("The first").from_email
+
+
+@pytest.mark.doors("admin:settings_words", "admin:writing_check")
+def test_a_term_that_is_spelt_otherwise_is_remarked(author):
+    author.opens_desk("settings_words")
+    author.types(terms="GitHub")
+    author.goes("Save")
+
+    author.writes_a_post("Tools", "Look at Github first.")
+    author.ends_typing()
+    author.presses("Check")
+    author.sees("GitHub", inside="#write-check")
+
+
+@pytest.mark.doors("admin:settings_security")
+def test_who_finds_a_hole_reads_where_to_report_it(author, stranger):
+    author.opens_desk("settings_security")
+    author.types(security_contact="safe@example.org")
+    author.goes("Save")
+
+    stranger.page.goto(stranger.site + "/.well-known/security.txt")
+    stranger.sees("safe@example.org")
+
+
+@pytest.mark.doors("admin:posts_redirect_add", "admin:posts_redirect_change", "admin:posts_redirect_delete")
+def test_an_old_address_leads_to_the_new_place_until_it_is_taken_away(author, stranger):
+    first, second = make_post("A shelf"), make_post("A second shelf")
+    author.opens_desk("posts_redirect_add")
+    author.types(path="/2019/shelf.html", leads_to=first.get_absolute_url())
+    author.goes("Save")
+    author.goes("/2019/shelf.html", inside="#result_list")
+    author.types(leads_to=second.get_absolute_url())
+    author.goes("Save")
+    stranger.opens("/2019/shelf.html")
+    stranger.sees("A second shelf", inside="h1")
+
+    author.deletes("/2019/shelf.html")
+    author.page.goto(author.site + "/2019/shelf.html")
+    author.sees("There is no page here")
+
+
+@pytest.mark.doors("admin:setup", "admin:setup_preview")
+def test_a_new_newsletter_is_named_and_strangers_see_it(author, stranger):
+    make_publication(name="", author="", promise="")
+    author.opens("/admin/")
+    author.types(name="The Shelf", author="Gipi", promise="On books.")
+    author.sees_in_frame("The Shelf")
+    author.goes("Write the first post")
+
+    stranger.opens("/")
+    stranger.sees("The Shelf")

@@ -47,9 +47,10 @@ def test_past_issues_are_found_by_search_and_read(stranger):
     stranger.sees("Begin with one book.")
 
 
+@pytest.mark.doors("subscribers:subscribe")
 def test_the_form_on_another_site_leads_to_a_confirmation(stranger, machine):
     stranger.opens("/embed/")
     stranger.types(email=stranger.address)
-    stranger.presses("Subscribe", inside="form")
+    stranger.opens_a_tab_by("Subscribe", inside="form")
     machine.works()
     assert stranger.got("Please confirm")
