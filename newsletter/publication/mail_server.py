@@ -39,13 +39,22 @@ class MailServer(models.Model):
 
 
 def saved_url() -> str:
-    """The URL of the desk, at most CACHE_SECONDS old; "" without one, UNREADABLE_URL if it cannot be read."""
+    """The URL of the desk, at most CACHE_SECONDS old; "" without one, UNREADABLE_URL if it cannot be read.
+
+    That there is none is never cached: the first one would come too late for who presses "send" a second afterwards.
+    """
     try:
-        stored = MailServer.objects.filter(pk=1).values_list("sealed", flat=True)
-        sealed = caches["pages"].get_or_set(CACHE_KEY, lambda: stored.first() or "", CACHE_SECONDS)
+        sealed = caches["pages"].get(CACHE_KEY) or _stored()
         return _cipher().decrypt(sealed).decode() if sealed else ""
     except (InvalidToken, DatabaseError):  # another secret key; no connection, or no table yet
         return UNREADABLE_URL
+
+
+def _stored() -> str:
+    sealed: str = MailServer.objects.filter(pk=1).values_list("sealed", flat=True).first() or ""
+    if sealed:
+        caches["pages"].set(CACHE_KEY, sealed, CACHE_SECONDS)
+    return sealed
 
 
 def mail_url() -> str:
