@@ -56,6 +56,7 @@ DEAD = [
     "550 Unrouteable address",
     "550 sorry, no mailbox here by that name (#5.1.1 - chkusr)",
     "550 5.1.2 <reader@example.invalid>: Recipient address rejected: Bad destination system address",
+    "500 5.1.1 <reader@example.org>: User unknown",
     "501 5.1.3 Bad recipient address syntax",
     "550 5.1.6 recipient no longer on server: reader@example.jp",
     "551 not our customer",

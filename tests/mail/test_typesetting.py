@@ -59,6 +59,10 @@ def test_the_name_stays_whole_in_text_alone():
     assert shown == page.replace('">雙週刊<', f'">{KEPT}雙週刊</span><')
 
 
+def test_a_name_with_signs_and_marks_stays_whole():
+    assert keep_name("<body>C++週報&lt;3 ", "C++週報<3") == f"<body>{KEPT}C++週報&lt;3</span> "
+
+
 @pytest.mark.parametrize("name", ["The Long View", "十一個字以上的名字會超出手機", ""])
 def test_a_name_that_may_break_is_left_alone(name):
     assert keep_name(f"<body>{name}", name) == f"<body>{name}"

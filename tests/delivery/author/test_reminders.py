@@ -10,7 +10,7 @@ from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving
-from newsletter.issues.models import Issue
+from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.colours import palette
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
@@ -323,3 +323,20 @@ def test_an_issue_that_may_go_begins_at_its_slot(box, issue):
     look(SLOT - 4 * MINUTE)
 
     assert Mailing.objects.get().send_at == SLOT
+
+
+def test_an_edit_at_the_last_moment_stops_no_other_letter(box, issue, monkeypatch):
+    make_publication(unapproved="go", hold_minutes=3)
+    letter_of()
+    look_at_it = reminders.reason_not_to_send
+
+    def look_and_edit(letter, now):
+        reason = look_at_it(letter, now)
+        IssueItem.objects.filter(issue=issue).delete()  # by the author, between the look and the approval
+        return reason
+
+    monkeypatch.setattr(reminders, "reason_not_to_send", look_and_edit)
+    look(SLOT - 5 * MINUTE)
+
+    assert not Mailing.objects.exists()
+    assert Reminder.objects.unanswered().get().issue == issue

@@ -307,6 +307,7 @@ def test_what_was_mailed_becomes_issues_with_the_numbers_that_were_corrected(adm
     assert PostImport.objects.get().state == "tried"
 
     numbers(admin_client, **{"number-0": "7", "subject-0": "創刊", "number-1": "8", "subject-1": ""})
+    numbers(admin_client, **{"number-0": "9", "subject-0": "太晚", "number-1": "10", "subject-1": ""})  # another tab
     found = work()
 
     assert (found.state, found.issues) == ("done", 2)

@@ -107,6 +107,14 @@ def test_a_second_taking_changes_what_has_changed_in_the_folder_and_nothing_else
     assert run(folder) == counts(unchanged=2)
 
 
+def test_what_an_older_version_took_is_recognised_from_then_on(folder):
+    write(folder, A, B)
+    run(folder)
+    Post.objects.update(source_digest="digest of an older version")
+
+    assert [run(folder), run(folder)] == [counts(unchanged=2)] * 2
+
+
 def test_a_file_that_an_editor_adds_deletes_or_changes_is_taken_as_it_is(folder):
     write(folder, A, B)
     (folder / "posts" / "0002-b.md").unlink()
