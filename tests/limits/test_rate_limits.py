@@ -97,6 +97,14 @@ def test_the_window_opens_with_the_first_knock_and_closes():
     assert (inside, after) == (True, False)
 
 
+def test_a_window_that_ends_while_a_knock_is_counted_opens_anew(monkeypatch):
+    monkeypatch.setattr(cache, "add", lambda _name, _value, _seconds: False)  # it was open a moment ago
+
+    over = [count_and_check_limit("door", "", limit=1, seconds=60) for _ in range(2)]
+
+    assert over == [False, True]
+
+
 def test_no_address_stands_in_the_cache(monkeypatch):
     names = []
     monkeypatch.setattr(cache, "add", lambda name, value, seconds: names.append(name) or True)

@@ -106,3 +106,14 @@ def test_a_picture_is_uploaded_without_words_and_keeps_the_first_that_it_gets(au
     assert author.post(address, {"digest": digest, "alt": "別的"}).status_code == 400
     assert upload()["alt"] == "三個圓圈"
     assert upload(alt="新的")["alt"] == "新的"
+
+
+def test_a_picture_that_cannot_be_kept_is_refused_with_the_reason(author, settings, tmp_path):
+    (tmp_path / "media").write_text("no folder")
+    settings.MEDIA_ROOT = tmp_path / "media"
+    file = SimpleUploadedFile("circles.jpg", picture("JPEG"), "image/jpeg")
+
+    answer = author.post(f"{LIST}add/", {"file": file, "alt": "三個圓圈"})
+
+    assert "The picture cannot be kept" in answer.text
+    assert not Image.objects.exists()

@@ -89,6 +89,12 @@ def test_a_new_title_makes_a_series_and_the_next_post_gets_the_next_number(autho
     assert Series.objects.get().slug == "series"
 
 
+def test_a_post_without_its_number_gets_it_back(author, slow):
+    post = part(1, slow)
+
+    assert saved(author, post, series="慢工作", series_number="").series_number == 1
+
+
 def test_a_number_that_another_post_has_is_refused_by_its_title(author, slow):
     part(1, slow, "先到的")
     post = make_post(published_at=None)

@@ -4,8 +4,10 @@ import re
 import shutil
 import subprocess
 import tracemalloc
+from base64 import b64encode
 from datetime import UTC, datetime
 from functools import cache
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
@@ -228,7 +230,10 @@ def test_the_page_for_a_printer_has_all_issues(client):
     assert re.findall(r'bound-title">([^<]+)<', html) == ["開春", "立夏"]
     assert "<section" not in html  # of two posts of one name each would be the same landmark
     assert response["X-Robots-Tag"] == "noindex"
-    assert "sha256-" in response["Content-Security-Policy"].split("style-src")[1].split(";")[0]
+    [sheet] = re.findall("<style>(.*?)</style>", html, re.DOTALL)
+    allowed = b64encode(sha256(sheet.encode()).digest()).decode()
+    assert allowed in response["Content-Security-Policy"]
+    assert allowed in client.get("/issues/2026/print/")["Content-Security-Policy"]  # of the kept file
 
 
 @pytest.mark.exhaustive

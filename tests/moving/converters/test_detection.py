@@ -37,6 +37,11 @@ def refusal(path):
         ("atom.xml", '<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"></feed>', detection.FEED),
         ("a.json", "", detection.EMPTY),
         ("posts.json", '{"posts": [{"title": "推文", "text": "文"}]}', "it has no posts of Ghost in it"),
+        (
+            "emails.json",
+            '[{"subject": "一半", "body": "這',
+            "it is no JSON: Unterminated string starting at: line 1 column 28 (char 27)",
+        ),
         ("redirects.json", '[{"from": "/a", "to": "/b"}]', "it has no posts of Ghost in it"),
     ],
 )

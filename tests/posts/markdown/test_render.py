@@ -279,6 +279,13 @@ def test_every_colour_of_code_can_be_read(ground, inks):
         assert (max(ink, below) + 0.05) / (min(ink, below) + 0.05) >= 4.5
 
 
+def test_code_in_an_unknown_language_is_shown_as_typed():
+    source = "```brainwave\n<b>&amp;</b>\n```"
+
+    assert "<code>&lt;b&gt;&amp;amp;&lt;/b&gt;\n</code>" in render(source)
+    assert "<code>&lt;b&gt;&amp;amp;&lt;/b&gt;\n</code>" in mail(source)
+
+
 def test_every_class_of_the_highlighter_has_the_colours_of_its_style_by_day_and_night():
     sheet = (ROOT / "newsletter" / "static" / "code.css").read_text()
     rules = re.findall(r"^\.code :is\((.*)\) \{ (.*) \}$", sheet, re.MULTILINE)
