@@ -225,6 +225,16 @@ def test_a_server_that_calls_too_many_dead_pauses_the_mailing_and_suppresses_nob
     assert rules.count_undecided_dead(mailing) == REFUSED_MIN
 
 
+def test_a_mailing_that_goes_well_judges_no_refusal_of_one_in_doubt(make_mailing):
+    audience(100)
+    record(make_mailing(""), [GONE] * REFUSED_MIN, sent=50)
+    record(planned(make_issue(make_post(), number=8)), [GONE], sent=99)
+
+    rules.judge_refusals(NOW)
+
+    assert suppressed() == {("r000@example.org", "bounced", GONE)}
+
+
 def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):
     """Two hundred were accepted: then one after the other is called dead."""
     audience(225)
