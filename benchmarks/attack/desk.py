@@ -40,7 +40,8 @@ def lock_out(world: World) -> Outcome:
     for n in range(20):
         world.stranger().log_in("gipi", f"wrong-{n}")
     author.log_in("gipi")
-    return held(author.is_in, f"the author is in: {author.is_in}")
+    is_in = author.is_in
+    return held(is_in, f"the author is in: {is_in}")
 
 
 def _after(refused: list[bool]) -> str:

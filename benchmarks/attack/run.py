@@ -111,4 +111,5 @@ def world(engine: str, proxy: str, *, is_short: bool) -> Iterator[World]:
         made.start()
         if proxy != "none":
             stack.enter_context(proxies.start(proxy, port, product.port))
+        made.assert_open()
         yield made

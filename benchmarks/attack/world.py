@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from html import unescape
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -31,7 +32,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
-Publication.objects.update(language="en", hold_minutes=0)
+Publication.objects.update_or_create(defaults={{"name": "A house", "language": "en", "hold_minutes": 0}})
 if not User.objects.filter(username="gipi").exists():
     User.objects.create_superuser("gipi", "gipi@example.org", {password!r})
     for name in ("chief", "second"):
@@ -146,6 +147,15 @@ class World:
         (folder / "large.jpg").write_bytes(secrets.token_bytes(PICTURE_BYTES))
         (folder / "large.jpg").chmod(0o600)
         self.picture = "/media/0123456789abcdef/large.jpg"
+
+    def assert_open(self) -> None:
+        """Whoever attacks a closed house learns nothing: its readers' pages must be there.
+
+        Raises AssertionError.
+        """
+        client = self.stranger()
+        for path in ("/", "/subscribe/", self.post_path):
+            assert (status := client.get(path).status) == HTTPStatus.OK, f"{path} answers {status}"
 
     def stranger(self) -> Client:
         """Return somebody new, from an address that nobody has come from."""
