@@ -13,6 +13,9 @@ from django.utils.module_loading import import_string
 
 TIMEOUT_SECONDS = 60
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+# Of a server that was entered on the desk: who may enter one may not reach into the network of this machine.
+DESK_SMTP_BACKEND = "newsletter.publication.desk_smtp.EmailBackend"
+SMTP_BACKENDS = {SMTP_BACKEND, DESK_SMTP_BACKEND}
 OUTBOX_BACKEND = "newsletter.mail.outbox.OutboxBackend"
 OUTBOX_NAME = "outbox"  # as the ledger names it
 URL_VARIABLES = {"default": "MAIL_URL", "bulk": "BULK_MAIL_URL"}  # by the name of a mailer
@@ -97,7 +100,11 @@ class Mailers(Mapping[str, dict[str, Any]]):
         self._fixed = {name: _mailer_of(name, url, outbox) if url else None for name, url in urls.items()}
 
     def __getitem__(self, name: str) -> dict[str, Any]:
-        return self._fixed[name] or mailer_from_url(import_string(self._saved_url)(), outbox=self._outbox)
+        return self._fixed[name] or self._saved()
+
+    def _saved(self) -> dict[str, Any]:
+        entry = mailer_from_url(import_string(self._saved_url)(), outbox=self._outbox)
+        return entry | {"BACKEND": DESK_SMTP_BACKEND} if entry["BACKEND"] == SMTP_BACKEND else entry
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fixed)
@@ -168,7 +175,7 @@ def anymail_exceptions() -> Any:
 def provider_label(entry: dict[str, Any]) -> str:
     """For the ledger, such as "smtp mail.example.org:587" or "mailgun mg.example.org"; without secrets."""
     options = entry.get("OPTIONS", {})
-    if entry["BACKEND"] == SMTP_BACKEND:
+    if entry["BACKEND"] in SMTP_BACKENDS:
         return f"smtp {options['host']}:{options['port']}"
     if entry["BACKEND"] == OUTBOX_BACKEND:
         return OUTBOX_NAME

@@ -23,7 +23,7 @@ from django.core.mail.backends.smtp import EmailBackend
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from newsletter.mail.mailers import SMTP_BACKEND, URL_VARIABLES, provider_label
+from newsletter.mail.mailers import SMTP_BACKENDS, URL_VARIABLES, provider_label
 from newsletter.operation import preparing
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look
@@ -143,7 +143,7 @@ def smtp_login_findings(now: datetime) -> Iterator[Finding]:
     tried = []
     for alias, variable in URL_VARIABLES.items():
         entry = settings.MAILERS[alias]
-        if entry["BACKEND"] != SMTP_BACKEND or entry["OPTIONS"] in tried:
+        if entry["BACKEND"] not in SMTP_BACKENDS or entry["OPTIONS"] in tried:
             continue
         tried.append(entry["OPTIONS"])
         backend = mail.mailers[alias]

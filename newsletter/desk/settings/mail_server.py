@@ -169,7 +169,7 @@ def _check_amazon(client: dict[str, Any]) -> None:
 
 
 def _check_smtp(host: str, port: int) -> None:
-    """Checks the current IP address; later ones are protected by the TLS certificate."""
+    """Checks the current IP address; `publication.desk_smtp` does at each connection."""
     try:
         safe_http.resolve_allowed(urlsplit(f"smtp://{host}:{port}"), may_connect)
     except ValueError:
