@@ -8,9 +8,9 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent
 ENV_FILE = "--env-file"
-ONLY_LOOK = {"check", "makemigrations"}
+ONLY_LOOK = {"check", "convert", "makemigrations"}
 # They need no database of this version: they look, work without one, or compare by themselves.
-ANY_DATABASE = ONLY_LOOK | {"collectstatic", "compilemessages", "convert", "dbshell", "doctor", "healthy", "help"}
+ANY_DATABASE = ONLY_LOOK | {"collectstatic", "compilemessages", "dbshell", "doctor", "healthy", "help"}
 ANY_DATABASE |= {"check_backup", "makemessages", "migrate", "missing_translations", "report_silence", "restore"}
 ANY_DATABASE |= {"shell", "showmigrations", "up", "version"}
 HELP = {"-h", "--help", "--version"}

@@ -48,6 +48,18 @@ def test_without_tables_a_command_says_what_to_do(make_product, tmp_path):
     assert wrong == {}
 
 
+def test_an_export_is_converted_where_no_newsletter_is(make_product, tmp_path):
+    product = make_product(is_new=True)
+    (tmp_path / "posts").mkdir()
+    (tmp_path / "posts/one.md").write_text("---\ntitle: 一篇\ndate: 2026-01-01\n---\n\n文字\n")
+
+    product.command("convert", str(tmp_path / "posts"), str(tmp_path / "converted"))
+
+    [post] = (tmp_path / "converted").rglob("*one*.md")
+    assert "一篇" in post.read_text()
+    assert not list(product.data.glob("newsletter.sqlite3*"))
+
+
 NEWER = """
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder

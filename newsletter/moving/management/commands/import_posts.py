@@ -5,6 +5,7 @@ import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import tzinfo
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -103,11 +105,17 @@ def convert(path: Path, folder: Path, command: BaseCommand, options: dict[str, A
     if not path.exists():
         raise CommandError(_("%s does not exist") % path)
     given = {"site_url": options["site"], "picture_folders": options["pictures"], "fetch": options["fetch"]}
-    given |= {"zone": Publication.objects.current().zone, "progress": partial(_progress, command)}
+    given |= {"zone": _zone(), "progress": partial(_progress, command)}
     try:
         converter_process.run_converter(path, folder, **given)
     except converter_process.ConversionError as error:
         raise CommandError(f"{path}: {translated(str(error))}") from error
+
+
+def _zone() -> tzinfo:
+    """That of the publication, or the default one: an export can be converted where no newsletter is."""
+    has_tables = Publication._meta.db_table in connection.introspection.table_names()
+    return Publication.objects.current().zone if has_tables else timezone.get_default_timezone()
 
 
 def _progress(command: BaseCommand, done: int, of: int | None = None) -> None:
