@@ -1,7 +1,6 @@
 """SMTP to the mail server that was entered on the desk: its name may lead elsewhere than when it was entered."""
 
 import smtplib
-from functools import cache
 
 from django.core.mail.backends import smtp
 
@@ -24,12 +23,15 @@ class _Checked:
         return reply
 
 
+class _Plain(_Checked, smtplib.SMTP):
+    pass
+
+
+class _OverTLS(_Checked, smtplib.SMTP_SSL):
+    pass
+
+
 class EmailBackend(smtp.EmailBackend):
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
-        return _checked(super().connection_class)
-
-
-@cache
-def _checked(connection: type[smtplib.SMTP]) -> type[smtplib.SMTP]:
-    return type(connection.__name__, (_Checked, connection), {})
+        return _OverTLS if self.use_ssl else _Plain
