@@ -109,9 +109,9 @@ def avif_with_metadata() -> bytes:
     return data + struct.pack(">I", 8 + len(SECRET)) + b"free" + SECRET
 
 
-def gif_with_metadata(moving: bytes = b"") -> bytes:
+def gif_with_metadata() -> bytes:
     """A GIF with a comment, XMP as Adobe writes it, and words behind its end."""
-    data = moving or draw_picture("GIF")
+    data = draw_picture("GIF")
     at = 13 + (3 * 2 ** ((data[10] & 7) + 1) if data[10] & 0x80 else 0)
     comment = b"\x21\xfe" + bytes([len(SECRET)]) + SECRET + b"\0"
     tail = b"\x01" + bytes(range(255, -1, -1)) + b"\0"  # leads any program out of what it took for blocks
