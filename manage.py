@@ -4,6 +4,7 @@
 import os
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
+from io import StringIO
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent
@@ -11,7 +12,7 @@ ENV_FILE = "--env-file"
 ONLY_LOOK = {"check", "convert", "makemigrations"}
 # They need no database of this version: they look, work without one, or compare by themselves.
 ANY_DATABASE = ONLY_LOOK | {"collectstatic", "compilemessages", "dbshell", "doctor", "healthy", "help"}
-ANY_DATABASE |= {"check_backup", "makemessages", "migrate", "missing_translations", "report_silence", "restore"}
+ANY_DATABASE |= {"check_backup", "makemessages", "migrate", "report_silence", "restore"}
 ANY_DATABASE |= {"shell", "showmigrations", "up", "version"}
 HELP = {"-h", "--help", "--version"}
 SERVICES = {"up", "run_worker"}  # their parts speak the publication's language, which may change meanwhile
@@ -30,15 +31,25 @@ def take_env_file(words: list[str]) -> list[str]:
         path, rest = "".join(rest[:1]), rest[1:]
     if not path:
         sys.exit(f"{ENV_FILE} needs the path of a file.")
-    from newsletter.operation import env_file  # noqa: PLC0415 - whoever names no file does not wait for it
-
-    try:
-        variables = env_file.read_env_file(Path(path))
-    except env_file.EnvFileError as error:
-        sys.exit(f"{ENV_FILE}: {error}")
-    for name, value in variables.items():
+    for name, value in read_env_file(Path(path)).items():
         os.environ.setdefault(name, value)
     return rest
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Variables of a file, as `.env` is read too; exit with a message that tells its line, but no content of it."""
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - whoever names no file does not wait for it
+
+    try:
+        lines = list(parse_stream(StringIO(path.read_text())))
+    except UnicodeDecodeError:
+        sys.exit(f"{ENV_FILE}: {path} is not text in UTF-8.")
+    except OSError as error:
+        sys.exit(f"{ENV_FILE}: {path} cannot be read: {error.strerror}.")
+    for line in lines:
+        if line.error or (line.key and line.value is None):
+            sys.exit(f"{ENV_FILE}: {path}, line {line.original.line}: this is no NAME=value, or its quotes do not end.")
+    return {line.key: line.value for line in lines if line.key and line.value is not None}
 
 
 def ask_for_health() -> int:

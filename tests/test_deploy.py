@@ -3,14 +3,15 @@
 import re
 import shutil
 import subprocess
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import yaml
 from django.core.management import get_commands
+from dotenv import dotenv_values
 
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.operation.env_file import parse_variables
 from tests.flows.seeds import compose_issue_1, schedule_issue_1
 from tests.support.documented_backup import back_up, restore
 from tests.support.missing_parts import skip_missing
@@ -76,7 +77,7 @@ def test_the_user_of_the_unit_is_made_and_owns_the_file_of_variables():
 
 
 def test_the_file_of_variables_is_one_and_what_it_names_is_read():
-    found = parse_variables(WRITTEN_FILES["/etc/newsletter.env"])
+    found = dotenv_values(stream=StringIO(WRITTEN_FILES["/etc/newsletter.env"]))
     listed = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
     assert set(found) <= listed
@@ -91,7 +92,7 @@ def test_every_command_has_the_environment_of_the_service(command):
 
 def test_backups_are_made_in_a_folder_that_is_there_and_that_the_unit_may_write_to():
     """ProtectSystem=strict makes every other folder read-only."""
-    folder = parse_variables(WRITTEN_FILES["/etc/newsletter.env"])["BACKUP_URL"]
+    folder = dotenv_values(stream=StringIO(WRITTEN_FILES["/etc/newsletter.env"]))["BACKUP_URL"]
 
     assert f"install -d -o newsletter -g newsletter -m 700 {folder}" in TO_PASTE.splitlines()
     assert f"ReadWritePaths=-{folder}" in unit().splitlines()

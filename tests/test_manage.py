@@ -49,6 +49,17 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     assert nameless.stderr == "--env-file needs the path of a file.\n"
 
 
+@pytest.mark.parametrize("line", ["secret", "=secret", "A='secret", 'A="secret'])
+def test_a_line_that_sets_nothing_is_named_by_its_number_alone(tmp_path, line):
+    file = tmp_path / "newsletter.env"
+    file.write_text(f"# first\nB=1\n{line}")
+
+    done = manage("--env-file", str(file), "check")
+
+    assert done.returncode == 1
+    assert done.stderr == f"--env-file: {file}, line 3: this is no NAME=value, or its quotes do not end.\n"
+
+
 # --- A database of another version ---
 
 NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES ('posts', '0099_future', '2027-01-01')"

@@ -15,7 +15,6 @@ WORDS = {  # what each command of ours is asked for here
     "import_subscribers": ["{folder}/new.csv"],
     "import_suppressions": ["{folder}/new.csv"],
     "mailing_status": ["1"],
-    "missing_translations": ["zh_Hant"],
     "receive_mail": ["bounces@example.org"],
     "replay_events": ["{folder}/events.json", "--provider", "postmark"],
     "restore": ["{folder}/none.tar"],
