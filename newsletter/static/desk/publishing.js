@@ -84,7 +84,12 @@ function offerCopy() {
   if (!navigator.clipboard) return;
   for (const button of document.querySelectorAll("[data-copy-address]")) {
     button.hidden = false;
-    button.addEventListener("click", () => navigator.clipboard.writeText(button.dataset.copyAddress));
+    const label = button.textContent;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(button.dataset.copyAddress);
+      button.textContent = button.dataset.copied;
+      setTimeout(() => (button.textContent = label), 2000);
+    });
   }
 }
 

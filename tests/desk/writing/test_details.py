@@ -64,6 +64,7 @@ def test_a_link_to_the_draft_stands_where_it_was_made_and_is_copied(editor):
     assert editor.locator(GO).is_visible()
 
     editor.locator("#preview-link").get_by_role("button", name="Copy the address").click()
+    expect(editor.locator("#preview-link").get_by_role("button", name="Copied")).to_be_visible()
     editor.locator("#id_summary").press("Control+v")
     assert editor.input_value("#id_summary") == link.input_value()
 
