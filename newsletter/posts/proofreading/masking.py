@@ -14,6 +14,8 @@ RAW: Final = re.compile(r"<(?:!--|(pre|script|style)\b)", re.IGNORECASE)
 INLINE_CODE: Final = re.compile(r"(?<![\\`])(`+)(?!`)(?:(?!\n[ ]*\n).)+?(?<!`)\1(?!`)", re.DOTALL)
 DESTINATION: Final = re.compile(r"(?<=\]\()[ ]*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)")
 DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ ]*[!-~]+", re.MULTILINE)
+DEFINED: Final = re.compile(r"^ {0,3}\[([^\[\]\n]+)\]:", re.MULTILINE)
+BRACKETED: Final = re.compile(r"(?<=\[)[^\[\]]+(?=\])")
 AUTOLINK: Final = re.compile(r"<(?:https?://|mailto:)[^<>\s]*>|(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 TAG: Final = re.compile(
     rf"</?(?:{'|'.join(KNOWN_TAGS | UNSUPPORTED_TAGS)})(?=[\s/>])[^<>]*>|<!--[^<>]*>", re.IGNORECASE
@@ -44,6 +46,19 @@ def _without_raw(text: str) -> str:
     return "".join([*pieces, text[position:]])
 
 
+def without_references(text: str) -> str:
+    """Without labels that have a definition, where they are used too: changed in one place alone, the link is lost."""
+    labels = {_label(match[1]) for match in DEFINED.finditer(text)}
+    if not labels:
+        return text
+    return BRACKETED.sub(lambda match: _hidden(match) if _label(match[0]) in labels else match[0], text)
+
+
+def _label(typed: str) -> str:
+    """As Python-Markdown compares them."""
+    return " ".join(typed.lower().split())
+
+
 def without_links(text: str) -> str:
     for pattern in (DESTINATION, DEFINITION, AUTOLINK, TAG):
         text = _mask(pattern, text)
@@ -55,7 +70,11 @@ def without_urls(text: str) -> str:
 
 
 def _mask(pattern: re.Pattern[str], text: str) -> str:
-    return pattern.sub(lambda match: re.sub(r"[^\n]", MASK, match[0]), text)
+    return pattern.sub(_hidden, text)
+
+
+def _hidden(match: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", MASK, match[0])
 
 
 def _end_of_code(lines: list[str], index: int) -> int:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.posts.markdown import render, typed_tags
 from newsletter.posts.proofreading import masking
-from newsletter.posts.proofreading.terms import AMBIGUOUS, TermHit
+from newsletter.posts.proofreading.terms import AMBIGUOUS, DEFAULT_TERMS, TermHit
 from newsletter.posts.text.prose import HAN
 
 PAIRS: Final = {"「": "」", "『": "』", "（": "）", "《": "》", "〈": "〉", "【": "】"}
@@ -81,6 +81,7 @@ ELLIPSIS: Final = re.compile(
 NUMBERED: Final = re.compile(
     rf"^ {{0,3}}((\d{{1,2}})(?:[、．] *|\.(?=[{HAN}「『（《]|\*\*[{HAN}])))(?=\S)(?!的話)", re.MULTILINE
 )
+NEXT_PARAGRAPH: Final = re.compile(r"\n[ \t]*\n+((?: {4}|\t)?)(?=.)", re.DOTALL)  # an indented one would join the item
 HAN_DIGITS: Final = "一二三四五六七八九十"
 HAN_NUMBERED: Final = re.compile(
     rf"^ {{0,3}}(?:（([{HAN_DIGITS}]{{1,2}})）|([{HAN_DIGITS}]{{1,2}})、)(?=\S)", re.MULTILINE
@@ -124,6 +125,13 @@ TAG_MESSAGES: Final = {
     ),
     typed_tags.TagOutcome.LINK: _("Readers get a link instead; from YouTube and Vimeo alone, the site shows a film."),
 }
+# The most frequent characters that are written in one script alone, in the same order.
+SIMPLIFIED: Final = (
+    "这个们来说时国会对发学过还见现从问开样经动两长点进么为关电话给让认业产实网应该选择软请谁读写词线"
+)
+TRADITIONAL: Final = (
+    "這個們來說時國會對發學過還見現從問開樣經動兩長點進麼為關電話給讓認業產實網應該選擇軟請誰讀寫詞線"
+)
 UNSEEN_HTML: Final = re.compile(r"<(pre|code)\b.*?</\1>|<[^>]*>", re.DOTALL)
 
 
@@ -151,7 +159,7 @@ class MaskedSource:
     @classmethod
     def of(cls, source: str) -> "MaskedSource":
         code_free = masking.without_code(source)
-        link_free = masking.without_links(code_free)
+        link_free = masking.without_links(masking.without_references(code_free))
         return cls(source, code_free, link_free, masking.without_urls(link_free))
 
     def finding(self, rule: str, span: tuple[int, int], message: str | Promise, fix: str | None = None) -> ProofFinding:
@@ -222,13 +230,26 @@ def _url(text: MaskedSource) -> Iterator[ProofFinding]:
 
 def _list(text: MaskedSource) -> Iterator[ProofFinding]:
     message = _("Write “1. ” with a space, and it becomes a list.")
-    matches = list(NUMBERED.finditer(text.plain))
-    follows = [int(other[2]) == int(one[2]) + 1 for one, other in pairwise(matches)]
-    for match, is_after, is_before in zip(matches, [False, *follows], [*follows, False], strict=False):  # none if none
-        if is_after or is_before:
-            yield text.finding("list", match.span(1), message, f"{match[2]}. ")
+    for run in _numbered_runs(text.plain):
+        below = [NEXT_PARAGRAPH.search(text.source, match.end()) for match in run]
+        if len(run) > 1 and not any(match and match[1] for match in below):
+            for match in run:
+                yield text.finding("list", match.span(1), message, f"{match[2]}. ")
     yield from _han_numbers(text)
     yield from _bullets(text)
+
+
+def _numbered_runs(plain: str) -> Iterator[list[re.Match[str]]]:
+    """Yield what would be one list: numbers in a row, with no paragraph of its own between them."""
+    run: list[re.Match[str]] = []
+    for match in NUMBERED.finditer(plain):
+        between = plain[run[-1].end() : match.start()].rstrip() if run else ""
+        if run and int(match[2]) == int(run[-1][2]) + 1 and not re.search(r"\n[ \t]*\n", between):
+            run.append(match)
+            continue
+        yield run
+        run = [match]
+    yield run
 
 
 def _han_numbers(text: MaskedSource) -> Iterator[ProofFinding]:
@@ -355,8 +376,12 @@ def _tags(text: MaskedSource) -> Iterator[ProofFinding]:
 
 def wrong_terms(text: MaskedSource, found: list[TermHit]) -> Iterator[ProofFinding]:
     titles = _link_texts(text)
+    simplified = _simplified_spans(text.plain) if found else []
     for hit in found:
         written, line = text.source[hit.start : hit.end], text.source.rfind("\n", 0, hit.start) + 1
+        is_taiwanese = DEFAULT_TERMS.get(written) == hit.replacement and not hit.replacement.isascii()
+        if is_taiwanese and any(start <= hit.start < end for start, end in simplified):
+            continue
         if written == hit.replacement or (len(written) > 4 and written.isascii() and written.isupper()):
             continue
         is_quoted = hit.start in titles or text.source.startswith(">", line)
@@ -365,6 +390,22 @@ def wrong_terms(text: MaskedSource, found: list[TermHit]) -> Iterator[ProofFindi
         fix = hit.replacement if is_sure else None
         message = format_lazy(_("Here one writes {right}."), right=hit.replacement)
         yield text.finding("terms", (hit.start, hit.end), message, fix)
+
+
+def _simplified_spans(plain: str) -> list[tuple[int, int]]:
+    """Spans of paragraphs in Simplified characters; one without a sign of either is as the whole text is."""
+    is_simplified = _simplified_surplus(plain) > 0
+    spans = []
+    for match in re.finditer(r"(?:.+\n?)+", plain):
+        surplus = _simplified_surplus(match[0])
+        if surplus > 0 or (is_simplified and not surplus):
+            spans.append(match.span())
+    return spans
+
+
+def _simplified_surplus(plain: str) -> int:
+    """By how many the characters that only Simplified text has outnumber those that only Traditional text has."""
+    return sum(map(plain.count, SIMPLIFIED)) - sum(map(plain.count, TRADITIONAL))
 
 
 CHECKS: Final[dict[str, Callable[[MaskedSource], Iterator[ProofFinding]]]] = {

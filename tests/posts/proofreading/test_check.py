@@ -1,10 +1,14 @@
 """What the format check says about a post, what it keeps quiet about, and what it changes when asked."""
 
 import re
+from collections import Counter
 
 import pytest
 from django.urls import reverse
+from hypothesis import given
+from hypothesis import strategies as st
 
+from newsletter.posts.markdown.render import render
 from newsletter.posts.models import Post
 from newsletter.posts.proofreading.check import RULES, apply_fixes, check_text, group_findings, house_terms
 from newsletter.posts.proofreading.terms import DEFAULT_TERMS, parse_terms
@@ -197,3 +201,73 @@ def test_what_the_author_switched_off_is_told_nowhere_and_not_changed(author):
     assert "Fix the 1 safe one" in page
     assert [count for _post, count in send_page["to_read_again"]] == [1]
     assert Post.objects.get().body == "看視頻,好……"
+
+
+# --- What a fix never touches ---
+
+CODE_BELOW = "1、加入依賴：\n\n    <version>3.1.6</version>\n\n2、再執行：\n\n    mvn install\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "請看[心得(上)][]。\n\n[心得(上)]: https://a.example/\n",
+        "請看[用 github 的心得]。\n\n[用 github 的心得]: https://a.example/\n",
+        "請看[這裡][a。。。]。\n\n[A。。。]: https://a.example/\n",
+        "註解[^github]。\n\n[^github]: 說明\n",
+        CODE_BELOW,
+        "1、甲\n\n2、乙\n\n    a = 1",
+        "1、甲\n\n一段話。\n\n2、乙\n\n一段話。",
+        "这些信息很重要，软件不兼容。",
+        "費洛蒙又稱信息素。",
+    ],
+)
+def test_no_fix_is_offered(source):
+    assert apply_fixes(source, terms=DEFAULT_TERMS, rules=RULES) == (source, 0)
+
+
+def test_simplified_paragraphs_are_told_from_others():
+    source = "這是軟件。\n\n> 这些信息很重要。\n\n网络上的软件与 github。"
+
+    fixed, _count = apply_fixes(source, terms=DEFAULT_TERMS | {"网络": "互联网"}, rules=RULES)
+
+    assert fixed == "這是軟體。\n\n> 这些信息很重要。\n\n互联网上的软件与 GitHub。"
+
+
+PIECES = [
+    "1、甲",
+    "2、乙",
+    "    縮排(程式),好",
+    "請看[心得(上)]，好,再說...",
+    "[心得(上)]: https://a.example/",
+    "註解[^數據]的視頻",
+    "[^數據]: 這些軟件,好",
+    "- 列表(一)",
+    "`軟件(碼),`與軟件",
+    "##標題(一)",
+    "这些软件,很好",
+    "> 引用的軟件,好",
+    "",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=9))
+def test_all_fixes_together_change_words_only_where_a_finding_says_so(lines):
+    source = "\n".join(lines)
+    asked = Counter()
+    fixed, _count = apply_fixes(source, terms=DEFAULT_TERMS, rules=RULES)
+    for finding in check_text(source, terms=DEFAULT_TERMS):
+        if finding.replacement is not None:
+            asked.update(letters(finding.text))
+
+    assert letters(render_text(source)) - asked <= letters(render_text(fixed))
+    assert render(fixed).count("<a ") == render(source).count("<a ")
+    assert render(fixed).count("<code>") == render(source).count("<code>")
+
+
+def letters(text: str) -> Counter[str]:
+    return Counter(re.findall(r"\w", text))
+
+
+def render_text(source: str) -> str:
+    return re.sub(r"<[^>]*>", "", render(source))
