@@ -21,7 +21,12 @@ UNITS = (
     *("\u3000", "a", "a.", "1", "中", "中 a", "http://", "「", "」", "（", '"', "+", "@", "$", "{", "    a\n"),
     *("```\n", "---\n", "*a _b ", "![](", "(中"),
 )
+NOVEL = 500_000  # characters: BODY_MAX
 WHOLE = {
+    "definitions of nothing": "[a]:\n" * 19_000,
+    "definitions of links": "".join(f"[a{number}]: /b\n\n" for number in range(9_000)),
+    "footnotes that name each other": "".join(f"[^{number}]: a[^{number + 1}]\n\n" for number in range(9_000)),
+    "a footnote of many paragraphs": "a[^a]\n\n[^a]: a\n\n" + "    a\n\n" * (NOVEL // 7),
     "a heading and spaces": "# a" + " " * 20_000 + "b",
     "a heading and wide spaces": "## a" + "\u3000" * 20_000 + "b",
     "a heading and hashes": "# a" + " #" * 10_000 + "b",

@@ -21,8 +21,10 @@ from newsletter.posts.markdown.figures import Figures, PictureSizes, wrap_tables
 from newsletter.posts.text.prose import WIDE
 
 LINES_MAX = 20_000  # of a post; more take a second, and are shown as typed
+DEFINITIONS_MAX = 1_000  # of links and footnotes in a post; with more, it is shown as typed
 BRACKETS_MAX = 4_000  # of a post; with more, links stay as typed
 TRIED_BLOCKS_MAX = 300  # blocks rendered one by one to find a failing one; a longer text stays as typed
+DEFINITION = re.compile(r"^ {0,3}\[[^\[\]\n]*\]:", re.MULTILINE)
 PLACEHOLDER = re.compile("[\x02\x03]")  # Python-Markdown's delimiters, which must not remain in its output
 TOC_MARK = re.compile(r"^\[toc\]\s*$", re.IGNORECASE | re.MULTILINE)
 # Python-Markdown would take `[問]: 今天天氣如何？` for a link definition and drop it.
@@ -38,7 +40,7 @@ type Convert = Callable[[str], tuple[str, bool]]
 
 def render(source: str, *, sizes: Mapping[str, tuple[int, int]] | None = None) -> str:
     """Sanitised HTML for web pages. sizes: width and height of known pictures, by URL."""
-    if source.count("\n") > LINES_MAX:
+    if _is_too_much(source):
         return _as_typed(source)
 
     def convert(text: str) -> tuple[str, bool]:
@@ -54,7 +56,7 @@ def render_mail(source: str, *, base_url: str) -> str:
 
     base_url: without a final slash, as `https://news.example.org`.
     """
-    if source.count("\n") > LINES_MAX:
+    if _is_too_much(source):
         return _as_typed(source)
 
     def convert(text: str) -> tuple[str, bool]:
@@ -62,6 +64,11 @@ def render_mail(source: str, *, base_url: str) -> str:
         return md.convert(TOC_MARK.sub("", text)), md.has_raw_html
 
     return sanitise.for_mail(_convert_balanced(source, convert, is_mail=True), base_url=base_url)
+
+
+def _is_too_much(source: str) -> bool:
+    """Would it take seconds? Definitions of links and footnotes are looked through for each of the others."""
+    return source.count("\n") > LINES_MAX or sum(1 for _match in DEFINITION.finditer(source)) > DEFINITIONS_MAX
 
 
 def _convert_balanced(source: str, convert: Convert, *, is_mail: bool) -> str:

@@ -26,12 +26,13 @@ BARE_URL: Final = re.compile(URL)
 def without_code(source: str) -> str:
     lines = _mask(FRONT_MATTER, source).split("\n")
     rendered = [line.expandtabs(TAB_LENGTH) for line in lines]  # as Python-Markdown sees them
-    index = 0
+    index, above = 0, ""
     while index < len(lines):
-        end = _end_of_code(rendered, index)
+        end = _end_of_code(rendered, index, above)
         for some in (lines, rendered):
             some[index:end] = [MASK * len(line) for line in some[index:end]]
-        index = max(end, index + 1)
+        index, begin = max(end, index + 1), index
+        above = next((line for line in reversed(rendered[begin:index]) if line.strip() and indent_of(line) < 4), above)
     return _mask(INLINE_CODE, _without_raw("\n".join(lines)))
 
 
@@ -77,12 +78,15 @@ def _hidden(match: re.Match[str]) -> str:
     return re.sub(r"[^\n]", MASK, match[0])
 
 
-def _end_of_code(lines: list[str], index: int) -> int:
-    """Index after the code block that starts at `index`; `index` if none does."""
+def _end_of_code(lines: list[str], index: int, above: str) -> int:
+    """Index after the code block that starts at `index`; `index` if none does.
+
+    above: the last line before it that is neither empty nor indented.
+    """
     fence = FENCE.match(_inside(lines[index]))
     if fence:
         return end_of_fence(lines, index, fence["fence"], indent=indent_of(lines[index])) or len(lines)
-    if RAW_HTML_BLOCK.match(lines[index]) or not _is_indented_code(lines, index):
+    if RAW_HTML_BLOCK.match(lines[index]) or not _is_indented_code(lines, index, above):
         return index
     end = index
     while end < len(lines) and (indent_of(lines[end]) >= 4 or not lines[end].strip()):
@@ -96,11 +100,10 @@ def _inside(line: str) -> str:
     return marker.text if marker else re.sub(r"^ {0,3}> ?", "", line)
 
 
-def _is_indented_code(lines: list[str], index: int) -> bool:
+def _is_indented_code(lines: list[str], index: int, above: str) -> bool:
     """An indented line after a blank one is code, but below a list it continues the item."""
     if indent_of(lines[index]) < 4 or not lines[index].strip() or (index and lines[index - 1].strip()):
         return False
-    above = next((line for line in reversed(lines[:index]) if line.strip() and indent_of(line) < 4), "")
     return ListMarker.parse(above) is None and not re.match(r" |\[\^", above)
 
 

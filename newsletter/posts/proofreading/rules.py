@@ -126,12 +126,8 @@ TAG_MESSAGES: Final = {
     typed_tags.TagOutcome.LINK: _("Readers get a link instead; from YouTube and Vimeo alone, the site shows a film."),
 }
 # The most frequent characters that are written in one script alone, in the same order.
-SIMPLIFIED: Final = (
-    "这个们来说时国会对发学过还见现从问开样经动两长点进么为关电话给让认业产实网应该选择软请谁读写词线"
-)
-TRADITIONAL: Final = (
-    "這個們來說時國會對發學過還見現從問開樣經動兩長點進麼為關電話給讓認業產實網應該選擇軟請誰讀寫詞線"
-)
+SIMPLIFIED: Final = "这个们来说时国会对发学过还见现从问开样经动两长点进么为关电话给让认业产实网应该选择软请谁读写词线"
+TRADITIONAL: Final = "這個們來說時國會對發學過還見現從問開樣經動兩長點進麼為關電話給讓認業產實網應該選擇軟請誰讀寫詞線"
 UNSEEN_HTML: Final = re.compile(r"<(pre|code)\b.*?</\1>|<[^>]*>", re.DOTALL)
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from newsletter.moving.converters.files import Rejected
 from newsletter.moving.converters.html.converting import NOWHERE, convert_html, lead_anchors
 from newsletter.moving.converters.html.tree import parse
 from newsletter.moving.converters.markdown.marks import as_markdown
@@ -307,3 +308,14 @@ def test_names_of_html_are_those_of_its_headings():
 
     assert ends(made.markdown)[:2] == ["第一", "第二"]
     assert [(one.what, one.detail) for one in made.remarks] == [(NOWHERE, "#p")]
+
+
+def test_a_mark_in_a_mark_around_a_block_ends():
+    assert convert_html("<code><strong><pre>a = 1</pre></strong></code>").markdown == "```\na = 1\n```"
+    assert convert_html("<b><i><div>甲<p>乙</p></div></i></b>").markdown == "***甲***\n\n***乙***"
+
+
+@pytest.mark.parametrize("tag", ["<pre>", "<table>", "<ul><li>", "<div>a"])
+def test_a_text_of_too_many_tags_is_refused(tag):
+    with pytest.raises(Rejected, match="it has too many tags"):
+        convert_html(tag * 20_001)

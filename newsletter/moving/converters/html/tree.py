@@ -9,7 +9,9 @@ from html.parser import HTMLParser
 import nh3
 
 from newsletter.mail.characters import without_control_characters
+from newsletter.moving.converters.files import Rejected
 
+TAGS_MAX = 20_000  # of a text: a parser repairs nested ones in quadratic time
 DEPTH_MAX = 60  # nested elements; deeper ones are dropped, their text is kept
 # Elements that html5ever writes without an end tag, those of old HTML too (HTML, section 13.3).
 VOID = {
@@ -82,7 +84,12 @@ class Node:
 
 
 def parse(html: str) -> Node:
-    """Parse into a tree, repaired as browsers do; formatting and links around blocks move into each block."""
+    """Parse into a tree, repaired as browsers do; formatting and links around blocks move into each block.
+
+    Raises Rejected.
+    """
+    if html.count("<") > TAGS_MAX:
+        raise Rejected("it has too many tags")
     html = with_code_escaped(without_control_characters(html))
     names = {name.lower() for name in _TAG_NAME.findall(html)} - {"plaintext"}  # which swallows all that follows
     names |= {"img"} if "image" in names else set()  # what a browser makes of it
@@ -209,6 +216,8 @@ def _pushed_down(node: Node) -> list[Node | str]:
             children.append(child)
         elif child.name in BLOCK:
             children.append(Node(child.name, child.attrs, [Node(node.name, node.attrs, child.children)]))
+        elif _holds_blocks(child):  # a mark in a mark: the outer one goes in first
+            children.append(Node(child.name, child.attrs, _pushed_down(Node(node.name, node.attrs, child.children))))
         else:
             children.append(Node(node.name, node.attrs, [child]))
     return children
