@@ -81,7 +81,9 @@ ELLIPSIS: Final = re.compile(
 NUMBERED: Final = re.compile(
     rf"^ {{0,3}}((\d{{1,2}})(?:[、．] *|\.(?=[{HAN}「『（《]|\*\*[{HAN}])))(?=\S)(?!的話)", re.MULTILINE
 )
-NEXT_PARAGRAPH: Final = re.compile(r"\n[ \t]*\n+((?: {4}|\t)?)(?=.)", re.DOTALL)  # an indented one would join the item
+# An indented paragraph would join the item above. A definition ends a paragraph as an empty line does.
+NEXT_PARAGRAPH: Final = re.compile(r"\n(?:(?:[ \t]*| {0,3}\[[^\]\n]+\]:[^\n]*)\n)+((?: {4}|\t)?)(?=.)", re.DOTALL)
+LIST_ENDS: Final = re.compile(r"\n[ \t]*(?:\n|\d+\. |\[[^\]\n]+\]:)")
 HAN_DIGITS: Final = "一二三四五六七八九十"
 HAN_NUMBERED: Final = re.compile(
     rf"^ {{0,3}}(?:（([{HAN_DIGITS}]{{1,2}})）|([{HAN_DIGITS}]{{1,2}})、)(?=\S)", re.MULTILINE
@@ -236,11 +238,11 @@ def _list(text: MaskedSource) -> Iterator[ProofFinding]:
 
 
 def _numbered_runs(plain: str) -> Iterator[list[re.Match[str]]]:
-    """Yield what would be one list: numbers in a row, with no paragraph of its own between them."""
+    """Yield what would be one list: numbers in a row, with no paragraph, list or definition between them."""
     run: list[re.Match[str]] = []
     for match in NUMBERED.finditer(plain):
         between = plain[run[-1].end() : match.start()].rstrip() if run else ""
-        if run and int(match[2]) == int(run[-1][2]) + 1 and not re.search(r"\n[ \t]*\n", between):
+        if run and int(match[2]) == int(run[-1][2]) + 1 and not LIST_ENDS.search(between):
             run.append(match)
             continue
         yield run
