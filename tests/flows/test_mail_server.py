@@ -20,6 +20,7 @@ answer = list(Mailing.objects.values_list("provider_failures", flat=True))
 
 def test_an_issue_that_waits_for_a_wrong_server_goes_on_by_the_right_one(make_product, smtp):
     product = make_product()
+    product.env["PRIVATE_MAIL_SERVERS"] = "1"
     compose_issue_1(product, {"a@example.org", "b@example.org"})
     product.shell(ENTER.format(url="smtp://127.0.0.1:1"))
     product.start_beat()
